@@ -1,0 +1,3 @@
+"""livelog: serves a log over HTTP while it is being written."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,57 @@
+"""Everything that can go wrong, as types. Nothing here does anything.
+
+    LivelogError
+    ├── ConfigError      a setting is wrong; `exit_code` is what the command exits with
+    ├── RequestError     a client's request is refused; `status` is what HTTP answers
+    │   └── FramingError the body of a request is not framed as RFC 9112 asks
+    └── DiskError        the disk refused; `cause` says how
+
+Each message is one line, says what was wrong and what would be right, and holds no secret.
+"""
+
+import errno
+from collections.abc import Mapping
+
+
+class LivelogError(Exception):
+    """The root: anything livelog raises on purpose."""
+
+
+class ConfigError(LivelogError):
+    """A setting is missing or wrong: the server does not start."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class RequestError(LivelogError):
+    """A request is answered with an error status.
+
+    `status`: an HTTP status code, 4xx or 5xx. `headers`: what the answer must carry besides, such as `Allow`.
+    """
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+class FramingError(RequestError):
+    """The body's transfer coding is broken (RFC 9112 section 7.1): where it ends is unknown."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, message)
+
+
+class DiskError(LivelogError):
+    """The disk did not take or give the bytes of a log. `cause` is the system's own error."""
+
+    def __init__(self, operation: str, cause: OSError) -> None:
+        super().__init__(f"{operation} failed: {cause.strerror or cause}")
+        self.cause = cause
+
+    @property
+    def full(self) -> bool:
+        """Whether there was no space left: on the device, in the quota, or below the file size limit."""
+        return self.cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -1,0 +1,174 @@
+"""From one journal to many sockets, live: shared frames, at a pace.
+
+A reader that is caught up is a member of its log's `Fanout` and costs nothing until bytes arrive. Then one
+pass makes one frame of all that has arrived, and a plain loop writes that same frame to every member.
+A member whose socket does not take a whole frame leaves, catches up from the file by itself, and joins again.
+
+Refuses to know of requests and answers: whoever calls `follow` has sent the head.
+
+1. A reader's offset is a number, not a queue: what it has not got is in the file, however slow it is.
+2. All members are at `offset`; who is behind reads the file up to there, then joins.
+3. Bytes that arrive after a pause go out at once. Under load, passes keep a distance, so that fan-out takes
+   at most a quarter of the core: whatever arrives meanwhile goes out together.
+4. A reader that leaves, lags or breaks off changes nothing for the others.
+"""
+
+import asyncio
+import time
+
+from .connection import Connection
+from .journal import Journal, State
+
+FRAME_LIMIT = 64 * 1024
+"""Bytes of one shared frame, and so of what a reader can hold in memory; more is cheaper sent from the file."""
+
+CHUNK_LIMIT = 4 * 1024 * 1024
+"""Bytes of one chunk (RFC 9112 section 7.1) that is sent from the file."""
+
+MIN_DISTANCE = 0.005
+"""Seconds from the start of a pass to that of the next, at least: a third of the 15 ms in which 99 of 100 lines
+shall arrive."""
+
+SHARE = 4
+"""A pass that took t seconds of the core is followed by the next one SHARE * t after its start, at the earliest."""
+
+SLICE = 256
+"""Members served before the event loop gets a turn: one or two milliseconds."""
+
+
+class Fanout:
+    """The readers of one journal that are caught up, and the passes that serve them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.offset = journal.length
+        """What the members have been given: bytes from the start of the log."""
+        self.followers = 0
+        """How many calls of `follow` there are; kept by the caller, who closes a fan-out without any."""
+        self._loop = asyncio.get_running_loop()
+        self._members: dict[Connection, _Member] = {}
+        self._advanced: asyncio.Future[None] | None = None
+        self._next: asyncio.Handle | None = None
+        self._not_before = 0.0
+        journal.watchers.add(self._changed)
+
+    def close(self) -> None:
+        """Watch the journal no longer."""
+        self.journal.watchers.discard(self._changed)
+        if self._next is not None:
+            self._next.cancel()
+
+    async def follow(self, connection: Connection, offset: int, *, chunked: bool) -> None:
+        """Send everything from `offset` (bytes) on, until the log ends. `chunked`: in chunks, but for the last one.
+
+        Raises: ConnectionError, if the reader goes first; DiskError.
+        """
+        journal = self.journal
+        while True:
+            if offset < self.offset:
+                stop = min(self.offset, offset + CHUNK_LIMIT)
+                if chunked:
+                    connection.write(b"%x\r\n" % (stop - offset))
+                await connection.send(journal, offset, stop)
+                if chunked:
+                    connection.write(b"\r\n")
+                offset = stop
+            elif connection.blocked:
+                await connection.drained()
+            elif journal.state is not State.LIVE and offset == journal.length:
+                return
+            elif offset > self.offset:
+                # Asked from an offset that no pass has reached yet.
+                if self._advanced is None:
+                    self._advanced = self._loop.create_future()
+                await asyncio.shield(self._advanced)
+                connection.check()
+            else:
+                offset = await self._join(connection, chunked)
+
+    async def _join(self, connection: Connection, chunked: bool) -> int:
+        """Be a member until there is something else to do. Returns the offset reached."""
+        member = self._members[connection] = _Member(chunked, self._loop.create_future())
+        connection.on_blocked = self._leave
+        try:
+            return await member.left
+        finally:
+            connection.on_blocked = None
+            self._members.pop(connection, None)
+            connection.check()
+
+    def _leave(self, connection: Connection) -> None:
+        """A member's socket is full, or gone: it has been given, or can no longer get, what is below `offset`."""
+        self._release(connection, self.offset)
+
+    def _release(self, connection: Connection, offset: int) -> None:
+        member = self._members.pop(connection, None)
+        if member is not None and not member.left.done():
+            member.left.set_result(offset)
+
+    def _changed(self) -> None:
+        """The journal has more bytes, or has ended."""
+        if self._next is not None:
+            return  # a pass is on its way, and looks again when it is done
+        if not self._members:
+            self._advance()
+        elif self._loop.time() >= self._not_before:
+            self._pass()
+        else:
+            self._next = self._loop.call_at(self._not_before, self._pass)
+
+    def _advance(self) -> None:
+        self.offset = self.journal.length
+        if self._advanced is not None:
+            self._advanced.set_result(None)
+            self._advanced = None
+
+    def _pass(self) -> None:
+        """Give the members what has arrived since the last pass."""
+        started, start = self._loop.time(), self.offset
+        self._advance()
+        size = self.offset - start
+        data = self.journal.read(start, self.offset) if 0 < size <= FRAME_LIMIT else None
+        if data is None:
+            # Too much for memory, not in memory, or nothing but the end: each looks for itself.
+            self._pass_done(started, 0.0, start)
+            return
+        frame = b"".join((b"%x\r\n" % size, data, b"\r\n"))
+        due = [(connection, frame if member.chunked else data) for connection, member in self._members.items()]
+        self._serve(due, started, 0.0)
+
+    def _serve(self, due: list[tuple[Connection, bytes | bytearray]], started: float, seconds: float) -> None:
+        """Write a pass's frame to some of the members that are due; the others follow in the loop's next turn."""
+        began = time.perf_counter()
+        members = self._members
+        for connection, frame in due[-SLICE:]:
+            if connection in members:  # else it has left meanwhile
+                connection.write(frame)
+        del due[-SLICE:]
+        seconds += time.perf_counter() - began
+        if due:
+            self._next = self._loop.call_soon(self._serve, due, started, seconds)
+        else:
+            self._pass_done(started, seconds, None)
+
+    def _pass_done(self, started: float, seconds: float, release: int | None) -> None:
+        """Plan the next pass; `release` all members at that offset, or at the end of an ended log."""
+        self._next = None
+        self._not_before = started + max(MIN_DISTANCE, SHARE * seconds)
+        if release is None and self.journal.state is not State.LIVE and self.offset == self.journal.length:
+            release = self.offset
+        if release is not None:
+            for connection in tuple(self._members):
+                self._release(connection, release)
+        if self.offset < self.journal.length:
+            self._changed()
+
+
+class _Member:
+    """A reader that is caught up; `left` gets its offset when it no longer is."""
+
+    __slots__ = ("chunked", "left")
+
+    def __init__(self, chunked: bool, left: asyncio.Future[int]) -> None:
+        self.chunked = chunked
+        self.left = left

@@ -1,0 +1,358 @@
+"""Producers' requests: from a PUT's body to a journal.
+
+aiohttp reads the head; then the connection's protocol is exchanged for one that receives the body into a
+buffer that is used again and again, takes the content out of its framing in place, and hands it to the journal.
+At the end of the body aiohttp has the connection back.
+
+Refuses to know who reads. Invariants:
+
+1. What arrived is appended, in order, once, whatever happens next.
+2. A log is complete only if its body ended as its framing says; everything else aborts it.
+3. One producer per log: a second is refused before its body is read (RFC 9110 section 10.1.1).
+4. At most `MAX_PENDING` bytes of a producer wait for the disk; then its socket is not read.
+"""
+
+import asyncio
+import functools
+import ipaddress
+import logging
+import re
+from typing import cast
+
+from aiohttp import web
+
+from .config import Settings
+from .connection import Connection
+from .errors import DiskError, RequestError
+from .framing import ChunkedDecoder, Decoder, LengthDecoder, Piece
+from .journal import Journal, State
+from .storage import UNNAMED, Storage
+
+BUFFER_SIZE = 1024 * 1024
+"""Bytes received at a time. Large: what arrives while the disk's thread writes is written together."""
+
+SMALL = 16 * 1024
+"""Content up to this many bytes is copied out of the buffer, which then need not be lent to the disk's thread."""
+
+MANY_PIECES = 512
+"""More pieces than this are copied together: a system call over so many costs more."""
+
+MAX_PENDING = 4 * 1024 * 1024
+"""Bytes of one producer that may wait for the disk."""
+
+MAX_HELD = 256 * 1024
+"""Bytes that may arrive behind a head before its request is decided on."""
+
+MAX_SKELETON = 64 * 1024
+"""The longest body, in bytes, that aiohttp is shown an empty stand-in for, to keep the connection."""
+
+DEFAULT_TYPE = "text/plain; charset=utf-8"
+
+_PASSIVE_TYPE = re.compile(
+    r"(?:text/(?!html\b|css\b|javascript\b|ecmascript\b|xml\b)[a-z0-9.+-]+|application/json|application/octet-stream)"
+    r"[ \t]*(?:;[\x20-\x7e]{0,150})?",
+    re.ASCII | re.IGNORECASE,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Producers:
+    """The producers' side of a server: answers each request of that port."""
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._buffers = _Buffers()
+        self._producing: set[str] = set()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
+        _refuse_foreign(request, private=self._settings.put_is_loopback)
+        if request.path != "/log":
+            raise RequestError(404, "there is nothing here: send a log with PUT /log")
+        if request.method != "PUT":
+            raise RequestError(405, "a log is sent with PUT", {"Allow": "PUT"})
+        return await self._put(request, UNNAMED)
+
+    async def _put(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
+        if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+            raise RequestError(501, "the only transfer coding understood is chunked")
+        if "Content-Range" in request.headers:
+            raise RequestError(400, "a PUT with Content-Range is not supported: send the whole log in one body")
+        if name in self._producing:
+            raise RequestError(409, "this log is being written by another producer: wait until that one has ended")
+        replaces = self._storage.get(name) is not None
+        if replaces and request.headers.get("If-None-Match", "").strip() == "*":
+            raise RequestError(412, "this log exists, and If-None-Match: * forbids replacing it")
+        limit, length = self._settings.max_log_size, request.content_length
+        if limit is not None and length is not None and length > limit:
+            raise _too_large(limit)
+        connection = cast(ProducerConnection, request.protocol)
+        self._producing.add(name)
+        try:
+            journal = await self._storage.begin(name, _content_type(request.headers.get("Content-Type")))
+            logger.info("log begun by %s", request.remote)
+            end, reason = State.ABORTED, "the server stopped"
+            try:
+                if request.body_exists:
+                    await connection.receive(request, journal, self._buffers, limit)
+                end, reason = State.COMPLETE, "the body ended"
+            except (ConnectionError, RequestError, DiskError) as error:
+                reason = str(error)
+                raise
+            finally:
+                await _close(journal, end)
+                logger.info("log ended: %s after %d bytes: %s", journal.state.value, journal.length, reason)
+        finally:
+            self._producing.discard(name)
+        if journal.failure is not None:
+            raise journal.failure
+        return web.Response(status=200 if replaces else 201, headers={"Livelog-State": journal.state.value})
+
+
+class ProducerConnection(Connection):
+    """A connection whose requests' bodies are received past aiohttp.
+
+    A head goes to aiohttp; what follows is held until it is known whose it is: the body's (`receive`), the
+    next head (`answered`), or nobody's (`discard`).
+    """
+
+    __slots__ = ("_edge", "_held", "_unwanted")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._edge = b""  # the last three bytes of an unfinished head: its end may come in two pieces
+        self._held: bytearray | None = None  # None: a head is awaited
+        self._unwanted = False
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        if self._unwanted:
+            return
+        if self._held is not None:
+            self._held += data
+            if len(self._held) > MAX_HELD and self.transport is not None:
+                self.transport.pause_reading()
+            return
+        if not self._edge:
+            data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a head are ignored
+        edge_and_data = self._edge + data
+        end = edge_and_data.find(b"\r\n\r\n")
+        if end < 0:
+            self._edge = edge_and_data[-3:]
+            super().data_received(data)
+        else:
+            split = end + 4 - len(self._edge)
+            self._edge = b""
+            self._held = bytearray(data[split:])
+            super().data_received(data[:split])
+
+    async def receive(
+        self, request: web.BaseRequest, journal: Journal, buffers: "_Buffers", limit: int | None
+    ) -> None:
+        """Receive the body of `request` into `journal`, which takes at most `limit` bytes.
+
+        Raises: ConnectionError, if it breaks off; RequestError, if it is framed wrongly or too large; DiskError.
+        """
+        self.check()
+        transport = cast(asyncio.Transport, self.transport)
+        length = request.content_length
+        decoder: Decoder = ChunkedDecoder() if length is None else LengthDecoder(length)
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1) and not self._held:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = _Body(self, transport, decoder, journal, buffers, limit)
+        transport.set_protocol(body)
+        transport.resume_reading()
+        held, self._held = bytes(self._held or b""), None
+        rest = await body.receive(held)
+        # aiohttp has seen nothing of the body: an empty one in the same framing makes it wait for the next head.
+        self._held = bytearray(rest)
+        if length is None:
+            super().data_received(b"0\r\n\r\n")
+        elif length <= MAX_SKELETON:
+            super().data_received(bytes(length))
+
+    def answered(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """See `Connection`: goes on with the next request, unless this one's body is still coming."""
+        if not request.content.is_eof():
+            response.force_close()
+            self.discard()
+        elif self._held is not None:
+            held, self._held = bytes(self._held), None
+            if self.transport is not None:
+                self.transport.resume_reading()
+                if held:
+                    self.data_received(held)
+
+    def discard(self) -> None:
+        """Nobody wants what still comes: it is read, so that the peer gets to read the answer, and dropped."""
+        self._unwanted = True
+        self._held = None
+        if self.transport is not None:
+            self.transport.set_protocol(self)
+            self.transport.resume_reading()
+
+
+class _Buffers:
+    """The buffers that bodies are received into: one is current, the ones that the disk's threads read are lent."""
+
+    def __init__(self) -> None:
+        self.current = bytearray(BUFFER_SIZE)
+        self._free: list[bytearray] = []
+
+    def lend(self) -> bytearray:
+        """The current buffer, until it is given back; another one becomes current."""
+        lent = self.current
+        self.current = self._free.pop() if self._free else bytearray(BUFFER_SIZE)
+        return lent
+
+    def give_back(self, buffer: bytearray) -> None:
+        """End a loan. A few buffers are kept for the next."""
+        if len(self._free) < MAX_PENDING // BUFFER_SIZE:
+            self._free.append(buffer)
+
+
+class _Body(asyncio.BufferedProtocol):
+    """Receives one body. All producers share the current buffer: it is filled and emptied in one callback."""
+
+    def __init__(
+        self,
+        connection: ProducerConnection,
+        transport: asyncio.Transport,
+        decoder: Decoder,
+        journal: Journal,
+        buffers: _Buffers,
+        limit: int | None,
+    ) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._decoder = decoder
+        self._journal = journal
+        self._buffers = buffers
+        self._limit = limit
+        self._size = 0
+        self._carry = b""  # framing that is not whole yet
+        self._pending = 0
+        self._paused = False
+        self._received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def receive(self, begin: bytes) -> bytes:
+        """Receive the body, which begins with `begin`. Returns what came behind its end. Raises: see `ProducerConnection`."""
+        view = memoryview(begin)
+        while view and not self._received.done():
+            room = self.get_buffer(-1)
+            count = min(len(view), len(room))
+            room[:count] = view[:count]
+            view = view[count:]
+            self.buffer_updated(count)
+        return await self._received + bytes(view)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """See `asyncio.BufferedProtocol`."""
+        buffer, carried = self._buffers.current, len(self._carry)
+        buffer[:carried] = self._carry
+        return memoryview(buffer)[carried:]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See `asyncio.BufferedProtocol`."""
+        buffer, stop = self._buffers.current, len(self._carry) + nbytes
+        pieces, consumed = self._decoder.decode(buffer, stop)
+        self._carry = bytes(memoryview(buffer)[consumed:stop])
+        size = sum(map(len, pieces))
+        self._size += size
+        if self._limit is not None and self._size > self._limit:
+            self._fail(_too_large(self._limit))
+            return
+        if size:
+            self._append(pieces, size)
+        if self._decoder.fault is not None:
+            self._fail(self._decoder.fault)
+        elif self._decoder.finished:
+            self._transport.set_protocol(self._connection)
+            self._received.set_result(self._carry)
+
+    def _append(self, pieces: list[Piece], size: int) -> None:
+        lent = None
+        if size <= SMALL or len(pieces) > MANY_PIECES:
+            pieces = [b"".join(pieces)]
+        else:
+            lent = self._buffers.lend()
+        self._pending += size
+        if self._pending > MAX_PENDING and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._journal.append(pieces, functools.partial(self._written, size, lent))
+
+    def _written(self, size: int, lent: bytearray | None) -> None:
+        if lent is not None:
+            self._buffers.give_back(lent)
+        self._pending -= size
+        if self._journal.failure is not None:
+            self._fail(self._journal.failure)
+        elif self._paused and self._pending <= MAX_PENDING // 2:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _fail(self, error: Exception) -> None:
+        if not self._received.done():
+            self._received.set_exception(error)
+            self._connection.discard()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        if not self._received.done():
+            self._received.set_exception(ConnectionResetError("the producer's connection broke off"))
+        self._connection.connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """See `asyncio.BufferedProtocol`: the peer sends no more, in the middle of the body."""
+
+    def pause_writing(self) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._connection.resume_writing()
+
+
+async def _close(journal: Journal, state: State) -> None:
+    try:
+        await journal.close(state)
+    except DiskError as error:
+        logger.error("%s: the log is cut off at %d bytes", error, journal.length)
+
+
+def _content_type(header: str | None) -> str:
+    """The content type a log is served with: the producer's, if browsers only show it and never run it."""
+    return header.strip() if header is not None and _PASSIVE_TYPE.fullmatch(header.strip()) else DEFAULT_TYPE
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError(413, f"the log is larger than this server takes: at most {limit} bytes")
+
+
+def _refuse_foreign(request: web.BaseRequest, *, private: bool) -> None:
+    """Refuse what a browser sends on behalf of a page from elsewhere. Raises: RequestError.
+
+    `private`: the port is on loopback, where only a name of this machine can be meant (DNS rebinding).
+    """
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise RequestError(403, "pages of other sites may not write logs")
+    host = request.headers.get("Host", "")
+    if private and host and not _is_loopback(host):
+        raise RequestError(403, "this port answers to the names of this machine only, such as localhost")
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a Host header (RFC 9110 section 7.2) names this machine."""
+    name = host.rpartition(":")[0] if re.search(r":[0-9]*$", host) and not host.endswith("]") else host
+    name = name.lower().strip("[]").rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,199 @@
+"""One log: bytes that are only ever appended, how many there are, and whether more will come.
+
+The producer's side appends and closes; a thread writes, so that a disk that stalls stops nobody else.
+Readers need four things of a journal and no more: its `length`, its `state`, its bytes at an offset,
+and a wake-up when the first two change. Who feeds it is none of their business.
+
+Refuses to know of HTTP, of sockets, and of how many readers there are.
+
+1. `length` only grows, and every byte below it can be read: it counts what the file has taken.
+2. `state` leaves LIVE once, after the last byte was written, and never comes back.
+3. All methods are called on the event loop's thread; none of them waits for the disk, but the coroutines.
+4. A failed write makes the log ABORTED at the last byte that was written; `failure` says why.
+"""
+
+import asyncio
+import enum
+import os
+import secrets
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from typing import BinaryIO
+
+from .errors import DiskError
+
+Piece = bytes | memoryview
+
+IOV_MAX = 1024
+"""The most pieces that one system call writes (POSIX guarantees 16, Linux has 1024)."""
+
+PROBE_STEP = 65536
+"""Bytes between the places that are asked whether they are cached: the kernel reads ahead and evicts in
+larger units, so that a hole between two probes is rare, and costs one short wait."""
+
+
+class State(enum.Enum):
+    """Whether a log grows, and how it ended. The values are those of the `Livelog-State` header."""
+
+    LIVE = "live"
+    COMPLETE = "complete"
+    ABORTED = "aborted"
+
+
+class Journal:
+    """An append-only log in one file.
+
+    `file` is open for reading and writing, empty, and this journal's own; it is closed when the last
+    reference to the journal goes. `content_type` is a header value. `nowait` is the flag with which
+    `os.preadv` reads only what needs no wait: `os.RWF_NOWAIT`; 0 if no read of this file ever waits;
+    None if that cannot be told. `disk` runs what may wait.
+    """
+
+    def __init__(self, file: BinaryIO, content_type: str, *, nowait: int | None, disk: Executor) -> None:
+        self.file = file
+        self.content_type = content_type
+        self.etag = f'"{secrets.token_urlsafe(12)}"'
+        """Names this incarnation of the log: it outlives growth and end, and no other log ever has it."""
+        self.length = 0
+        self.state = State.LIVE
+        self.failure: DiskError | None = None
+        self.watchers: set[Callable[[], None]] = set()
+        """Called on the event loop whenever `length` or `state` has changed."""
+        self._nowait = nowait
+        self._disk = disk
+        self._loop = asyncio.get_running_loop()
+        self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
+        self._writing = False
+        self._closing: tuple[State, asyncio.Future[None]] | None = None
+        weakref.finalize(self, file.close)
+
+    # The producer's side.
+
+    def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:
+        """Append `pieces`, which must not change until `written` is called: when they are on file, or never will be."""
+        assert self._closing is None and self.state is not State.COMPLETE
+        self._pending.append((pieces, written))
+        if not self._writing:
+            self._write()
+
+    async def close(self, state: State) -> None:
+        """End the log, as soon as all that was appended is written, with `state`: COMPLETE or ABORTED.
+
+        Raises: DiskError, if a write failed; the log is ABORTED then, whatever `state` says.
+        """
+        if self._closing is None:
+            self._closing = (state, self._loop.create_future())
+            if not self._writing:
+                self._settle()
+        await asyncio.shield(self._closing[1])
+        if self.failure is not None:
+            raise self.failure
+
+    def _write(self) -> None:
+        batch, self._pending = self._pending, []
+        self._writing = True
+        pieces = [piece for appended, _ in batch for piece in appended]
+        job = self._disk.submit(_write_all, self.file.fileno(), pieces, self.length)
+
+        def finished(job: Future[tuple[int, OSError | None]]) -> None:
+            self._loop.call_soon_threadsafe(self._written, batch, *job.result())
+
+        job.add_done_callback(finished)
+
+    def _written(
+        self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], count: int, error: OSError | None
+    ) -> None:
+        self._writing = False
+        self.length += count
+        if error is not None and self.failure is None:
+            self.failure = DiskError("writing the log", error)
+            self.state = State.ABORTED
+        if self.failure is not None:
+            batch += self._pending
+            self._pending = []
+        for _, written in batch:
+            written()
+        if self._pending:
+            self._write()
+        elif self._closing is not None:
+            self._settle()
+            return
+        self._wake()
+
+    def _settle(self) -> None:
+        assert self._closing is not None
+        state, closed = self._closing
+        if self.failure is None:
+            self.state = state
+        closed.set_result(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        for watcher in tuple(self.watchers):
+            watcher()
+
+    # The readers' side.
+
+    def read(self, start: int, stop: int) -> bytearray | None:
+        """The bytes `[start, stop)`, below `length`; None if the disk must be waited for: see `fetch`."""
+        if self._nowait is None:
+            return None
+        data = bytearray(stop - start)
+        try:
+            count = os.preadv(self.file.fileno(), [data], start, self._nowait)
+        except BlockingIOError:
+            return None
+        return data if count == len(data) else None
+
+    def is_cached(self, start: int, stop: int) -> bool:
+        """Whether `[start, stop)` can, as far as a few probes tell, be read without waiting for the disk."""
+        if not self._nowait:
+            return self._nowait == 0
+        fd, byte = self.file.fileno(), [bytearray(1)]
+        try:
+            return all(
+                os.preadv(fd, byte, offset, self._nowait) for offset in (*range(start, stop, PROBE_STEP), stop - 1)
+            )
+        except BlockingIOError:
+            return False
+
+    async def fetch(self, start: int, stop: int) -> bytes:
+        """The bytes `[start, stop)`, below `length`, read by a thread; afterwards they are cached.
+
+        Raises: DiskError.
+        """
+        return await self._loop.run_in_executor(None, _read_all, self.file.fileno(), start, stop)
+
+
+def _write_all(fd: int, pieces: list[Piece], offset: int) -> tuple[int, OSError | None]:
+    """Write `pieces` at `offset`. Returns how many bytes the file took, and the error that stopped it."""
+    count = 0
+    try:
+        while pieces:
+            written = os.pwritev(fd, pieces[:IOV_MAX], offset + count)
+            count += written
+            done = 0
+            while done < len(pieces) and written >= len(pieces[done]):
+                written -= len(pieces[done])
+                done += 1
+            del pieces[:done]
+            if written:
+                pieces[0] = memoryview(pieces[0])[written:]
+    except OSError as error:
+        return count, error
+    return count, None
+
+
+def _read_all(fd: int, start: int, stop: int) -> bytes:
+    parts: list[bytes] = []
+    while start < stop:
+        try:
+            data = os.pread(fd, stop - start, start)
+        except OSError as error:
+            raise DiskError("reading the log", error) from error
+        if not data:
+            raise DiskError("reading the log", OSError("the file is shorter than the log"))
+        parts.append(data)
+        start += len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

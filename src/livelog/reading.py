@@ -1,0 +1,242 @@
+"""Readers' requests: from a GET to the bytes of a log, now or as they come.
+
+Refuses to know who writes a log. Each request is answered in four steps: may it (token), what is meant (the
+log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer from the file, or `Fanout`.
+
+1. Every answer may be read by any web page (CORS), and none is run by a browser.
+2. A log that was aborted is never answered as if it were whole: without a range, the answer has no clean end.
+3. A bounded answer leaves the connection usable.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import cast
+
+from aiohttp import web
+
+from . import access, ranges
+from .config import Settings
+from .connection import Connection
+from .errors import RequestError
+from .fanout import Fanout
+from .journal import Journal, State
+from .lines import tail_offset
+from .ranges import Follow, Part, Parts, Unsatisfiable, Whole
+from .storage import UNNAMED, Storage
+
+MAX_WAIT = 300
+"""The longest time, in seconds, that a request is held until its log begins."""
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
+
+COMMON_HEADERS: Mapping[str, str] = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag, Livelog-Error, "
+    "Livelog-Offset, Livelog-State, Retry-After",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer of the readers' port, errors included."""
+
+PREFLIGHT_HEADERS: Mapping[str, str] = {
+    **ALLOW,
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Last-Event-ID, "
+    "Prefer, Range",
+    "Access-Control-Max-Age": "86400",
+}
+
+_WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII | re.IGNORECASE)
+
+
+class Readers:
+    """The readers' side of a server: answers each request of that port."""
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._fanouts: dict[Journal, Fanout] = {}
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers={**COMMON_HEADERS, **PREFLIGHT_HEADERS})
+        name = self._authorised(request)
+        if request.method not in ("GET", "HEAD"):
+            raise RequestError(405, "a log is read with GET or HEAD", ALLOW)
+        journal = await self._storage.wait(name, _wait_seconds(request))
+        if journal is None:
+            raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
+        return await self._answer_log(request, journal)
+
+    def _authorised(self, request: web.BaseRequest) -> str:
+        """The name of the log that the request's path and token open. Raises: RequestError."""
+        head, _, rest = request.path.lstrip("/").partition("/")
+        if head != "log":
+            raise RequestError(404, "there is nothing here: a log is at /log/ACCESS_TOKEN")
+        token, _, name = rest.partition("/")
+        if not token:
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            token = token.strip() if scheme.lower() == "bearer" else ""
+        if not access.opens(token, self._settings.access_token):
+            raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
+        if name:
+            raise RequestError(404, "there is no such log: this server has one, at /log/ACCESS_TOKEN")
+        return UNNAMED
+
+    async def _answer_log(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
+        headers = {
+            **COMMON_HEADERS,
+            "Accept-Ranges": "bytes",
+            "Content-Type": journal.content_type,
+            "ETag": journal.etag,
+            "Incremental": "?1",
+            "Livelog-State": journal.state.value,
+            "X-Accel-Buffering": "no",
+        }
+        live = journal.state is State.LIVE
+        headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
+        if (status := _precondition(request, journal.etag)) is not None:
+            if status == 412:
+                raise RequestError(412, "this is not the log that If-Match names: it was replaced")
+            del headers["Content-Type"]
+            return web.Response(status=304, headers=headers)
+        length = journal.length
+        start, bounded = 0, journal.state is State.COMPLETE or request.query.get("follow") == "0"
+        plan: ranges.Plan = Whole()
+        if (tail := request.query.get("tail")) is not None:
+            start = await tail_offset(journal, _whole_number("tail", tail))
+            headers["Livelog-Offset"] = str(start)
+            length = max(length, start)
+        else:
+            plan = ranges.resolve(
+                _ranges(request, journal.etag), length, live=live, largest=self._settings.max_log_size
+            )
+        match plan:
+            case Whole() if bounded:
+                return await self._send(request, journal, 200, headers, [(b"", Part(start, length))])
+            case Whole():
+                return await self._follow(request, journal, 200, headers, start)
+            case Follow(first, last_text):
+                headers["Content-Range"] = f"bytes {first}-{last_text}/*"
+                return await self._follow(request, journal, 206, headers, first)
+            case Part(first, stop):
+                headers["Content-Range"] = _content_range(plan, length, live)
+                return await self._send(request, journal, 206, headers, [(b"", Part(first, stop))])
+            case Parts(parts):
+                boundary = secrets.token_hex(16)
+                inner = headers["Content-Type"]
+                headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+                pieces = [
+                    (
+                        f"\r\n--{boundary}\r\nContent-Type: {inner}\r\n"
+                        f"Content-Range: {_content_range(part, length, live)}\r\n\r\n".encode(),
+                        part,
+                    )
+                    for part in parts
+                ]
+                pieces.append((f"\r\n--{boundary}--\r\n".encode(), Part(0, 0)))
+                return await self._send(request, journal, 206, headers, pieces)
+            case Unsatisfiable():
+                refused = {name: headers[name] for name in ("Accept-Ranges", "Cache-Control", "ETag", "Livelog-State")}
+                raise RequestError(
+                    416,
+                    f"the log has {length} bytes {'so far' if live else 'in all'}: none of them is in that range",
+                    {**refused, "Content-Range": f"bytes */{length}"},
+                )
+
+    async def _send(
+        self,
+        request: web.BaseRequest,
+        journal: Journal,
+        status: int,
+        headers: Mapping[str, str],
+        pieces: list[tuple[bytes, Part]],
+    ) -> web.StreamResponse:
+        """A bounded answer: for each piece some bytes, then a part of the log."""
+        response = web.StreamResponse(status=status, headers=headers)
+        response.content_length = sum(len(text) + part.stop - part.start for text, part in pieces)
+        await response.prepare(request)
+        if request.method == "GET":
+            connection = cast(Connection, request.protocol)
+            for text, part in pieces:
+                connection.write(text)
+                if connection.blocked:
+                    await connection.drained()
+                await connection.send(journal, part.start, part.stop)
+        return response
+
+    async def _follow(
+        self, request: web.BaseRequest, journal: Journal, status: int, headers: Mapping[str, str], start: int
+    ) -> web.StreamResponse:
+        """An answer that ends when the log does: cleanly if that is complete, broken off if it is not."""
+        response = web.StreamResponse(status=status, headers=headers)
+        chunked = request.version >= (1, 1)
+        if chunked:
+            response.enable_chunked_encoding()
+        else:
+            response.force_close()
+        await response.prepare(request)
+        if request.method == "HEAD":
+            return response
+        connection = cast(Connection, request.protocol)
+        fanout = self._fanouts.get(journal)
+        if fanout is None:
+            fanout = self._fanouts[journal] = Fanout(journal)
+        fanout.followers += 1
+        try:
+            await fanout.follow(connection, start, chunked=chunked)
+        finally:
+            fanout.followers -= 1
+            if not fanout.followers:
+                fanout.close()
+                del self._fanouts[journal]
+        if journal.state is State.ABORTED:
+            # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
+            # An HTTP/1.0 answer ends with its connection, so there only a reset can tell.
+            await connection.break_off(reset=not chunked)
+        return response
+
+
+def _precondition(request: web.BaseRequest, etag: str) -> int | None:
+    """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on."""
+    value = etag.strip('"')
+    if (wanted := request.if_match) is not None and not any(
+        tag.value in ("*", value) and not tag.is_weak for tag in wanted
+    ):
+        return 412
+    if (known := request.if_none_match) is not None and any(tag.value in ("*", value) for tag in known):
+        return 304
+    return None
+
+
+def _ranges(request: web.BaseRequest, etag: str) -> tuple[ranges.Spec, ...] | None:
+    """The ranges asked for, if they apply: one `Range` header, and no `If-Range` that names another log."""
+    headers = request.headers.getall("Range", [])
+    if len(headers) != 1 or request.headers.get("If-Range", etag).strip() != etag:
+        return None
+    return ranges.parse_range(headers[0])
+
+
+def _content_range(part: Part, length: int, live: bool) -> str:
+    """A Content-Range header (RFC 9110 section 14.4); a log that grows has no length."""
+    return f"bytes {part.start}-{part.stop - 1}/{'*' if live else length}"
+
+
+def _wait_seconds(request: web.BaseRequest) -> float:
+    """How long the client is willing to wait for the log to begin: `?wait=N` or `Prefer: wait=N` (RFC 7240)."""
+    text = request.query.get("wait")
+    if text is None:
+        preference = _WAIT_PREFERENCE.search(",".join(request.headers.getall("Prefer", [])))
+        return min(int(preference[1][:9]), MAX_WAIT) if preference else 0
+    return min(_whole_number("wait", text), MAX_WAIT)
+
+
+def _whole_number(parameter: str, text: str) -> int:
+    if not re.fullmatch("[0-9]+", text, re.ASCII):
+        raise RequestError(400, f"the query parameter {parameter} is not a whole number")
+    return int(text[:18])

@@ -1,6 +1,6 @@
 """The command: parses its arguments, calls what they ask for, turns errors into exit codes.
 
-Refuses to do anything itself. Imports the server, which is slow to load, only where it is started.
+Refuses to do anything itself.
 """
 
 import argparse
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import __version__, config
+from . import __version__, config, service
 from .errors import ConfigError
 
 DESCRIPTION = """\
@@ -36,14 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config.add_flags(parser)
     flags = vars(parser.parse_args(arguments))
     try:
-        settings = config.load(os.environ, flags)
-        return _serve(settings)
+        return service.run(config.load(os.environ, flags))
     except ConfigError as error:
         print(f"livelog: {error}", file=sys.stderr)
         return error.exit_code
 
-
-def _serve(settings: config.Settings) -> int:
-    from .service import run
-
-    return run(settings)

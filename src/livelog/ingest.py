@@ -21,6 +21,7 @@ from typing import cast
 
 from aiohttp import web
 
+from . import __version__
 from .config import Settings
 from .connection import Connection
 from .errors import DiskError, RequestError
@@ -45,6 +46,9 @@ MAX_HELD = 256 * 1024
 
 MAX_SKELETON = 64 * 1024
 """The longest body, in bytes, that aiohttp is shown an empty stand-in for, to keep the connection."""
+
+COMMON_HEADERS = {"Server": f"livelog/{__version__}"}
+"""On every answer of the producers' port, errors included."""
 
 DEFAULT_TYPE = "text/plain; charset=utf-8"
 
@@ -108,7 +112,7 @@ class Producers:
             self._producing.discard(name)
         if journal.failure is not None:
             raise journal.failure
-        return web.Response(status=200 if replaces else 201, headers={"Livelog-State": journal.state.value})
+        return web.Response(status=200 if replaces else 201, headers=COMMON_HEADERS)
 
 
 class ProducerConnection(Connection):

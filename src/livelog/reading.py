@@ -15,7 +15,7 @@ from typing import cast
 
 from aiohttp import web
 
-from . import access, ranges
+from . import __version__, access, ranges
 from .config import Settings
 from .connection import Connection
 from .errors import RequestError
@@ -38,6 +38,7 @@ COMMON_HEADERS: Mapping[str, str] = {
     "Livelog-Offset, Livelog-State, Retry-After",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Referrer-Policy": "no-referrer",
+    "Server": f"livelog/{__version__}",
     "X-Content-Type-Options": "nosniff",
 }
 """On every answer of the readers' port, errors included."""

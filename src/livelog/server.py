@@ -25,11 +25,12 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from . import ingest, reading
 from .config import EX_CONFIG, Settings
 from .connection import Connection
 from .errors import ConfigError, DiskError, RequestError
 from .ingest import ProducerConnection, Producers
-from .reading import COMMON_HEADERS, RETRY_AFTER, Readers
+from .reading import RETRY_AFTER, Readers
 from .storage import Storage
 
 EX_UNAVAILABLE = 69
@@ -77,8 +78,10 @@ async def serve(
     storage = _storage(settings)
     file_limit = _raise_file_limit()
     max_readers = settings.max_readers or max(file_limit - RESERVED_FILES, file_limit // 2)
-    producers = Endpoint(Producers(settings, storage).answer, ProducerConnection, settings, {}, file_limit)
-    readers = Endpoint(Readers(settings, storage).answer, Connection, settings, COMMON_HEADERS, max_readers)
+    producers = Endpoint(
+        Producers(settings, storage).answer, ProducerConnection, settings, ingest.COMMON_HEADERS, file_limit
+    )
+    readers = Endpoint(Readers(settings, storage).answer, Connection, settings, reading.COMMON_HEADERS, max_readers)
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(storage.close)
@@ -195,7 +198,7 @@ class Endpoint(web.Server):
         finally:
             self._handling.discard(task)
             logger.info(
-                "%s %s: %s, %d bytes of logs in %.3f s",
+                "%s %s: %s, %d bytes sent in %.3f s",
                 request.remote,
                 request.method,
                 status or "broken off",

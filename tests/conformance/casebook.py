@@ -1,0 +1,438 @@
+"""The cases: TOML files read into values. No sockets; nothing is run here.
+
+It refuses what it does not know: an unknown key, a missing one or an unknown `{variable}` is an error, because
+a misspelt expectation would otherwise pass for ever.
+1. `vary` makes one case of each of its rows, putting the row's values into every string.
+2. `{text*N}` in any string is N times that text, so that long inputs stay readable.
+3. Only the runner knows `{token}`, `{etag}` and the values saved by earlier answers; they stay as they are.
+"""
+
+import base64
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeAlias
+
+CASES = Path(__file__).parent / "cases"
+
+LOGS = ("none", "live", "complete", "aborted")
+FRAMINGS = ("content-length", "chunked", "close-delimited", "none")
+ENDINGS = ("clean", "cut", "open", "any")
+BREAKS = ("reset", "fin")
+NEEDS = ("", "loopback")
+
+RUN_TIME = frozenset({"token", "etag", "put_host", "put_port", "get_host"})
+
+_REPEAT = re.compile(r"\{([^{}*]+)\*([0-9]+)\}")
+_VARIABLE = re.compile(r"\{([a-z][a-z_]*)\}")
+_VERSION = re.compile(r".* HTTP/(1\.[01])", re.DOTALL)
+
+
+class CaseError(Exception):
+    """A case file says something the suite does not understand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An expected part of a multipart/byteranges body."""
+
+    content_range: str
+    body: bytes
+    content_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What an answer has to be."""
+
+    status: tuple[int, ...]
+    headers: Mapping[str, str]
+    """Fields with exactly this value."""
+    match: Mapping[str, tuple[str, ...]]
+    """Fields in which each of the regular expressions is found."""
+    absent: tuple[str, ...]
+    differ: Mapping[str, str]
+    """Fields that are there with another value than this."""
+    save: Mapping[str, str]
+    """Variable -> field whose value later steps use as `{variable}`."""
+    body: bytes | None
+    body_match: str | None
+    parts: tuple[Piece, ...] | None
+    any_order: bool
+    framing: str | None
+    ending: str
+    reusable: bool | None
+    """True: a follow-up request must be answered. False: the server must close. None: either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Send a request; with `expect`, also read its answer."""
+
+    on: str
+    port: str
+    line: str
+    headers: tuple[str, ...]
+    body: bytes | None
+    host: bool
+    unfinished: bool
+    """The body is not all sent: the connection is not used again."""
+    expect: Expect | None
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self.line.partition(" ")[0]
+
+    @property
+    def version(self) -> str:
+        """The request's HTTP version."""
+        match = _VERSION.fullmatch(self.line)
+        return match[1] if match else "1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Read the answer to a request sent before."""
+
+    on: str
+    expect: Expect
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """Read on in an answer that was left open."""
+
+    on: str
+    body: bytes
+    ending: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interim:
+    """Wait for an interim answer, before anything else is sent."""
+
+    on: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Produce:
+    """Begin a log; the step ends when readers see it live."""
+
+    on: str
+    headers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """The producer sends bytes; the step ends when a reader has seen them."""
+
+    on: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The producer ends the body and reads its answer; the step ends when a reader has seen the end."""
+
+    on: str
+    expect: Expect | None
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The producer's connection breaks; the step ends when a reader has been told."""
+
+    on: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Bytes as they are on a connection."""
+
+    on: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A client goes away."""
+
+    on: str
+
+
+Step: TypeAlias = Request | Answer | More | Interim | Produce | Append | Finish | Break | Send | Leave
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case: a log in some state, then steps."""
+
+    name: str
+    log: str
+    content: bytes
+    producer: tuple[str, ...]
+    """The header lines of the PUT that makes the log."""
+    steps: tuple[Step, ...]
+    rfc: str
+    differs: Mapping[str, str]
+    """Peer -> why it is known to answer otherwise."""
+    needs: str
+
+    @property
+    def begins_log(self) -> bool:
+        """Whether a server that never had a log may have one after this case."""
+        return any(
+            isinstance(step, Produce) or (isinstance(step, Request) and step.port == "put")
+            for step in self.steps
+        )
+
+
+def load(folder: Path = CASES) -> list[Case]:
+    """Every case of the folder.
+
+    Raises: CaseError.
+    """
+    cases: list[Case] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            rows = _Table(tomllib.loads(path.read_text("utf-8"))).tables("case")
+            for row in rows:
+                cases.extend(_cases(row))
+        except (CaseError, tomllib.TOMLDecodeError) as error:
+            raise CaseError(f"{path.name}: {error}") from error
+    names = Counter(case.name for case in cases)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise CaseError(f"several cases are named {twice}")
+    return cases
+
+
+class _Table:
+    """A TOML table that knows which of its keys have been read."""
+
+    def __init__(self, raw: object, where: str = "") -> None:
+        if not isinstance(raw, dict):
+            raise CaseError(f"{where}: a table was expected, not {raw!r}")
+        self.raw: dict[str, object] = raw
+        self.where = where
+        self._left = set(raw)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.raw
+
+    def take(self, key: str, default: object = None) -> object:
+        self._left.discard(key)
+        return self.raw.get(key, default)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.take(key, default)
+        if not isinstance(value, str):
+            raise CaseError(f"{self.where}: {key} must be text, not {value!r}")
+        return value
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:
+        value = self.text(key, default)
+        if value not in allowed:
+            raise CaseError(f"{self.where}: {key} is {value!r}, not one of {allowed}")
+        return value
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        value = self.take(key, default)
+        if not isinstance(value, bool):
+            raise CaseError(f"{self.where}: {key} must be true or false, not {value!r}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        return _texts(self.take(key, []), f"{self.where}: {key}")
+
+    def data(self, key: str, default: str | None = None) -> bytes:
+        """Text, or a table with `base64`."""
+        value = self.take(key, default)
+        if isinstance(value, dict):
+            table = _Table(value, f"{self.where}: {key}")
+            value = table.text("base64")
+            table.done()
+            return base64.b64decode(value, validate=True)
+        if not isinstance(value, str):
+            raise CaseError(f"{self.where}: {key} must be text or base64, not {value!r}")
+        return value.encode()
+
+    def mapping(self, key: str) -> dict[str, str]:
+        table = _Table(self.take(key, {}), f"{self.where}: {key}")
+        return {name: table.text(name) for name in table.raw}
+
+    def tables(self, key: str) -> list[Self]:
+        value = self.take(key, [])
+        if not isinstance(value, list):
+            raise CaseError(f"{self.where}: {key} must be a list, not {value!r}")
+        return [type(self)(item, f"{self.where}: {key} {n}") for n, item in enumerate(value, 1)]
+
+    def done(self) -> None:
+        if self._left:
+            raise CaseError(f"{self.where}: unknown keys {sorted(self._left)}")
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise CaseError(f"{where} must be a list of texts, not {value!r}")
+    return tuple(value)
+
+
+def _cases(table: _Table) -> Iterator[Case]:
+    rows = [row.raw for row in table.tables("vary")] or [{}]
+    raw = {key: value for key, value in table.raw.items() if key != "vary"}
+    for row in rows:
+        # The name keeps `{text*N}` as it is written: it is there to be read.
+        name = _put(str(raw.get("name", "a case without a name")), row)
+        values = {key: _expand(value, {}) for key, value in row.items()}
+        yield _case(_Table(_expand(raw, values), name), name)
+
+
+def _expand(value: object, values: Mapping[str, object]) -> object:
+    """Put a row's values, then repetitions, into every string below `value`."""
+    if isinstance(value, dict):
+        return {key: _expand(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, values) for item in value]
+    if isinstance(value, str):
+        for key, item in values.items():
+            if value == "{" + key + "}":
+                return item
+        return _REPEAT.sub(lambda match: match[1] * int(match[2]), _put(value, values))
+    return value
+
+
+def _put(text: str, values: Mapping[str, object]) -> str:
+    for key, item in values.items():
+        text = text.replace("{" + key + "}", str(item))
+    return text
+
+
+def _case(table: _Table, name: str) -> Case:
+    steps: list[Step] = []
+    if "request" in table or "expect" in table:
+        steps.append(_request(table))
+    steps.extend(_step(step) for step in table.tables("then"))
+    table.take("name")
+    log = table.choice("log", LOGS, "")
+    case = Case(
+        name=name,
+        log=log,
+        content=b"" if log == "none" else table.data("content", "0123456789"),
+        producer=table.texts("producer"),
+        steps=tuple(steps),
+        rfc=table.text("rfc", ""),
+        differs=table.mapping("differs"),
+        needs=table.choice("needs", NEEDS, ""),
+    )
+    table.done()
+    _check_variables(table)
+    return case
+
+
+def _check_variables(table: _Table) -> None:
+    unknown = set(_VARIABLE.findall(repr(table.raw))) - RUN_TIME - set(_saved(table.raw))
+    if unknown:
+        raise CaseError(f"{table.where}: unknown variables {sorted(unknown)}")
+
+
+def _saved(value: object) -> Iterator[str]:
+    """The variables that answers in `value` are saved under."""
+    if isinstance(value, dict):
+        yield from value.get("save", {})
+        for item in value.values():
+            yield from _saved(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _saved(item)
+
+
+def _request(table: _Table) -> Request:
+    line = table.text("request", "GET /log/{token}")
+    return Request(
+        on=table.text("on", "reader"),
+        port=table.choice("port", ("get", "put"), "get"),
+        line=line if _VERSION.fullmatch(line) else f"{line} HTTP/1.1",
+        headers=table.texts("headers"),
+        body=table.data("body") if "body" in table else None,
+        host=table.flag("host", default=True),
+        unfinished=table.flag("unfinished"),
+        expect=_expect(_Table(table.take("expect"), table.where)) if "expect" in table else None,
+    )
+
+
+def _step(table: _Table) -> Step:
+    step: Step
+    if "request" in table:
+        step = _request(table)
+    elif "append" in table:
+        step = Append(data=table.data("append"), on=table.text("on", "producer"))
+    elif "more" in table:
+        step = More(table.text("on", "reader"), table.data("more"), table.choice("ending", ENDINGS, "clean"))
+    elif "interim" in table:
+        step = Interim(table.text("on"), int(str(table.take("interim"))))
+    elif "produce" in table:
+        step = Produce(table.text("on", "producer"), table.texts("produce"))
+    elif "finish" in table:
+        expect = _expect(_Table(table.take("expect"), table.where)) if "expect" in table else None
+        step = Finish(table.text("finish"), expect)
+    elif "break" in table:
+        step = Break(table.text("break"), table.choice("how", BREAKS, "reset"))
+    elif "send" in table:
+        step = Send(data=table.data("send"), on=table.text("on"))
+    elif "leave" in table:
+        step = Leave(table.text("leave"))
+    elif "expect" in table:
+        step = Answer(table.text("on", "reader"), _expect(_Table(table.take("expect"), table.where)))
+    else:
+        raise CaseError(f"{table.where}: no known step in {table.raw!r}")
+    table.done()
+    return step
+
+
+def _expect(table: _Table) -> Expect:
+    match = _Table(table.take("match", {}), table.where)
+    expect = Expect(
+        status=_statuses(table.take("status"), table.where),
+        headers=table.mapping("headers"),
+        match={name: _patterns(match.take(name), table.where) for name in match.raw},
+        absent=table.texts("absent"),
+        differ=table.mapping("differ"),
+        save=table.mapping("save"),
+        body=table.data("body") if "body" in table else None,
+        body_match=table.text("body_match") if "body_match" in table else None,
+        parts=tuple(_piece(part) for part in table.tables("parts")) if "parts" in table else None,
+        any_order=table.flag("any_order"),
+        framing=table.choice("framing", FRAMINGS, "") if "framing" in table else None,
+        ending=table.choice("ending", ENDINGS, "clean"),
+        reusable=table.flag("reusable") if "reusable" in table else None,
+    )
+    table.done()
+    return expect
+
+
+def _statuses(value: object, where: str) -> tuple[int, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, int) for item in values):
+        raise CaseError(f"{where}: status must be a number or a list of numbers, not {value!r}")
+    return tuple(values)
+
+
+def _patterns(value: object, where: str) -> tuple[str, ...]:
+    return _texts(value if isinstance(value, list) else [value], where)
+
+
+def _piece(table: _Table) -> Piece:
+    piece = Piece(
+        content_range=table.text("range"),
+        body=table.data("body"),
+        content_type=table.text("type") if "type" in table else None,
+    )
+    table.done()
+    return piece

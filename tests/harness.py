@@ -1,0 +1,111 @@
+"""A real server in a process of its own, for tests that speak to it over real sockets.
+
+Refuses to reach into the server: what a test knows of it, any client could know, but for its process id and
+what it wrote to stdout and stderr.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from tests.conformance.link import Address, Connection
+from tests.conformance.wire import AnswerParser
+
+TOKEN = "secret-puppy_42"
+TIMEOUT = 15.0
+"""Seconds that any wait in a test may last: long enough for a busy machine, reached only by a fault."""
+
+_READY = re.compile(r"livelog \S+ ready: PUT http://[^ ]*:([0-9]+)/log GET (https?)://[^ ]*:([0-9]+)/log/ACCESS_TOKEN\n")
+
+
+class Server:
+    """A running server: `put` and `get` are its ports' addresses, `process` is its process."""
+
+    def __init__(self, process: subprocess.Popen[str], log: IO[str], put: Address, get: Address) -> None:
+        self.process = process
+        self.put = put
+        self.get = get
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self.process.pid
+
+    def log(self) -> str:
+        """What the server has written to stderr so far."""
+        return Path(self._log.name).read_text(encoding="utf-8")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end. Returns the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(TIMEOUT)
+
+    def connect(self, *, producer: bool = False) -> Connection:
+        """A new connection to the readers' port, or to the producers'."""
+        return Connection(self.put if producer else self.get, TIMEOUT)
+
+    def get_log(self, *headers: str, query: str = "", method: str = "GET", version: str = "1.1") -> Connection:
+        """A new connection on which the log has been asked for."""
+        connection = self.connect()
+        ask(connection, method, f"/log/{TOKEN}{query}", *headers, version=version)
+        return connection
+
+    def read_log(self, *headers: str, query: str = "") -> AnswerParser:
+        """The answer to a GET of the log, all of it."""
+        with contextlib.closing(self.get_log(*headers, query=query)) as connection:
+            return connection.wait_end()
+
+    def begin_put(self, *headers: str) -> Connection:
+        """A producer that has sent the head of a chunked PUT."""
+        connection = self.connect(producer=True)
+        ask(connection, "PUT", "/log", "Transfer-Encoding: chunked", *headers)
+        return connection
+
+
+@contextlib.contextmanager
+def serving(environment: Mapping[str, str] | None = None, *, tls: Address | None = None) -> Iterator[Server]:
+    """Run a server with free ports and `environment` on top; it is killed at the end if it still runs.
+
+    `tls`: give any address with a client's TLS context to have `get` use that context.
+    """
+    variables = {"ACCESS_TOKEN": TOKEN, "LIVELOG_PUT_PORT": "0", "LIVELOG_GET_PORT": "0", **(environment or {})}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ}
+    with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "error", "-m", "livelog"],
+            env={**inherited, **variables},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            match = _READY.fullmatch(line)
+            assert match is not None, f"not ready: {line!r} {Path(log.name).read_text(encoding='utf-8')}"
+            context = tls.tls if tls is not None else None
+            put, get = Address("127.0.0.1", int(match[1])), Address("127.0.0.1", int(match[3]), context)
+            yield Server(process, log, put, get)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+def ask(connection: Connection, method: str, target: str, *headers: str, version: str = "1.1") -> None:
+    """Send a request's head, whose answer is to be read later."""
+    lines = (f"{method} {target} HTTP/{version}", f"Host: {connection.address.authority}", *headers, "", "")
+    connection.ask(method, version, "\r\n".join(lines).encode())
+
+
+def chunk(data: bytes) -> bytes:
+    """`data` as one chunk (RFC 9112 section 7.1); no data: the last chunk."""
+    return b"%x\r\n%b\r\n" % (len(data), data)

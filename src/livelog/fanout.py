@@ -137,7 +137,7 @@ class Fanout:
         due = [(connection, frame if member.chunked else data) for connection, member in self._members.items()]
         self._serve(due, started, 0.0)
 
-    def _serve(self, due: list[tuple[Connection, bytes | bytearray]], started: float, seconds: float) -> None:
+    def _serve(self, due: list[tuple[Connection, bytes]], started: float, seconds: float) -> None:
         """Write a pass's frame to some of the members that are due; the others follow in the loop's next turn."""
         began = time.perf_counter()
         members = self._members

@@ -54,7 +54,7 @@ DEFAULT_TYPE = "text/plain; charset=utf-8"
 
 _PASSIVE_TYPE = re.compile(
     r"(?:text/(?!html\b|css\b|javascript\b|ecmascript\b|xml\b)[a-z0-9.+-]+|application/json|application/octet-stream)"
-    r"[ \t]*(?:;[\x20-\x7e]{0,150})?",
+    r"(?:[ \t]*;[ \t]*[a-z0-9.+-]{1,50}=[a-z0-9.+-]{1,100})*",  # no commas: browsers read a list's last type
     re.ASCII | re.IGNORECASE,
 )
 

@@ -135,16 +135,12 @@ class Journal:
 
     # The readers' side.
 
-    def read(self, start: int, stop: int) -> bytearray | None:
+    def read(self, start: int, stop: int) -> bytes | None:
         """The bytes `[start, stop)`, below `length`; None if the disk must be waited for: see `fetch`."""
-        if self._nowait is None:
+        if not self.is_cached(start, stop):
             return None
-        data = bytearray(stop - start)
-        try:
-            count = os.preadv(self.file.fileno(), [data], start, self._nowait)
-        except BlockingIOError:
-            return None
-        return data if count == len(data) else None
+        data = os.pread(self.file.fileno(), stop - start, start)
+        return data if len(data) == stop - start else None
 
     def is_cached(self, start: int, stop: int) -> bool:
         """Whether `[start, stop)` can, as far as a few probes tell, be read without waiting for the disk."""

@@ -85,7 +85,7 @@ def parse_range(header: str) -> tuple[Spec, ...] | None:
     Ignored are another unit than bytes, anything malformed, and a last position before its first.
     """
     unit, equals, range_set = header.partition("=")
-    if not equals or unit.strip(" \t").lower() != "bytes":
+    if not equals or unit.lower() != "bytes":
         return None
     specs: list[Spec] = []
     for item in range_set.split(","):

@@ -51,6 +51,8 @@ PREFLIGHT_HEADERS: Mapping[str, str] = {
     "Access-Control-Max-Age": "86400",
 }
 
+_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")', re.ASCII)
+
 _WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII | re.IGNORECASE)
 
 
@@ -115,7 +117,7 @@ class Readers:
             length = max(length, start)
         else:
             plan = ranges.resolve(
-                _ranges(request, journal.etag), length, live=live, largest=self._settings.max_log_size
+                _ranges(request, journal.etag), length, live=live and not bounded, largest=self._settings.max_log_size
             )
         match plan:
             case Whole() if bounded:
@@ -205,12 +207,10 @@ class Readers:
 
 def _precondition(request: web.BaseRequest, etag: str) -> int | None:
     """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on."""
-    value = etag.strip('"')
-    if (wanted := request.if_match) is not None and not any(
-        tag.value in ("*", value) and not tag.is_weak for tag in wanted
-    ):
-        return 412
-    if (known := request.if_none_match) is not None and any(tag.value in ("*", value) for tag in known):
+    wanted, known = (",".join(request.headers.getall(name, [])) for name in ("If-Match", "If-None-Match"))
+    if wanted and wanted.strip() != "*" and ("", etag) not in _ENTITY_TAG.findall(wanted):
+        return 412  # compared strongly: weak tags never match
+    if known and (known.strip() == "*" or any(tag == etag for _, tag in _ENTITY_TAG.findall(known))):
         return 304
     return None
 

@@ -208,6 +208,10 @@ class Endpoint(web.Server):
 
     async def _respond(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         error: Exception
+        if request.version not in ((1, 0), (1, 1)):
+            # aiohttp would answer in the version asked for, which nobody here speaks.
+            connection.write(b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            await connection.break_off(reset=False)
         try:
             if connection.refused:
                 raise RequestError(503, "too many connections: try again later", RETRY_AFTER)

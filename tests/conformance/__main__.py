@@ -78,7 +78,7 @@ class _Report:
                 self._say("skip", case, why)
                 continue
             self._run(case, target)
-            fresh = fresh and not case.begins_log
+            fresh = fresh and not (case.begins_log and has_log(target))
         for word, meaning in (("known", f"known to differ in {self._peer}"), ("skip", "skipped")):
             if self._counts[word]:
                 print(f"{self._counts[word]} {meaning}")

@@ -11,7 +11,7 @@ import base64
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -28,7 +28,7 @@ RUN_TIME = frozenset({"token", "etag", "put_host", "put_port", "get_host"})
 
 _REPEAT = re.compile(r"\{([^{}*]+)\*([0-9]+)\}")
 _VARIABLE = re.compile(r"\{([a-z][a-z_]*)\}")
-_VERSION = re.compile(r".* HTTP/(1\.[01])", re.DOTALL)
+_VERSION = re.compile(r".* HTTP/([0-9]\.[0-9])", re.DOTALL)
 
 
 class CaseError(Exception):
@@ -80,6 +80,8 @@ class Request:
     host: bool
     unfinished: bool
     """The body is not all sent: the connection is not used again."""
+    byte_by_byte: bool
+    """Every byte in a packet of its own."""
     expect: Expect | None
 
     @property
@@ -89,9 +91,8 @@ class Request:
 
     @property
     def version(self) -> str:
-        """The request's HTTP version."""
-        match = _VERSION.fullmatch(self.line)
-        return match[1] if match else "1.1"
+        """The HTTP version that the answer has to suit."""
+        return "1.0" if self.line.endswith(" HTTP/1.0") else "1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,8 @@ class More:
 
 
 @dataclass(frozen=True, slots=True)
-class Interim:
-    """Wait for an interim answer, before anything else is sent."""
+class AwaitHead:
+    """Wait for the first head of an answer, interim or final; what follows it is read by a later step."""
 
     on: str
     status: int
@@ -166,7 +167,7 @@ class Leave:
     on: str
 
 
-Step: TypeAlias = Request | Answer | More | Interim | Produce | Append | Finish | Break | Send | Leave
+Step: TypeAlias = Request | Answer | More | AwaitHead | Produce | Append | Finish | Break | Send | Leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,9 @@ def load(folder: Path = CASES) -> list[Case]:
         except (CaseError, tomllib.TOMLDecodeError) as error:
             raise CaseError(f"{path.name}: {error}") from error
     names = Counter(case.name for case in cases)
+    unreadable = [name for name in names if not name.isprintable()]
+    if unreadable:
+        raise CaseError(f"names with control characters: {unreadable}")
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise CaseError(f"several cases are named {twice}")
@@ -363,37 +367,46 @@ def _request(table: _Table) -> Request:
         body=table.data("body") if "body" in table else None,
         host=table.flag("host", default=True),
         unfinished=table.flag("unfinished"),
+        byte_by_byte=table.flag("byte_by_byte"),
         expect=_expect(_Table(table.take("expect"), table.where)) if "expect" in table else None,
     )
 
 
 def _step(table: _Table) -> Step:
-    step: Step
-    if "request" in table:
-        step = _request(table)
-    elif "append" in table:
-        step = Append(data=table.data("append"), on=table.text("on", "producer"))
-    elif "more" in table:
-        step = More(table.text("on", "reader"), table.data("more"), table.choice("ending", ENDINGS, "clean"))
-    elif "interim" in table:
-        step = Interim(table.text("on"), int(str(table.take("interim"))))
-    elif "produce" in table:
-        step = Produce(table.text("on", "producer"), table.texts("produce"))
-    elif "finish" in table:
-        expect = _expect(_Table(table.take("expect"), table.where)) if "expect" in table else None
-        step = Finish(table.text("finish"), expect)
-    elif "break" in table:
-        step = Break(table.text("break"), table.choice("how", BREAKS, "reset"))
-    elif "send" in table:
-        step = Send(data=table.data("send"), on=table.text("on"))
-    elif "leave" in table:
-        step = Leave(table.text("leave"))
-    elif "expect" in table:
-        step = Answer(table.text("on", "reader"), _expect(_Table(table.take("expect"), table.where)))
-    else:
-        raise CaseError(f"{table.where}: no known step in {table.raw!r}")
-    table.done()
-    return step
+    for verb, build in _STEPS.items():
+        if verb in table:
+            step = build(table)
+            table.done()
+            return step
+    raise CaseError(f"{table.where}: no known step in {table.raw!r}")
+
+
+def _finish(table: _Table) -> Finish:
+    expect = _expect(_Table(table.take("expect"), table.where)) if "expect" in table else None
+    return Finish(table.text("finish"), expect)
+
+
+def _more(table: _Table) -> More:
+    return More(table.text("on", "reader"), table.data("more"), table.choice("ending", ENDINGS, "clean"))
+
+
+def _answer(table: _Table) -> Answer:
+    return Answer(table.text("on", "reader"), _expect(_Table(table.take("expect"), table.where)))
+
+
+# The key that makes a table this step; `expect` last, since it belongs to other steps too.
+_STEPS: Mapping[str, Callable[[_Table], Step]] = {
+    "request": _request,
+    "append": lambda table: Append(table.text("on", "producer"), table.data("append")),
+    "more": _more,
+    "head": lambda table: AwaitHead(table.text("on"), int(str(table.take("head")))),
+    "produce": lambda table: Produce(table.text("on", "producer"), table.texts("produce")),
+    "finish": _finish,
+    "break": lambda table: Break(table.text("break"), table.choice("how", BREAKS, "reset")),
+    "send": lambda table: Send(table.text("on"), table.data("send")),
+    "leave": lambda table: Leave(table.text("leave")),
+    "expect": _answer,
+}
 
 
 def _expect(table: _Table) -> Expect:

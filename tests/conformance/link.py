@@ -46,6 +46,7 @@ class Connection:
         self.closed = False
         self.unfinished = False  # a request was begun and its body is not all sent
         self.must_answer = False  # a follow-up request has to be answered
+        self.closing = False  # the last answer said that no other will come
         self._timeout = timeout
         self._asked: deque[tuple[str, str]] = deque()
         self._answer: AnswerParser | None = None
@@ -66,10 +67,12 @@ class Connection:
         """Whether a request has not been answered to the end."""
         return self._answer is not None or bool(self._asked)
 
-    def ask(self, method: str, version: str, data: bytes) -> None:
+    def ask(self, method: str, version: str, data: bytes, *, byte_by_byte: bool = False) -> None:
         """Send a request (or its beginning) whose answer is to be read later."""
         self._asked.append((method, version))
-        self.send(data)
+        size = 1 if byte_by_byte else max(len(data), 1)
+        for start in range(0, len(data), size):
+            self.send(data[start : start + size])
 
     def send(self, data: bytes) -> None:
         """Send bytes. That the server has closed is no fault here: reading will show what it said.
@@ -98,6 +101,7 @@ class Connection:
         """Put the ended answer aside. Raises: WireFault if bytes came after it that answer no request."""
         if self._answer is not None:
             self._spare = self._answer.rest
+            self.closing = self._answer.last
             self._answer = None
         if self._spare and not self._asked:
             raise WireFault(f"bytes after the end of the answer: {self._spare[:80]!r}")
@@ -156,7 +160,9 @@ class Connection:
             self._socket.close()
 
     def finish_sending(self) -> None:
-        """Say that nothing more will be sent (FIN), and go on reading."""
+        """Say that nothing more will be sent (FIN), and go on reading. Under TLS, which cannot, do nothing."""
+        if self.address.tls is not None:
+            return
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 

@@ -151,7 +151,10 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize("case", load(), ids=lambda case: str(case.name))
 def test_case(case: Case, servers: Servers) -> None:
     """One case, on one scheme."""
+    why = None
     try:
         servers.run(case)
     except Failure as failure:
-        pytest.fail(str(failure), pytrace=False)
+        why = str(failure)
+    if why is not None:  # outside of the handler, so that the report is this one line
+        pytest.fail(why, pytrace=False)

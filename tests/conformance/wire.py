@@ -14,13 +14,13 @@ from enum import Enum, auto
 MAX_HEAD = 65536  # no answer in the suite comes near it; more means the head never ends
 
 _TEXT = r"\t \x21-\x7e\x80-\xff"
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = rf'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[{_TEXT}])*"'
 _STATUS_LINE = re.compile(rf"HTTP/(1\.[01]) ([1-5][0-9]{{2}}) ([{_TEXT}]*)")
-_FIELD = re.compile(rf"({_TOKEN}):([{_TEXT}]*)")
-_CHUNK_EXTENSION = rf"[ \t]*;[ \t]*{_TOKEN}(?:[ \t]*=[ \t]*(?:{_TOKEN}|{_QUOTED}))?"
+_FIELD = re.compile(rf"({_NAME}):([{_TEXT}]*)")
+_CHUNK_EXTENSION = rf"[ \t]*;[ \t]*{_NAME}(?:[ \t]*=[ \t]*(?:{_NAME}|{_QUOTED}))?"
 _CHUNK_SIZE = re.compile(rf"([0-9A-Fa-f]{{1,16}})(?:{_CHUNK_EXTENSION})*")
-_BOUNDARY = re.compile(rf"(?i:multipart/byteranges; *boundary)=(?:\"([^\"]+)\"|({_TOKEN}))")
+_BOUNDARY = re.compile(rf"(?i:multipart/byteranges; *boundary)=(?:\"([^\"]+)\"|({_NAME}))")
 _BOUNDARY_CHARACTERS = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
 
@@ -112,9 +112,23 @@ class AnswerParser:
         return bytes(self._buffer) if self._state is _State.ENDED else b""
 
     @property
+    def heads(self) -> list[Head]:
+        """Every head that has come: interim ones, then the final one."""
+        return [*self.interims, self.head] if self.head is not None else [*self.interims]
+
+    @property
     def begun(self) -> bool:
         """Whether any byte has come."""
-        return bool(self._buffer or self.interims or self.head)
+        return bool(self._buffer or self.heads)
+
+    @property
+    def last(self) -> bool:
+        """Whether the server has said that it will close the connection after this answer (RFC 9112 §9.3)."""
+        if self.head is None:
+            return False
+        options = {option.strip().lower() for option in (self.head.get("connection") or "").split(",")}
+        old = "1.0" in (self.version, self.head.version)
+        return "close" in options or (old and "keep-alive" not in options)
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the connection.

@@ -1,0 +1,461 @@
+"""Measure livelog beside the cost floor (yardstick.c), nginx, and any other livelog-compatible server.
+
+    python benchmarks/run.py [--quick] [--runs N] [--workload NAME ...] [--server NAME=COMMAND ...] [--out FILE.md]
+
+Every run starts its server fresh on free loopback ports, with its log on tmpfs, lets loadgen.c drive it and check every
+byte, and stops it. Servers take turns within each workload (A B A B ...). The result is one table of medians.
+
+A run with a lost byte, a dropped reader or a failed request gives no figure: its row says FAILED and why, and the exit
+status is 1. What a server cannot do (the yardstick: TLS) or this machine lacks (nginx, OpenSSL) is left out, and said.
+It refuses to use any network but loopback, leaves no process and no file behind, and installs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE / "build"
+CPU, MEMORY, STARTUP = "cpu_s_per_gb", "kb_per_reader", "startup_ms"
+UNITS = {CPU: "CPU-s/GB", MEMORY: "KB/reader", STARTUP: "ms"}
+READY_SECONDS = 10.0
+RUN_SECONDS = 600.0
+
+
+class RunFailed(Exception):
+    """This run gives no figure; the message is the reason, for the table."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the table: `mode` is loadgen's, or "startup"; `full` and `quick` are loadgen's options."""
+
+    name: str
+    title: str
+    mode: str
+    figure: str
+    full: str = ""
+    quick: str = ""
+    tls: bool = False
+    goal: str = ""
+
+
+WORKLOADS = [
+    Workload("ingest", "ingest, 32 KiB chunks", "ingest", CPU, "--bytes 1000000000", "--bytes 5000001", goal="≤ 1.25 × yardstick"),
+    Workload("catchup-1", "catch-up, 1 reader", "catchup", CPU, "--bytes 500000000 --readers 1", "--bytes 5000001 --readers 1",
+             goal="≤ 1.0 × nginx, ≤ 1.1 × yardstick"),
+    Workload("catchup-8", "catch-up, 8 readers", "catchup", CPU, "--bytes 500000000 --readers 8", "--bytes 5000001 --readers 8",
+             goal="≤ 1.0 × nginx, ≤ 1.1 × yardstick"),
+    Workload("catchup-tls-1", "catch-up over TLS, 1 reader", "catchup", CPU, "--bytes 500000000 --readers 1", "--bytes 5000001 --readers 1",
+             tls=True, goal="≤ 0.8 × nginx"),
+    Workload("catchup-tls-8", "catch-up over TLS, 8 readers", "catchup", CPU, "--bytes 200000000 --readers 8", "--bytes 5000001 --readers 8",
+             tls=True, goal="≤ 0.8 × nginx"),
+    Workload("fanout-100", "100 readers, 1000 × 100 B lines/s", "fanout", CPU, "--readers 100 --rate 1000 --line 100 --seconds 5",
+             "--readers 20 --rate 200 --line 100 --seconds 0.3", goal="≤ 0.6 × yardstick, p99 ≤ 15 ms"),
+    Workload("fanout-1000", "1000 readers, 100 × 100 B lines/s", "fanout", CPU, "--readers 1000 --rate 100 --line 100 --seconds 5",
+             "--readers 100 --rate 50 --line 100 --seconds 0.3", goal="≤ 0.7 × yardstick, p99 ≤ 60 ms"),
+    Workload("fanout-8000", "8000 readers, 10 × 200 B lines/s", "fanout", CPU, "--readers 8000 --rate 10 --line 200 --seconds 5",
+             "--readers 300 --rate 10 --line 200 --seconds 0.3", goal="≤ 1.0 × yardstick"),
+    Workload("flatout-10", "flat-out producer, 10 readers", "fanout", CPU, "--readers 10 --rate 0 --bytes 500000000",
+             "--readers 10 --rate 0 --bytes 5000001", goal="none lost, ≤ 1.3 × yardstick"),
+    Workload("flatout-stalled", "flat-out producer, 5 readers + 5 stalled", "fanout", CPU, "--readers 5 --stalled 5 --rate 0 --bytes 500000000",
+             "--readers 5 --stalled 5 --rate 0 --bytes 5000001", goal="none lost"),
+    Workload("memory-tls-1000", "memory of 1000 TLS readers", "idle", MEMORY, "--readers 1000 --seconds 2", "--readers 50 --seconds 1",
+             tls=True, goal="≤ 45 KB"),
+    Workload("memory-8000", "memory of 8000 readers", "idle", MEMORY, "--readers 8000 --seconds 2", "--readers 300 --seconds 1", goal="≤ 8 KB"),
+    Workload("startup", "exec to ready", "startup", STARTUP, goal="≤ 300 ms"),
+]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server under test. `is_nginx`: it serves the log as a file and takes no PUT."""
+
+    name: str
+    command: tuple[str, ...]
+    has_tls: bool = True
+    is_nginx: bool = False
+
+    def takes(self, workload: Workload) -> bool:
+        return (self.has_tls or not workload.tls) and (not self.is_nginx or workload.mode == "catchup")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all runs share. `certificate` and `key` are None when TLS workloads have to be skipped."""
+
+    loadgen: Path
+    log_folder: Path
+    quick: bool
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+@dataclass
+class Row:
+    """The outcome of one workload with one server."""
+
+    values: list[dict[str, float]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def middle(self, key: str) -> float | None:
+        found = [run[key] for run in self.values if key in run]
+        return statistics.median(found) if found and not self.failures else None
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---- preparation ----
+
+
+def build() -> tuple[Path, Path, bool]:
+    """Compile both C programs; return yardstick, loadgen, and whether loadgen speaks TLS."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        raise SystemExit("benchmarks need a C compiler (cc, gcc or clang), and there is none on PATH")
+    BUILD.mkdir(exist_ok=True)
+
+    def compiled(name: str, *options: str) -> bool:
+        fresh = BUILD / f"{name}.{os.getpid()}"  # replaced whole: another run may be using the old one
+        command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(HERE / f"{name}.c"), *options]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode and not options:
+            raise SystemExit(f"cannot compile {name}.c:\n{done.stderr}")
+        if done.returncode == 0:
+            fresh.replace(BUILD / name)
+        return done.returncode == 0
+
+    compiled("yardstick")
+    has_tls = compiled("loadgen", "-DUSE_OPENSSL", "-lssl", "-lcrypto") or not compiled("loadgen")
+    return BUILD / "yardstick", BUILD / "loadgen", has_tls
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path] | None:
+    certificate, key = folder / "server.crt", folder / "server.key"
+    if not shutil.which("openssl"):
+        return None
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command = ["openssl", "req", "-x509", *kind, *subject, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+def choose_log_folder(quick: bool) -> Path:
+    """Tmpfs, so that CPU figures hold no disk write-back; the system's temporary folder, loudly, where it is too small."""
+    tmpfs = Path("/dev/shm")
+    needed = 200e6 if quick else 3e9
+    if tmpfs.is_dir() and os.access(tmpfs, os.W_OK) and shutil.disk_usage(tmpfs).free >= needed:
+        return tmpfs
+    say(f"WARNING: no tmpfs with {needed / 1e9:.1f} GB free at {tmpfs}: logs go to disk, and CPU figures hold its cost")
+    return Path(tempfile.gettempdir())
+
+
+def warm_memory(folder: Path) -> None:
+    """Touch most of the free memory once: a virtual machine pays for its first touch, and the first server would pay for all."""
+    available = next(int(line.split()[1]) * 1024 for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))
+    size = int(0.6 * min(available, shutil.disk_usage(folder).free))
+    say(f"warming {size / 1e9:.0f} GB of memory ...")
+    zeros = bytes(1 << 20)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(size >> 20):
+            file.write(zeros)
+
+
+def find_servers(extra: list[str], yardstick: Path) -> list[Server]:
+    beside = Path(sys.executable).with_name("livelog")
+    livelog = str(beside) if beside.exists() else shutil.which("livelog")
+    servers: dict[str, Server] = {}
+    if livelog:
+        servers["livelog"] = Server("livelog", (livelog,))
+    servers["yardstick"] = Server("yardstick", (str(yardstick),), has_tls=False)
+    nginx = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
+    if nginx:
+        servers["nginx"] = Server("nginx", (nginx,), is_nginx=True)
+    else:
+        say("nginx is not installed: no nginx baseline")
+    for text in extra:
+        name, equals, command = text.partition("=")
+        if not (name and equals and command):
+            raise SystemExit(f"--server {text}: write NAME=COMMAND")
+        servers[name] = Server(name, tuple(shlex.split(command)))
+    if "livelog" not in servers:
+        raise SystemExit(f"no livelog beside {sys.executable} and none on PATH: install it, or say --server livelog=COMMAND")
+    return sorted(servers.values(), key=lambda server: server.name != "livelog")
+
+
+# ---- one server, one run ----
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one run takes place: its folder, ports and token."""
+
+    folder: Path
+    put_port: int
+    get_port: int
+    token: str
+
+
+@contextmanager
+def new_site(bench: Bench) -> Iterator[Site]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="livelog-bench-", dir=bench.log_folder)))
+        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+            ports = one.getsockname()[1], other.getsockname()[1]
+        yield Site(folder, *ports, token=secrets.token_urlsafe(16))
+
+
+def process_tree(pid: int) -> list[int]:
+    pids = [pid]
+    for parent in pids:  # grows while it is walked
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            pids += map(int, children.read_text().split())
+    return pids
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a server, its output in the folder; stop it and its children, by their pids, whatever happens."""
+    with open(folder / "stdout", "wb") as output, open(folder / "stderr", "wb") as errors:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment, cwd=folder)
+        except OSError as error:
+            raise RunFailed(f"cannot start: {error}") from error
+    try:
+        yield process
+    finally:
+        pids = process_tree(process.pid)
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            for pid in pids[1:]:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+
+def nginx_command(nginx: Server, bench: Bench, site: Site, size: str, tls: bool) -> list[str]:
+    """One worker that serves the same bytes from a file, as simply and as fast as nginx does."""
+    (site.folder / "root" / "log").mkdir(parents=True)
+    with open(site.folder / "root" / "log" / site.token, "wb") as file:
+        subprocess.run([str(bench.loadgen), "pattern", "--bytes", size], stdout=file, check=True)
+    secure = f"ssl_certificate {bench.certificate}; ssl_certificate_key {bench.key}; ssl_protocols TLSv1.3;" if tls else ""
+    temporary = " ".join(f"{kind}_temp_path {site.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    config = f"""
+        {"user root;" if os.geteuid() == 0 else ""}
+        daemon off; worker_processes 1; pid {site.folder}/pid; error_log stderr;
+        events {{ worker_connections 1024; }}
+        http {{
+            access_log off; sendfile on; tcp_nopush on; default_type text/plain; {temporary}
+            server {{ listen 127.0.0.1:{site.get_port} {"ssl" if tls else ""}; root {site.folder}/root; {secure} }}
+        }}"""
+    (site.folder / "nginx.conf").write_text(config)
+    return [*nginx.command, "-e", "stderr", "-p", str(site.folder), "-c", str(site.folder / "nginx.conf")]
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(true: Callable[[], bool], what: str, process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not true():
+        if process.poll() is not None:
+            errors = (folder / "stderr").read_text(errors="replace").strip().splitlines() or [""]
+            raise RunFailed(f"the server exited with status {process.returncode}: {errors[-1][:200]}")
+        if time.monotonic() > deadline:
+            raise RunFailed(f"{what} after {READY_SECONDS:.0f} s")
+        time.sleep(0.001)
+
+
+def has_ready_line(folder: Path) -> bool:
+    return any("ready" in line for line in (folder / "stdout").read_text(errors="replace").splitlines(keepends=True) if line.endswith("\n"))
+
+
+def generate(bench: Bench, site: Site, pid: int, mode: str, options: list[str], tls: bool) -> dict[str, float]:
+    """Let loadgen drive the server; return its figures or raise RunFailed."""
+    where = ["--put-port", str(site.put_port), "--get-port", str(site.get_port), "--get-path", f"/log/{site.token}"]
+    pids = ",".join(map(str, process_tree(pid)))
+    command = [str(bench.loadgen), mode, *where, "--pids", pids, *options, *(["--tls"] if tls else []), *(["--settle", "0.1"] if bench.quick else [])]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise RunFailed(f"loadgen {mode} did not end in {RUN_SECONDS:.0f} s") from None
+    try:
+        result = json.loads(done.stdout)
+    except ValueError:
+        raise RunFailed(f"loadgen {mode} exited with status {done.returncode}: {done.stderr.strip()[-200:]}") from None
+    if done.returncode or not result["ok"]:
+        lost = "".join(f"; {result[kind]} of {result['readers']} readers {kind}" for kind in ("failed", "short") if result[kind])
+        raise RunFailed(f"{result['error']}{lost}")
+    return {key: value for key, value in result.items() if isinstance(value, (int, float))}
+
+
+def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, float]:
+    options = (workload.quick if bench.quick else workload.full).split()
+    size = options[options.index("--bytes"):][:2] if "--bytes" in options else []
+    with new_site(bench) as site:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("LIVELOG_", "SERVER_", "ACCESS_"))}
+        environment |= {"LIVELOG_PUT_PORT": str(site.put_port), "LIVELOG_GET_PORT": str(site.get_port), "ACCESS_TOKEN": site.token}
+        environment |= {"LIVELOG_TEMP_DIR": str(site.folder), "TMPDIR": str(site.folder)}
+        if workload.tls:
+            environment |= {"SERVER_CRT_FILE": str(bench.certificate), "SERVER_KEY_FILE": str(bench.key)}
+        command = nginx_command(server, bench, site, size[1], workload.tls) if server.is_nginx else list(server.command)
+        began = time.monotonic()
+        with running(command, environment, site.folder) as process:
+            if workload.mode == "startup":
+                wait_until(lambda: has_ready_line(site.folder), "no line with 'ready' on stdout", process, site.folder)
+                wait_until(lambda: accepts(site.put_port) and accepts(site.get_port), "a port is closed", process, site.folder)
+                return {STARTUP: 1000 * (time.monotonic() - began)}
+            first_port = site.get_port if server.is_nginx else site.put_port
+            wait_until(lambda: accepts(first_port), f"port {first_port} is closed", process, site.folder)
+            if server.is_nginx:
+                wait_until(lambda: len(process_tree(process.pid)) > 1, "no worker", process, site.folder)
+            elif workload.mode == "catchup":
+                generate(bench, site, process.pid, "ingest", size, workload.tls)
+            result = generate(bench, site, process.pid, workload.mode, options, workload.tls)
+            if workload.mode == "ingest":  # taken is not yet kept: read it back
+                generate(bench, site, process.pid, "catchup", size, workload.tls)
+            return result
+
+
+# ---- all runs, and the table ----
+
+
+def measure(bench: Bench, servers: list[Server], workload: Workload, runs: int) -> dict[str, Row]:
+    rows = {server.name: Row() for server in servers if server.takes(workload)}
+    for number in range(1, runs + 1):
+        for server in servers:
+            if server.name not in rows:
+                continue
+            try:
+                values = run_once(bench, server, workload)
+                rows[server.name].values.append(values)
+                outcome = f"{values[workload.figure]:.3f} {UNITS[workload.figure]}"
+            except RunFailed as failure:
+                rows[server.name].failures.append(str(failure))
+                outcome = f"FAILED: {failure}"
+            say(f"{workload.name} {number}/{runs} {server.name}: {outcome}")
+    return rows
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def table_lines(workload: Workload, rows: dict[str, Row], runs: int) -> Iterator[str]:
+    for name, row in rows.items():
+        cells = [workload.title, name]
+        figure = row.middle(workload.figure)
+        if figure is None:
+            cells += [f"FAILED {len(row.failures)} of {runs}: {row.failures[0]}".replace("|", "/"), *["–"] * 6]
+        else:
+            every = [run[workload.figure] for run in row.values]
+            cells += [f"**{number(figure)}** {UNITS[workload.figure]}", f"{number(min(every))}–{number(max(every))}"]
+            for baseline in ("yardstick", "nginx"):
+                floor = rows[baseline].middle(workload.figure) if baseline in rows and workload.figure == CPU else None
+                cells.append(number(figure / floor) if floor else "–")
+            latency = [row.middle("p50_ms"), row.middle("p99_ms"), max(run.get("max_ms", 0) for run in row.values)]
+            cells.append(" / ".join(map(number, latency)) if workload.mode == "fanout" else "–")
+            peak, generator = row.middle("peak_kb"), row.middle("generator_cpu_s")
+            cells.append(number(peak / 1024 if peak else None))
+            cells.append(number(generator / row.values[0]["gb"] if generator and workload.figure == CPU else None))
+        cells.append(workload.goal if name == "livelog" else "")
+        yield "| " + " | ".join(cells) + " |"
+
+
+def foreign_cpu() -> float:
+    """CPU seconds that this machine has spent, or its host has withheld, for others than us and our finished children."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    ours = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") - sum(usage.ru_utime + usage.ru_stime for usage in ours)
+
+
+def heading(bench: Bench, runs: int) -> Iterator[str]:
+    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.machine())
+    place = "tmpfs" if str(bench.log_folder) == "/dev/shm" else "disk"
+    yield f"{'Smoke test: these figures mean nothing. ' if bench.quick else ''}{time.strftime('%Y-%m-%d')}, {model}, {os.cpu_count()} cores,"
+    yield f"Linux {platform.release()}, Python {platform.python_version()}; log on {place}; medians of {runs} interleaved runs."
+    yield ""
+    yield "| workload | server | median | min–max | × yardstick | × nginx | latency p50 / p99 / max, ms | peak MB | generator CPU-s/GB | goal |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure livelog beside a cost floor, nginx, and other livelog-compatible servers.")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, one run each, under a minute: every byte checked, figures meaningless")
+    parser.add_argument("--runs", type=int, help="runs of each workload and server (5; with --quick 1)")
+    parser.add_argument("--workload", nargs="+", metavar="NAME", choices=[workload.name for workload in WORKLOADS], help="only these: %(choices)s")
+    parser.add_argument("--server", action="append", default=[], metavar="NAME=COMMAND", help="one more server, configured by livelog's environment")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table here too")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    runs: int = arguments.runs or (1 if arguments.quick else 5)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every `finally` runs
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the servers inherit it
+    yardstick, loadgen, has_tls = build()
+    servers = find_servers(arguments.server, yardstick)
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="livelog-bench-") as folder:
+        certificate, key = (has_tls and make_certificate(Path(folder))) or (None, None)
+        bench = Bench(loadgen, choose_log_folder(arguments.quick), arguments.quick, certificate, key)
+        if not arguments.quick and str(bench.log_folder) == "/dev/shm":
+            warm_memory(bench.log_folder)
+        lines = list(heading(bench, runs))
+        began, foreign = time.monotonic(), foreign_cpu()
+        for workload in WORKLOADS:
+            if arguments.workload and workload.name not in arguments.workload:
+                continue
+            if workload.tls and not certificate:
+                missing = "the openssl command" if has_tls else "OpenSSL's headers to compile loadgen.c with"
+                say(f"WARNING: {workload.name} SKIPPED: this machine lacks {missing}")
+                lines.append(f"| {workload.title} | – | SKIPPED: this machine lacks {missing} |" + " – |" * 6 + " |")
+                continue
+            rows = measure(bench, servers, workload, runs)
+            failed |= any(row.failures for row in rows.values())
+            lines += table_lines(workload, rows, runs)
+        busy = (foreign_cpu() - foreign) / (time.monotonic() - began) / (os.cpu_count() or 1)
+        lines += ["", f"Other work took {busy:.0%} of this machine's CPU meanwhile{': too much to trust these figures.' if busy > 0.1 else '.'}"]
+    print("\n".join(lines))
+    if arguments.out:
+        arguments.out.write_text("\n".join(lines) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,8 +16,8 @@ Refuses to know of requests and answers: whoever calls `follow` has sent the hea
 import asyncio
 import time
 
-from .connection import Connection
 from .journal import Journal, State
+from .outlet import Outlet
 
 FRAME_LIMIT = 64 * 1024
 """Bytes of one shared frame, and so of what a reader can hold in memory; more is cheaper sent from the file."""
@@ -46,7 +46,7 @@ class Fanout:
         self.followers = 0
         """How many calls of `follow` there are; kept by the caller, who closes a fan-out without any."""
         self._loop = asyncio.get_running_loop()
-        self._members: dict[Connection, _Member] = {}
+        self._members: dict[Outlet, _Member] = {}
         self._advanced: asyncio.Future[None] | None = None
         self._next: asyncio.Handle | None = None
         self._not_before = 0.0
@@ -58,7 +58,7 @@ class Fanout:
         if self._next is not None:
             self._next.cancel()
 
-    async def follow(self, connection: Connection, offset: int, *, chunked: bool) -> None:
+    async def follow(self, outlet: Outlet, offset: int, *, chunked: bool) -> None:
         """Send everything from `offset` (bytes) on, until the log ends. `chunked`: in chunks, but for the last one.
 
         Raises: ConnectionError, if the reader goes first; DiskError.
@@ -68,13 +68,13 @@ class Fanout:
             if offset < self.offset:
                 stop = min(self.offset, offset + CHUNK_LIMIT)
                 if chunked:
-                    connection.write(b"%x\r\n" % (stop - offset))
-                await connection.send(journal, offset, stop)
+                    outlet.write(b"%x\r\n" % (stop - offset))
+                await outlet.send(journal, offset, stop)
                 if chunked:
-                    connection.write(b"\r\n")
+                    outlet.write(b"\r\n")
                 offset = stop
-            elif connection.blocked:
-                await connection.drained()
+            elif outlet.blocked:
+                await outlet.drained()
             elif journal.state is not State.LIVE and offset == journal.length:
                 return
             elif offset > self.offset:
@@ -82,27 +82,27 @@ class Fanout:
                 if self._advanced is None:
                     self._advanced = self._loop.create_future()
                 await asyncio.shield(self._advanced)
-                connection.check()
+                outlet.check()
             else:
-                offset = await self._join(connection, chunked)
+                offset = await self._join(outlet, chunked)
 
-    async def _join(self, connection: Connection, chunked: bool) -> int:
+    async def _join(self, outlet: Outlet, chunked: bool) -> int:
         """Be a member until there is something else to do. Returns the offset reached."""
-        member = self._members[connection] = _Member(chunked, self._loop.create_future())
-        connection.on_blocked = self._leave
+        member = self._members[outlet] = _Member(chunked, self._loop.create_future())
+        outlet.on_blocked = self._leave
         try:
             return await member.left
         finally:
-            connection.on_blocked = None
-            self._members.pop(connection, None)
-            connection.check()
+            outlet.on_blocked = None
+            self._members.pop(outlet, None)
+            outlet.check()
 
-    def _leave(self, connection: Connection) -> None:
+    def _leave(self, outlet: Outlet) -> None:
         """A member's socket is full, or gone: it has been given, or can no longer get, what is below `offset`."""
-        self._release(connection, self.offset)
+        self._release(outlet, self.offset)
 
-    def _release(self, connection: Connection, offset: int) -> None:
-        member = self._members.pop(connection, None)
+    def _release(self, outlet: Outlet, offset: int) -> None:
+        member = self._members.pop(outlet, None)
         if member is not None and not member.left.done():
             member.left.set_result(offset)
 
@@ -128,22 +128,22 @@ class Fanout:
         started, start = self._loop.time(), self.offset
         self._advance()
         size = self.offset - start
-        data = self.journal.read(start, self.offset) if 0 < size <= FRAME_LIMIT else None
-        if data is None:
+        if not 0 < size <= FRAME_LIMIT or not self.journal.is_cached(start, self.offset):
             # Too much for memory, not in memory, or nothing but the end: each looks for itself.
             self._pass_done(started, 0.0, start)
             return
+        data = self.journal.read(start, self.offset)
         frame = b"".join((b"%x\r\n" % size, data, b"\r\n"))
-        due = [(connection, frame if member.chunked else data) for connection, member in self._members.items()]
+        due = [(outlet, frame if member.chunked else data) for outlet, member in self._members.items()]
         self._serve(due, started, 0.0)
 
-    def _serve(self, due: list[tuple[Connection, bytes]], started: float, seconds: float) -> None:
+    def _serve(self, due: list[tuple[Outlet, bytes]], started: float, seconds: float) -> None:
         """Write a pass's frame to some of the members that are due; the others follow in the loop's next turn."""
         began = time.perf_counter()
         members = self._members
-        for connection, frame in due[-SLICE:]:
-            if connection in members:  # else it has left meanwhile
-                connection.write(frame)
+        for outlet, frame in due[-SLICE:]:
+            if outlet in members:  # else it has left meanwhile
+                outlet.write(frame)
         del due[-SLICE:]
         seconds += time.perf_counter() - began
         if due:
@@ -158,8 +158,8 @@ class Fanout:
         if release is None and self.journal.state is not State.LIVE and self.offset == self.journal.length:
             release = self.offset
         if release is not None:
-            for connection in tuple(self._members):
-                self._release(connection, release)
+            for outlet in tuple(self._members):
+                self._release(outlet, release)
         if self.offset < self.journal.length:
             self._changed()
 

@@ -17,13 +17,12 @@ import functools
 import ipaddress
 import logging
 import re
-from typing import cast
 
 from aiohttp import web
 
 from . import __version__
 from .config import Settings
-from .connection import Connection
+from .endpoint import Connection
 from .errors import DiskError, RequestError
 from .framing import ChunkedDecoder, Decoder, LengthDecoder, Piece
 from .journal import Journal, State
@@ -40,9 +39,6 @@ MANY_PIECES = 512
 
 MAX_PENDING = 4 * 1024 * 1024
 """Bytes of one producer that may wait for the disk."""
-
-MAX_HELD = 256 * 1024
-"""Bytes that may arrive behind a head before its request is decided on."""
 
 MAX_SKELETON = 64 * 1024
 """The longest body, in bytes, that aiohttp is shown an empty stand-in for, to keep the connection."""
@@ -92,7 +88,6 @@ class Producers:
         limit, length = self._settings.max_log_size, request.content_length
         if limit is not None and length is not None and length > limit:
             raise _too_large(limit)
-        connection = cast(ProducerConnection, request.protocol)
         self._producing.add(name)
         try:
             journal = await self._storage.begin(name, _content_type(request.headers.get("Content-Type")))
@@ -100,7 +95,7 @@ class Producers:
             end, reason = State.ABORTED, "the server stopped"
             try:
                 if request.body_exists:
-                    await connection.receive(request, journal, self._buffers, limit)
+                    await self._receive(request, journal)
                 end, reason = State.COMPLETE, "the body ended"
             except (ConnectionError, RequestError, DiskError) as error:
                 reason = str(error)
@@ -114,89 +109,22 @@ class Producers:
             raise journal.failure
         return web.Response(status=200 if replaces else 201, headers=COMMON_HEADERS)
 
-
-class ProducerConnection(Connection):
-    """A connection whose requests' bodies are received past aiohttp.
-
-    A head goes to aiohttp; what follows is held until it is known whose it is: the body's (`receive`), the
-    next head (`answered`), or nobody's (`discard`).
-    """
-
-    __slots__ = ("_edge", "_held", "_unwanted")
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `asyncio.BaseProtocol`."""
-        self._edge = b""  # the last three bytes of an unfinished head: its end may come in two pieces
-        self._held: bytearray | None = None  # None: a head is awaited
-        self._unwanted = False
-        super().connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
-        if self._unwanted:
-            return
-        if self._held is not None:
-            self._held += data
-            if len(self._held) > MAX_HELD and self.transport is not None:
-                self.transport.pause_reading()
-            return
-        if not self._edge:
-            data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a head are ignored
-        edge_and_data = self._edge + data
-        end = edge_and_data.find(b"\r\n\r\n")
-        if end < 0:
-            self._edge = edge_and_data[-3:]
-            super().data_received(data)
-        else:
-            split = end + 4 - len(self._edge)
-            self._edge = b""
-            self._held = bytearray(data[split:])
-            super().data_received(data[:split])
-
-    async def receive(
-        self, request: web.BaseRequest, journal: Journal, buffers: "_Buffers", limit: int | None
-    ) -> None:
-        """Receive the body of `request` into `journal`, which takes at most `limit` bytes.
+    async def _receive(self, request: web.BaseRequest, journal: Journal) -> None:
+        """Receive the body of `request` into `journal`.
 
         Raises: ConnectionError, if it breaks off; RequestError, if it is framed wrongly or too large; DiskError.
         """
-        self.check()
-        transport = cast(asyncio.Transport, self.transport)
-        length = request.content_length
+        connection, length = Connection.of(request), request.content_length
         decoder: Decoder = ChunkedDecoder() if length is None else LengthDecoder(length)
-        if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1) and not self._held:
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = _Body(self, transport, decoder, journal, buffers, limit)
-        transport.set_protocol(body)
-        transport.resume_reading()
-        held, self._held = bytes(self._held or b""), None
-        rest = await body.receive(held)
-        # aiohttp has seen nothing of the body: an empty one in the same framing makes it wait for the next head.
-        self._held = bytearray(rest)
+        body = _Body(connection, decoder, journal, self._buffers, self._settings.max_log_size)
+        begin = connection.lend(body)
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1) and not begin:
+            body.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        rest = await body.receive(begin)
         if length is None:
-            super().data_received(b"0\r\n\r\n")
+            connection.resume(b"0\r\n\r\n", rest)
         elif length <= MAX_SKELETON:
-            super().data_received(bytes(length))
-
-    def answered(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """See `Connection`: goes on with the next request, unless this one's body is still coming."""
-        if not request.content.is_eof():
-            response.force_close()
-            self.discard()
-        elif self._held is not None:
-            held, self._held = bytes(self._held), None
-            if self.transport is not None:
-                self.transport.resume_reading()
-                if held:
-                    self.data_received(held)
-
-    def discard(self) -> None:
-        """Nobody wants what still comes: it is read, so that the peer gets to read the answer, and dropped."""
-        self._unwanted = True
-        self._held = None
-        if self.transport is not None:
-            self.transport.set_protocol(self)
-            self.transport.resume_reading()
+            connection.resume(bytes(length), rest)
 
 
 class _Buffers:
@@ -223,15 +151,16 @@ class _Body(asyncio.BufferedProtocol):
 
     def __init__(
         self,
-        connection: ProducerConnection,
-        transport: asyncio.Transport,
+        connection: Connection,
         decoder: Decoder,
         journal: Journal,
         buffers: _Buffers,
         limit: int | None,
     ) -> None:
+        transport = connection.transport
+        assert transport is not None
         self._connection = connection
-        self._transport = transport
+        self.transport = transport
         self._decoder = decoder
         self._journal = journal
         self._buffers = buffers
@@ -243,7 +172,8 @@ class _Body(asyncio.BufferedProtocol):
         self._received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def receive(self, begin: bytes) -> bytes:
-        """Receive the body, which begins with `begin`. Returns what came behind its end. Raises: see `ProducerConnection`."""
+        """Receive the body, which begins with `begin`. Returns what came behind its end. Raises: see
+        `Producers`."""
         view = memoryview(begin)
         while view and not self._received.done():
             room = self.get_buffer(-1)
@@ -274,7 +204,7 @@ class _Body(asyncio.BufferedProtocol):
         if self._decoder.fault is not None:
             self._fail(self._decoder.fault)
         elif self._decoder.finished:
-            self._transport.set_protocol(self._connection)
+            self.transport.set_protocol(self._connection)
             self._received.set_result(self._carry)
 
     def _append(self, pieces: list[Piece], size: int) -> None:
@@ -286,7 +216,7 @@ class _Body(asyncio.BufferedProtocol):
         self._pending += size
         if self._pending > MAX_PENDING and not self._paused:
             self._paused = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
         self._journal.append(pieces, functools.partial(self._written, size, lent))
 
     def _written(self, size: int, lent: bytearray | None) -> None:
@@ -297,7 +227,7 @@ class _Body(asyncio.BufferedProtocol):
             self._fail(self._journal.failure)
         elif self._paused and self._pending <= MAX_PENDING // 2:
             self._paused = False
-            self._transport.resume_reading()
+            self.transport.resume_reading()
 
     def _fail(self, error: Exception) -> None:
         if not self._received.done():

@@ -8,7 +8,7 @@ Refuses to know of HTTP, of sockets, and of how many readers there are.
 
 1. `length` only grows, and every byte below it can be read: it counts what the file has taken.
 2. `state` leaves LIVE once, after the last byte was written, and never comes back.
-3. All methods are called on the event loop's thread; none of them waits for the disk, but the coroutines.
+3. All methods are called on the event loop's thread, and do not wait for the disk: that is for `fetch` and `close`.
 4. A failed write makes the log ABORTED at the last byte that was written; `failure` says why.
 """
 
@@ -135,15 +135,8 @@ class Journal:
 
     # The readers' side.
 
-    def read(self, start: int, stop: int) -> bytes | None:
-        """The bytes `[start, stop)`, below `length`; None if the disk must be waited for: see `fetch`."""
-        if not self.is_cached(start, stop):
-            return None
-        data = os.pread(self.file.fileno(), stop - start, start)
-        return data if len(data) == stop - start else None
-
     def is_cached(self, start: int, stop: int) -> bool:
-        """Whether `[start, stop)` can, as far as a few probes tell, be read without waiting for the disk."""
+        """Whether `read` of `[start, stop)` need, as far as a few probes tell, not wait for the disk."""
         if not self._nowait:
             return self._nowait == 0
         fd, byte = self.file.fileno(), [bytearray(1)]
@@ -154,12 +147,13 @@ class Journal:
         except BlockingIOError:
             return False
 
-    async def fetch(self, start: int, stop: int) -> bytes:
-        """The bytes `[start, stop)`, below `length`, read by a thread; afterwards they are cached.
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes `[start, stop)`, below `length`, waiting for the disk unless `is_cached`. Raises: DiskError."""
+        return _read_all(self.file.fileno(), start, stop)
 
-        Raises: DiskError.
-        """
-        return await self._loop.run_in_executor(None, _read_all, self.file.fileno(), start, stop)
+    async def fetch(self, start: int, stop: int) -> bytes:
+        """The bytes `[start, stop)`, below `length`, read by a thread; then they are cached. Raises: DiskError."""
+        return await self._loop.run_in_executor(None, self.read, start, stop)
 
 
 def _write_all(fd: int, pieces: list[Piece], offset: int) -> tuple[int, OSError | None]:

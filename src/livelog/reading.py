@@ -11,24 +11,23 @@ log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer
 import re
 import secrets
 from collections.abc import Mapping
-from typing import cast
+from functools import partial
 
 from aiohttp import web
 
 from . import __version__, access, ranges
 from .config import Settings
-from .connection import Connection
+from .endpoint import RETRY_AFTER, Connection
 from .errors import RequestError
 from .fanout import Fanout
 from .journal import Journal, State
 from .lines import tail_offset
+from .outlet import Outlet
 from .ranges import Follow, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
 
 MAX_WAIT = 300
 """The longest time, in seconds, that a request is held until its log begins."""
-
-RETRY_AFTER = {"Retry-After": "1"}
 
 ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 
@@ -161,16 +160,17 @@ class Readers:
         pieces: list[tuple[bytes, Part]],
     ) -> web.StreamResponse:
         """A bounded answer: for each piece some bytes, then a part of the log."""
+
+        async def body(outlet: Outlet) -> None:
+            for text, part in pieces:
+                outlet.write(text)
+                await outlet.send(journal, part.start, part.stop)
+
         response = web.StreamResponse(status=status, headers=headers)
         response.content_length = sum(len(text) + part.stop - part.start for text, part in pieces)
         await response.prepare(request)
-        if request.method == "GET":
-            connection = cast(Connection, request.protocol)
-            for text, part in pieces:
-                connection.write(text)
-                if connection.blocked:
-                    await connection.drained()
-                await connection.send(journal, part.start, part.stop)
+        if request.method != "HEAD" and response.content_length:
+            Connection.of(request).stream(body, response)
         return response
 
     async def _follow(
@@ -184,15 +184,17 @@ class Readers:
         else:
             response.force_close()
         await response.prepare(request)
-        if request.method == "HEAD":
-            return response
-        connection = cast(Connection, request.protocol)
+        if request.method != "HEAD":
+            Connection.of(request).stream(partial(self._follow_body, journal, start, chunked), response)
+        return response
+
+    async def _follow_body(self, journal: Journal, start: int, chunked: bool, outlet: Outlet) -> None:
         fanout = self._fanouts.get(journal)
         if fanout is None:
             fanout = self._fanouts[journal] = Fanout(journal)
         fanout.followers += 1
         try:
-            await fanout.follow(connection, start, chunked=chunked)
+            await fanout.follow(outlet, start, chunked=chunked)
         finally:
             fanout.followers -= 1
             if not fanout.followers:
@@ -201,8 +203,9 @@ class Readers:
         if journal.state is State.ABORTED:
             # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
             # An HTTP/1.0 answer ends with its connection, so there only a reset can tell.
-            await connection.break_off(reset=not chunked)
-        return response
+            await outlet.break_off(reset=not chunked)
+        elif chunked:
+            outlet.write(b"0\r\n\r\n")
 
 
 def _precondition(request: web.BaseRequest, etag: str) -> int | None:

@@ -1,10 +1,9 @@
-"""The server: listening sockets, TLS, connections and their limits, errors as answers, and the way down.
+"""The server: listening sockets, TLS, and the way up and down.
 
-Refuses to parse or decide requests: `Producers` and `Readers` do. Invariants:
+Refuses to look at requests: `Endpoint`, `Producers` and `Readers` do. Invariants:
 
 1. Both ports accept connections before `ready` is called.
-2. Every error a handler raises becomes one answer and one log line with the same id; no answer holds a secret.
-3. When `serve` returns, every socket, task and file of it is gone.
+2. When `serve` returns, every socket, task and file of it is gone.
 """
 
 import asyncio
@@ -12,25 +11,20 @@ import asyncio.sslproto
 import contextlib
 import errno
 import gc
-import json
 import logging
 import os
 import resource
-import secrets
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
-
-from aiohttp import web
 
 from . import ingest, reading
 from .config import EX_CONFIG, Settings
-from .connection import Connection
-from .errors import ConfigError, DiskError, RequestError
-from .ingest import ProducerConnection, Producers
-from .reading import RETRY_AFTER, Readers
+from .endpoint import Endpoint
+from .errors import ConfigError
+from .ingest import Producers
+from .reading import Readers
 from .storage import Storage
 
 EX_UNAVAILABLE = 69
@@ -48,9 +42,6 @@ HANDSHAKE_TIMEOUT = 15
 TLS_BUFFER = 4096
 """Bytes that asyncio's TLS reads at a time, instead of 256 KiB that it would allocate for each connection. Requests
 are small, and only they are received on the readers' port."""
-
-LINGER = 2
-"""Seconds that a peer whose body is not wanted has to read the answer before its connection is closed."""
 
 CERTIFICATE_CHECK = 5
 """Seconds between looks at whether the certificate's files have changed."""
@@ -77,11 +68,18 @@ async def serve(
     context = _tls_context(settings)
     storage = _storage(settings)
     file_limit = _raise_file_limit()
-    max_readers = settings.max_readers or max(file_limit - RESERVED_FILES, file_limit // 2)
     producers = Endpoint(
-        Producers(settings, storage).answer, ProducerConnection, settings, ingest.COMMON_HEADERS, file_limit
+        Producers(settings, storage).answer,
+        headers=ingest.COMMON_HEADERS,
+        max_connections=file_limit,
+        idle_timeout=settings.idle_timeout,
     )
-    readers = Endpoint(Readers(settings, storage).answer, Connection, settings, reading.COMMON_HEADERS, max_readers)
+    readers = Endpoint(
+        Readers(settings, storage).answer,
+        headers=reading.COMMON_HEADERS,
+        max_connections=settings.max_readers or max(file_limit - RESERVED_FILES, file_limit // 2),
+        idle_timeout=settings.idle_timeout,
+    )
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(storage.close)
@@ -111,148 +109,6 @@ async def serve(
             await readers.close(settings.shutdown_timeout)
             for chore in chores:
                 chore.cancel()
-
-
-class Endpoint(web.Server):
-    """One side of the server: makes its connections, and turns what handlers raise into answers.
-
-    `answer` handles a request. `headers` are on every error answer. `max_connections`: those beyond are told 503.
-    """
-
-    def __init__(
-        self,
-        answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        connection_type: type[Connection],
-        settings: Settings,
-        headers: Mapping[str, str],
-        max_connections: int,
-    ) -> None:
-        super().__init__(self._handle)
-        self._answer = answer
-        self._connection_type = connection_type
-        self._idle_timeout = settings.idle_timeout
-        self._headers = headers
-        self._max_connections = max_connections
-        self._open: set[Connection] = set()
-        self._handling: set[asyncio.Task[None]] = set()
-
-    def __call__(self) -> web.RequestHandler:
-        """A protocol for a connection that was accepted; called by asyncio."""
-        return self._connection_type(
-            self,
-            self._malformed,
-            loop=asyncio.get_running_loop(),
-            access_log=None,
-            auto_decompress=False,
-            keepalive_timeout=self._idle_timeout,
-            lingering_time=LINGER,
-        )
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """See `aiohttp.web.Server`."""
-        super().connection_made(handler, transport)
-        assert isinstance(handler, Connection)
-        self._open.add(handler)
-        beyond = len(self._open) - self._max_connections
-        if beyond > RESERVED_FILES // 2:
-            transport.abort()  # too many even to be told so
-        handler.refused = beyond > 0
-
-    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        """See `aiohttp.web.Server`."""
-        super().connection_lost(handler, exc)
-        assert isinstance(handler, Connection)
-        self._open.discard(handler)
-
-    async def reap(self, timeout: float) -> None:
-        """Break off, for ever, the connections whose peers have accepted nothing for `timeout` seconds."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(timeout / 4)
-            for connection in tuple(self._open):
-                connection.reap(loop.time(), timeout)
-
-    async def close(self, timeout: float) -> None:
-        """Let requests end for `timeout` seconds, then break them off."""
-        self.pre_shutdown()
-        if self._handling and timeout:
-            await asyncio.wait(self._handling, timeout=timeout)
-        for connection in tuple(self._open):
-            if connection.transport is not None:
-                connection.transport.abort()
-        if self._handling:
-            await asyncio.wait(self._handling)
-        await self.shutdown(LINGER)
-
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection, task = request.protocol, asyncio.current_task()
-        assert isinstance(connection, Connection) and task is not None
-        loop = asyncio.get_running_loop()
-        began, sent, status = loop.time(), connection.sent, 0
-        self._handling.add(task)
-        try:
-            response = await self._respond(request, connection)
-            status = response.status
-            connection.answered(request, response)
-            return response
-        finally:
-            self._handling.discard(task)
-            logger.info(
-                "%s %s: %s, %d bytes sent in %.3f s",
-                request.remote,
-                request.method,
-                status or "broken off",
-                connection.sent - sent,
-                loop.time() - began,
-            )
-
-    async def _respond(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
-        error: Exception
-        if request.version not in ((1, 0), (1, 1)):
-            # aiohttp would answer in the version asked for, which nobody here speaks.
-            connection.write(b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-            await connection.break_off(reset=False)
-        try:
-            if connection.refused:
-                raise RequestError(503, "too many connections: try again later", RETRY_AFTER)
-            return await self._answer(request)
-        except RequestError as refusal:
-            error = refusal
-        except DiskError as failure:
-            error = RequestError(507 if failure.full else 500, str(failure))
-        except ConnectionError:
-            raise
-        except Exception as fault:
-            error = fault
-        if request.writer.output_size > 0:
-            # The head of another answer is out. All that can be told is that it does not end well.
-            logger.error("an answer was broken off: %s", error, exc_info=not isinstance(error, RequestError))
-            await connection.break_off(reset=request.version < (1, 1))
-        return self._refuse(request, error)
-
-    def _malformed(self, request: web.BaseRequest, status: int, message: str | None) -> web.StreamResponse:
-        """The answer to what is not an HTTP request."""
-        detail = (message or "").partition("\n")[0].rstrip(":") or "it cannot be understood"
-        response = self._refuse(request, RequestError(status, f"this is not a proper HTTP request: {detail}"))
-        response.force_close()
-        return response
-
-    def _refuse(self, request: web.BaseRequest, error: Exception) -> web.Response:
-        """The answer that tells of `error`: one line of text, or a problem document (RFC 9457) where asked for."""
-        error_id = secrets.token_hex(4)
-        if isinstance(error, RequestError):
-            status, message, headers = error.status, str(error), error.headers
-            logger.log(logging.ERROR if status >= 500 else logging.INFO, "error %s: %d %s", error_id, status, message)
-        else:
-            status, message, headers = 500, f"the server failed; its log tells more under {error_id}", {}
-            logger.error("error %s", error_id, exc_info=error)
-        headers = {**self._headers, **headers, "Livelog-Error": error_id}
-        if "application/problem+json" in request.headers.get("Accept", ""):
-            problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
-            text, content_type = json.dumps(problem), "application/problem+json"
-        else:
-            text, content_type = message if status == 401 else message + "\n", "text/plain"
-        return web.Response(status=status, text=text, content_type=content_type, headers=headers)
 
 
 def _storage(settings: Settings) -> Storage:

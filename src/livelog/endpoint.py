@@ -1,0 +1,348 @@
+"""One side of the server: its connections, their limits, and what handlers raise as answers.
+
+aiohttp has a connection while heads are read and written. A body is not its business: a producer's is received
+by whatever protocol the handler lends the transport to (`Connection.lend`), a log's is sent by an `Outlet`
+(`Connection.stream`), which is all that a reader costs while it follows; then aiohttp has the connection back.
+
+Refuses to decide what a request means. Invariants:
+
+1. Whatever a handler raises becomes one answer and one log line with the same id; neither holds a secret.
+2. aiohttp is given one head at a time: what follows a head is held until it is known whose it is.
+3. Every connection is bounded: in number, in the time for a head, in the time its peer may accept nothing.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Self
+
+from aiohttp import web
+
+from .errors import DiskError, RequestError
+from .outlet import Outlet, bytes_acknowledged, reset_connection
+
+SPARE_CONNECTIONS = 64
+"""Connections beyond the limit that are kept until they have asked, and are told that there are too many."""
+
+LINGER = 2
+"""Seconds that a peer whose body is not wanted has to read the answer before its connection is closed."""
+
+MAX_HELD = 256 * 1024
+"""Bytes that may arrive behind a head before its request is decided on."""
+
+KEEPALIVE = ((getattr(socket, "TCP_KEEPIDLE", None), 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+"""A peer that vanished without a word is found after 60 + 4 * 15 seconds of silence."""
+
+WRONG_VERSION = b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+logger = logging.getLogger(__name__)
+
+
+class Endpoint(web.Server):
+    """Makes the connections of one port and answers their requests with `answer`.
+
+    `headers` are on every error answer. `max_connections`: those beyond are told 503. `idle_timeout`: seconds for a
+    head to arrive, and between requests.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        headers: Mapping[str, str],
+        max_connections: int,
+        idle_timeout: float,
+    ) -> None:
+        super().__init__(self._handle)
+        self._answer = answer
+        self._headers = headers
+        self._max_connections = max_connections
+        self._idle_timeout = idle_timeout
+        self._open: set[Connection | Outlet] = set()
+        self._working: set[asyncio.Task[None]] = set()
+
+    def __call__(self) -> "Connection":
+        """A protocol for a new connection; called by asyncio."""
+        return Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=self._idle_timeout,
+            lingering_time=LINGER,
+        )
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """See `aiohttp.web.Server`."""
+        super().connection_made(handler, transport)
+        assert isinstance(handler, Connection)
+        self._open.add(handler)
+        beyond = len(self._open) - self._max_connections
+        handler.refused = beyond > 0
+        if beyond > SPARE_CONNECTIONS:
+            transport.abort()
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        """See `aiohttp.web.Server`."""
+        super().connection_lost(handler, exc)
+        assert isinstance(handler, Connection)
+        self._open.discard(handler)
+
+    async def reap(self, timeout: float) -> None:
+        """Reset, for ever, the connections for which bytes wait and whose peers accept none for `timeout` seconds."""
+        loop = asyncio.get_running_loop()
+        stuck: dict[Connection | Outlet, tuple[int, float]] = {}
+        while True:
+            await asyncio.sleep(timeout / 4)
+            now, before, stuck = loop.time(), stuck, {}
+            for connection in tuple(self._open):
+                transport = connection.transport
+                if transport is None or transport.is_closing() or not connection.stuck:
+                    continue
+                accepted = bytes_acknowledged(transport)
+                then = before.get(connection)
+                stuck[connection] = then if then is not None and then[0] == accepted else (accepted, now)
+                if now - stuck[connection][1] >= timeout:
+                    logger.info("a connection was reset: its peer accepted no byte for %g s", timeout)
+                    reset_connection(transport)
+
+    async def close(self, timeout: float) -> None:
+        """Let answers end for `timeout` seconds, then break them off."""
+        self.pre_shutdown()
+        if self._working and timeout:
+            await asyncio.wait(self._working, timeout=timeout)
+        while self._open or self._working:
+            for connection in tuple(self._open):
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await asyncio.sleep(0)
+        await self.shutdown(LINGER)
+
+    def stream(
+        self, connection: "Connection", body: Callable[[Outlet], Awaitable[None]], response: web.StreamResponse
+    ) -> None:
+        """Have `body` send the body of `response`, whose head is out. `connection` is spent; a new one follows."""
+        outlet = connection.detach()
+        self._open.add(outlet)
+        task = asyncio.create_task(self._stream(outlet, body, response.status, bool(response.keep_alive)))
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    async def _stream(
+        self, outlet: Outlet, body: Callable[[Outlet], Awaitable[None]], status: int, keep_alive: bool
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        began, ending = loop.time(), "broken off"
+        try:
+            await body(outlet)
+            await outlet.drained()
+            ending = "ended"
+        except ConnectionError:
+            pass
+        except Exception as error:
+            # The head is out. All that can be told is that this does not end well.
+            logger.error("an answer was broken off: %s", error, exc_info=not isinstance(error, DiskError))
+            if outlet.transport is not None:
+                reset_connection(outlet.transport)
+        finally:
+            self._open.discard(outlet)
+            logger.info("answer %d %s after %d bytes, %.3f s", status, ending, outlet.sent, loop.time() - began)
+        if outlet.transport is not None and not outlet.transport.is_closing():
+            if keep_alive:
+                self._renew(outlet.transport, outlet.held)
+            else:
+                outlet.transport.close()
+
+    def _renew(self, transport: asyncio.Transport, held: bytes) -> None:
+        """Give a connection back to aiohttp, for the next request."""
+        connection = self()
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        transport.resume_reading()
+        if held:
+            connection.data_received(held)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection, task = request.protocol, asyncio.current_task()
+        assert isinstance(connection, Connection) and task is not None
+        self._working.add(task)
+        try:
+            response = await self._respond(request, connection)
+            connection.answered(request, response)
+            logger.info("%s %s: %d", request.remote, request.method, response.status)
+            return response
+        finally:
+            self._working.discard(task)
+
+    async def _respond(self, request: web.BaseRequest, connection: "Connection") -> web.StreamResponse:
+        if request.version not in ((1, 0), (1, 1)) and connection.transport is not None:
+            # aiohttp would answer in the version asked for, which nobody here speaks.
+            connection.transport.write(WRONG_VERSION)
+            connection.transport.close()
+            raise ConnectionAbortedError("the request's HTTP version is not supported")
+        try:
+            if connection.refused:
+                raise RequestError(503, "too many connections: try again later", RETRY_AFTER)
+            return await self._answer(request)
+        except RequestError as refusal:
+            return self.refusal(request, refusal)
+        except DiskError as failure:
+            return self.refusal(request, RequestError(507 if failure.full else 500, str(failure)))
+        except ConnectionError:
+            raise
+        except Exception as fault:
+            return self.refusal(request, fault)
+
+    def refusal(self, request: web.BaseRequest, error: Exception) -> web.Response:
+        """The answer that tells of `error`: one line of text, or a problem document (RFC 9457) where asked for."""
+        error_id = secrets.token_hex(4)
+        headers: Mapping[str, str] = {}
+        if isinstance(error, RequestError):
+            status, message, headers = error.status, str(error), error.headers
+            logger.log(logging.ERROR if status >= 500 else logging.INFO, "error %s: %d %s", error_id, status, message)
+        else:
+            status, message = 500, f"the server failed; its log tells more under {error_id}"
+            logger.error("error %s", error_id, exc_info=error)
+        headers = {**self._headers, **headers, "Livelog-Error": error_id}
+        if "application/problem+json" in request.headers.get("Accept", ""):
+            problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
+            text, content_type = json.dumps(problem), "application/problem+json"
+        else:
+            text, content_type = message if status == 401 else message + "\n", "text/plain"
+        return web.Response(status=status, text=text, content_type=content_type, headers=headers)
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's part of a connection: heads, and small answers."""
+
+    __slots__ = ("_edge", "_endpoint", "_held", "_unwanted", "refused")
+
+    refused: bool
+    """Whether there are too many connections for this one to be served."""
+
+    def __init__(self, endpoint: Endpoint, **options: object) -> None:
+        super().__init__(endpoint, **options)  # type: ignore[arg-type]  # passed through as aiohttp's server does
+        self._endpoint = endpoint
+        self._edge = b""  # the last three bytes of an unfinished head: its end may come in two pieces
+        self._held: bytearray | None = None  # what has come behind a head; None while a head is awaited
+        self._unwanted = False
+        self.refused = False
+
+    @property
+    def stuck(self) -> bool:
+        """Whether bytes wait for the peer to make room."""
+        return self.writing_paused
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.BaseProtocol`."""
+        assert isinstance(transport, asyncio.Transport)
+        # Tell of the first byte that the socket does not take. (asyncio's TLS compares with >=, so not 0 there.)
+        transport.set_write_buffer_limits(high=1 if transport.get_extra_info("sslcontext") else 0, low=0)
+        sock = transport.get_extra_info("socket")
+        for option, seconds in KEEPALIVE:
+            if option is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, option, seconds)
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        if self._unwanted:
+            return
+        if self._held is not None:
+            self._held += data
+            if len(self._held) > MAX_HELD and self.transport is not None:
+                self.transport.pause_reading()
+            return
+        if not self._edge:
+            data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a head are ignored
+        edge_and_data = self._edge + data
+        end = edge_and_data.find(b"\r\n\r\n")
+        if end < 0:
+            self._edge = edge_and_data[-3:]
+            super().data_received(data)
+        else:
+            split = end + 4 - len(self._edge)
+            self._edge = b""
+            self._held = bytearray(data[split:])
+            super().data_received(data[:split])
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """See `aiohttp.web.RequestHandler`: the answer to what its parser refused."""
+        if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
+            raise ConnectionResetError("nobody can be answered") from exc
+        detail = (message or "").partition("\n")[0].rstrip(":") or "it cannot be understood"
+        response = self._endpoint.refusal(request, RequestError(status, f"this is not an HTTP request: {detail}"))
+        response.force_close()
+        return response
+
+    def answered(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """To be called when `request` has got its `response`: go on with the next one, if there can be one."""
+        if self.transport is None:
+            return
+        if request.content.is_eof() and not self._unwanted:
+            held, self._held = bytes(self._held or b""), None
+            self.transport.resume_reading()
+            if held:
+                self.data_received(held)
+        else:
+            response.force_close()
+            self.discard()
+
+    def discard(self) -> None:
+        """Read what still comes, so that the peer gets to read its answer, and drop it."""
+        self._unwanted = True
+        self._held = None
+        if self.transport is not None:
+            self.transport.set_protocol(self)
+            self.transport.resume_reading()
+
+    def lend(self, borrower: asyncio.BaseProtocol) -> bytes:
+        """Let `borrower` receive what comes, the body of a request, instead of aiohttp, until it gives the transport
+        back by `set_protocol` and then `resume`. Returns what has come already. It must pass `connection_lost`,
+        `pause_writing` and `resume_writing` on.
+
+        Raises: ConnectionError.
+        """
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the peer is gone")
+        held, self._held = bytes(self._held or b""), bytearray()
+        self.transport.set_protocol(borrower)
+        self.transport.resume_reading()
+        return held
+
+    def resume(self, skeleton: bytes, rest: bytes) -> None:
+        """Go on after a body that was received past aiohttp: it is shown `skeleton` instead, an empty body in the same
+        framing. `rest` came behind the body.
+        """
+        self._held = bytearray(rest)
+        super().data_received(skeleton)
+
+    def detach(self) -> Outlet:
+        """Take the connection out of aiohttp's hands: to it, the peer has gone. Raises: ConnectionError."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the peer is gone")
+        self.transport = None
+        outlet = Outlet(transport, bytes(self._held or b""))
+        transport.resume_reading()
+        self.connection_lost(None)
+        return outlet
+
+    @classmethod
+    def of(cls, request: web.BaseRequest) -> Self:
+        """The connection that `request` came by."""
+        connection = request.protocol
+        assert isinstance(connection, cls)
+        return connection
+
+    def stream(self, body: Callable[[Outlet], Awaitable[None]], response: web.StreamResponse) -> None:
+        """Have `body` send the body of `response`, whose head is out. Raises: ConnectionError."""
+        self._endpoint.stream(self, body, response)

@@ -1,0 +1,213 @@
+"""The body of one answer on its way into a socket, past aiohttp: which has written the head, and is out of the way.
+
+Knows `write`, `send` (a journal's bytes, by `sendfile` where there is no TLS) and backpressure that is told at
+once. Refuses to know what is sent, and of HTTP. Invariants:
+
+1. At most one `write`'s bytes wait in memory for the socket: `blocked` says so, `drained` waits for it.
+2. What the peer sends meanwhile, the next request perhaps, is held, never lost.
+3. Used on the event loop's thread only.
+"""
+
+import asyncio
+import fcntl
+import os
+import socket
+import struct
+import termios
+from collections.abc import Callable
+from typing import cast
+
+from .journal import Journal
+
+SENDFILE_SLICE = 4 * 1024 * 1024
+"""Bytes given to one `sendfile`, which takes less when the socket is full: what one reader may take of the event
+loop before others get a turn."""
+
+COPY_SLICE = 128 * 1024
+"""Bytes read and written at a time where `sendfile` cannot be used: eight TLS records."""
+
+MAX_HELD = 64 * 1024
+"""Bytes of later requests that may arrive before the socket is not read any more."""
+
+
+_TCP_INFO_BYTES_ACKED = struct.Struct("=120xQ")
+
+
+class Outlet(asyncio.Protocol):
+    """What a connection's transport belongs to while a body is sent. `held`: what had come behind the request."""
+
+    __slots__ = ("_copies", "_sending", "_writable", "blocked", "held", "on_blocked", "sent", "transport")
+
+    def __init__(self, transport: asyncio.Transport, held: bytes) -> None:
+        self.transport: asyncio.Transport | None = transport
+        self.held = held
+        self.sent = 0
+        """Bytes sent so far, or on their way."""
+        self.blocked = transport.get_write_buffer_size() > 0
+        """Whether bytes wait for the socket to take them."""
+        self.on_blocked: Callable[[Outlet], None] | None = None
+        """Called when the socket did not take all of a `write`, and when the connection is lost."""
+        self._copies = transport.get_extra_info("sslcontext") is not None
+        self._sending = False
+        self._writable: asyncio.Future[None] | None = None
+        transport.set_protocol(self)
+
+    # What asyncio tells.
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self.held += data
+        if len(self.held) > MAX_HELD and self.transport is not None:
+            self.transport.pause_reading()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self.transport = None
+        self._wake()
+        if self.on_blocked is not None:
+            self.on_blocked(self)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self.blocked = True
+        if self.on_blocked is not None:
+            self.on_blocked(self)
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self.blocked = False
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    # What sends.
+
+    @property
+    def stuck(self) -> bool:
+        """Whether bytes wait for the peer to make room."""
+        return self.blocked or self._sending
+
+    def check(self) -> asyncio.Transport:
+        """The transport. Raises: ConnectionError, if the connection is closed or closing."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the peer is gone")
+        return self.transport
+
+    def write(self, data: bytes) -> None:
+        """Write `data`. Wait for `drained` before the next write if `blocked` thereafter.
+
+        Without effect on a closed connection: `check` tells.
+        """
+        if self.transport is not None:
+            self.sent += len(data)
+            self.transport.write(data)
+
+    async def drained(self) -> None:
+        """Wait until the socket has taken everything that was written. Raises: ConnectionError."""
+        while self.blocked and self.transport is not None:
+            self._writable = asyncio.get_running_loop().create_future()
+            try:
+                await self._writable
+            finally:
+                self._writable = None
+        self.check()
+
+    async def send(self, journal: Journal, start: int, stop: int) -> None:
+        """Send a journal's bytes `[start, stop)`, letting others have their turns.
+
+        Raises: ConnectionError, if the peer goes first; DiskError.
+        """
+        self._sending = True
+        try:
+            while start < stop:
+                await self.drained()
+                end = min(stop, start + (COPY_SLICE if self._copies else SENDFILE_SLICE))
+                if not journal.is_cached(start, end):
+                    await journal.fetch(start, end)
+                elif self._copies:
+                    self.write(journal.read(start, end))
+                    start = end
+                    if not self.blocked:
+                        await asyncio.sleep(0)
+                else:
+                    start = await self._sendfile(journal, start, stop)
+        finally:
+            self._sending = False
+
+    async def _sendfile(self, journal: Journal, start: int, stop: int) -> int:
+        """Send what is in the page cache. Returns the offset reached. Raises: ConnectionError."""
+        loop, offset, file = asyncio.get_running_loop(), start, journal.file.fileno()
+        fd = self.check().get_extra_info("socket").fileno()
+        done = self._writable = loop.create_future()
+
+        def fill() -> None:
+            """Fill the socket. `done` when all is sent, the disk must be waited for, or the peer is gone."""
+            nonlocal offset
+            end = min(stop, offset + SENDFILE_SLICE)
+            if done.done():
+                return
+            try:
+                sent = os.sendfile(fd, file, offset, end - offset) if journal.is_cached(offset, end) else 0
+            except BlockingIOError:
+                return
+            except OSError:
+                # The peer is gone, which `check` will find, or this file system knows no sendfile.
+                self._copies = True
+                sent = 0
+            offset += sent
+            self.sent += sent
+            if offset == stop or not sent:
+                done.set_result(None)
+
+        fill()
+        if done.done():
+            await asyncio.sleep(0)
+        else:
+            # asyncio lets nobody else wait for a transport's socket, but for a duplicate of its descriptor it does.
+            try:
+                fd = os.dup(fd)
+            except OSError:
+                self._copies = True
+                return offset
+            loop.add_writer(fd, fill)
+            try:
+                await done
+            finally:
+                loop.remove_writer(fd)
+                os.close(fd)
+        self._writable = None
+        return offset
+
+    async def break_off(self, *, reset: bool) -> None:
+        """Close the connection in the middle of an answer, once everything written has been sent.
+
+        `reset`: by a TCP reset instead of an orderly end. Raises: ConnectionError.
+        """
+        await self.drained()
+        transport = self.check()
+        if not reset:
+            transport.close()
+            return
+        # A reset overtakes what is still on its way, so the peer must have acknowledged all of it first.
+        # The kernel has no event for that.
+        sock = transport.get_extra_info("socket")
+        self._sending = True
+        while not transport.is_closing() and any(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))):
+            await asyncio.sleep(0.02)
+        if not transport.is_closing():
+            reset_connection(transport)
+
+
+def reset_connection(transport: asyncio.Transport) -> None:
+    """Close a connection by a TCP reset: what the peer has not acknowledged is thrown away, here and in the kernel."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def bytes_acknowledged(transport: asyncio.Transport) -> int:
+    """How many bytes the peer has acknowledged so far (struct tcp_info in linux/tcp.h, since Linux 4.1)."""
+    info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return cast(int, _TCP_INFO_BYTES_ACKED.unpack_from(info)[0])

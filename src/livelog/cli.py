@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import __version__, config, service
+from . import __version__, config
 from .errors import ConfigError
 
 DESCRIPTION = """\
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--short-version", action="version", version=__version__, help="the version, without the name")
     config.add_flags(parser)
     flags = vars(parser.parse_args(arguments))
+    from . import service  # slow to load: only where it is needed
+
     try:
         return service.run(config.load(os.environ, flags))
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""One side of the server: its connections, their limits, and what handlers raise as answers.
+"""One side of the server: accepts connections, bounds them, and turns what handlers raise into answers.
 
 aiohttp has a connection while heads are read and written. A body is not its business: a producer's is received
 by whatever protocol the handler lends the transport to (`Connection.lend`), a log's is sent by an `Outlet`
@@ -16,17 +16,28 @@ import json
 import logging
 import secrets
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Self
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
 from .errors import DiskError, RequestError
 from .outlet import Outlet, bytes_acknowledged, reset_connection
 
 SPARE_CONNECTIONS = 64
-"""Connections beyond the limit that are kept until they have asked, and are told that there are too many."""
+"""Connections beyond the limit that are kept until they have asked, to be told that there are too many."""
+
+ACCEPTED_AT_ONCE = 64
+"""Connections accepted in one turn of the event loop."""
+
+ACCEPT_PAUSE = 0.5
+"""Seconds until connections are accepted again, after the system had no room for one."""
+
+HANDSHAKE_TIMEOUT = 15
+"""Seconds for a TLS handshake."""
 
 LINGER = 2
 """Seconds that a peer whose body is not wanted has to read the answer before its connection is closed."""
@@ -48,7 +59,7 @@ class Endpoint(web.Server):
     """Makes the connections of one port and answers their requests with `answer`.
 
     `headers` are on every error answer. `max_connections`: those beyond are told 503. `idle_timeout`: seconds for a
-    head to arrive, and between requests.
+    head to arrive, and between requests. `tls`: what https needs; None for http.
     """
 
     def __init__(
@@ -58,14 +69,60 @@ class Endpoint(web.Server):
         headers: Mapping[str, str],
         max_connections: int,
         idle_timeout: float,
+        tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(self._handle)
         self._answer = answer
         self._headers = headers
         self._max_connections = max_connections
         self._idle_timeout = idle_timeout
+        self._tls = tls
+        self._listening: list[socket.socket] = []
+        self._shaking: set[asyncio.Task[None]] = set()  # connections that are not `_open` yet
         self._open: set[Connection | Outlet] = set()
         self._working: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def listen(self, sockets: list[socket.socket]) -> None:
+        """Accept connections on `sockets` until `close`."""
+        for sock in sockets:
+            sock.setblocking(False)
+            asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+            self._listening.append(sock)
+
+    def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                sock, _address = listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                # No file descriptors or memory left: whoever is connected goes on, whoever comes waits.
+                logger.error("no connection can be accepted for %g s: %s", ACCEPT_PAUSE, error)
+                loop.remove_reader(listening)
+                loop.call_later(ACCEPT_PAUSE, self._accept_again, listening)
+                return
+            sock.setblocking(False)
+            if len(self._open) + len(self._shaking) >= self._max_connections + SPARE_CONNECTIONS:
+                sock.close()
+                continue
+            task = loop.create_task(self._connect(sock))
+            self._shaking.add(task)
+            task.add_done_callback(self._shaking.discard)
+
+    def _accept_again(self, listening: socket.socket) -> None:
+        if not self._closing:
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    async def _connect(self, sock: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self, sock, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None
+            )
+        except OSError as error:
+            logger.debug("a connection was not made: %s", error)
+            sock.close()
 
     def __call__(self) -> "Connection":
         """A protocol for a new connection; called by asyncio."""
@@ -83,10 +140,7 @@ class Endpoint(web.Server):
         super().connection_made(handler, transport)
         assert isinstance(handler, Connection)
         self._open.add(handler)
-        beyond = len(self._open) - self._max_connections
-        handler.refused = beyond > 0
-        if beyond > SPARE_CONNECTIONS:
-            transport.abort()
+        handler.refused = len(self._open) > self._max_connections
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """See `aiohttp.web.Server`."""
@@ -113,15 +167,20 @@ class Endpoint(web.Server):
                     reset_connection(transport)
 
     async def close(self, timeout: float) -> None:
-        """Let answers end for `timeout` seconds, then break them off."""
+        """Accept no more, let answers end for `timeout` seconds, then break them off."""
+        self._closing = True
+        for listening in self._listening:
+            asyncio.get_running_loop().remove_reader(listening)
         self.pre_shutdown()
         if self._working and timeout:
             await asyncio.wait(self._working, timeout=timeout)
-        while self._open or self._working:
-            for connection in tuple(self._open):
-                if connection.transport is not None:
-                    connection.transport.abort()
-            await asyncio.sleep(0)
+        for connection in tuple(self._open):
+            if connection.transport is not None:
+                # What is still being answered must not seem whole; what was answered must arrive.
+                working = isinstance(connection, Outlet) or connection.working
+                (reset_connection if working else asyncio.Transport.close)(connection.transport)
+        if self._working:
+            await asyncio.wait(self._working, timeout=LINGER)
         await self.shutdown(LINGER)
 
     def stream(
@@ -154,7 +213,7 @@ class Endpoint(web.Server):
             self._open.discard(outlet)
             logger.info("answer %d %s after %d bytes, %.3f s", status, ending, outlet.sent, loop.time() - began)
         if outlet.transport is not None and not outlet.transport.is_closing():
-            if keep_alive:
+            if keep_alive and not outlet.ended and not self._closing:
                 self._renew(outlet.transport, outlet.held)
             else:
                 outlet.transport.close()
@@ -188,7 +247,9 @@ class Endpoint(web.Server):
             raise ConnectionAbortedError("the request's HTTP version is not supported")
         try:
             if connection.refused:
-                raise RequestError(503, "too many connections: try again later", RETRY_AFTER)
+                response = self.refusal(request, RequestError(503, "too many connections: try again later", RETRY_AFTER))
+                response.force_close()
+                return response
             return await self._answer(request)
         except RequestError as refusal:
             return self.refusal(request, refusal)
@@ -221,8 +282,10 @@ class Endpoint(web.Server):
 class Connection(web.RequestHandler):
     """aiohttp's part of a connection: heads, and small answers."""
 
-    __slots__ = ("_edge", "_endpoint", "_held", "_unwanted", "refused")
+    __slots__ = ("_edge", "_endpoint", "_held", "_unwanted", "ended", "refused")
 
+    ended: bool
+    """Whether the peer will send no more; it may still read."""
     refused: bool
     """Whether there are too many connections for this one to be served."""
 
@@ -232,7 +295,13 @@ class Connection(web.RequestHandler):
         self._edge = b""  # the last three bytes of an unfinished head: its end may come in two pieces
         self._held: bytearray | None = None  # what has come behind a head; None while a head is awaited
         self._unwanted = False
+        self.ended = False
         self.refused = False
+
+    @property
+    def working(self) -> bool:
+        """Whether a request is being answered."""
+        return self._held is not None
 
     @property
     def stuck(self) -> bool:
@@ -272,13 +341,19 @@ class Connection(web.RequestHandler):
             self._held = bytearray(data[split:])
             super().data_received(data[:split])
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's is declared to return nothing
+        """See `asyncio.Protocol`: a request that is complete is answered even if its sender has ended its side."""
+        self.ended = True
+        return self.working and self.transport is not None and not self.transport.get_extra_info("sslcontext")
+
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """See `aiohttp.web.RequestHandler`: the answer to what its parser refused."""
         if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
             raise ConnectionResetError("nobody can be answered") from exc
-        detail = (message or "").partition("\n")[0].rstrip(":") or "it cannot be understood"
+        # aiohttp's own message quotes the request, and so maybe a token.
+        detail = "a line of its head is too long" if isinstance(exc, LineTooLong) else "its head is malformed"
         response = self._endpoint.refusal(request, RequestError(status, f"this is not an HTTP request: {detail}"))
         response.force_close()
         return response
@@ -287,7 +362,9 @@ class Connection(web.RequestHandler):
         """To be called when `request` has got its `response`: go on with the next one, if there can be one."""
         if self.transport is None:
             return
-        if request.content.is_eof() and not self._unwanted:
+        if self.ended:
+            response.force_close()
+        elif request.content.is_eof() and not self._unwanted:
             held, self._held = bytes(self._held or b""), None
             self.transport.resume_reading()
             if held:
@@ -331,7 +408,7 @@ class Connection(web.RequestHandler):
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the peer is gone")
         self.transport = None
-        outlet = Outlet(transport, bytes(self._held or b""))
+        outlet = Outlet(transport, bytes(self._held or b""), ended=self.ended)
         transport.resume_reading()
         self.connection_lost(None)
         return outlet

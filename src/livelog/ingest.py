@@ -91,6 +91,7 @@ class Producers:
         self._producing.add(name)
         try:
             journal = await self._storage.begin(name, _content_type(request.headers.get("Content-Type")))
+            journal.acquire()
             logger.info("log begun by %s", request.remote)
             end, reason = State.ABORTED, "the server stopped"
             try:
@@ -102,6 +103,7 @@ class Producers:
                 raise
             finally:
                 await _close(journal, end)
+                journal.release()
                 logger.info("log ended: %s after %d bytes: %s", journal.state.value, journal.length, reason)
         finally:
             self._producing.discard(name)
@@ -120,7 +122,7 @@ class Producers:
         begin = connection.lend(body)
         if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1) and not begin:
             body.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        rest = await body.receive(begin)
+        rest = await body.receive(begin, ended=connection.ended)
         if length is None:
             connection.resume(b"0\r\n\r\n", rest)
         elif length <= MAX_SKELETON:
@@ -171,9 +173,11 @@ class _Body(asyncio.BufferedProtocol):
         self._paused = False
         self._received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-    async def receive(self, begin: bytes) -> bytes:
-        """Receive the body, which begins with `begin`. Returns what came behind its end. Raises: see
-        `Producers`."""
+    async def receive(self, begin: bytes, *, ended: bool) -> bytes:
+        """Receive the body, which begins with `begin`, which is all there is if it has `ended`.
+
+        Returns what came behind its end. Raises: as `Producers.receive`.
+        """
         view = memoryview(begin)
         while view and not self._received.done():
             room = self.get_buffer(-1)
@@ -181,6 +185,8 @@ class _Body(asyncio.BufferedProtocol):
             room[:count] = view[:count]
             view = view[count:]
             self.buffer_updated(count)
+        if ended and not self._received.done():
+            self._fail(ConnectionResetError("the producer's connection ended before the body did"))
         return await self._received + bytes(view)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -241,7 +247,7 @@ class _Body(asyncio.BufferedProtocol):
         self._connection.connection_lost(exc)
 
     def eof_received(self) -> None:
-        """See `asyncio.BufferedProtocol`: the peer sends no more, in the middle of the body."""
+        """See `asyncio.BufferedProtocol`: the peer ends its side, in the middle of the body; asyncio closes the rest."""
 
     def pause_writing(self) -> None:
         """See `asyncio.BaseProtocol`."""

@@ -16,7 +16,6 @@ import asyncio
 import enum
 import os
 import secrets
-import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import BinaryIO
@@ -44,13 +43,15 @@ class State(enum.Enum):
 class Journal:
     """An append-only log in one file.
 
-    `file` is open for reading and writing, empty, and this journal's own; it is closed when the last
-    reference to the journal goes. `content_type` is a header value. `nowait` is the flag with which
+    `file` is open for reading and writing, empty, and this journal's own. It is closed, and its space on the disk
+    free, once everybody who did `acquire` did `release`. `content_type` is a header value. `nowait` is the flag with which
     `os.preadv` reads only what needs no wait: `os.RWF_NOWAIT`; 0 if no read of this file ever waits;
-    None if that cannot be told. `disk` runs what may wait.
+    None if that cannot be told. `writers` and `fetchers` run what may wait.
     """
 
-    def __init__(self, file: BinaryIO, content_type: str, *, nowait: int | None, disk: Executor) -> None:
+    def __init__(
+        self, file: BinaryIO, content_type: str, *, nowait: int | None, writers: Executor, fetchers: Executor
+    ) -> None:
         self.file = file
         self.content_type = content_type
         self.etag = f'"{secrets.token_urlsafe(12)}"'
@@ -61,12 +62,26 @@ class Journal:
         self.watchers: set[Callable[[], None]] = set()
         """Called on the event loop whenever `length` or `state` has changed."""
         self._nowait = nowait
-        self._disk = disk
+        self._writers = writers
+        self._fetchers = fetchers
+        self._users = 0
         self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
         self._writing = False
         self._closing: tuple[State, asyncio.Future[None]] | None = None
-        weakref.finalize(self, file.close)
+
+    def acquire(self) -> None:
+        """Keep the file open until `release`."""
+        self._users += 1
+
+    def release(self) -> None:
+        """Need the file no longer. The last one to say so has it closed, in a thread: freeing a large file takes long."""
+        self._users -= 1
+        if not self._users:
+            try:
+                self._writers.submit(self.file.close)
+            except RuntimeError:  # no threads any more: the server has stopped
+                self.file.close()
 
     # The producer's side.
 
@@ -94,7 +109,8 @@ class Journal:
         batch, self._pending = self._pending, []
         self._writing = True
         pieces = [piece for appended, _ in batch for piece in appended]
-        job = self._disk.submit(_write_all, self.file.fileno(), pieces, self.length)
+        self.acquire()
+        job = self._writers.submit(_write_all, self.file.fileno(), pieces, self.length)
 
         def finished(job: Future[tuple[int, OSError | None]]) -> None:
             self._loop.call_soon_threadsafe(self._written, batch, *job.result())
@@ -105,6 +121,7 @@ class Journal:
         self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], count: int, error: OSError | None
     ) -> None:
         self._writing = False
+        self.release()
         self.length += count
         if error is not None and self.failure is None:
             self.failure = DiskError("writing the log", error)
@@ -153,7 +170,10 @@ class Journal:
 
     async def fetch(self, start: int, stop: int) -> bytes:
         """The bytes `[start, stop)`, below `length`, read by a thread; then they are cached. Raises: DiskError."""
-        return await self._loop.run_in_executor(None, self.read, start, stop)
+        self.acquire()
+        job = self._loop.run_in_executor(self._fetchers, self.read, start, stop)
+        job.add_done_callback(lambda _: self.release())
+        return await asyncio.shield(job)
 
 
 def _write_all(fd: int, pieces: list[Piece], offset: int) -> tuple[int, OSError | None]:

@@ -34,13 +34,21 @@ _TCP_INFO_BYTES_ACKED = struct.Struct("=120xQ")
 
 
 class Outlet(asyncio.Protocol):
-    """What a connection's transport belongs to while a body is sent. `held`: what had come behind the request."""
+    """What a connection's transport belongs to while a body is sent.
 
-    __slots__ = ("_copies", "_sending", "_writable", "blocked", "held", "on_blocked", "sent", "transport")
+    `held`: what had come behind the request. `ended`: whether the peer had said then that it sends no more.
+    """
 
-    def __init__(self, transport: asyncio.Transport, held: bytes) -> None:
+    __slots__ = (
+        "_copies", "_sending", "_writable", "blocked", "ended", "endless", "held", "on_blocked", "sent", "transport",
+    )  # fmt: skip
+
+    def __init__(self, transport: asyncio.Transport, held: bytes, *, ended: bool) -> None:
         self.transport: asyncio.Transport | None = transport
         self.held = held
+        self.ended = ended
+        self.endless = False
+        """Whether nobody knows when the body ends: then a peer that says that it sends no more is taken to leave."""
         self.sent = 0
         """Bytes sent so far, or on their way."""
         self.blocked = transport.get_write_buffer_size() > 0
@@ -59,6 +67,11 @@ class Outlet(asyncio.Protocol):
         self.held += data
         if len(self.held) > MAX_HELD and self.transport is not None:
             self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """See `asyncio.Protocol`. A peer that has ended its side still gets an answer that ends by itself."""
+        self.ended = True
+        return not self.endless and not self._copies
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """See `asyncio.BaseProtocol`."""
@@ -190,8 +203,7 @@ class Outlet(asyncio.Protocol):
         if not reset:
             transport.close()
             return
-        # A reset overtakes what is still on its way, so the peer must have acknowledged all of it first.
-        # The kernel has no event for that.
+        # A reset overtakes what is on its way, so the peer must have acknowledged all of it first: no event tells.
         sock = transport.get_extra_info("socket")
         self._sending = True
         while not transport.is_closing() and any(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))):
@@ -200,10 +212,15 @@ class Outlet(asyncio.Protocol):
             reset_connection(transport)
 
 
+def end_by_reset(transport: asyncio.Transport, wanted: bool) -> None:
+    """Whether the connection, however it is closed, ends by a TCP reset, so that the peer can tell it from an end."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", wanted, 0))
+
+
 def reset_connection(transport: asyncio.Transport) -> None:
     """Close a connection by a TCP reset: what the peer has not acknowledged is thrown away, here and in the kernel."""
-    sock = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end_by_reset(transport, True)
     transport.abort()
 
 

@@ -10,7 +10,7 @@ log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -22,7 +22,7 @@ from .errors import RequestError
 from .fanout import Fanout
 from .journal import Journal, State
 from .lines import tail_offset
-from .outlet import Outlet
+from .outlet import Outlet, end_by_reset
 from .ranges import Follow, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
 
@@ -73,7 +73,11 @@ class Readers:
         journal = await self._storage.wait(name, _wait_seconds(request))
         if journal is None:
             raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
-        return await self._answer_log(request, journal)
+        journal.acquire()
+        try:
+            return await self._answer_log(request, journal)
+        finally:
+            journal.release()
 
     def _authorised(self, request: web.BaseRequest) -> str:
         """The name of the log that the request's path and token open. Raises: RequestError."""
@@ -170,7 +174,7 @@ class Readers:
         response.content_length = sum(len(text) + part.stop - part.start for text, part in pieces)
         await response.prepare(request)
         if request.method != "HEAD" and response.content_length:
-            Connection.of(request).stream(body, response)
+            _stream(request, response, journal, body)
         return response
 
     async def _follow(
@@ -185,7 +189,7 @@ class Readers:
             response.force_close()
         await response.prepare(request)
         if request.method != "HEAD":
-            Connection.of(request).stream(partial(self._follow_body, journal, start, chunked), response)
+            _stream(request, response, journal, partial(self._follow_body, journal, start, chunked))
         return response
 
     async def _follow_body(self, journal: Journal, start: int, chunked: bool, outlet: Outlet) -> None:
@@ -193,6 +197,10 @@ class Readers:
         if fanout is None:
             fanout = self._fanouts[journal] = Fanout(journal)
         fanout.followers += 1
+        outlet.endless = True
+        if not chunked:
+            # Such an answer ends with its connection: any other end than the log's must be told by a reset.
+            end_by_reset(outlet.check(), True)
         try:
             await fanout.follow(outlet, start, chunked=chunked)
         finally:
@@ -202,10 +210,33 @@ class Readers:
                 del self._fanouts[journal]
         if journal.state is State.ABORTED:
             # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
-            # An HTTP/1.0 answer ends with its connection, so there only a reset can tell.
             await outlet.break_off(reset=not chunked)
         elif chunked:
             outlet.write(b"0\r\n\r\n")
+        else:
+            end_by_reset(outlet.check(), False)
+
+
+def _stream(
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    journal: Journal,
+    body: Callable[[Outlet], Awaitable[None]],
+) -> None:
+    """Have `body` send the body of `response` from `journal`, whose file stays open for it. Raises: ConnectionError."""
+
+    async def send(outlet: Outlet) -> None:
+        try:
+            await body(outlet)
+        finally:
+            journal.release()
+
+    journal.acquire()
+    try:
+        Connection.of(request).stream(send, response)
+    except ConnectionError:
+        journal.release()
+        raise
 
 
 def _precondition(request: web.BaseRequest, etag: str) -> int | None:

@@ -31,13 +31,10 @@ EX_UNAVAILABLE = 69
 """Exit code when a port cannot be had (sysexits.h)."""
 
 BACKLOG = 512
-"""Connections that may wait to be accepted; also how many are accepted in one turn of the event loop."""
+"""Connections that may wait to be accepted."""
 
 RESERVED_FILES = 256
 """File descriptors that are kept from readers: logs, producers, and connections about to be refused."""
-
-HANDSHAKE_TIMEOUT = 15
-"""Seconds for a TLS handshake."""
 
 TLS_BUFFER = 4096
 """Bytes that asyncio's TLS reads at a time, instead of 256 KiB that it would allocate for each connection. Requests
@@ -73,24 +70,21 @@ async def serve(
         headers=ingest.COMMON_HEADERS,
         max_connections=file_limit,
         idle_timeout=settings.idle_timeout,
+        tls=None,
     )
     readers = Endpoint(
         Readers(settings, storage).answer,
         headers=reading.COMMON_HEADERS,
         max_connections=settings.max_readers or max(file_limit - RESERVED_FILES, file_limit // 2),
         idle_timeout=settings.idle_timeout,
+        tls=context,
     )
-    loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(storage.close)
         put_sockets = _listen(settings.put_host, ("127.0.0.1", "::1"), settings.put_port, stack)
         get_sockets = _listen(settings.get_host, ("0.0.0.0", "::"), settings.get_port, stack)
-        listeners = [await loop.create_server(producers, sock=sock, backlog=BACKLOG) for sock in put_sockets]
-        handshake = HANDSHAKE_TIMEOUT if context else None
-        listeners += [
-            await loop.create_server(readers, sock=sock, backlog=BACKLOG, ssl=context, ssl_handshake_timeout=handshake)
-            for sock in get_sockets
-        ]
+        producers.listen(put_sockets)
+        readers.listen(get_sockets)
         if not settings.put_is_loopback:
             logger.warning("the producers' port is reachable from other machines: whoever reaches it can write")
         gc.collect()
@@ -102,8 +96,6 @@ async def serve(
             ready(Addresses(_addresses(put_sockets), _addresses(get_sockets)))
             await stop.wait()
             logger.info("stopping: readers have %g s to fetch the rest", settings.shutdown_timeout)
-            for listener in listeners:
-                listener.close()
             await producers.close(0)
             storage.close()
             await readers.close(settings.shutdown_timeout)

@@ -4,15 +4,18 @@ SIGTERM and SIGINT stop it in an orderly way, a second one at once; SIGHUP reloa
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 from . import __version__
 from .access import RedactingFormatter
 from .config import Settings
+from .storage import THREAD_NAME
 
 if TYPE_CHECKING:
     from .server import Addresses
@@ -27,6 +30,13 @@ def run(settings: Settings) -> int:
     logging.basicConfig(level=logging.DEBUG if settings.debug == "*" else logging.INFO, handlers=[handler])
     _import_server()
     asyncio.run(_run(settings))
+    for thread in threading.enumerate():
+        if thread.name.startswith(THREAD_NAME):
+            thread.join(1)
+            if thread.is_alive():
+                # It waits for a disk that stalls. Python would wait with it; an operator should not have to.
+                logging.shutdown()
+                os._exit(0)
     return 0
 
 
@@ -62,11 +72,9 @@ async def _run(settings: Settings) -> None:
 
     def ready(addresses: "Addresses") -> None:
         scheme = "https" if settings.server_crt_file else "http"
-        print(
-            f"livelog {__version__} ready: PUT {_url('http', addresses.put[0])} "
-            f"GET {_url(scheme, addresses.get[0])}/ACCESS_TOKEN",
-            flush=True,
-        )
+        put, get = _url("http", addresses.put[0]), _url(scheme, addresses.get[0])
+        with contextlib.suppress(OSError):  # that nobody listens to stdout is no reason not to serve
+            os.write(1, f"livelog {__version__} ready: PUT {put} GET {get}/ACCESS_TOKEN\n".encode())
 
     await serve(settings, ready=ready, stop=stop, reload=reload)
 

@@ -20,8 +20,11 @@ from .journal import Journal
 UNNAMED = ""
 """The name of the log that has none."""
 
-WRITERS = 4
-"""Threads that write. One is enough while the disk is quick; more keep a log on its own when another's write hangs."""
+THREADS = 4
+"""Threads that write, and as many that read. One is enough while the disk is quick."""
+
+THREAD_NAME = "livelog-disk"
+"""What the names of these threads begin with."""
 
 _IN_MEMORY = {"tmpfs", "ramfs"}
 
@@ -35,7 +38,8 @@ class Storage:
 
     def __init__(self, directory: str | None) -> None:
         self._directory = directory or tempfile.gettempdir()
-        self._disk = ThreadPoolExecutor(WRITERS, "livelog-disk")
+        self._writers = ThreadPoolExecutor(THREADS, THREAD_NAME)
+        self._fetchers = ThreadPoolExecutor(THREADS, THREAD_NAME)
         self._journals: dict[str, Journal] = {}
         self._awaited: dict[str, asyncio.Future[Journal]] = {}
         self._nowait = _nowait_flag(self._directory)
@@ -68,10 +72,13 @@ class Storage:
         """
         loop = asyncio.get_running_loop()
         try:
-            file = await loop.run_in_executor(self._disk, _open_unlinked, self._directory)
+            file = await loop.run_in_executor(self._writers, _open_unlinked, self._directory)
         except OSError as error:
             raise DiskError("creating the log's file", error) from error
-        journal = Journal(file, content_type, nowait=self._nowait, disk=self._disk)
+        journal = Journal(file, content_type, nowait=self._nowait, writers=self._writers, fetchers=self._fetchers)
+        journal.acquire()
+        if (replaced := self._journals.get(name)) is not None:
+            replaced.release()
         self._journals[name] = journal
         if (begun := self._awaited.pop(name, None)) is not None:
             begun.set_result(journal)
@@ -79,11 +86,14 @@ class Storage:
 
     def close(self) -> None:
         """Let go of all logs, whose files vanish with their last reader, and of everybody who waits for one."""
+        for journal in self._journals.values():
+            journal.release()
         self._journals.clear()
         for begun in self._awaited.values():
             begun.cancel()
         self._awaited.clear()
-        self._disk.shutdown(wait=False)
+        self._writers.shutdown(wait=False)
+        self._fetchers.shutdown(wait=False)
 
 
 def _open_unlinked(directory: str) -> BinaryIO:

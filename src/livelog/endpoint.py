@@ -175,10 +175,12 @@ class Endpoint(web.Server):
         if self._working and timeout:
             await asyncio.wait(self._working, timeout=timeout)
         for connection in tuple(self._open):
-            if connection.transport is not None:
-                # What is still being answered must not seem whole; what was answered must arrive.
-                working = isinstance(connection, Outlet) or connection.working
-                (reset_connection if working else asyncio.Transport.close)(connection.transport)
+            if connection.transport is None:
+                continue
+            if isinstance(connection, Outlet) or connection.working:
+                reset_connection(connection.transport)  # what is not whole must not seem to be
+            else:
+                connection.transport.close()
         if self._working:
             await asyncio.wait(self._working, timeout=LINGER)
         await self.shutdown(LINGER)

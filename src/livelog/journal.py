@@ -13,6 +13,7 @@ Refuses to know of HTTP, of sockets, and of how many readers there are.
 """
 
 import asyncio
+import contextlib
 import enum
 import os
 import secrets
@@ -113,7 +114,8 @@ class Journal:
         job = self._writers.submit(_write_all, self.file.fileno(), pieces, self.length)
 
         def finished(job: Future[tuple[int, OSError | None]]) -> None:
-            self._loop.call_soon_threadsafe(self._written, batch, *job.result())
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server did not wait for this disk
+                self._loop.call_soon_threadsafe(self._written, batch, *job.result())
 
         job.add_done_callback(finished)
 

@@ -171,6 +171,7 @@ class Endpoint(web.Server):
         self._closing = True
         for listening in self._listening:
             asyncio.get_running_loop().remove_reader(listening)
+            listening.close()
         self.pre_shutdown()
         if self._working and timeout:
             await asyncio.wait(self._working, timeout=timeout)
@@ -364,10 +365,14 @@ class Connection(web.RequestHandler):
         """To be called when `request` has got its `response`: go on with the next one, if there can be one."""
         if self.transport is None:
             return
+        held, length = bytes(self._held or b""), request.content_length
+        if not request.content.is_eof() and length is not None and length <= len(held):
+            super().data_received(held[:length])  # a body that nobody wanted is there already
+            held = held[length:]
         if self.ended:
             response.force_close()
         elif request.content.is_eof() and not self._unwanted:
-            held, self._held = bytes(self._held or b""), None
+            self._held = None
             self.transport.resume_reading()
             if held:
                 self.data_received(held)

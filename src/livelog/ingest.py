@@ -102,8 +102,10 @@ class Producers:
                 reason = str(error)
                 raise
             finally:
-                await _close(journal, end)
-                journal.release()
+                try:
+                    await _close(journal, end)
+                finally:
+                    journal.release()
                 logger.info("log ended: %s after %d bytes: %s", journal.state.value, journal.length, reason)
         finally:
             self._producing.discard(name)

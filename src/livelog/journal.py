@@ -13,7 +13,6 @@ Refuses to know of HTTP, of sockets, and of how many readers there are.
 """
 
 import asyncio
-import contextlib
 import enum
 import os
 import secrets
@@ -114,8 +113,10 @@ class Journal:
         job = self._writers.submit(_write_all, self.file.fileno(), pieces, self.length)
 
         def finished(job: Future[tuple[int, OSError | None]]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the server did not wait for this disk
+            try:
                 self._loop.call_soon_threadsafe(self._written, batch, *job.result())
+            except RuntimeError:  # the loop is closed: the server has stopped without waiting for this disk
+                self.file.close()
 
         job.add_done_callback(finished)
 

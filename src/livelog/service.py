@@ -28,6 +28,7 @@ def run(settings: Settings) -> int:
         RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", [settings.access_token])
     )
     logging.basicConfig(level=logging.DEBUG if settings.debug == "*" else logging.INFO, handlers=[handler])
+    logging.getLogger("asyncio").setLevel(logging.INFO)  # below, it tells of every connection
     _import_server()
     asyncio.run(_run(settings))
     for thread in threading.enumerate():

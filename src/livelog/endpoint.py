@@ -390,16 +390,14 @@ class Connection(web.RequestHandler):
 
     def lend(self, borrower: asyncio.BaseProtocol) -> bytes:
         """Let `borrower` receive what comes, the body of a request, instead of aiohttp, until it gives the transport
-        back by `set_protocol` and then `resume`. Returns what has come already. It must pass `connection_lost`,
-        `pause_writing` and `resume_writing` on.
+        back by `set_protocol` and then `resume`. It must pass `connection_lost`, `pause_writing` and `resume_writing` on.
 
-        Raises: ConnectionError.
+        Returns what has come already. That is all there will be if the peer has `ended` or the `transport` is None.
         """
-        if self.transport is None or self.transport.is_closing():
-            raise ConnectionResetError("the peer is gone")
         held, self._held = bytes(self._held or b""), bytearray()
-        self.transport.set_protocol(borrower)
-        self.transport.resume_reading()
+        if self.transport is not None:
+            self.transport.set_protocol(borrower)
+            self.transport.resume_reading()
         return held
 
     def resume(self, skeleton: bytes, rest: bytes) -> None:

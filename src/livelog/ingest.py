@@ -38,7 +38,7 @@ MANY_PIECES = 512
 """More pieces than this are copied together: a system call over so many costs more."""
 
 MAX_PENDING = 4 * 1024 * 1024
-"""Bytes of one producer that may wait for the disk."""
+"""Bytes of memory that one producer may have waiting for the disk."""
 
 MAX_SKELETON = 64 * 1024
 """The longest body, in bytes, that aiohttp is shown an empty stand-in for, to keep the connection."""
@@ -122,9 +122,11 @@ class Producers:
         decoder: Decoder = ChunkedDecoder() if length is None else LengthDecoder(length)
         body = _Body(connection, decoder, journal, self._buffers, self._settings.max_log_size)
         begin = connection.lend(body)
-        if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1) and not begin:
-            body.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        rest = await body.receive(begin, ended=connection.ended)
+        transport = connection.transport
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1):
+            if transport is not None and not begin:
+                transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        rest = await body.receive(begin, ended=connection.ended or transport is None)
         if length is None:
             connection.resume(b"0\r\n\r\n", rest)
         elif length <= MAX_SKELETON:
@@ -161,10 +163,7 @@ class _Body(asyncio.BufferedProtocol):
         buffers: _Buffers,
         limit: int | None,
     ) -> None:
-        transport = connection.transport
-        assert transport is not None
         self._connection = connection
-        self.transport = transport
         self._decoder = decoder
         self._journal = journal
         self._buffers = buffers
@@ -212,30 +211,31 @@ class _Body(asyncio.BufferedProtocol):
         if self._decoder.fault is not None:
             self._fail(self._decoder.fault)
         elif self._decoder.finished:
-            self.transport.set_protocol(self._connection)
+            if (transport := self._connection.transport) is not None:
+                transport.set_protocol(self._connection)
             self._received.set_result(self._carry)
 
     def _append(self, pieces: list[Piece], size: int) -> None:
-        lent = None
+        lent, held = None, size
         if size <= SMALL or len(pieces) > MANY_PIECES:
             pieces = [b"".join(pieces)]
         else:
-            lent = self._buffers.lend()
-        self._pending += size
-        if self._pending > MAX_PENDING and not self._paused:
+            lent, held = self._buffers.lend(), BUFFER_SIZE
+        self._pending += held
+        if self._pending > MAX_PENDING and not self._paused and (transport := self._connection.transport) is not None:
             self._paused = True
-            self.transport.pause_reading()
-        self._journal.append(pieces, functools.partial(self._written, size, lent))
+            transport.pause_reading()
+        self._journal.append(pieces, functools.partial(self._written, held, lent))
 
-    def _written(self, size: int, lent: bytearray | None) -> None:
+    def _written(self, held: int, lent: bytearray | None) -> None:
         if lent is not None:
             self._buffers.give_back(lent)
-        self._pending -= size
+        self._pending -= held
         if self._journal.failure is not None:
             self._fail(self._journal.failure)
-        elif self._paused and self._pending <= MAX_PENDING // 2:
+        elif self._paused and self._pending <= MAX_PENDING // 2 and (transport := self._connection.transport) is not None:
             self._paused = False
-            self.transport.resume_reading()
+            transport.resume_reading()
 
     def _fail(self, error: Exception) -> None:
         if not self._received.done():

@@ -34,7 +34,8 @@ BACKLOG = 512
 """Connections that may wait to be accepted."""
 
 RESERVED_FILES = 256
-"""File descriptors that are kept from readers: logs, producers, and connections about to be refused."""
+"""File descriptors that are kept from readers: for logs, producers, and connections that are about to be refused.
+A reader needs one, and a second one while it catches up."""
 
 TLS_BUFFER = 4096
 """Bytes that asyncio's TLS reads at a time, instead of 256 KiB that it would allocate for each connection. Requests
@@ -75,7 +76,7 @@ async def serve(
     readers = Endpoint(
         Readers(settings, storage).answer,
         headers=reading.COMMON_HEADERS,
-        max_connections=settings.max_readers or max(file_limit - RESERVED_FILES, file_limit // 2),
+        max_connections=settings.max_readers or max((file_limit - RESERVED_FILES) // 2, file_limit // 4),
         idle_timeout=settings.idle_timeout,
         tls=context,
     )

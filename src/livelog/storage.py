@@ -42,6 +42,7 @@ class Storage:
         self._fetchers = ThreadPoolExecutor(THREADS, THREAD_NAME)
         self._journals: dict[str, Journal] = {}
         self._awaited: dict[str, asyncio.Future[Journal]] = {}
+        self._closed = False
         self._nowait = _nowait_flag(self._directory)
 
     def get(self, name: str) -> Journal | None:
@@ -50,7 +51,7 @@ class Storage:
 
     async def wait(self, name: str, timeout: float) -> Journal | None:
         """The log of that name, waiting at most `timeout` seconds for it to begin."""
-        if (journal := self._journals.get(name)) is not None or timeout <= 0:
+        if (journal := self._journals.get(name)) is not None or timeout <= 0 or self._closed:
             return journal
         begun = self._awaited.get(name)
         if begun is None:
@@ -86,6 +87,7 @@ class Storage:
 
     def close(self) -> None:
         """Let go of all logs, whose files vanish with their last reader, and of everybody who waits for one."""
+        self._closed = True
         for journal in self._journals.values():
             journal.release()
         self._journals.clear()

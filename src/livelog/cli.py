@@ -35,11 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--short-version", action="version", version=__version__, help="the version, without the name")
     config.add_flags(parser)
     flags = vars(parser.parse_args(arguments))
-    from . import service  # slow to load: only where it is needed
+    from . import service  # noqa: PLC0415  # slow to load: only where it is needed
 
     try:
         return service.run(config.load(os.environ, flags))
     except ConfigError as error:
-        print(f"livelog: {error}", file=sys.stderr)
+        print(f"livelog: {error}", file=sys.stderr)  # noqa: T201  # what the command says to its user
         return error.exit_code
-

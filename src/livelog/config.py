@@ -20,12 +20,18 @@ EX_CONFIG = 78
 """Exit code for a setting that is missing or wrong (sysexits.h)."""
 
 
-def _setting(variable: str, meaning: str, read: Callable[[str, str], Any], default: Any = None, flag: str = "") -> Any:
+def _setting(  # noqa: ANN401  # dataclasses.field, too, must fit any type
+    variable: str,
+    meaning: str,
+    read: Callable[[str, str], Any],
+    default: Any = None,
+    flag: str = "",  # noqa: ANN401
+) -> Any:
     flag = flag or "--" + variable.lower().removeprefix("livelog_").replace("_", "-")
     return field(default=default, metadata={"variable": variable, "flag": flag, "meaning": meaning, "read": read})
 
 
-def _text(name: str, text: str) -> str:
+def _text(_name: str, text: str) -> str:
     return text
 
 
@@ -89,7 +95,10 @@ class Settings:
         "LIVELOG_PUT_HOST", "addresses of the producers' port, by commas; none: loopback, IPv4 and IPv6", _hosts, ()
     )
     get_host: tuple[str, ...] = _setting(
-        "LIVELOG_GET_HOST", "addresses of the readers' port, by commas; none: every interface, IPv4 and IPv6", _hosts, ()
+        "LIVELOG_GET_HOST",
+        "addresses of the readers' port, by commas; none: every interface, IPv4 and IPv6",
+        _hosts,
+        (),
     )
     server_crt_file: str | None = _setting(
         "SERVER_CRT_FILE", "certificate chain, PEM: readers are served https only; needs SERVER_KEY_FILE", _text

@@ -207,7 +207,7 @@ class Endpoint(web.Server):
             ending = "ended"
         except ConnectionError:
             pass
-        except Exception as error:
+        except Exception as error:  # whatever it is, it must not end silently
             # The head is out. All that can be told is that this does not end well.
             logger.error("an answer was broken off: %s", error, exc_info=not isinstance(error, DiskError))
             if outlet.transport is not None:
@@ -250,7 +250,9 @@ class Endpoint(web.Server):
             raise ConnectionAbortedError("the request's HTTP version is not supported")
         try:
             if connection.refused:
-                response = self.refusal(request, RequestError(503, "too many connections: try again later", RETRY_AFTER))
+                response = self.refusal(
+                    request, RequestError(503, "too many connections: try again later", RETRY_AFTER)
+                )
                 response.force_close()
                 return response
             return await self._answer(request)
@@ -260,7 +262,7 @@ class Endpoint(web.Server):
             return self.refusal(request, RequestError(507 if failure.full else 500, str(failure)))
         except ConnectionError:
             raise
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  # whatever it is, it becomes an answer and a log line
             return self.refusal(request, fault)
 
     def refusal(self, request: web.BaseRequest, error: Exception) -> web.Response:
@@ -389,8 +391,10 @@ class Connection(web.RequestHandler):
             self.transport.resume_reading()
 
     def lend(self, borrower: asyncio.BaseProtocol) -> bytes:
-        """Let `borrower` receive what comes, the body of a request, instead of aiohttp, until it gives the transport
-        back by `set_protocol` and then `resume`. It must pass `connection_lost`, `pause_writing` and `resume_writing` on.
+        """Let `borrower`, instead of aiohttp, receive what comes: the body of a request.
+
+        It gives the transport back by `set_protocol` and then `resume`, and passes `connection_lost`, `pause_writing`
+        and `resume_writing` on.
 
         Returns what has come already. That is all there will be if the peer has `ended` or the `transport` is None.
         """
@@ -401,8 +405,9 @@ class Connection(web.RequestHandler):
         return held
 
     def resume(self, skeleton: bytes, rest: bytes) -> None:
-        """Go on after a body that was received past aiohttp: it is shown `skeleton` instead, an empty body in the same
-        framing. `rest` came behind the body.
+        """Go on after a body that was received past aiohttp. `rest` came behind it.
+
+        aiohttp is shown `skeleton` instead: a body of nothing in the same framing.
         """
         self._held = bytearray(rest)
         super().data_received(skeleton)

@@ -123,9 +123,9 @@ class Producers:
         body = _Body(connection, decoder, journal, self._buffers, self._settings.max_log_size)
         begin = connection.lend(body)
         transport = connection.transport
-        if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1):
-            if transport is not None and not begin:
-                transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        expects = request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1)
+        if expects and not begin and transport is not None:
+            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         rest = await body.receive(begin, ended=connection.ended or transport is None)
         if length is None:
             connection.resume(b"0\r\n\r\n", rest)
@@ -233,7 +233,9 @@ class _Body(asyncio.BufferedProtocol):
         self._pending -= held
         if self._journal.failure is not None:
             self._fail(self._journal.failure)
-        elif self._paused and self._pending <= MAX_PENDING // 2 and (transport := self._connection.transport) is not None:
+        elif (
+            self._paused and self._pending <= MAX_PENDING // 2 and (transport := self._connection.transport) is not None
+        ):
             self._paused = False
             transport.resume_reading()
 

@@ -1,4 +1,4 @@
-"""Lines of a log, found in its bytes. A line ends behind its `\\n`; what follows the last one is a line, too.
+"""Lines of a log, found in its bytes. A line ends behind its newline; what follows the last one is a line, too.
 
 Refuses to keep anything: offsets are found by reading, from the end.
 """

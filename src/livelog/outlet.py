@@ -206,7 +206,7 @@ class Outlet(asyncio.Protocol):
         # A reset overtakes what is on its way, so the peer must have acknowledged all of it first: no event tells.
         sock = transport.get_extra_info("socket")
         self._sending = True
-        while not transport.is_closing() and any(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))):
+        while not transport.is_closing() and any(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         if not transport.is_closing():
             reset_connection(transport)

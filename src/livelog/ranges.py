@@ -88,8 +88,7 @@ def parse_range(header: str) -> tuple[Spec, ...] | None:
     if not equals or unit.lower() != "bytes":
         return None
     specs: list[Spec] = []
-    for item in range_set.split(","):
-        item = item.strip(" \t")
+    for item in (element.strip(" \t") for element in range_set.split(",")):
         if not item:
             continue  # RFC 9110 section 5.6.1.2: a recipient accepts empty list elements
         match = _SPEC.fullmatch(item)

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 def run(settings: Settings) -> int:
     """Serve until a signal says stop. Returns the exit code. Raises: ConfigError."""
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", [settings.access_token])
-    )
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", [settings.access_token]))
     logging.basicConfig(level=logging.DEBUG if settings.debug == "*" else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.INFO)  # below, it tells of every connection
     _import_server()
@@ -48,7 +46,7 @@ def _import_server() -> None:
     os.environ["SSL_CERT_FILE"] = os.devnull
     gc.disable()
     try:
-        from . import server  # noqa: F401
+        from . import server  # noqa: F401, PLC0415
     finally:
         gc.enable()
         if before is None:
@@ -58,7 +56,7 @@ def _import_server() -> None:
 
 
 async def _run(settings: Settings) -> None:
-    from .server import serve
+    from .server import serve  # noqa: PLC0415  # imported by `_import_server`
 
     loop, stop, reload = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 

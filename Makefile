@@ -1,0 +1,41 @@
+# Everything a newcomer needs: `make run` and `make test`, on a machine with Python 3.11+ and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check bench clean
+
+## run: set everything up, start the server, print the two commands to try
+run: $(VENV)/server
+	@ACCESS_TOKEN=$${ACCESS_TOKEN:-$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(16))')}; \
+	export ACCESS_TOKEN; \
+	echo "Send a log:    (while date; do sleep 1; done) | curl -T - http://localhost:$${LIVELOG_PUT_PORT:-60022}/log"; \
+	echo "Follow it:     curl http://localhost:$${LIVELOG_GET_PORT:-60023}/log/$$ACCESS_TOKEN"; \
+	exec $(BIN)/livelog
+
+## test: set everything up, run all tests that need nothing but Python
+test: $(VENV)/dev
+	$(BIN)/python -X dev -m pytest
+
+## check: lint, formatting, types
+check: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+## bench: measure this server beside the cost floor and nginx (see benchmarks/README.md)
+bench: $(VENV)/dev
+	$(BIN)/python benchmarks/run.py
+
+$(VENV)/server: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/server requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist benchmarks/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

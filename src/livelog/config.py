@@ -20,12 +20,12 @@ EX_CONFIG = 78
 """Exit code for a setting that is missing or wrong (sysexits.h)."""
 
 
-def _setting(  # noqa: ANN401  # dataclasses.field, too, must fit any type
+def _setting(
     variable: str,
     meaning: str,
     read: Callable[[str, str], Any],
     default: Any = None,
-    flag: str = "",  # noqa: ANN401
+    flag: str = "",
 ) -> Any:
     flag = flag or "--" + variable.lower().removeprefix("livelog_").replace("_", "-")
     return field(default=default, metadata={"variable": variable, "flag": flag, "meaning": meaning, "read": read})

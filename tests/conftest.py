@@ -1,0 +1,37 @@
+"""What all tests share: programs that some need, and what happens where one is missing.
+
+A test marked `needs("nginx")` fails in CI if there is no nginx, and is skipped elsewhere, which the summary tells.
+`needs("root")` asks for a user who may mount file systems.
+"""
+
+import os
+import shutil
+
+import pytest
+
+PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", "needs(*programs): programs that must be installed, or root")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests whose programs this machine does not have, but not in CI, which has them all."""
+    for item in items:
+        needed = [program for mark in item.iter_markers("needs") for program in mark.args]
+        missing = [program for program in needed if not _is_there(program)]
+        if missing and not os.environ.get("CI"):
+            item.add_marker(pytest.mark.skip(reason=f"NOT RUN, this machine lacks: {', '.join(missing)}"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail in CI where a program is missing, by its name rather than by what breaks without it."""
+    missing = [program for mark in item.iter_markers("needs") for program in mark.args if not _is_there(program)]
+    if missing:
+        pytest.fail(f"not installed: {', '.join(missing)}")
+
+
+def _is_there(program: str) -> bool:
+    return os.geteuid() == 0 if program == "root" else shutil.which(program, path=PATH) is not None

@@ -25,10 +25,6 @@ FRAME_LIMIT = 64 * 1024
 CHUNK_LIMIT = 4 * 1024 * 1024
 """Bytes of one chunk (RFC 9112 section 7.1) that is sent from the file."""
 
-MIN_DISTANCE = 0.005
-"""Seconds from the start of a pass to that of the next, at least: a third of the 15 ms in which 99 of 100 lines
-shall arrive."""
-
 SHARE = 4
 """A pass that took t seconds of the core is followed by the next one SHARE * t after its start, at the earliest."""
 
@@ -154,7 +150,7 @@ class Fanout:
     def _pass_done(self, started: float, seconds: float, release: int | None) -> None:
         """Plan the next pass; `release` all members at that offset, or at the end of an ended log."""
         self._next = None
-        self._not_before = started + max(MIN_DISTANCE, SHARE * seconds)
+        self._not_before = started + SHARE * seconds
         if release is None and self.journal.state is not State.LIVE and self.offset == self.journal.length:
             release = self.offset
         if release is not None:

@@ -32,6 +32,14 @@ PROBE_STEP = 65536
 larger units, so that a hole between two probes is rare, and costs one short wait."""
 
 
+WRITE_DISTANCE = 0.005
+"""Seconds from one write to the next, at least, while little arrives: each costs a turn of a thread, and wakes all
+readers. A third of the 15 ms in which 99 of 100 lines shall arrive."""
+
+EAGER = 64 * 1024
+"""Bytes that do not wait for that distance."""
+
+
 class State(enum.Enum):
     """Whether a log grows, and how it ended. The values are those of the `Livelog-State` header."""
 
@@ -67,7 +75,10 @@ class Journal:
         self._users = 0
         self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
+        self._pending_size = 0
         self._writing = False
+        self._later: asyncio.TimerHandle | None = None
+        self._not_before = 0.0
         self._closing: tuple[State, asyncio.Future[None]] | None = None
 
     def acquire(self) -> None:
@@ -89,8 +100,8 @@ class Journal:
         """Append `pieces`, which must not change until `written` is called: when they are on file, or never will be."""
         assert self._closing is None and self.state is not State.COMPLETE
         self._pending.append((pieces, written))
-        if not self._writing:
-            self._write()
+        self._pending_size += sum(map(len, pieces))
+        self._schedule()
 
     async def close(self, state: State) -> None:
         """End the log, as soon as all that was appended is written, with `state`: COMPLETE or ABORTED.
@@ -99,14 +110,29 @@ class Journal:
         """
         if self._closing is None:
             self._closing = (state, self._loop.create_future())
-            if not self._writing:
+            if self._pending:
+                self._schedule()
+            elif not self._writing:
                 self._settle()
         await asyncio.shield(self._closing[1])
         if self.failure is not None:
             raise self.failure
 
+    def _schedule(self) -> None:
+        """Write what is pending: now if there was a pause, it is much, or it is the last; else a little later."""
+        if self._writing:
+            return
+        if self._pending_size >= EAGER or self._closing is not None or self._loop.time() >= self._not_before:
+            self._write()
+        elif self._later is None:
+            self._later = self._loop.call_at(self._not_before, self._write)
+
     def _write(self) -> None:
-        batch, self._pending = self._pending, []
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self._not_before = self._loop.time() + WRITE_DISTANCE
+        batch, self._pending, self._pending_size = self._pending, [], 0
         self._writing = True
         pieces = [piece for appended, _ in batch for piece in appended]
         self.acquire()
@@ -131,11 +157,11 @@ class Journal:
             self.state = State.ABORTED
         if self.failure is not None:
             batch += self._pending
-            self._pending = []
+            self._pending, self._pending_size = [], 0
         for _, written in batch:
             written()
         if self._pending:
-            self._write()
+            self._schedule()
         elif self._closing is not None:
             self._settle()
             return

@@ -40,7 +40,7 @@ class Outlet(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_copies", "_sending", "_writable", "blocked", "ended", "endless", "held", "on_blocked", "sent", "transport",
+        "_copies", "_flushing", "_writable", "blocked", "ended", "endless", "held", "on_blocked", "sent", "transport",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, held: bytes, *, ended: bool) -> None:
@@ -56,7 +56,7 @@ class Outlet(asyncio.Protocol):
         self.on_blocked: Callable[[Outlet], None] | None = None
         """Called when the socket did not take all of a `write`, and when the connection is lost."""
         self._copies = transport.get_extra_info("sslcontext") is not None
-        self._sending = False
+        self._flushing = False
         self._writable: asyncio.Future[None] | None = None
         transport.set_protocol(self)
 
@@ -100,7 +100,7 @@ class Outlet(asyncio.Protocol):
     @property
     def stuck(self) -> bool:
         """Whether bytes wait for the peer to make room."""
-        return self.blocked or self._sending
+        return self.blocked or self._writable is not None or self._flushing
 
     def check(self) -> asyncio.Transport:
         """The transport. Raises: ConnectionError, if the connection is closed or closing."""
@@ -132,22 +132,18 @@ class Outlet(asyncio.Protocol):
 
         Raises: ConnectionError, if the peer goes first; DiskError.
         """
-        self._sending = True
-        try:
-            while start < stop:
-                await self.drained()
-                end = min(stop, start + (COPY_SLICE if self._copies else SENDFILE_SLICE))
-                if not journal.is_cached(start, end):
-                    await journal.fetch(start, end)
-                elif self._copies:
-                    self.write(journal.read(start, end))
-                    start = end
-                    if not self.blocked:
-                        await asyncio.sleep(0)
-                else:
-                    start = await self._sendfile(journal, start, stop)
-        finally:
-            self._sending = False
+        while start < stop:
+            await self.drained()
+            end = min(stop, start + (COPY_SLICE if self._copies else SENDFILE_SLICE))
+            if not journal.is_cached(start, end):
+                await journal.fetch(start, end)
+            elif self._copies:
+                self.write(journal.read(start, end))
+                start = end
+                if not self.blocked:
+                    await asyncio.sleep(0)
+            else:
+                start = await self._sendfile(journal, start, stop)
 
     async def _sendfile(self, journal: Journal, start: int, stop: int) -> int:
         """Send what is in the page cache. Returns the offset reached. Raises: ConnectionError."""
@@ -175,22 +171,22 @@ class Outlet(asyncio.Protocol):
                 done.set_result(None)
 
         fill()
-        if done.done():
-            await asyncio.sleep(0)
-        else:
-            # asyncio lets nobody else wait for a transport's socket, but for a duplicate of its descriptor it does.
-            try:
+        try:
+            if done.done():
+                await asyncio.sleep(0)
+            else:
+                # asyncio lets nobody else wait for a transport's socket, but for a duplicate of its descriptor it does.
                 fd = os.dup(fd)
-            except OSError:
-                self._copies = True
-                return offset
-            loop.add_writer(fd, fill)
-            try:
-                await done
-            finally:
-                loop.remove_writer(fd)
-                os.close(fd)
-        self._writable = None
+                loop.add_writer(fd, fill)
+                try:
+                    await done
+                finally:
+                    loop.remove_writer(fd)
+                    os.close(fd)
+        except OSError:
+            self._copies = True  # there are no more descriptors
+        finally:
+            self._writable = None
         return offset
 
     async def break_off(self, *, reset: bool) -> None:
@@ -205,7 +201,7 @@ class Outlet(asyncio.Protocol):
             return
         # A reset overtakes what is on its way, so the peer must have acknowledged all of it first: no event tells.
         sock = transport.get_extra_info("socket")
-        self._sending = True
+        self._flushing = True
         while not transport.is_closing() and any(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         if not transport.is_closing():

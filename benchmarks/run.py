@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,28 +59,117 @@ class Workload:
 
 
 WORKLOADS = [
-    Workload("ingest", "ingest, 32 KiB chunks", "ingest", CPU, "--bytes 1000000000", "--bytes 5000001", goal="≤ 1.25 × yardstick"),
-    Workload("catchup-1", "catch-up, 1 reader", "catchup", CPU, "--bytes 500000000 --readers 1", "--bytes 5000001 --readers 1",
-             goal="≤ 1.0 × nginx, ≤ 1.1 × yardstick"),
-    Workload("catchup-8", "catch-up, 8 readers", "catchup", CPU, "--bytes 500000000 --readers 8", "--bytes 5000001 --readers 8",
-             goal="≤ 1.0 × nginx, ≤ 1.1 × yardstick"),
-    Workload("catchup-tls-1", "catch-up over TLS, 1 reader", "catchup", CPU, "--bytes 500000000 --readers 1", "--bytes 5000001 --readers 1",
-             tls=True, goal="≤ 0.8 × nginx"),
-    Workload("catchup-tls-8", "catch-up over TLS, 8 readers", "catchup", CPU, "--bytes 200000000 --readers 8", "--bytes 5000001 --readers 8",
-             tls=True, goal="≤ 0.8 × nginx"),
-    Workload("fanout-100", "100 readers, 1000 × 100 B lines/s", "fanout", CPU, "--readers 100 --rate 1000 --line 100 --seconds 5",
-             "--readers 20 --rate 200 --line 100 --seconds 0.3", goal="≤ 0.6 × yardstick, p99 ≤ 15 ms"),
-    Workload("fanout-1000", "1000 readers, 100 × 100 B lines/s", "fanout", CPU, "--readers 1000 --rate 100 --line 100 --seconds 5",
-             "--readers 100 --rate 50 --line 100 --seconds 0.3", goal="≤ 0.7 × yardstick, p99 ≤ 60 ms"),
-    Workload("fanout-8000", "8000 readers, 10 × 200 B lines/s", "fanout", CPU, "--readers 8000 --rate 10 --line 200 --seconds 5",
-             "--readers 300 --rate 10 --line 200 --seconds 0.3", goal="≤ 1.0 × yardstick"),
-    Workload("flatout-10", "flat-out producer, 10 readers", "fanout", CPU, "--readers 10 --rate 0 --bytes 500000000",
-             "--readers 10 --rate 0 --bytes 5000001", goal="none lost, ≤ 1.3 × yardstick"),
-    Workload("flatout-stalled", "flat-out producer, 5 readers + 5 stalled", "fanout", CPU, "--readers 5 --stalled 5 --rate 0 --bytes 500000000",
-             "--readers 5 --stalled 5 --rate 0 --bytes 5000001", goal="none lost"),
-    Workload("memory-tls-1000", "memory of 1000 TLS readers", "idle", MEMORY, "--readers 1000 --seconds 2", "--readers 50 --seconds 1",
-             tls=True, goal="≤ 45 KB"),
-    Workload("memory-8000", "memory of 8000 readers", "idle", MEMORY, "--readers 8000 --seconds 2", "--readers 300 --seconds 1", goal="≤ 8 KB"),
+    Workload(
+        "ingest",
+        "ingest, 32 KiB chunks",
+        "ingest",
+        CPU,
+        "--bytes 1000000000",
+        "--bytes 5000001",
+        goal="≤ 1.25 × yardstick",
+    ),
+    Workload(
+        "catchup-1",
+        "catch-up, 1 reader",
+        "catchup",
+        CPU,
+        "--bytes 500000000 --readers 1",
+        "--bytes 5000001 --readers 1",
+        goal="≤ 1.0 × nginx, ≤ 1.1 × yardstick",
+    ),
+    Workload(
+        "catchup-8",
+        "catch-up, 8 readers",
+        "catchup",
+        CPU,
+        "--bytes 500000000 --readers 8",
+        "--bytes 5000001 --readers 8",
+        goal="≤ 1.0 × nginx, ≤ 1.1 × yardstick",
+    ),
+    Workload(
+        "catchup-tls-1",
+        "catch-up over TLS, 1 reader",
+        "catchup",
+        CPU,
+        "--bytes 500000000 --readers 1",
+        "--bytes 5000001 --readers 1",
+        tls=True,
+        goal="≤ 0.8 × nginx",
+    ),
+    Workload(
+        "catchup-tls-8",
+        "catch-up over TLS, 8 readers",
+        "catchup",
+        CPU,
+        "--bytes 200000000 --readers 8",
+        "--bytes 5000001 --readers 8",
+        tls=True,
+        goal="≤ 0.8 × nginx",
+    ),
+    Workload(
+        "fanout-100",
+        "100 readers, 1000 × 100 B lines/s",
+        "fanout",
+        CPU,
+        "--readers 100 --rate 1000 --line 100 --seconds 5",
+        "--readers 20 --rate 200 --line 100 --seconds 0.3",
+        goal="≤ 0.6 × yardstick, p99 ≤ 15 ms",
+    ),
+    Workload(
+        "fanout-1000",
+        "1000 readers, 100 × 100 B lines/s",
+        "fanout",
+        CPU,
+        "--readers 1000 --rate 100 --line 100 --seconds 5",
+        "--readers 100 --rate 50 --line 100 --seconds 0.3",
+        goal="≤ 0.7 × yardstick, p99 ≤ 60 ms",
+    ),
+    Workload(
+        "fanout-8000",
+        "8000 readers, 10 × 200 B lines/s",
+        "fanout",
+        CPU,
+        "--readers 8000 --rate 10 --line 200 --seconds 5",
+        "--readers 300 --rate 10 --line 200 --seconds 0.3",
+        goal="≤ 1.0 × yardstick",
+    ),
+    Workload(
+        "flatout-10",
+        "flat-out producer, 10 readers",
+        "fanout",
+        CPU,
+        "--readers 10 --rate 0 --bytes 500000000",
+        "--readers 10 --rate 0 --bytes 5000001",
+        goal="none lost, ≤ 1.3 × yardstick",
+    ),
+    Workload(
+        "flatout-stalled",
+        "flat-out producer, 5 readers + 5 stalled",
+        "fanout",
+        CPU,
+        "--readers 5 --stalled 5 --rate 0 --bytes 500000000",
+        "--readers 5 --stalled 5 --rate 0 --bytes 5000001",
+        goal="none lost",
+    ),
+    Workload(
+        "memory-tls-1000",
+        "memory of 1000 TLS readers",
+        "idle",
+        MEMORY,
+        "--readers 1000 --seconds 2",
+        "--readers 50 --seconds 1",
+        tls=True,
+        goal="≤ 45 KB",
+    ),
+    Workload(
+        "memory-8000",
+        "memory of 8000 readers",
+        "idle",
+        MEMORY,
+        "--readers 8000 --seconds 2",
+        "--readers 300 --seconds 1",
+        goal="≤ 8 KB",
+    ),
     Workload("startup", "exec to ready", "startup", STARTUP, goal="≤ 300 ms"),
 ]
 
@@ -95,6 +184,7 @@ class Server:
     is_nginx: bool = False
 
     def takes(self, workload: Workload) -> bool:
+        """Whether this server can do that workload."""
         return (self.has_tls or not workload.tls) and (not self.is_nginx or workload.mode == "catchup")
 
 
@@ -117,11 +207,13 @@ class Row:
     failures: list[str] = field(default_factory=list)
 
     def middle(self, key: str) -> float | None:
+        """The median of a figure over the runs; None if a run failed."""
         found = [run[key] for run in self.values if key in run]
         return statistics.median(found) if found and not self.failures else None
 
 
 def say(text: str) -> None:
+    """Tell of progress on stderr: stdout is for the table."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -138,7 +230,7 @@ def build() -> tuple[Path, Path, bool]:
     def compiled(name: str, *options: str) -> bool:
         fresh = BUILD / f"{name}.{os.getpid()}"  # replaced whole: another run may be using the old one
         command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(HERE / f"{name}.c"), *options]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode and not options:
             raise SystemExit(f"cannot compile {name}.c:\n{done.stderr}")
         if done.returncode == 0:
@@ -151,6 +243,7 @@ def build() -> tuple[Path, Path, bool]:
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path] | None:
+    """A self-signed certificate and its key, or None without `openssl`."""
     certificate, key = folder / "server.crt", folder / "server.key"
     if not shutil.which("openssl"):
         return None
@@ -173,7 +266,11 @@ def choose_log_folder(quick: bool) -> Path:
 
 def warm_memory(folder: Path) -> None:
     """Touch most of the free memory once: a virtual machine pays for its first touch, and the first server would pay for all."""
-    available = next(int(line.split()[1]) * 1024 for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))
+    available = next(
+        int(line.split()[1]) * 1024
+        for line in Path("/proc/meminfo").read_text().splitlines()
+        if line.startswith("MemAvailable")
+    )
     size = int(0.6 * min(available, shutil.disk_usage(folder).free))
     say(f"warming {size / 1e9:.0f} GB of memory ...")
     zeros = bytes(1 << 20)
@@ -183,6 +280,7 @@ def warm_memory(folder: Path) -> None:
 
 
 def find_servers(extra: list[str], yardstick: Path) -> list[Server]:
+    """The servers to compare: livelog, the yardstick, nginx if it is there, and those in `extra`."""
     beside = Path(sys.executable).with_name("livelog")
     livelog = str(beside) if beside.exists() else shutil.which("livelog")
     servers: dict[str, Server] = {}
@@ -200,7 +298,9 @@ def find_servers(extra: list[str], yardstick: Path) -> list[Server]:
             raise SystemExit(f"--server {text}: write NAME=COMMAND")
         servers[name] = Server(name, tuple(shlex.split(command)))
     if "livelog" not in servers:
-        raise SystemExit(f"no livelog beside {sys.executable} and none on PATH: install it, or say --server livelog=COMMAND")
+        raise SystemExit(
+            f"no livelog beside {sys.executable} and none on PATH: install it, or say --server livelog=COMMAND"
+        )
     return sorted(servers.values(), key=lambda server: server.name != "livelog")
 
 
@@ -219,6 +319,7 @@ class Site:
 
 @contextmanager
 def new_site(bench: Bench) -> Iterator[Site]:
+    """Free ports, a token and empty folders for one run; gone after it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="livelog-bench-", dir=bench.log_folder)))
         with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
@@ -227,6 +328,7 @@ def new_site(bench: Bench) -> Iterator[Site]:
 
 
 def process_tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
     pids = [pid]
     for parent in pids:  # grows while it is walked
         for children in Path(f"/proc/{parent}/task").glob("*/children"):
@@ -239,7 +341,9 @@ def running(command: list[str], environment: dict[str, str], folder: Path) -> It
     """Start a server, its output in the folder; stop it and its children, by their pids, whatever happens."""
     with open(folder / "stdout", "wb") as output, open(folder / "stderr", "wb") as errors:
         try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment, cwd=folder)
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment, cwd=folder
+            )
         except OSError as error:
             raise RunFailed(f"cannot start: {error}") from error
     try:
@@ -253,10 +357,8 @@ def running(command: list[str], environment: dict[str, str], folder: Path) -> It
             process.kill()
             process.wait()
             for pid in pids[1:]:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
 
 
 def nginx_command(nginx: Server, bench: Bench, site: Site, size: str, tls: bool) -> list[str]:
@@ -264,8 +366,12 @@ def nginx_command(nginx: Server, bench: Bench, site: Site, size: str, tls: bool)
     (site.folder / "root" / "log").mkdir(parents=True)
     with open(site.folder / "root" / "log" / site.token, "wb") as file:
         subprocess.run([str(bench.loadgen), "pattern", "--bytes", size], stdout=file, check=True)
-    secure = f"ssl_certificate {bench.certificate}; ssl_certificate_key {bench.key}; ssl_protocols TLSv1.3;" if tls else ""
-    temporary = " ".join(f"{kind}_temp_path {site.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    secure = (
+        f"ssl_certificate {bench.certificate}; ssl_certificate_key {bench.key}; ssl_protocols TLSv1.3;" if tls else ""
+    )
+    temporary = " ".join(
+        f"{kind}_temp_path {site.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     config = f"""
         {"user root;" if os.geteuid() == 0 else ""}
         daemon off; worker_processes 1; pid {site.folder}/pid; error_log stderr;
@@ -279,6 +385,7 @@ def nginx_command(nginx: Server, bench: Bench, site: Site, size: str, tls: bool)
 
 
 def accepts(port: int) -> bool:
+    """Whether something listens on that port."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
@@ -287,6 +394,7 @@ def accepts(port: int) -> bool:
 
 
 def wait_until(true: Callable[[], bool], what: str, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait for what a starting server must do. Raises: RunFailed, if it ends or takes too long."""
     deadline = time.monotonic() + READY_SECONDS
     while not true():
         if process.poll() is not None:
@@ -298,16 +406,30 @@ def wait_until(true: Callable[[], bool], what: str, process: subprocess.Popen[by
 
 
 def has_ready_line(folder: Path) -> bool:
-    return any("ready" in line for line in (folder / "stdout").read_text(errors="replace").splitlines(keepends=True) if line.endswith("\n"))
+    """Whether the server has written that it is ready."""
+    return any(
+        "ready" in line
+        for line in (folder / "stdout").read_text(errors="replace").splitlines(keepends=True)
+        if line.endswith("\n")
+    )
 
 
 def generate(bench: Bench, site: Site, pid: int, mode: str, options: list[str], tls: bool) -> dict[str, float]:
     """Let loadgen drive the server; return its figures or raise RunFailed."""
     where = ["--put-port", str(site.put_port), "--get-port", str(site.get_port), "--get-path", f"/log/{site.token}"]
     pids = ",".join(map(str, process_tree(pid)))
-    command = [str(bench.loadgen), mode, *where, "--pids", pids, *options, *(["--tls"] if tls else []), *(["--settle", "0.1"] if bench.quick else [])]
+    command = [
+        str(bench.loadgen),
+        mode,
+        *where,
+        "--pids",
+        pids,
+        *options,
+        *(["--tls"] if tls else []),
+        *(["--settle", "0.1"] if bench.quick else []),
+    ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=RUN_SECONDS)
     except subprocess.TimeoutExpired:
         raise RunFailed(f"loadgen {mode} did not end in {RUN_SECONDS:.0f} s") from None
     try:
@@ -315,17 +437,26 @@ def generate(bench: Bench, site: Site, pid: int, mode: str, options: list[str], 
     except ValueError:
         raise RunFailed(f"loadgen {mode} exited with status {done.returncode}: {done.stderr.strip()[-200:]}") from None
     if done.returncode or not result["ok"]:
-        lost = "".join(f"; {result[kind]} of {result['readers']} readers {kind}" for kind in ("failed", "short") if result[kind])
+        lost = "".join(
+            f"; {result[kind]} of {result['readers']} readers {kind}" for kind in ("failed", "short") if result[kind]
+        )
         raise RunFailed(f"{result['error']}{lost}")
     return {key: value for key, value in result.items() if isinstance(value, (int, float))}
 
 
 def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, float]:
+    """One run of one workload against a fresh server. Returns its figures. Raises: RunFailed."""
     options = (workload.quick if bench.quick else workload.full).split()
-    size = options[options.index("--bytes"):][:2] if "--bytes" in options else []
+    size = options[options.index("--bytes") :][:2] if "--bytes" in options else []
     with new_site(bench) as site:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("LIVELOG_", "SERVER_", "ACCESS_"))}
-        environment |= {"LIVELOG_PUT_PORT": str(site.put_port), "LIVELOG_GET_PORT": str(site.get_port), "ACCESS_TOKEN": site.token}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LIVELOG_", "SERVER_", "ACCESS_"))
+        }
+        environment |= {
+            "LIVELOG_PUT_PORT": str(site.put_port),
+            "LIVELOG_GET_PORT": str(site.get_port),
+            "ACCESS_TOKEN": site.token,
+        }
         environment |= {"LIVELOG_TEMP_DIR": str(site.folder), "TMPDIR": str(site.folder)}
         if workload.tls:
             environment |= {"SERVER_CRT_FILE": str(bench.certificate), "SERVER_KEY_FILE": str(bench.key)}
@@ -334,7 +465,9 @@ def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, floa
         with running(command, environment, site.folder) as process:
             if workload.mode == "startup":
                 wait_until(lambda: has_ready_line(site.folder), "no line with 'ready' on stdout", process, site.folder)
-                wait_until(lambda: accepts(site.put_port) and accepts(site.get_port), "a port is closed", process, site.folder)
+                wait_until(
+                    lambda: accepts(site.put_port) and accepts(site.get_port), "a port is closed", process, site.folder
+                )
                 return {STARTUP: 1000 * (time.monotonic() - began)}
             first_port = site.get_port if server.is_nginx else site.put_port
             wait_until(lambda: accepts(first_port), f"port {first_port} is closed", process, site.folder)
@@ -352,6 +485,7 @@ def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, floa
 
 
 def measure(bench: Bench, servers: list[Server], workload: Workload, runs: int) -> dict[str, Row]:
+    """All runs of one workload, the servers taking turns."""
     rows = {server.name: Row() for server in servers if server.takes(workload)}
     for number in range(1, runs + 1):
         for server in servers:
@@ -369,12 +503,14 @@ def measure(bench: Bench, servers: list[Server], workload: Workload, runs: int) 
 
 
 def number(value: float | None) -> str:
+    """A figure with about three digits."""
     if value is None:
         return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def table_lines(workload: Workload, rows: dict[str, Row], runs: int) -> Iterator[str]:
+    """The rows of one workload."""
     for name, row in rows.items():
         cells = [workload.title, name]
         figure = row.middle(workload.figure)
@@ -399,11 +535,21 @@ def foreign_cpu() -> float:
     """CPU seconds that this machine has spent, or its host has withheld, for others than us and our finished children."""
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
     ours = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") - sum(usage.ru_utime + usage.ru_stime for usage in ours)
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") - sum(
+        usage.ru_utime + usage.ru_stime for usage in ours
+    )
 
 
 def heading(bench: Bench, runs: int) -> Iterator[str]:
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.machine())
+    """What was measured where: the lines above the table."""
+    model = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     place = "tmpfs" if str(bench.log_folder) == "/dev/shm" else "disk"
     yield f"{'Smoke test: these figures mean nothing. ' if bench.quick else ''}{time.strftime('%Y-%m-%d')}, {model}, {os.cpu_count()} cores,"
     yield f"Linux {platform.release()}, Python {platform.python_version()}; log on {place}; medians of {runs} interleaved runs."
@@ -413,16 +559,36 @@ def heading(bench: Bench, runs: int) -> Iterator[str]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure livelog beside a cost floor, nginx, and other livelog-compatible servers.")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one run each, under a minute: every byte checked, figures meaningless")
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Measure livelog beside a cost floor, nginx, and other livelog-compatible servers."
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="tiny sizes, one run each, under a minute: every byte checked, figures meaningless",
+    )
     parser.add_argument("--runs", type=int, help="runs of each workload and server (5; with --quick 1)")
-    parser.add_argument("--workload", nargs="+", metavar="NAME", choices=[workload.name for workload in WORKLOADS], help="only these: %(choices)s")
-    parser.add_argument("--server", action="append", default=[], metavar="NAME=COMMAND", help="one more server, configured by livelog's environment")
+    parser.add_argument(
+        "--workload",
+        nargs="+",
+        metavar="NAME",
+        choices=[workload.name for workload in WORKLOADS],
+        help="only these: %(choices)s",
+    )
+    parser.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="one more server, configured by livelog's environment",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table here too")
     return parser.parse_args()
 
 
 def main() -> int:
+    """Measure and print the table. Returns the exit status."""
     arguments = parse_arguments()
     runs: int = arguments.runs or (1 if arguments.quick else 5)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every `finally` runs
@@ -450,7 +616,10 @@ def main() -> int:
             failed |= any(row.failures for row in rows.values())
             lines += table_lines(workload, rows, runs)
         busy = (foreign_cpu() - foreign) / (time.monotonic() - began) / (os.cpu_count() or 1)
-        lines += ["", f"Other work took {busy:.0%} of this machine's CPU meanwhile{': too much to trust these figures.' if busy > 0.1 else '.'}"]
+        lines += [
+            "",
+            f"Other work took {busy:.0%} of this machine's CPU meanwhile{': too much to trust these figures.' if busy > 0.1 else '.'}",
+        ]
     print("\n".join(lines))
     if arguments.out:
         arguments.out.write_text("\n".join(lines) + "\n")

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +22,9 @@ TOKEN = "secret-puppy_42"
 TIMEOUT = 15.0
 """Seconds that any wait in a test may last: long enough for a busy machine, reached only by a fault."""
 
-_READY = re.compile(r"livelog \S+ ready: PUT http://[^ ]*:([0-9]+)/log GET (https?)://[^ ]*:([0-9]+)/log/ACCESS_TOKEN\n")
+_READY = re.compile(
+    r"livelog \S+ ready: PUT http://[^ ]*:([0-9]+)/log GET (https?)://[^ ]*:([0-9]+)/log/ACCESS_TOKEN\n"
+)
 
 
 class Server:
@@ -71,16 +73,19 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(environment: Mapping[str, str] | None = None, *, tls: Address | None = None) -> Iterator[Server]:
+def serving(
+    environment: Mapping[str, str] | None = None, *, tls: Address | None = None, wrapper: Sequence[str] = ()
+) -> Iterator[Server]:
     """Run a server with free ports and `environment` on top; it is killed at the end if it still runs.
 
     `tls`: give any address with a client's TLS context to have `get` use that context.
+    `wrapper`: a command that makes itself the server, such as `prlimit --nofile=100`.
     """
     variables = {"ACCESS_TOKEN": TOKEN, "LIVELOG_PUT_PORT": "0", "LIVELOG_GET_PORT": "0", **(environment or {})}
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ}
     with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
         process = subprocess.Popen(
-            [sys.executable, "-X", "dev", "-W", "error", "-m", "livelog"],
+            [*wrapper, sys.executable, "-X", "dev", "-W", "error", "-m", "livelog"],
             env={**inherited, **variables},
             stdout=subprocess.PIPE,
             stderr=log,

@@ -139,6 +139,7 @@ class Endpoint(web.Server):
         """See `aiohttp.web.Server`."""
         super().connection_made(handler, transport)
         assert isinstance(handler, Connection)
+        logger.debug("connection from %s, %d open", handler.peername, len(self._open) + 1)
         self._open.add(handler)
         handler.refused = len(self._open) > self._max_connections
 

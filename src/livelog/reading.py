@@ -8,6 +8,7 @@ log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer
 3. A bounded answer leaves the connection usable.
 """
 
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -49,6 +50,8 @@ PREFLIGHT_HEADERS: Mapping[str, str] = {
     "Prefer, Range",
     "Access-Control-Max-Age": "86400",
 }
+
+logger = logging.getLogger(__name__)
 
 _ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")', re.ASCII)
 
@@ -122,6 +125,7 @@ class Readers:
             plan = ranges.resolve(
                 _ranges(request, journal.etag), length, live=live and not bounded, largest=self._settings.max_log_size
             )
+        logger.debug("asked of %d bytes, %s: %s", length, journal.state.value, plan)
         match plan:
             case Whole() if bounded:
                 return await self._send(request, journal, 200, headers, [(b"", Part(start, length))])

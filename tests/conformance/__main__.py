@@ -41,9 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--get", required=True, metavar="URL", help="readers' side, http:// or https://")
     parser.add_argument("--case", default="", metavar="SUBSTRING", help="only cases whose name contains this")
     parser.add_argument("--insecure", action="store_true", help="accept any certificate")
-    parser.add_argument(
-        "--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="limit of each wait"
-    )
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="limit of each wait")
     parser.add_argument("--known", default="", metavar="PEER", help="allow the differences known of PEER")
     return parser
 

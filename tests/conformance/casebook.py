@@ -189,8 +189,7 @@ class Case:
     def begins_log(self) -> bool:
         """Whether a server that never had a log may have one after this case."""
         return any(
-            isinstance(step, Produce) or (isinstance(step, Request) and step.port == "put")
-            for step in self.steps
+            isinstance(step, Produce) or (isinstance(step, Request) and step.port == "put") for step in self.steps
         )
 
 

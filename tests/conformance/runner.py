@@ -355,9 +355,7 @@ class _Run:
             answer = connection.wait_end(who)
         got = answer.ending.value if answer.ending is not None else "open"
         if ending != "any" and got not in ending.split(" or "):
-            raise Failure(
-                f"{who}the answer is {got} after {len(answer.body)} bytes of body, expected {ending}"
-            )
+            raise Failure(f"{who}the answer is {got} after {len(answer.body)} bytes of body, expected {ending}")
 
     # The end of a case
 
@@ -393,9 +391,7 @@ class _Run:
         producer.append(PROOF)
         for name, connection in readers.items():
             self._read(connection, before[name] + len(PROOF), "open", f"{name}, left open: ")
-            compare(
-                f"{name}, left open: further bytes", bytes(connection.answer().body[before[name] :]), PROOF
-            )
+            compare(f"{name}, left open: further bytes", bytes(connection.answer().body[before[name] :]), PROOF)
 
     def _end(self, producer: _Producer) -> None:
         """End a producer that the case left connected, so that the next case can begin its own."""
@@ -424,7 +420,8 @@ class _Run:
             connection.wait_end("a follow-up request: ")
         except WireFault:
             # A server may close an idle connection at any time, but only without a word.
-            if connection.must_answer or not connection.closed or connection.answer().begun:
+            closed: bool = connection.closed  # which `wait_end` may have changed
+            if connection.must_answer or not closed or connection.answer().begun:
                 raise
             return
         connection.wait_closed()

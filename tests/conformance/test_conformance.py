@@ -122,7 +122,7 @@ class Servers:
             server.stop()
 
 
-@pytest.fixture(scope="module", params=["http", "https"])
+@pytest.fixture(scope="module", params=["http", pytest.param("https", marks=pytest.mark.needs("openssl"))])
 def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Servers whose readers' side speaks http or https."""
     folder = tmp_path_factory.mktemp("servers")

@@ -63,9 +63,7 @@ def feed(data: bytes, size: int) -> None:
         (b"HTTP/1.1 100 Continue\r\n\r\n" + LENGTH, Framing.LENGTH, b"hello"),
     ],
 )  # fmt: skip
-def test_a_well_formed_answer_is_read_to_its_end_and_no_further(
-    data: bytes, framing: Framing, body: bytes
-) -> None:
+def test_a_well_formed_answer_is_read_to_its_end_and_no_further(data: bytes, framing: Framing, body: bytes) -> None:
     answer = parse(data + b"HTTP/1.1 next")
     assert (answer.framing, bytes(answer.body), answer.ending) == (framing, body, Ending.CLEAN)
     assert answer.rest == b"HTTP/1.1 next"
@@ -171,9 +169,7 @@ def test_a_connection_closed_before_the_end_is_a_cut_wherever_it_happens(data: b
 
 
 @pytest.mark.parametrize(("orderly", "ending"), [(True, Ending.CLEAN), (False, Ending.CUT)])
-def test_a_close_delimited_answer_ends_cleanly_only_by_an_orderly_close(
-    *, orderly: bool, ending: Ending
-) -> None:
+def test_a_close_delimited_answer_ends_cleanly_only_by_an_orderly_close(*, orderly: bool, ending: Ending) -> None:
     parser = AnswerParser("GET", "1.0")
     parser.feed(b"HTTP/1.1 200 OK\r\n\r\nhello")
     assert (parser.framing, parser.ending) == (Framing.CLOSE, None)

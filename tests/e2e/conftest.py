@@ -1,0 +1,39 @@
+"""The command as users have it: built into a wheel, installed into an environment of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from .programs import Installed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The installed command. Needs a package index, for aiohttp and for what builds the wheel."""
+    folder = tmp_path_factory.mktemp("installed")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT],
+        env=environment, check=True, timeout=120,
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=True)
+    subprocess.run(
+        [folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", wheel],
+        env=environment, check=True, timeout=120,
+    )  # fmt: skip
+    return Installed(folder / "venv/bin")
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    """Two ports that were free a moment ago, on all addresses."""
+    with socket.create_server(("0.0.0.0", 0)) as first, socket.create_server(("0.0.0.0", 0)) as second:
+        return first.getsockname()[1], second.getsockname()[1]

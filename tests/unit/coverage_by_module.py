@@ -1,0 +1,54 @@
+"""Each pure module is covered wholly, lines and branches, by its own test file alone.
+
+Run it as `python -m tests.unit.coverage_by_module`, with names of modules to check only those. Prints what is
+missing; exits with 1 if anything is.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PURE = ("access", "config", "errors", "framing", "lines", "ranges")
+
+TESTS = Path(__file__).parent
+
+
+def missing(module: str, folder: Path) -> str:
+    """What the test file of `module` does not reach: lines and branches; empty if nothing."""
+    spec = importlib.util.find_spec(f"livelog.{module}")
+    if spec is None or spec.origin is None:
+        return "there is no such module"
+    environment = {**os.environ, "COVERAGE_FILE": str(folder / f"{module}.data")}
+    coverage = [sys.executable, "-m", "coverage"]
+    pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(TESTS / f"test_{module}.py")]
+    tests = subprocess.run(
+        [*coverage, "run", "--branch", f"--include={spec.origin}", *pytest],
+        env=environment, cwd=TESTS.parent.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if tests.returncode != 0:
+        return f"its tests fail:\n{tests.stdout}{tests.stderr}"
+    report = folder / f"{module}.json"
+    subprocess.run([*coverage, "json", "-q", "-o", str(report)], env=environment, cwd=TESTS.parent.parent, check=True)
+    (seen,) = json.loads(report.read_text(encoding="utf-8"))["files"].values()
+    parts = [f"line {line}" for line in seen["missing_lines"]]
+    parts += [f"branch {line} to {to if to > 0 else 'the end'}" for line, to in seen["missing_branches"]]
+    return ", ".join(parts)
+
+
+def main() -> int:
+    """Check the modules that were named, or all pure ones. Returns the exit code."""
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        for module in sys.argv[1:] or PURE:
+            gaps = missing(module, Path(folder))
+            failed = failed or bool(gaps)
+            print(f"livelog.{module}: {gaps or 'covered'}", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

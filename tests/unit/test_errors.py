@@ -1,0 +1,46 @@
+"""The error tree: who descends from whom, and the facts that each error carries."""
+
+import errno
+
+import pytest
+
+from livelog.errors import ConfigError, DiskError, FramingError, LivelogError, RequestError
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ConfigError("no", 78), LivelogError),
+        (RequestError(404, "no"), LivelogError),
+        (FramingError("no"), RequestError),
+        (DiskError("reading", OSError("no")), LivelogError),
+    ],
+)
+def test_every_error_descends_from_its_kind(error: LivelogError, kind: type[LivelogError]) -> None:
+    assert isinstance(error, kind)
+    assert "\n" not in str(error)
+
+
+def test_errors_carry_facts() -> None:
+    headers = {"Allow": "PUT"}
+    refused = RequestError(405, "send it with PUT", headers)
+    headers.clear()
+    assert (str(refused), refused.status, refused.headers) == ("send it with PUT", 405, {"Allow": "PUT"})
+    assert RequestError(404, "nothing here").headers == {}
+    assert (FramingError("broken").status, str(FramingError("broken"))) == (400, "broken")
+    assert ConfigError("wrong", 64).exit_code == 64
+
+
+@pytest.mark.parametrize(
+    ("cause", "message", "full"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "writing failed: No space left on device", True),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "writing failed: Disk quota exceeded", True),
+        (OSError(errno.EFBIG, "File too large"), "writing failed: File too large", True),
+        (OSError(errno.EIO, "Input/output error"), "writing failed: Input/output error", False),
+        (OSError("the file is too short"), "writing failed: the file is too short", False),
+    ],
+)
+def test_a_disk_error_says_what_the_system_said(cause: OSError, message: str, *, full: bool) -> None:
+    error = DiskError("writing", cause)
+    assert (str(error), error.cause, error.full) == (message, cause, full)

@@ -1,0 +1,94 @@
+"""The offset of the last lines, against `splitlines` of the same bytes.
+
+Categories: the table of endings, counts beyond the number of lines, lines at and across the edges of what is
+read at a time, any bytes, and a log whose file is shorter than it should be.
+"""
+
+import asyncio
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livelog.errors import DiskError
+from livelog.lines import BLOCK, tail_offset
+
+from .live import on_loop, open_file, open_journal
+
+
+def tail(content: bytes, count: int) -> int:
+    async def offset() -> int:
+        with open_journal(content=content) as journal:
+            return await tail_offset(journal, count)
+
+    return asyncio.run(offset())
+
+
+def oracle(content: bytes, count: int) -> int:
+    lines = content.split(b"\n")
+    lines = [line + b"\n" for line in lines[:-1]] + [line for line in lines[-1:] if line]
+    return len(content) - len(b"".join(lines[max(0, len(lines) - count) :]))
+
+
+@pytest.mark.parametrize(
+    ("content", "count", "offset"),
+    [
+        (b"", 0, 0),
+        (b"", 5, 0),
+        (b"a", 0, 1),
+        (b"a", 1, 0),
+        (b"\n", 1, 0),
+        (b"\n", 2, 0),
+        (b"\n\n", 1, 1),
+        (b"\na", 1, 1),
+        (b"a\n", 0, 2),
+        (b"a\n", 1, 0),
+        (b"a\nb", 1, 2),
+        (b"a\nb\n", 1, 2),
+        (b"a\nb\n", 2, 0),
+        (b"a\nb\n\n", 1, 4),
+        (b"a\nb\n\n", 2, 2),
+        (b"a\rb\x0bc\x0cd\x85e\n", 1, 0),
+        (b"a\r\nb\r\n", 1, 3),
+        (b"a\nb\n", 10**18, 0),
+    ],
+)
+def test_a_line_ends_behind_its_newline(content: bytes, count: int, offset: int) -> None:
+    assert tail(content, count) == offset == oracle(content, count)
+
+
+@given(
+    st.lists(st.sampled_from([b"\n", b"\n\n", b"a", b"\r", b"long line " * 9]), max_size=40).map(b"".join),
+    st.integers(0, 45),
+)
+def test_the_last_lines_of_any_bytes_are_those_of_a_plain_split(content: bytes, count: int) -> None:
+    assert tail(content, count) == oracle(content, count)
+
+
+EDGES = st.sampled_from([0, 1, BLOCK - 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK - 1])
+
+
+@given(st.lists(EDGES, min_size=1, max_size=4), st.sampled_from([b"", b"\n"]), st.integers(1, 6))
+def test_lines_across_the_edges_of_what_is_read_at_a_time_are_found(sizes: list[int], end: bytes, count: int) -> None:
+    content = b"\n".join(b"x" * size for size in sizes) + end
+    assert tail(content, count) == oracle(content, count)
+
+
+@on_loop
+async def test_what_is_appended_while_it_reads_does_not_count() -> None:
+    with open_journal(content=b"a\nb\nc\n") as journal:
+        reading = asyncio.ensure_future(tail_offset(journal, 2))
+        await asyncio.sleep(0)
+        journal.file.write(b"d\ne\n")
+        journal.length += 4
+        assert await reading == 2
+
+
+@on_loop
+async def test_a_file_that_cannot_be_read_is_a_disk_error() -> None:
+    file = open_file()
+    with open_journal(file, content=b"a\nb\n") as journal:
+        os.ftruncate(file.fileno(), 1)
+        with pytest.raises(DiskError, match="reading the log failed"):
+            await tail_offset(journal, 2)

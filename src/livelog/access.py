@@ -17,7 +17,7 @@ def is_url_safe(token: str) -> bool:
 
 def opens(presented: str, token: str) -> bool:
     """Whether `presented` is the `token`, compared in constant time."""
-    return hmac.compare_digest(presented.encode("utf-8", "surrogateescape"), token.encode())
+    return hmac.compare_digest(presented.encode("utf-8", "surrogatepass"), token.encode())
 
 
 class RedactingFormatter(logging.Formatter):

@@ -45,12 +45,11 @@ def _port(not_a_number: int) -> Callable[[str, str], int]:
     """A reader of port numbers. The exit codes are the original livelog's, which wrappers may know."""
 
     def read(name: str, text: str) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]{1,9}", text, re.ASCII):
+        if not re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII):
             raise ConfigError(f"{name} is not a number: {text!r}; a port is 0 to 65535", not_a_number)
-        port = int(text)
-        if not 0 <= port <= 65535:
-            raise ConfigError(f"{name} is not between 0 and 65535: {port}", not_a_number + 1)
-        return port
+        if len(text) > 9 or not 0 <= int(text) <= 65535:
+            raise ConfigError(f"{name} is not between 0 and 65535: {text}", not_a_number + 1)
+        return int(text)
 
     return read
 
@@ -58,23 +57,19 @@ def _port(not_a_number: int) -> Callable[[str, str], int]:
 def _hosts(name: str, text: str) -> tuple[str, ...]:
     try:
         hosts = (host.strip().strip("[]") for host in text.replace("localhost", "127.0.0.1,::1").split(","))
-        return tuple(str(ipaddress.ip_address(host)) for host in hosts if host)
+        return tuple(dict.fromkeys(str(ipaddress.ip_address(host)) for host in hosts if host))
     except ValueError as error:
         raise ConfigError(f"{name} is not a comma-separated list of IP addresses: {error}", EX_CONFIG) from error
 
 
 def _seconds(name: str, text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < 1e9:
+    if not re.fullmatch(r"[0-9.]+(?:e[0-9])?", text, re.ASCII) or text.count(".") > 1 or not 0 < float(text) < 1e9:
         raise ConfigError(f"{name} is not a number of seconds above 0: {text!r}", EX_CONFIG)
-    return seconds
+    return float(text)
 
 
 def _count(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
+    if not re.fullmatch(r"[0-9]{1,30}", text, re.ASCII) or not int(text):
         raise ConfigError(f"{name} is not a whole number above 0: {text!r}", EX_CONFIG)
     return int(text)
 

@@ -84,6 +84,7 @@ class Fanout:
 
     async def _join(self, outlet: Outlet, chunked: bool) -> int:
         """Be a member until there is something else to do. Returns the offset reached."""
+        outlet.check()
         member = self._members[outlet] = _Member(chunked, self._loop.create_future())
         outlet.on_blocked = self._leave
         try:

@@ -25,6 +25,11 @@ MAX_TRAILERS = 16384
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 
+_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
+
+CACHED_LINE = 16
+"""Bytes of a chunk-size line that is worth remembering."""
+
 SMALL_CHUNK = 1024
 """Chunks below this many bytes, on average, are copied: viewing them in place costs more."""
 
@@ -76,6 +81,8 @@ class ChunkedDecoder:
 
     def decode(self, buffer: bytearray, stop: int) -> tuple[list[Piece], int]:
         """See `Decoder.decode`."""
+        if self.finished or self.fault is not None:
+            return [], 0
         data: bytes | bytearray = buffer
         source: bytes | memoryview = memoryview(buffer)
         if self._small:
@@ -108,7 +115,7 @@ class ChunkedDecoder:
                     if self._trailer(line):
                         break
                     continue
-                size = _chunk_size(line)
+                size = _chunk_size(line) if len(line) <= CACHED_LINE else _chunk_size.__wrapped__(line)
                 if size is None:
                     self.fault = FramingError("a chunk does not begin with its size in hexadecimal digits")
                     break
@@ -136,6 +143,8 @@ class ChunkedDecoder:
         self._trailers += len(line) + 2
         if self._trailers > MAX_TRAILERS:
             self.fault = FramingError(f"the trailer fields are longer than {MAX_TRAILERS} bytes")
+        elif line and not _TRAILER.fullmatch(line):
+            self.fault = FramingError("behind the last chunk is a line that is no trailer field")
         self.finished = self.fault is None and not line
         return self.finished or self.fault is not None
 

@@ -40,6 +40,10 @@ EAGER = 64 * 1024
 """Bytes that do not wait for that distance."""
 
 
+FRESH = 5.0
+"""Seconds, or up to twice as many, for which what was written is taken to be cached where nobody can tell."""
+
+
 class State(enum.Enum):
     """Whether a log grows, and how it ended. The values are those of the `Livelog-State` header."""
 
@@ -79,6 +83,7 @@ class Journal:
         self._writing = False
         self._later: asyncio.TimerHandle | None = None
         self._not_before = 0.0
+        self._fresh_from, self._fresh_since = 0, float("-inf")
         self._closing: tuple[State, asyncio.Future[None]] | None = None
 
     def acquire(self) -> None:
@@ -98,7 +103,10 @@ class Journal:
 
     def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:
         """Append `pieces`, which must not change until `written` is called: when they are on file, or never will be."""
-        assert self._closing is None and self.state is not State.COMPLETE
+        assert self._closing is None
+        if self.failure is not None:
+            self._loop.call_soon(written)
+            return
         self._pending.append((pieces, written))
         self._pending_size += sum(map(len, pieces))
         self._schedule()
@@ -131,7 +139,10 @@ class Journal:
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        self._not_before = self._loop.time() + WRITE_DISTANCE
+        now = self._loop.time()
+        self._not_before = now + WRITE_DISTANCE
+        if now - self._fresh_since > FRESH:
+            self._fresh_since, self._fresh_from = now, self.length
         batch, self._pending, self._pending_size = self._pending, [], 0
         self._writing = True
         pieces = [piece for appended, _ in batch for piece in appended]
@@ -183,8 +194,11 @@ class Journal:
 
     def is_cached(self, start: int, stop: int) -> bool:
         """Whether `read` of `[start, stop)` need, as far as a few probes tell, not wait for the disk."""
-        if not self._nowait:
-            return self._nowait == 0
+        if self._nowait is None:
+            # This file system does not tell. What was written a moment ago will be there.
+            return start >= self._fresh_from and self._loop.time() - self._fresh_since < 2 * FRESH
+        if self._nowait == 0:
+            return True
         fd, byte = self.file.fileno(), [bytearray(1)]
         try:
             return all(
@@ -199,8 +213,8 @@ class Journal:
 
     async def fetch(self, start: int, stop: int) -> bytes:
         """The bytes `[start, stop)`, below `length`, read by a thread; then they are cached. Raises: DiskError."""
-        self.acquire()
         job = self._loop.run_in_executor(self._fetchers, self.read, start, stop)
+        self.acquire()
         job.add_done_callback(lambda _: self.release())
         return await asyncio.shield(job)
 

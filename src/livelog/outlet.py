@@ -134,16 +134,17 @@ class Outlet(asyncio.Protocol):
         """
         while start < stop:
             await self.drained()
-            end = min(stop, start + (COPY_SLICE if self._copies else SENDFILE_SLICE))
+            end = min(stop, start + COPY_SLICE)
             if not journal.is_cached(start, end):
-                await journal.fetch(start, end)
-            elif self._copies:
+                self.write(await journal.fetch(start, end))
+                start = end
+            elif not self._copies:
+                start = await self._sendfile(journal, start, stop)
+            else:
                 self.write(journal.read(start, end))
                 start = end
                 if not self.blocked:
                     await asyncio.sleep(0)
-            else:
-                start = await self._sendfile(journal, start, stop)
 
     async def _sendfile(self, journal: Journal, start: int, stop: int) -> int:
         """Send what is in the page cache. Returns the offset reached. Raises: ConnectionError."""
@@ -154,11 +155,12 @@ class Outlet(asyncio.Protocol):
         def fill() -> None:
             """Fill the socket. `done` when all is sent, the disk must be waited for, or the peer is gone."""
             nonlocal offset
-            end = min(stop, offset + SENDFILE_SLICE)
             if done.done():
                 return
+            slices = (min(stop, offset + size) - offset for size in (SENDFILE_SLICE, COPY_SLICE))
+            count = next((count for count in slices if journal.is_cached(offset, offset + count)), 0)
             try:
-                sent = os.sendfile(fd, file, offset, end - offset) if journal.is_cached(offset, end) else 0
+                sent = os.sendfile(fd, file, offset, count) if count else 0
             except BlockingIOError:
                 return
             except OSError:

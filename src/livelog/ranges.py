@@ -98,10 +98,9 @@ def parse_range(header: str) -> tuple[Spec, ...] | None:
         if suffix is not None:
             specs.append(Suffix(_number(suffix)))
             continue
-        spec = FromTo(_number(first), _number(last) if last else None, last)
-        if spec.last is not None and spec.last < spec.first:
+        if last and _magnitude(last) < _magnitude(first):
             return None
-        specs.append(spec)
+        specs.append(FromTo(_number(first), _number(last) if last else None, last))
     return tuple(specs) or None
 
 
@@ -150,6 +149,12 @@ def _coalesce(parts: list[Part]) -> tuple[Part, ...]:
         else:
             merged.append(part)
     return tuple(merged)
+
+
+def _magnitude(digits: str) -> tuple[int, str]:
+    """Orders numbers of any length."""
+    digits = digits.lstrip("0")
+    return len(digits), digits
 
 
 def _number(digits: str) -> int:

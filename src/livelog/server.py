@@ -81,6 +81,7 @@ async def serve(
         tls=context,
     )
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(storage.stop)
         stack.callback(storage.close)
         put_sockets = _listen(settings.put_host, ("127.0.0.1", "::1"), settings.put_port, stack)
         get_sockets = _listen(settings.get_host, ("0.0.0.0", "::"), settings.get_port, stack)

@@ -94,6 +94,9 @@ class Storage:
         for begun in self._awaited.values():
             begun.cancel()
         self._awaited.clear()
+
+    def stop(self) -> None:
+        """Let the threads end, once nobody reads or writes any more."""
         self._writers.shutdown(wait=False)
         self._fetchers.shutdown(wait=False)
 

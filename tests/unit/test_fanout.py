@@ -232,9 +232,7 @@ async def test_a_reader_ahead_of_the_last_pass_waits_for_the_next() -> None:
 
 
 @pytest.mark.parametrize("size", [FRAME_LIMIT, FRAME_LIMIT + 1, 40 * FRAME_LIMIT])
-@pytest.mark.parametrize(
-    "nowait", [0, pytest.param(None, marks=pytest.mark.xfail(run=False, reason="fetches the same bytes for ever"))]
-)
+@pytest.mark.parametrize("nowait", [0, None])
 @on_loop
 async def test_any_amount_reaches_the_members_from_memory_or_from_the_file(size: int, nowait: int | None) -> None:
     data = (BLOCK * 41)[1 : size + 1]
@@ -252,7 +250,6 @@ async def test_any_amount_reaches_the_members_from_memory_or_from_the_file(size:
         assert [await reader.content(1) for reader in readers] == [b"z"] * 3
 
 
-@pytest.mark.xfail(strict=True, reason="fetches the same bytes for ever")
 @on_loop
 async def test_a_log_is_sent_even_where_nobody_can_tell_what_is_cached() -> None:
     async with house(b"hello", nowait=None) as home:
@@ -371,7 +368,6 @@ async def test_a_reader_ahead_of_the_last_pass_that_goes_is_told_of() -> None:
             await ahead.following
 
 
-@pytest.mark.xfail(strict=True, reason="stays a member until the log ends")
 @on_loop
 async def test_a_reader_that_was_gone_before_it_joined_is_told_of() -> None:
     async with house() as home:

@@ -147,7 +147,11 @@ class Journal:
         self._writing = True
         pieces = [piece for appended, _ in batch for piece in appended]
         self.acquire()
-        job = self._writers.submit(_write_all, self.file.fileno(), pieces, self.length)
+        try:
+            job = self._writers.submit(_write_all, self.file.fileno(), pieces, self.length)
+        except RuntimeError:  # no threads any more: the server has stopped
+            self._loop.call_soon(self._written, batch, 0, OSError("the server has stopped"))
+            return
 
         def finished(job: Future[tuple[int, OSError | None]]) -> None:
             try:

@@ -344,7 +344,7 @@ def test_server_without_a_usable_certificate_does_not_start(
         "swapped": {"SERVER_CRT_FILE": key, "SERVER_KEY_FILE": certificate},
     }[kind]
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-m", "livelog"],
+        [sys.executable, "-W", "error", "-m", "livelog"],
         env={**os.environ, "ACCESS_TOKEN": TOKEN, "LIVELOG_PUT_PORT": "0", "LIVELOG_GET_PORT": "0", **variables},
         check=False,
         capture_output=True,

@@ -120,6 +120,7 @@ class Endpoint(web.Server):
             await asyncio.get_running_loop().connect_accepted_socket(
                 self, sock, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None
             )
+            logger.debug("a connection was made, %d are open", len(self._open))
         except OSError as error:
             logger.debug("a connection was not made: %s", error)
             sock.close()
@@ -139,7 +140,6 @@ class Endpoint(web.Server):
         """See `aiohttp.web.Server`."""
         super().connection_made(handler, transport)
         assert isinstance(handler, Connection)
-        logger.debug("connection from %s, %d open", handler.peername, len(self._open) + 1)
         self._open.add(handler)
         handler.refused = len(self._open) > self._max_connections
 
@@ -272,7 +272,8 @@ class Endpoint(web.Server):
         headers: Mapping[str, str] = {}
         if isinstance(error, RequestError):
             status, message, headers = error.status, str(error), error.headers
-            logger.log(logging.ERROR if status >= 500 else logging.INFO, "error %s: %d %s", error_id, status, message)
+            level = logging.ERROR if status in (500, 507) else logging.INFO  # ours to mend; the others are the client's
+            logger.log(level, "error %s: %d %s", error_id, status, message)
         else:
             status, message = 500, f"the server failed; its log tells more under {error_id}"
             logger.error("error %s", error_id, exc_info=error)

@@ -78,6 +78,8 @@ class Producers:
     async def _put(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
         if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
             raise RequestError(501, "the only transfer coding understood is chunked")
+        if request.version < (1, 1) and request.content_length is None:
+            raise RequestError(411, "an HTTP/1.0 request must say how long its body is: send Content-Length")
         if "Content-Range" in request.headers:
             raise RequestError(400, "a PUT with Content-Range is not supported: send the whole log in one body")
         if name in self._producing:
@@ -203,12 +205,15 @@ class _Body(asyncio.BufferedProtocol):
         self._carry = bytes(memoryview(buffer)[consumed:stop])
         size = sum(map(len, pieces))
         self._size += size
-        if self._limit is not None and self._size > self._limit:
-            self._fail(_too_large(self._limit))
-            return
+        excess = 0 if self._limit is None else self._size - self._limit
+        if excess > 0:
+            size = max(0, size - excess)
+            pieces = [b"".join(pieces)[:size]]
         if size:
             self._append(pieces, size)
-        if self._decoder.fault is not None:
+        if excess > 0 and self._limit is not None:
+            self._fail(_too_large(self._limit))
+        elif self._decoder.fault is not None:
             self._fail(self._decoder.fault)
         elif self._decoder.finished:
             if (transport := self._connection.transport) is not None:

@@ -339,6 +339,19 @@ def test_log_too_large_by_its_length_is_refused_before_its_body(*, expects: bool
         assert (len(answer.body), answer.ending) == (1000, Ending.CLEAN)
 
 
+@pytest.mark.parametrize("piece", [1, 7, 150])
+def test_log_too_large_has_all_bytes_up_to_the_limit(piece: int) -> None:
+    """However they arrive."""
+    with running({"LIVELOG_MAX_LOG_SIZE": "100"}) as server:
+        with contextlib.closing(begin(server)) as producer:
+            producer.send(b"".join(chunk(b"x" * piece) for _ in range(0, 150, piece)))
+            answer = producer.wait_end()
+            assert answer.head is not None
+            assert answer.head.status == 413
+        answer = server.read_log()
+        assert (len(answer.body), answer.ending) == (100, Ending.CUT)
+
+
 def test_log_that_grows_too_large_is_aborted_and_its_producer_told() -> None:
     """413 in the middle of a chunked body; readers keep what is within the limit, and see the cut."""
     limit = 1_000_000

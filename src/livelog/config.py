@@ -63,7 +63,7 @@ def _hosts(name: str, text: str) -> tuple[str, ...]:
 
 
 def _seconds(name: str, text: str) -> float:
-    if not re.fullmatch(r"[0-9.]+(?:e[0-9])?", text, re.ASCII) or text.count(".") > 1 or not 0 < float(text) < 1e9:
+    if not re.fullmatch(r"(?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:e[0-9])?", text, re.ASCII) or not 0 < float(text) < 1e9:
         raise ConfigError(f"{name} is not a number of seconds above 0: {text!r}", EX_CONFIG)
     return float(text)
 

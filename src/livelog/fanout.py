@@ -14,8 +14,10 @@ Refuses to know of requests and answers: whoever calls `follow` has sent the hea
 """
 
 import asyncio
+import contextlib
 import time
 
+from .errors import DiskError
 from .journal import Journal, State
 from .outlet import Outlet
 
@@ -126,11 +128,14 @@ class Fanout:
         started, start = self._loop.time(), self.offset
         self._advance()
         size = self.offset - start
-        if not 0 < size <= FRAME_LIMIT or not self.journal.is_cached(start, self.offset):
-            # Too much for memory, not in memory, or nothing but the end: each looks for itself.
+        data = None
+        if 0 < size <= FRAME_LIMIT and self.journal.is_cached(start, self.offset):
+            with contextlib.suppress(DiskError):
+                data = self.journal.read(start, self.offset)
+        if data is None:
+            # Too much for memory, not in memory, or nothing but the end: each looks for itself, and meets the error.
             self._pass_done(started, 0.0, start)
             return
-        data = self.journal.read(start, self.offset)
         frame = b"".join((b"%x\r\n" % size, data, b"\r\n"))
         due = [(outlet, frame if member.chunked else data) for outlet, member in self._members.items()]
         self._serve(due, started, 0.0)

@@ -1,6 +1,6 @@
 """Tokens: what one may look like, whether a request shows the right one, and how to keep it out of sight.
 
-Refuses to store or print a token. Comparison takes the same time whatever was sent.
+Refuses to print a token. Comparison takes the same time whatever was sent.
 """
 
 import hmac

@@ -57,7 +57,7 @@ def _port(not_a_number: int) -> Callable[[str, str], int]:
 def _hosts(name: str, text: str) -> tuple[str, ...]:
     try:
         hosts = (host.strip().strip("[]") for host in text.replace("localhost", "127.0.0.1,::1").split(","))
-        return tuple(dict.fromkeys(str(ipaddress.ip_address(host)) for host in hosts if host))
+        return tuple(dict.fromkeys(str(ipaddress.ip_address(host)) for host in hosts))
     except ValueError as error:
         raise ConfigError(f"{name} is not a comma-separated list of IP addresses: {error}", EX_CONFIG) from error
 

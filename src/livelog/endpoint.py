@@ -40,13 +40,22 @@ HANDSHAKE_TIMEOUT = 15
 """Seconds for a TLS handshake."""
 
 LINGER = 2
-"""Seconds that a peer whose body is not wanted has to read the answer before its connection is closed."""
+"""Seconds that a peer whose body is not wanted has to read the answer before its connection is closed; also what
+requests that were broken off have to end."""
 
 MAX_HELD = 256 * 1024
 """Bytes that may arrive behind a head before its request is decided on."""
 
 KEEPALIVE = ((getattr(socket, "TCP_KEEPIDLE", None), 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 """A peer that vanished without a word is found after 60 + 4 * 15 seconds of silence."""
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's head. (aiohttp bounds lines and their number, which together would be a megabyte.)"""
+
+LARGE_HEAD = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n"
+    b"Access-Control-Allow-Origin: *\r\n\r\n"
+)
 
 WRONG_VERSION = b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -59,7 +68,7 @@ class Endpoint(web.Server):
     """Makes the connections of one port and answers their requests with `answer`.
 
     `headers` are on every error answer. `max_connections`: those beyond are told 503. `idle_timeout`: seconds for a
-    head to arrive, and between requests. `tls`: what https needs; None for http.
+    head to arrive, and between requests. `stall_timeout`: seconds for a peer to accept a byte. `tls`: what https needs; None for http.
     """
 
     def __init__(
@@ -69,6 +78,7 @@ class Endpoint(web.Server):
         headers: Mapping[str, str],
         max_connections: int,
         idle_timeout: float,
+        stall_timeout: float,
         tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(self._handle)
@@ -76,6 +86,7 @@ class Endpoint(web.Server):
         self._headers = headers
         self._max_connections = max_connections
         self._idle_timeout = idle_timeout
+        self._stall_timeout = stall_timeout
         self._tls = tls
         self._listening: list[socket.socket] = []
         self._shaking: set[asyncio.Task[None]] = set()  # connections that are not `_open` yet
@@ -118,7 +129,12 @@ class Endpoint(web.Server):
     async def _connect(self, sock: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                self, sock, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None
+                self,
+                sock,
+                ssl=self._tls,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None,
+                # asyncio cuts a TLS connection off this long after `close`, whatever is still on its way.
+                ssl_shutdown_timeout=self._stall_timeout if self._tls else None,
             )
             logger.debug("a connection was made, %d are open", len(self._open))
         except OSError as error:
@@ -149,18 +165,21 @@ class Endpoint(web.Server):
         assert isinstance(handler, Connection)
         self._open.discard(handler)
 
-    async def reap(self, timeout: float) -> None:
-        """Reset, for ever, the connections for which bytes wait and whose peers accept none for `timeout` seconds."""
-        loop = asyncio.get_running_loop()
+    async def reap(self) -> None:
+        """Reset, for ever, the connections for which bytes wait and whose peers accept none for the stall timeout."""
+        loop, timeout = asyncio.get_running_loop(), self._stall_timeout
         stuck: dict[Connection | Outlet, tuple[int, float]] = {}
         while True:
             await asyncio.sleep(timeout / 4)
             now, before, stuck = loop.time(), stuck, {}
             for connection in tuple(self._open):
                 transport = connection.transport
-                if transport is None or transport.is_closing() or not connection.stuck:
+                if transport is None or not connection.stuck:
                     continue
-                accepted = bytes_acknowledged(transport)
+                try:
+                    accepted = bytes_acknowledged(transport)
+                except OSError:
+                    continue  # closed just now
                 then = before.get(connection)
                 stuck[connection] = then if then is not None and then[0] == accepted else (accepted, now)
                 if now - stuck[connection][1] >= timeout:
@@ -188,12 +207,18 @@ class Endpoint(web.Server):
         await self.shutdown(LINGER)
 
     def stream(
-        self, connection: "Connection", body: Callable[[Outlet], Awaitable[None]], response: web.StreamResponse
+        self, request: web.BaseRequest, body: Callable[[Outlet], Awaitable[None]], response: web.StreamResponse
     ) -> None:
-        """Have `body` send the body of `response`, whose head is out. `connection` is spent; a new one follows."""
+        """Have `body` send the body of `response`, the answer to `request`, whose head is out.
+
+        The connection is taken out of aiohttp's hands. Raises: ConnectionError.
+        """
+        connection = Connection.of(request)
         outlet = connection.detach()
         self._open.add(outlet)
-        task = asyncio.create_task(self._stream(outlet, body, response.status, bool(response.keep_alive)))
+        # What follows a request with a body is that body, not a request: such a connection is not used again.
+        keep_alive = bool(response.keep_alive) and request.content.is_eof()
+        task = asyncio.create_task(self._stream(outlet, body, response.status, keep_alive))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
 
@@ -283,27 +308,37 @@ class Endpoint(web.Server):
             text, content_type = json.dumps(problem), "application/problem+json"
         else:
             text, content_type = message if status == 401 else message + "\n", "text/plain"
-        return web.Response(status=status, text=text, content_type=content_type, headers=headers)
+        response = web.Response(status=status, text=text, content_type=content_type, headers=headers)
+        if status == 501:
+            response.force_close()  # where the body of such a request ends is unknown
+        return response
 
 
 class Connection(web.RequestHandler):
     """aiohttp's part of a connection: heads, and small answers."""
 
-    __slots__ = ("_edge", "_endpoint", "_held", "_unwanted", "ended", "refused")
+    __slots__ = (
+        "_edge", "_head_size", "_held", "_lent", "_unwanted", "ended", "endpoint", "refused", "waiting",
+    )  # fmt: skip
 
     ended: bool
     """Whether the peer will send no more; it may still read."""
+    waiting: bool
+    """Whether the answer waits for something to happen: then a peer that ends its side is taken to leave."""
     refused: bool
     """Whether there are too many connections for this one to be served."""
 
     def __init__(self, endpoint: Endpoint, **options: object) -> None:
         super().__init__(endpoint, **options)  # type: ignore[arg-type]  # passed through as aiohttp's server does
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._edge = b""  # the last three bytes of an unfinished head: its end may come in two pieces
         self._held: bytearray | None = None  # what has come behind a head; None while a head is awaited
+        self._lent = False  # a body was received past aiohttp, and aiohttp was not told of its end
+        self._head_size = 0  # bytes of an unfinished head
         self._unwanted = False
         self.ended = False
         self.refused = False
+        self.waiting = False
 
     @property
     def working(self) -> bool:
@@ -339,10 +374,14 @@ class Connection(web.RequestHandler):
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a head are ignored
         edge_and_data = self._edge + data
         end = edge_and_data.find(b"\r\n\r\n")
-        if end < 0:
+        self._head_size += len(data) if end < 0 else 0
+        if self._head_size > MAX_HEAD:
+            self._refuse_head()
+        elif end < 0:
             self._edge = edge_and_data[-3:]
             super().data_received(data)
         else:
+            self._head_size = 0
             split = end + 4 - len(self._edge)
             self._edge = b""
             self._held = bytearray(data[split:])
@@ -351,7 +390,20 @@ class Connection(web.RequestHandler):
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's is declared to return nothing
         """See `asyncio.Protocol`: a request that is complete is answered even if its sender has ended its side."""
         self.ended = True
-        return self.working and self.transport is not None and not self.transport.get_extra_info("sslcontext")
+        return (
+            self.working
+            and not self.waiting
+            and self.transport is not None
+            and not self.transport.get_extra_info("sslcontext")
+        )
+
+    def _refuse_head(self) -> None:
+        """Answer a head that does not end, past aiohttp, which would go on taking it in."""
+        if self.transport is not None:
+            self.transport.write(LARGE_HEAD)
+            self.discard()
+            self.close()
+            asyncio.get_running_loop().call_later(LINGER, self.force_close)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -361,7 +413,7 @@ class Connection(web.RequestHandler):
             raise ConnectionResetError("nobody can be answered") from exc
         # aiohttp's own message quotes the request, and so maybe a token.
         detail = "a line of its head is too long" if isinstance(exc, LineTooLong) else "its head is malformed"
-        response = self._endpoint.refusal(request, RequestError(status, f"this is not an HTTP request: {detail}"))
+        response = self.endpoint.refusal(request, RequestError(status, f"this is not an HTTP request: {detail}"))
         response.force_close()
         return response
 
@@ -370,7 +422,7 @@ class Connection(web.RequestHandler):
         if self.transport is None:
             return
         held, length = bytes(self._held or b""), request.content_length
-        if not request.content.is_eof() and length is not None and length <= len(held):
+        if not self._lent and not request.content.is_eof() and length is not None and length <= len(held):
             super().data_received(held[:length])  # a body that nobody wanted is there already
             held = held[length:]
         if self.ended:
@@ -400,7 +452,7 @@ class Connection(web.RequestHandler):
 
         Returns what has come already. That is all there will be if the peer has `ended` or the `transport` is None.
         """
-        held, self._held = bytes(self._held or b""), bytearray()
+        held, self._held, self._lent = bytes(self._held or b""), bytearray(), True
         if self.transport is not None:
             self.transport.set_protocol(borrower)
             self.transport.resume_reading()
@@ -411,7 +463,7 @@ class Connection(web.RequestHandler):
 
         aiohttp is shown `skeleton` instead: a body of nothing in the same framing.
         """
-        self._held = bytearray(rest)
+        self._held, self._lent = bytearray(rest), False
         super().data_received(skeleton)
 
     def detach(self) -> Outlet:
@@ -431,7 +483,3 @@ class Connection(web.RequestHandler):
         connection = request.protocol
         assert isinstance(connection, cls)
         return connection
-
-    def stream(self, body: Callable[[Outlet], Awaitable[None]], response: web.StreamResponse) -> None:
-        """Have `body` send the body of `response`, whose head is out. Raises: ConnectionError."""
-        self._endpoint.stream(self, body, response)

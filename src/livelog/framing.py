@@ -115,7 +115,7 @@ class ChunkedDecoder:
                     if self._trailer(line):
                         break
                     continue
-                size = _chunk_size(line) if len(line) <= CACHED_LINE else _chunk_size.__wrapped__(line)
+                size = _remembered_size(line) if len(line) <= CACHED_LINE else _parse_size(line)
                 if size is None:
                     self.fault = FramingError("a chunk does not begin with its size in hexadecimal digits")
                     break
@@ -149,7 +149,9 @@ class ChunkedDecoder:
         return self.finished or self.fault is not None
 
 
-@lru_cache(maxsize=4096)  # a producer's chunks come in few sizes: looking one up is cheaper than parsing it
-def _chunk_size(line: bytes) -> int | None:
+def _parse_size(line: bytes) -> int | None:
     match = _CHUNK_LINE.fullmatch(line)
     return int(match[1], 16) if match else None
+
+
+_remembered_size = lru_cache(maxsize=4096)(_parse_size)  # chunks come in few sizes: looking one up is cheaper

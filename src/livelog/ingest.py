@@ -49,7 +49,7 @@ COMMON_HEADERS = {"Server": f"livelog/{__version__}"}
 DEFAULT_TYPE = "text/plain; charset=utf-8"
 
 _PASSIVE_TYPE = re.compile(
-    r"(?:text/(?!html\b|css\b|javascript\b|ecmascript\b|xml\b)[a-z0-9.+-]+|application/json|application/octet-stream)"
+    r"(?:text/(?!html\b|css\b|xml|xsl|[a-z0-9.+-]*script)[a-z0-9.+-]+|application/json|application/octet-stream)"
     r"(?:[ \t]*;[ \t]*[a-z0-9.+-]{1,50}=[a-z0-9.+-]{1,100})*",  # no commas: browsers read a list's last type
     re.ASCII | re.IGNORECASE,
 )
@@ -179,7 +179,7 @@ class _Body(asyncio.BufferedProtocol):
     async def receive(self, begin: bytes, *, ended: bool) -> bytes:
         """Receive the body, which begins with `begin`, which is all there is if it has `ended`.
 
-        Returns what came behind its end. Raises: as `Producers.receive`.
+        Returns what came behind its end. Raises: as `Producers._receive`.
         """
         view = memoryview(begin)
         while view and not self._received.done():

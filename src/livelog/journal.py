@@ -1,14 +1,15 @@
 """One log: bytes that are only ever appended, how many there are, and whether more will come.
 
 The producer's side appends and closes; a thread writes, so that a disk that stalls stops nobody else.
-Readers need four things of a journal and no more: its `length`, its `state`, its bytes at an offset,
-and a wake-up when the first two change. Who feeds it is none of their business.
+Readers need four things of a journal: its `length`, its `state`, its bytes at an offset (a copy of them, or the
+file to send them from), and a wake-up when the first two change. Who feeds it is none of their business.
 
 Refuses to know of HTTP, of sockets, and of how many readers there are.
 
 1. `length` only grows, and every byte below it can be read: it counts what the file has taken.
 2. `state` leaves LIVE once, after the last byte was written, and never comes back.
-3. All methods are called on the event loop's thread, and do not wait for the disk: that is for `fetch` and `close`.
+3. All methods are called on the event loop's thread (`read` on any), and only `read`, `fetch` and `close` may wait for
+   the disk.
 4. A failed write makes the log ABORTED at the last byte that was written; `failure` says why.
 """
 

@@ -3,7 +3,7 @@
 Knows `write`, `send` (a journal's bytes, by `sendfile` where there is no TLS) and backpressure that is told at
 once. Refuses to know what is sent, and of HTTP. Invariants:
 
-1. At most one `write`'s bytes wait in memory for the socket: `blocked` says so, `drained` waits for it.
+1. Little more than one `write`'s bytes wait in memory for the socket: `blocked` says so, `drained` waits for it.
 2. What the peer sends meanwhile, the next request perhaps, is held, never lost.
 3. Used on the event loop's thread only.
 """
@@ -36,7 +36,7 @@ _TCP_INFO_BYTES_ACKED = struct.Struct("=120xQ")
 class Outlet(asyncio.Protocol):
     """What a connection's transport belongs to while a body is sent.
 
-    `held`: what had come behind the request. `ended`: whether the peer had said then that it sends no more.
+    `held`: what has come behind the request. `ended`: whether the peer has said that it sends no more.
     """
 
     __slots__ = (
@@ -179,8 +179,8 @@ class Outlet(asyncio.Protocol):
             else:
                 # asyncio lets nobody else wait for a transport's socket, but for a duplicate of its descriptor it does.
                 fd = os.dup(fd)
-                loop.add_writer(fd, fill)
                 try:
+                    loop.add_writer(fd, fill)
                     await done
                 finally:
                     loop.remove_writer(fd)

@@ -46,8 +46,7 @@ COMMON_HEADERS: Mapping[str, str] = {
 PREFLIGHT_HEADERS: Mapping[str, str] = {
     **ALLOW,
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Last-Event-ID, "
-    "Prefer, Range",
+    "Access-Control-Allow-Headers": "Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Prefer, Range",
     "Access-Control-Max-Age": "86400",
 }
 
@@ -73,7 +72,10 @@ class Readers:
         name = self._authorised(request)
         if request.method not in ("GET", "HEAD"):
             raise RequestError(405, "a log is read with GET or HEAD", ALLOW)
-        journal = await self._storage.wait(name, _wait_seconds(request))
+        connection = Connection.of(request)
+        connection.waiting = True
+        journal = await self._storage.wait(name, 0 if connection.ended else _wait_seconds(request))
+        connection.waiting = False
         if journal is None:
             raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
         journal.acquire()
@@ -120,7 +122,6 @@ class Readers:
         if (tail := request.query.get("tail")) is not None:
             start = await tail_offset(journal, _whole_number("tail", tail))
             headers["Livelog-Offset"] = str(start)
-            length = max(length, start)
         else:
             plan = ranges.resolve(
                 _ranges(request, journal.etag), length, live=live and not bounded, largest=self._settings.max_log_size
@@ -174,7 +175,7 @@ class Readers:
                 outlet.write(text)
                 await outlet.send(journal, part.start, part.stop)
 
-        response = web.StreamResponse(status=status, headers=headers)
+        response = _response(request, status, headers)
         response.content_length = sum(len(text) + part.stop - part.start for text, part in pieces)
         await response.prepare(request)
         if request.method != "HEAD" and response.content_length:
@@ -185,7 +186,7 @@ class Readers:
         self, request: web.BaseRequest, journal: Journal, status: int, headers: Mapping[str, str], start: int
     ) -> web.StreamResponse:
         """An answer that ends when the log does: cleanly if that is complete, broken off if it is not."""
-        response = web.StreamResponse(status=status, headers=headers)
+        response = _response(request, status, headers)
         chunked = request.version >= (1, 1)
         if chunked:
             response.enable_chunked_encoding()
@@ -197,6 +198,8 @@ class Readers:
         return response
 
     async def _follow_body(self, journal: Journal, start: int, chunked: bool, outlet: Outlet) -> None:
+        if outlet.ended and journal.state is State.LIVE:
+            raise ConnectionResetError("the peer has left")
         fanout = self._fanouts.get(journal)
         if fanout is None:
             fanout = self._fanouts[journal] = Fanout(journal)
@@ -221,6 +224,13 @@ class Readers:
             end_by_reset(outlet.check(), False)
 
 
+def _response(request: web.BaseRequest, status: int, headers: Mapping[str, str]) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers=headers)
+    if not request.content.is_eof():
+        response.force_close()  # a body that nobody wants follows: it must not be taken for the next request
+    return response
+
+
 def _stream(
     request: web.BaseRequest,
     response: web.StreamResponse,
@@ -237,7 +247,7 @@ def _stream(
 
     journal.acquire()
     try:
-        Connection.of(request).stream(send, response)
+        Connection.of(request).endpoint.stream(request, send, response)
     except ConnectionError:
         journal.release()
         raise

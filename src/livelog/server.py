@@ -71,6 +71,7 @@ async def serve(
         headers=ingest.COMMON_HEADERS,
         max_connections=file_limit,
         idle_timeout=settings.idle_timeout,
+        stall_timeout=settings.stall_timeout,
         tls=None,
     )
     readers = Endpoint(
@@ -78,6 +79,7 @@ async def serve(
         headers=reading.COMMON_HEADERS,
         max_connections=settings.max_readers or max((file_limit - RESERVED_FILES) // 2, file_limit // 4),
         idle_timeout=settings.idle_timeout,
+        stall_timeout=settings.stall_timeout,
         tls=context,
     )
     async with contextlib.AsyncExitStack() as stack:
@@ -92,7 +94,7 @@ async def serve(
         gc.collect()
         gc.freeze()  # what was imported stays: the collector need not look at it again
         async with asyncio.TaskGroup() as tasks:
-            chores = [tasks.create_task(side.reap(settings.stall_timeout)) for side in (producers, readers)]
+            chores = [tasks.create_task(side.reap()) for side in (producers, readers)]
             if context is not None:
                 chores.append(tasks.create_task(_reload_certificate(settings, context, reload)))
             ready(Addresses(_addresses(put_sockets), _addresses(get_sockets)))

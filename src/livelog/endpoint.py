@@ -52,11 +52,6 @@ KEEPALIVE = ((getattr(socket, "TCP_KEEPIDLE", None), 60), (socket.TCP_KEEPINTVL,
 MAX_HEAD = 64 * 1024
 """Bytes of a request's head. (aiohttp bounds lines and their number, which together would be a megabyte.)"""
 
-LARGE_HEAD = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n"
-    b"Access-Control-Allow-Origin: *\r\n\r\n"
-)
-
 WRONG_VERSION = b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -376,7 +371,8 @@ class Connection(web.RequestHandler):
         end = edge_and_data.find(b"\r\n\r\n")
         self._head_size += len(data) if end < 0 else 0
         if self._head_size > MAX_HEAD:
-            self._refuse_head()
+            self._unwanted = True
+            super().data_received(b"\0")  # what no head may contain: aiohttp refuses it, see `handle_error`
         elif end < 0:
             self._edge = edge_and_data[-3:]
             super().data_received(data)
@@ -397,14 +393,6 @@ class Connection(web.RequestHandler):
             and not self.transport.get_extra_info("sslcontext")
         )
 
-    def _refuse_head(self) -> None:
-        """Answer a head that does not end, past aiohttp, which would go on taking it in."""
-        if self.transport is not None:
-            self.transport.write(LARGE_HEAD)
-            self.discard()
-            self.close()
-            asyncio.get_running_loop().call_later(LINGER, self.force_close)
-
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
@@ -412,7 +400,12 @@ class Connection(web.RequestHandler):
         if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
             raise ConnectionResetError("nobody can be answered") from exc
         # aiohttp's own message quotes the request, and so maybe a token.
-        detail = "a line of its head is too long" if isinstance(exc, LineTooLong) else "its head is malformed"
+        if self._head_size > MAX_HEAD:
+            status, detail = 431, f"its head is larger than {MAX_HEAD} bytes"
+        elif isinstance(exc, LineTooLong):
+            detail = "a line of its head is too long"
+        else:
+            detail = "its head is malformed"
         response = self.endpoint.refusal(request, RequestError(status, f"this is not an HTTP request: {detail}"))
         response.force_close()
         return response

@@ -40,6 +40,9 @@ MANY_PIECES = 512
 MAX_PENDING = 4 * 1024 * 1024
 """Bytes of memory that one producer may have waiting for the disk."""
 
+PIECE_COST = 1024
+"""Bytes of memory that the smallest piece is taken to cost while it waits: so that many of them are bounded, too."""
+
 MAX_SKELETON = 64 * 1024
 """The longest body, in bytes, that aiohttp is shown an empty stand-in for, to keep the connection."""
 
@@ -221,7 +224,7 @@ class _Body(asyncio.BufferedProtocol):
             self._received.set_result(self._carry)
 
     def _append(self, pieces: list[Piece], size: int) -> None:
-        lent, held = None, size
+        lent, held = None, max(size, PIECE_COST)
         if size <= SMALL or len(pieces) > MANY_PIECES:
             pieces = [b"".join(pieces)]
         else:

@@ -57,9 +57,12 @@ def _port(not_a_number: int) -> Callable[[str, str], int]:
 def _hosts(name: str, text: str) -> tuple[str, ...]:
     try:
         hosts = (host.strip().strip("[]") for host in text.replace("localhost", "127.0.0.1,::1").split(","))
-        return tuple(dict.fromkeys(str(ipaddress.ip_address(host)) for host in hosts))
+        addresses = tuple(dict.fromkeys(str(ipaddress.ip_address(host)) for host in hosts if host))
     except ValueError as error:
         raise ConfigError(f"{name} is not a comma-separated list of IP addresses: {error}", EX_CONFIG) from error
+    if not addresses:
+        raise ConfigError(f"{name} names no IP address: {text!r}", EX_CONFIG)
+    return addresses
 
 
 def _seconds(name: str, text: str) -> float:

@@ -78,6 +78,7 @@ class Journal:
         self._writers = writers
         self._fetchers = fetchers
         self._users = 0
+        self._abandoned = False
         self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
         self._pending_size = 0
@@ -99,6 +100,10 @@ class Journal:
                 self._writers.submit(self.file.close)
             except RuntimeError:  # no threads any more: the server has stopped
                 self.file.close()
+
+    def abandon(self) -> None:
+        """The event loop is about to end: a write that still hangs closes the file, when it is done."""
+        self._abandoned = True
 
     # The producer's side.
 
@@ -155,6 +160,9 @@ class Journal:
             return
 
         def finished(job: Future[tuple[int, OSError | None]]) -> None:
+            if self._abandoned:
+                self.file.close()
+                return
             try:
                 self._loop.call_soon_threadsafe(self._written, batch, *job.result())
             except RuntimeError:  # the loop is closed: the server has stopped without waiting for this disk
@@ -168,6 +176,8 @@ class Journal:
         self._writing = False
         self.release()
         self.length += count
+        if self._abandoned and self._pending:
+            error = error or OSError("the server has stopped")
         if error is not None and self.failure is None:
             self.failure = DiskError("writing the log", error)
             self.state = State.ABORTED

@@ -43,6 +43,7 @@ class Storage:
         self._journals: dict[str, Journal] = {}
         self._awaited: dict[str, asyncio.Future[Journal]] = {}
         self._closed = False
+        self._last: tuple[Journal, ...] = ()  # the logs there were when the storage was closed
         self._nowait = _nowait_flag(self._directory)
 
     def get(self, name: str) -> Journal | None:
@@ -88,7 +89,8 @@ class Storage:
     def close(self) -> None:
         """Let go of all logs, whose files vanish with their last reader, and of everybody who waits for one."""
         self._closed = True
-        for journal in self._journals.values():
+        self._last = tuple(self._journals.values())
+        for journal in self._last:
             journal.release()
         self._journals.clear()
         for begun in self._awaited.values():
@@ -97,6 +99,8 @@ class Storage:
 
     def stop(self) -> None:
         """Let the threads end, once nobody reads or writes any more."""
+        for journal in self._last:
+            journal.abandon()
         self._writers.shutdown(wait=False)
         self._fetchers.shutdown(wait=False)
 

@@ -200,14 +200,14 @@ class Readers:
     async def _follow_body(self, journal: Journal, start: int, chunked: bool, outlet: Outlet) -> None:
         if outlet.ended and journal.state is State.LIVE:
             raise ConnectionResetError("the peer has left")
-        fanout = self._fanouts.get(journal)
-        if fanout is None:
-            fanout = self._fanouts[journal] = Fanout(journal)
-        fanout.followers += 1
         outlet.endless = True
         if not chunked:
             # Such an answer ends with its connection: any other end than the log's must be told by a reset.
             end_by_reset(outlet.check(), True)
+        fanout = self._fanouts.get(journal)
+        if fanout is None:
+            fanout = self._fanouts[journal] = Fanout(journal)
+        fanout.followers += 1
         try:
             await fanout.follow(outlet, start, chunked=chunked)
         finally:

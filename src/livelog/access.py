@@ -1,35 +1,100 @@
-"""Tokens: what one may look like, whether a request shows the right one, and how to keep it out of sight.
+"""Names and tokens: what a log may be called, who may read or write it, and how to keep secrets out of sight.
 
+    ACCESS_TOKEN          opens every log, and the list of them
+    a log's read token    opens that log only, for ever or until a time: a code (HMAC-SHA256) of its name and that time
+    LIVELOG_WRITE_TOKEN   lets a producer write, where it is set
+    an upload's key       in the address of one upload, so that it cannot be guessed: a code of its generation
+
+Codes are made with ACCESS_TOKEN as the key: nothing has to be stored, and whoever changes it revokes them all.
 Refuses to print a token. Comparison takes the same time whatever was sent.
 """
 
+import base64
 import hmac
-import logging
 import re
+
+MAX_NAME = 255
+"""Bytes of a name: as many as a file system allows for a folder, of which each name is one."""
+
+MAX_SEGMENTS = 8
+
+CODE_SIZE = 24
+"""Bytes of a code, 192 bits. A read token's is followed by a dot and the time at which it expires, if it does."""
 
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 
 
-def is_url_safe(token: str) -> bool:
-    """Whether `token` may stand in a URL as it is: RFC 3986 section 2.3, unreserved characters only."""
-    return _URL_SAFE.fullmatch(token) is not None
+def is_url_safe(text: str) -> bool:
+    """Whether `text` may stand in a URL as it is: RFC 3986 section 2.3, unreserved characters only."""
+    return _URL_SAFE.fullmatch(text) is not None
 
 
-def opens(presented: str, token: str) -> bool:
-    """Whether `presented` is the `token`, compared in constant time."""
+def is_name(text: str) -> bool:
+    """Whether `text` may be the name of a log: 1 to 8 URL-safe segments, joined by `/`, none of them `.` or `..`."""
+    segments = text.split("/")
+    return (
+        len(text) <= MAX_NAME
+        and len(segments) <= MAX_SEGMENTS
+        and all(is_url_safe(segment) and segment not in (".", "..") for segment in segments)
+    )
+
+
+class Access:
+    """The secrets of a server, and what they open."""
+
+    def __init__(self, access_token: str, write_token: str | None = None) -> None:
+        self._access_token = access_token
+        self._write_token = write_token
+
+    def opens_all(self, presented: str) -> bool:
+        """Whether `presented` is the ACCESS_TOKEN."""
+        return _equal(presented, self._access_token)
+
+    def opens(self, presented: str, name: str, now: float) -> bool:
+        """Whether `presented` lets its bearer read the log of that name (`now`: seconds since the epoch)."""
+        _, dot, expires = presented.partition(".")
+        whole = re.fullmatch("[0-9]{1,12}", expires, re.ASCII) is not None
+        expected = self.read_token(name, int(expires) if whole else None)
+        # Everything is compared, whatever came out before.
+        is_token, is_code = self.opens_all(presented), _equal(presented, expected)
+        return is_token or (is_code and (not dot or int(expires) > now))
+
+    def may_write(self, presented: str) -> bool:
+        """Whether `presented` lets its bearer write; without a write token, everybody may."""
+        return self._write_token is None or _equal(presented, self._write_token)
+
+    def is_told_by(self, name: str) -> bool:
+        """Whether a name has one of the secrets in it: then it must not become a log's, which is told and kept."""
+        secrets = [secret for secret in (self._access_token, self._write_token) if secret is not None]
+        return sum(_equal(segment, secret) for segment in name.split("/") for secret in secrets) > 0
+
+    def read_token(self, name: str, expires: int | None = None) -> str:
+        """The token that opens the log of that name only, until `expires` (seconds since the epoch), if that is given."""
+        code = self._code("read", name, "" if expires is None else str(expires))
+        return code if expires is None else f"{code}.{expires}"
+
+    def link(self, readers_url: str, name: str, expires: int | None = None) -> str:
+        """The address at which the log of that name can be read, with its `read_token`."""
+        return f"{readers_url}/log/{self.read_token(name, expires)}{'/' if name else ''}{name}"
+
+    def upload_key(self, generation: str) -> str:
+        """What the address of an upload holds, so that only those who were told can go on with it."""
+        return self._code("upload", generation)
+
+    def is_upload_key(self, presented: str, generation: str) -> bool:
+        """Whether `presented` is the key of the upload that makes this generation."""
+        return _equal(presented, self.upload_key(generation))
+
+    def _code(self, *parts: str) -> str:
+        digest = hmac.digest(self._access_token.encode(), "\0".join(("livelog", *parts)).encode(), "sha256")
+        return base64.urlsafe_b64encode(digest[:CODE_SIZE]).decode()
+
+
+def bearer(authorization: str) -> str:
+    """The token in an Authorization header (RFC 6750 section 2.1); empty if there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _equal(presented: str, token: str) -> bool:
     return hmac.compare_digest(presented.encode("utf-8", "surrogatepass"), token.encode())
-
-
-class RedactingFormatter(logging.Formatter):
-    """Formats log records and then blots the secrets out, wherever in a message or traceback they are."""
-
-    def __init__(self, pattern: str, secrets: list[str]) -> None:
-        super().__init__(pattern)
-        self._secrets = secrets
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as one text, without secrets."""
-        text = super().format(record)
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return text

@@ -9,7 +9,7 @@ Refuses to touch anything: reading files, opening ports and directories is the s
 import argparse
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -18,6 +18,9 @@ from .errors import ConfigError
 
 EX_CONFIG = 78
 """Exit code for a setting that is missing or wrong (sysexits.h)."""
+
+EX_UNAVAILABLE = 69
+"""Exit code when a port or a directory cannot be had, because another process has it (sysexits.h)."""
 
 
 def _setting(
@@ -65,16 +68,47 @@ def _hosts(name: str, text: str) -> tuple[str, ...]:
     return addresses
 
 
-def _seconds(name: str, text: str) -> float:
-    if not re.fullmatch(r"(?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:e[0-9])?", text, re.ASCII) or not 0 < float(text) < 1e9:
-        raise ConfigError(f"{name} is not a number of seconds above 0: {text!r}", EX_CONFIG)
-    return float(text)
+_DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+
+
+def seconds(name: str, text: str) -> float:
+    """A duration such as `90`, `1.5`, `2h`; `name` is what to call it in an error. Raises: ConfigError."""
+    match = re.fullmatch(r"((?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:e[0-9])?)([smhd]?)", text, re.ASCII)
+    if match is None or not 0 < (value := float(match[1]) * _DURATION_UNITS[match[2]]) < 1e10:
+        raise ConfigError(f"{name} is not a duration above 0, such as 90, 1.5, 10m, 2h or 7d: {text!r}", EX_CONFIG)
+    return value
+
+
+def _size(name: str, text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,30})([KMGT]?)", text.upper(), re.ASCII)
+    if match is None or not int(match[1]):
+        raise ConfigError(f"{name} is not a size above 0, such as 4096, 512M or 10G: {text!r}", EX_CONFIG)
+    return int(match[1]) * _SIZE_UNITS[match[2]]
 
 
 def _count(name: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,30}", text, re.ASCII) or not int(text):
         raise ConfigError(f"{name} is not a whole number above 0: {text!r}", EX_CONFIG)
     return int(text)
+
+
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in ("1", "yes", "true", "on", "0", "no", "false", "off"):
+        raise ConfigError(f"{name} is not 1 or 0: {text!r}", EX_CONFIG)
+    return text.lower() in ("1", "yes", "true", "on")
+
+
+def _log_format(name: str, text: str) -> str:
+    if text not in ("text", "json"):
+        raise ConfigError(f"{name} is not text or json: {text!r}", EX_CONFIG)
+    return text
+
+
+def _url(name: str, text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]_-]+(?:/[A-Za-z0-9._~/-]*)?", text, re.ASCII):
+        raise ConfigError(f"{name} is not a URL such as https://logs.example.org: {text!r}", EX_CONFIG)
+    return text.rstrip("/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,25 +132,66 @@ class Settings:
         _hosts,
         (),
     )
+    write_token: str | None = _setting(
+        "LIVELOG_WRITE_TOKEN",
+        "the producers' secret, URL-safe, which they must send as Bearer; the flag names a file that holds it",
+        _token,
+        flag="--write-token-file",
+    )
+    put_unguarded: bool = _setting(
+        "LIVELOG_PUT_UNGUARDED",
+        "1: whoever reaches the producers' port may write, though it is not on loopback and there is no write token",
+        _switch,
+        False,
+    )
+    public_url: str | None = _setting(
+        "LIVELOG_PUBLIC_URL",
+        "where readers reach this server: links begin with it; none: http(s)://localhost and the readers' port",
+        _url,
+    )
     server_crt_file: str | None = _setting(
         "SERVER_CRT_FILE", "certificate chain, PEM: readers are served https only; needs SERVER_KEY_FILE", _text
     )
     server_key_file: str | None = _setting("SERVER_KEY_FILE", "the certificate's private key, PEM", _text)
-    temp_dir: str | None = _setting(
-        "LIVELOG_TEMP_DIR", "directory for the bytes of logs; none: the system's; nothing is left there", _text
+    data_dir: str | None = _setting(
+        "LIVELOG_DATA_DIR", "directory in which logs are kept across restarts; none: they end with the process", _text
     )
-    max_log_size: int | None = _setting("LIVELOG_MAX_LOG_SIZE", "largest log, in bytes; none: no limit", _count)
+    temp_dir: str | None = _setting(
+        "LIVELOG_TEMP_DIR",
+        "without a data directory, directory for the bytes of logs; none: the system's; nothing is left there",
+        _text,
+    )
+    resume_grace: float = _setting(
+        "LIVELOG_RESUME_GRACE", "time that a producer has to come back and resume its log", seconds, 60.0
+    )
+    max_log_size: int | None = _setting("LIVELOG_MAX_LOG_SIZE", "largest log; none: no limit", _size)
+    max_logs: int | None = _setting(
+        "LIVELOG_MAX_LOGS",
+        "logs at a time, the ended ones included; none: no limit, without a data directory "
+        "what the limit of file descriptors allows",
+        _count,
+    )
+    max_total_size: int | None = _setting("LIVELOG_MAX_TOTAL_SIZE", "bytes of all logs together; none: no limit", _size)
+    max_age: float | None = _setting(
+        "LIVELOG_MAX_AGE", "time after its end for which a log is kept; none: no limit", seconds
+    )
+    disk_reserve: int | None = _setting(
+        "LIVELOG_DISK_RESERVE", "bytes of the logs' disk that stay free; none: no limit", _size
+    )
     max_readers: int | None = _setting(
         "LIVELOG_MAX_READERS", "connections of readers at a time; none: what the file descriptor limit allows", _count
     )
     stall_timeout: float = _setting(
-        "LIVELOG_STALL_TIMEOUT", "seconds until a reader that accepts no byte is cut off", _seconds, 300.0
+        "LIVELOG_STALL_TIMEOUT", "time until a reader that accepts no byte is cut off", seconds, 300.0
     )
     idle_timeout: float = _setting(
-        "LIVELOG_IDLE_TIMEOUT", "seconds for a request's head to arrive, and between requests", _seconds, 30.0
+        "LIVELOG_IDLE_TIMEOUT", "time for a request's head to arrive, and between requests", seconds, 30.0
     )
     shutdown_timeout: float = _setting(
-        "LIVELOG_SHUTDOWN_TIMEOUT", "seconds that readers have to fetch the rest when the server stops", _seconds, 10.0
+        "LIVELOG_SHUTDOWN_TIMEOUT", "time that readers have to fetch the rest when the server stops", seconds, 10.0
+    )
+    log_format: str = _setting(
+        "LIVELOG_LOG_FORMAT", "text or json: how the server's own log is written", _log_format, "text"
     )
     debug: str | None = _setting("DEBUG", "*: log more", _text)
 
@@ -125,16 +200,28 @@ class Settings:
         """Whether the producers' port can be reached from this machine only."""
         return all(ipaddress.ip_address(host).is_loopback for host in self.put_host)
 
+    def readers_url(self, port: int) -> str:
+        """What links for readers begin with, if their port is that one."""
+        if self.public_url is not None:
+            return self.public_url
+        hosts = [host for host in self.get_host if not ipaddress.ip_address(host).is_unspecified]
+        host = f"[{hosts[0]}]" if hosts and ":" in hosts[0] else hosts[0] if hosts else "localhost"
+        return f"{'https' if self.server_crt_file else 'http'}://{host}:{port}"
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` a flag for each setting."""
+
+def add_flags(parser: argparse.ArgumentParser, names: Collection[str] | None = None) -> None:
+    """Give `parser` a flag for each setting, or for those of these `names` only."""
     for setting in fields(Settings):
         meta = setting.metadata
-        default = f" (default {setting.default})" if setting.default not in (None, ()) else ""
+        if names is not None and setting.name not in names:
+            continue
+        default = f" (default {setting.default:g})" if isinstance(setting.default, float) else ""
+        if isinstance(setting.default, (int, str)) and not isinstance(setting.default, bool):
+            default = f" (default {setting.default})"
         parser.add_argument(
             meta["flag"],
             dest=setting.name,
-            metavar="FILE" if setting.name.endswith("token") else "VALUE",
+            metavar="FILE" if meta["flag"].endswith("-file") else "VALUE",
             help=f"{meta['meaning']}{default}; variable {meta['variable']}",
         )
 
@@ -155,6 +242,12 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Setting
     if (settings.server_crt_file is None) != (settings.server_key_file is None):
         missing = "SERVER_KEY_FILE" if settings.server_key_file is None else "SERVER_CRT_FILE"
         raise ConfigError(f"{missing} is missing: https needs both the certificate and its key", EX_CONFIG)
+    if not (settings.put_is_loopback or settings.write_token or settings.put_unguarded):
+        raise ConfigError(
+            "LIVELOG_PUT_HOST lets other machines reach the producers' port: set LIVELOG_WRITE_TOKEN to a secret that "
+            "producers must send, or LIVELOG_PUT_UNGUARDED=1 if whoever reaches it may write",
+            EX_CONFIG,
+        )
     return settings
 
 
@@ -163,7 +256,7 @@ def _source(setting: Field[Any], environ: Mapping[str, str], flags: Mapping[str,
     flag = flags.get(setting.name)
     if flag is None:
         return setting.metadata["variable"], environ.get(setting.metadata["variable"], "")
-    if setting.name != "access_token":
+    if not setting.name.endswith("_token"):
         return setting.metadata["flag"], flag
     try:
         # A secret on the command line could be read by every user of the machine, so the flag names a file.

@@ -7,6 +7,7 @@ by whatever protocol the handler lends the transport to (`Connection.lend`), a l
 Refuses to decide what a request means. Invariants:
 
 1. Whatever a handler raises becomes one answer and one log line with the same id; neither holds a secret.
+   Each connection becomes one line when it is over.
 2. aiohttp is given one head at a time: what follows a head is held until it is known whose it is.
 3. Every connection is bounded: in number, in the time for a head, in the time its peer may accept nothing.
 """
@@ -17,7 +18,9 @@ import logging
 import secrets
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Self
 
@@ -56,11 +59,32 @@ WRONG_VERSION = b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r
 
 RETRY_AFTER = {"Retry-After": "1"}
 
+PROBLEM_TYPES = "https://iana.org/assignments/http-problem-types#"
+"""What the names of registered problem types begin with (RFC 9457 section 4.2)."""
+
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Record:
+    """What is told of a connection when it is over."""
+
+    peer: str
+    began: float
+    requests: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    log: str | None = None
+    """The name of the log that was asked for last."""
+    received: int = 0
+    """Bytes of logs that came from the peer."""
+    sent: int = 0
+    """Bytes of streamed bodies that went to the peer, framing included."""
+    end: str = "closed"
+    """How it ended, in words."""
+
+
 class Endpoint(web.Server):
-    """Makes the connections of one port and answers their requests with `answer`.
+    """Makes the connections of one port, called `name`, and answers their requests with `answer`.
 
     `headers` are on every error answer. `max_connections`: those beyond are told 503. `idle_timeout`: seconds for a
     head to arrive, and between requests. `stall_timeout`: seconds for a peer to accept a byte. `tls`: what https needs; None for http.
@@ -68,6 +92,7 @@ class Endpoint(web.Server):
 
     def __init__(
         self,
+        name: str,
         answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         *,
         headers: Mapping[str, str],
@@ -77,6 +102,10 @@ class Endpoint(web.Server):
         tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(self._handle)
+        self.refusals: Counter[str] = Counter()
+        """How many requests were refused, by reason: a problem type, or what HTTP calls the status."""
+        self._name = name
+        self._sent = 0  # by streams that are over
         self._answer = answer
         self._headers = headers
         self._max_connections = max_connections
@@ -88,6 +117,16 @@ class Endpoint(web.Server):
         self._open: set[Connection | Outlet] = set()
         self._working: set[asyncio.Task[None]] = set()
         self._closing = False
+
+    @property
+    def open_connections(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    @property
+    def sent(self) -> int:
+        """Bytes of streamed bodies so far, framing included."""
+        return self._sent + sum(stream.sent for stream in self._open if isinstance(stream, Outlet))
 
     def listen(self, sockets: list[socket.socket]) -> None:
         """Accept connections on `sockets` until `close`."""
@@ -151,6 +190,9 @@ class Endpoint(web.Server):
         """See `aiohttp.web.Server`."""
         super().connection_made(handler, transport)
         assert isinstance(handler, Connection)
+        if handler.record is None:
+            host = (transport.get_extra_info("peername") or ("unknown",))[0]
+            handler.record = Record(host, asyncio.get_running_loop().time())
         self._open.add(handler)
         handler.refused = len(self._open) > self._max_connections
 
@@ -159,6 +201,22 @@ class Endpoint(web.Server):
         super().connection_lost(handler, exc)
         assert isinstance(handler, Connection)
         self._open.discard(handler)
+        if handler.record is not None:
+            if exc is not None:
+                handler.record.end = str(exc)
+            self._tell(handler.record)
+
+    def _tell(self, record: Record) -> None:
+        """Write the line of a connection that is over."""
+        if not record.requests:
+            return  # a port that was tried, a connection that was kept in case: of no interest to anybody
+        fields = {
+            "port": self._name, "peer": record.peer, "requests": record.requests,
+            "statuses": ",".join(f"{status}" if count == 1 else f"{status}*{count}" for status, count in record.statuses.items()),
+            "log": record.log, "received": record.received, "sent": record.sent,
+            "seconds": asyncio.get_running_loop().time() - record.began, "end": record.end,
+        }  # fmt: skip
+        logger.info("connection ended", extra={"fields": fields})
 
     async def reap(self) -> None:
         """Reset, for ever, the connections for which bytes wait and whose peers accept none for the stall timeout."""
@@ -178,7 +236,7 @@ class Endpoint(web.Server):
                 then = before.get(connection)
                 stuck[connection] = then if then is not None and then[0] == accepted else (accepted, now)
                 if now - stuck[connection][1] >= timeout:
-                    logger.info("a connection was reset: its peer accepted no byte for %g s", timeout)
+                    logger.info("a connection is reset: its peer accepted no byte for %g s", timeout)
                     reset_connection(transport)
 
     async def close(self, timeout: float) -> None:
@@ -209,42 +267,53 @@ class Endpoint(web.Server):
         The connection is taken out of aiohttp's hands. Raises: ConnectionError.
         """
         connection = Connection.of(request)
-        outlet = connection.detach()
+        record = connection.record
+        assert record is not None
+        connection.record = None
+        try:
+            outlet = connection.detach()
+        except ConnectionError:
+            connection.record = record
+            raise
         self._open.add(outlet)
         # What follows a request with a body is that body, not a request: such a connection is not used again.
         keep_alive = bool(response.keep_alive) and request.content.is_eof()
-        task = asyncio.create_task(self._stream(outlet, body, response.status, keep_alive))
+        task = asyncio.create_task(self._stream(outlet, body, record, keep_alive))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
 
     async def _stream(
-        self, outlet: Outlet, body: Callable[[Outlet], Awaitable[None]], status: int, keep_alive: bool
+        self, outlet: Outlet, body: Callable[[Outlet], Awaitable[None]], record: Record, keep_alive: bool
     ) -> None:
-        loop = asyncio.get_running_loop()
-        began, ending = loop.time(), "broken off"
+        record.end = "the server stopped"
         try:
             await body(outlet)
             await outlet.drained()
-            ending = "ended"
-        except ConnectionError:
-            pass
+            record.end = "closed"
+        except ConnectionError as error:
+            record.end = str(error)
         except Exception as error:  # whatever it is, it must not end silently
             # The head is out. All that can be told is that this does not end well.
             logger.error("an answer was broken off: %s", error, exc_info=not isinstance(error, DiskError))
+            record.end = str(error)
             if outlet.transport is not None:
                 reset_connection(outlet.transport)
         finally:
             self._open.discard(outlet)
-            logger.info("answer %d %s after %d bytes, %.3f s", status, ending, outlet.sent, loop.time() - began)
-        if outlet.transport is not None and not outlet.transport.is_closing():
-            if keep_alive and not outlet.ended and not self._closing:
-                self._renew(outlet.transport, outlet.held)
+            self._sent += outlet.sent
+            record.sent += outlet.sent
+            transport = outlet.transport
+            if record.end == "closed" and keep_alive and transport is not None and not (outlet.ended or self._closing):
+                self._renew(transport, outlet.held, record)
             else:
-                outlet.transport.close()
+                if transport is not None and record.end != "the server stopped":  # then it is reset, not closed
+                    transport.close()
+                self._tell(record)
 
-    def _renew(self, transport: asyncio.Transport, held: bytes) -> None:
+    def _renew(self, transport: asyncio.Transport, held: bytes, record: Record) -> None:
         """Give a connection back to aiohttp, for the next request."""
         connection = self()
+        connection.record = record
         transport.set_protocol(connection)
         connection.connection_made(transport)
         transport.resume_reading()
@@ -253,12 +322,14 @@ class Endpoint(web.Server):
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection, task = request.protocol, asyncio.current_task()
-        assert isinstance(connection, Connection) and task is not None
+        assert isinstance(connection, Connection) and connection.record is not None and task is not None
+        record = connection.record
+        record.requests += 1
         self._working.add(task)
         try:
             response = await self._respond(request, connection)
+            record.statuses[response.status] += 1
             connection.answered(request, response)
-            logger.info("%s %s: %d", request.remote, request.method, response.status)
             return response
         finally:
             self._working.discard(task)
@@ -280,6 +351,8 @@ class Endpoint(web.Server):
         except RequestError as refusal:
             return self.refusal(request, refusal)
         except DiskError as failure:
+            if failure.passing:
+                return self.refusal(request, RequestError(503, str(failure), RETRY_AFTER))
             return self.refusal(request, RequestError(507 if failure.full else 500, str(failure)))
         except ConnectionError:
             raise
@@ -290,17 +363,25 @@ class Endpoint(web.Server):
         """The answer that tells of `error`: one line of text, or a problem document (RFC 9457) where asked for."""
         error_id = secrets.token_hex(4)
         headers: Mapping[str, str] = {}
+        problem, members = "", {}
         if isinstance(error, RequestError):
             status, message, headers = error.status, str(error), error.headers
+            problem, members = error.problem, error.members
             level = logging.ERROR if status in (500, 507) else logging.INFO  # ours to mend; the others are the client's
             logger.log(level, "error %s: %d %s", error_id, status, message)
         else:
             status, message = 500, f"the server failed; its log tells more under {error_id}"
             logger.error("error %s", error_id, exc_info=error)
+        phrase = HTTPStatus(status).phrase
+        self.refusals[problem or phrase.lower().replace(" ", "-")] += 1
         headers = {**self._headers, **headers, "Livelog-Error": error_id}
-        if "application/problem+json" in request.headers.get("Accept", ""):
-            problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
-            text, content_type = json.dumps(problem), "application/problem+json"
+        if problem or "application/problem+json" in request.headers.get("Accept", ""):
+            document = {
+                "type": PROBLEM_TYPES + problem if problem else "about:blank",
+                "title": problem.replace("-", " ").capitalize() or phrase,
+                "status": status, "detail": message, **members,
+            }  # fmt: skip
+            text, content_type = json.dumps(document), "application/problem+json"
         else:
             text, content_type = message if status == 401 else message + "\n", "text/plain"
         response = web.Response(status=status, text=text, content_type=content_type, headers=headers)
@@ -313,7 +394,7 @@ class Connection(web.RequestHandler):
     """aiohttp's part of a connection: heads, and small answers."""
 
     __slots__ = (
-        "_edge", "_head_size", "_held", "_lent", "_unwanted", "ended", "endpoint", "refused", "waiting",
+        "_edge", "_head_size", "_held", "_lent", "_unwanted", "ended", "endpoint", "record", "refused", "waiting",
     )  # fmt: skip
 
     ended: bool
@@ -322,6 +403,8 @@ class Connection(web.RequestHandler):
     """Whether the answer waits for something to happen: then a peer that ends its side is taken to leave."""
     refused: bool
     """Whether there are too many connections for this one to be served."""
+    record: Record | None
+    """What will be told of it; None if that is somebody else's, before and after aiohttp has the connection."""
 
     def __init__(self, endpoint: Endpoint, **options: object) -> None:
         super().__init__(endpoint, **options)  # type: ignore[arg-type]  # passed through as aiohttp's server does
@@ -332,6 +415,7 @@ class Connection(web.RequestHandler):
         self._head_size = 0  # bytes of an unfinished head
         self._unwanted = False
         self.ended = False
+        self.record = None
         self.refused = False
         self.waiting = False
 
@@ -409,6 +493,16 @@ class Connection(web.RequestHandler):
         response = self.endpoint.refusal(request, RequestError(status, f"this is not an HTTP request: {detail}"))
         response.force_close()
         return response
+
+    def note_log(self, name: str) -> None:
+        """Tell, when the connection is over, that the log of that name was asked for."""
+        if self.record is not None:
+            self.record.log = name
+
+    def note_received(self, size: int) -> None:
+        """Tell, when the connection is over, of `size` more bytes of a log that came by it."""
+        if self.record is not None:
+            self.record.received += size
 
     def answered(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """To be called when `request` has got its `response`: go on with the next one, if there can be one."""

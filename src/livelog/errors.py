@@ -29,12 +29,26 @@ class RequestError(LivelogError):
     """A request is answered with an error status.
 
     `status`: an HTTP status code, 4xx or 5xx. `headers`: what the answer must carry besides, such as `Allow`.
+    `problem`: the name of a registered problem type (RFC 9457), such as `mismatching-upload-offset`; `members` are the
+    extension members that it defines. `final`: what the request belonged to, an upload, cannot be gone on with.
     """
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        problem: str = "",
+        members: Mapping[str, object] | None = None,
+        final: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.headers = dict(headers or {})
+        self.problem = problem
+        self.members = dict(members or {})
+        self.final = final
 
 
 class FramingError(RequestError):
@@ -55,3 +69,8 @@ class DiskError(LivelogError):
     def full(self) -> bool:
         """Whether there was no space left: on the device, in the quota, or below the file size limit."""
         return self.cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+    @property
+    def passing(self) -> bool:
+        """Whether it was for want of file descriptors, which others will give back."""
+        return self.cause.errno in (errno.EMFILE, errno.ENFILE)

@@ -16,9 +16,11 @@ Refuses to know of requests and answers: whoever calls `follow` has sent the hea
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 
 from .errors import DiskError
-from .journal import Journal, State
+from .journal import Journal
+from .metrics import Histogram
 from .outlet import Outlet
 
 FRAME_LIMIT = 64 * 1024
@@ -36,20 +38,34 @@ SLICE = 256
 
 
 class Fanout:
-    """The readers of one journal that are caught up, and the passes that serve them."""
+    """The readers of one journal that are caught up, and the passes that serve them.
 
-    def __init__(self, journal: Journal) -> None:
+    `pass_seconds`: counts the seconds that each pass takes.
+    """
+
+    def __init__(self, journal: Journal, pass_seconds: Histogram) -> None:
         self.journal = journal
         self.offset = journal.length
         """What the members have been given: bytes from the start of the log."""
-        self.followers = 0
-        """How many calls of `follow` there are; kept by the caller, who closes a fan-out without any."""
+        self._pass_seconds = pass_seconds
+        self._behind: dict[Outlet, int] = {}  # those who follow and are no members, and their offsets
         self._loop = asyncio.get_running_loop()
         self._members: dict[Outlet, _Member] = {}
         self._advanced: asyncio.Future[None] | None = None
         self._next: asyncio.Handle | None = None
         self._not_before = 0.0
         journal.watchers.add(self._changed)
+
+    @property
+    def followers(self) -> int:
+        """How many calls of `follow` there are."""
+        return len(self._members) + len(self._behind)
+
+    def lags(self) -> Iterator[int]:
+        """For each follower, how many bytes there are that it was not given."""
+        for offset in self._behind.values():
+            yield max(0, self.journal.length - offset)
+        yield from [self.journal.length - self.offset] * len(self._members)
 
     def close(self) -> None:
         """Watch the journal no longer."""
@@ -62,8 +78,15 @@ class Fanout:
 
         Raises: ConnectionError, if the reader goes first; DiskError.
         """
+        try:
+            await self._follow(outlet, offset, chunked=chunked)
+        finally:
+            self._behind.pop(outlet, None)
+
+    async def _follow(self, outlet: Outlet, offset: int, *, chunked: bool) -> None:
         journal = self.journal
         while True:
+            self._behind[outlet] = offset
             if offset < self.offset:
                 stop = min(self.offset, offset + CHUNK_LIMIT)
                 if chunked:
@@ -74,7 +97,7 @@ class Fanout:
                 offset = stop
             elif outlet.blocked:
                 await outlet.drained()
-            elif journal.state is not State.LIVE and offset == journal.length:
+            elif journal.over and offset == journal.length:
                 return
             elif offset > self.offset:
                 # Asked from an offset that no pass has reached yet.
@@ -88,6 +111,7 @@ class Fanout:
     async def _join(self, outlet: Outlet, chunked: bool) -> int:
         """Be a member until there is something else to do. Returns the offset reached."""
         outlet.check()
+        del self._behind[outlet]
         member = self._members[outlet] = _Member(chunked, self._loop.create_future())
         outlet.on_blocked = self._leave
         try:
@@ -104,6 +128,7 @@ class Fanout:
     def _release(self, outlet: Outlet, offset: int) -> None:
         member = self._members.pop(outlet, None)
         if member is not None and not member.left.done():
+            self._behind[outlet] = offset
             member.left.set_result(offset)
 
     def _changed(self) -> None:
@@ -158,7 +183,9 @@ class Fanout:
         """Plan the next pass; `release` all members at that offset, or at the end of an ended log."""
         self._next = None
         self._not_before = started + SHARE * seconds
-        if release is None and self.journal.state is not State.LIVE and self.offset == self.journal.length:
+        if seconds:
+            self._pass_seconds.observe(seconds)
+        if release is None and self.journal.over and self.offset == self.journal.length:
             release = self.offset
         if release is not None:
             for outlet in tuple(self._members):

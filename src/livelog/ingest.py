@@ -1,47 +1,40 @@
-"""Producers' requests: from a PUT's body to a journal.
+"""Producers' requests: from a PUT, or a resumable upload, to a journal.
 
-aiohttp reads the head; then the connection's protocol is exchanged for one that receives the body into a
-buffer that is used again and again, takes the content out of its framing in place, and hands it to the journal.
-At the end of the body aiohttp has the connection back.
+    /log[/{name}]            PUT, POST: begin a log · PATCH: tell of it · GET, HEAD: its state and link · DELETE: remove it
+    /upload/{key}[/{name}]   PATCH: go on with a log · GET, HEAD: how much of it has arrived · DELETE: give it up
 
+Resumable uploads are those of draft-ietf-httpbis-resumable-upload; "section" below is one of that draft.
 Refuses to know who reads. Invariants:
 
-1. What arrived is appended, in order, once, whatever happens next.
-2. A log is complete only if its body ended as its framing says; everything else aborts it.
-3. One producer per log: a second is refused before its body is read (RFC 9110 section 10.1.1).
-4. At most `MAX_PENDING` bytes of a producer wait for the disk; then its socket is not read.
+1. A log is complete only if its body ended as its framing says, with the length and digest that were announced.
+2. One producer per log: a second is refused before its body is read (RFC 9110 section 10.1.1). But who has an upload's
+   key takes the place of a request that still seems to send it: that one is broken off, and settled, first.
+3. A log whose resumable upload broke off is interrupted; it is aborted when nobody goes on with it for the grace time.
+   All other logs that break off are aborted at once.
 """
 
-import asyncio
 import functools
 import ipaddress
+import json
 import logging
 import re
+import time
+from dataclasses import replace
 
 from aiohttp import web
 
-from . import __version__
+from . import __version__, config, status, uploads
+from .about import DEFAULT_TYPE, About, State, Upload
+from .access import MAX_NAME, Access, bearer, is_name
+from .body import BUFFER_SIZE, Acknowledgements, Body, Buffers, Limit
 from .config import Settings
 from .endpoint import Connection
-from .errors import DiskError, RequestError
-from .framing import ChunkedDecoder, Decoder, LengthDecoder, Piece
-from .journal import Journal, State
+from .errors import ConfigError, DiskError, RequestError
+from .framing import ChunkedDecoder, Decoder, LengthDecoder
+from .journal import Journal
+from .production import Production
 from .storage import UNNAMED, Storage
-
-BUFFER_SIZE = 1024 * 1024
-"""Bytes received at a time. Large: what arrives while the disk's thread writes is written together."""
-
-SMALL = 16 * 1024
-"""Content up to this many bytes is copied out of the buffer, which then need not be lent to the disk's thread."""
-
-MANY_PIECES = 512
-"""More pieces than this are copied together: a system call over so many costs more."""
-
-MAX_PENDING = 4 * 1024 * 1024
-"""Bytes of memory that one producer may have waiting for the disk."""
-
-PIECE_COST = 1024
-"""Bytes of memory that the smallest piece is taken to cost while it waits: so that many of them are bounded, too."""
+from .uploads import Announcement
 
 MAX_SKELETON = 64 * 1024
 """The longest body, in bytes, that aiohttp is shown an empty stand-in for, to keep the connection."""
@@ -49,7 +42,8 @@ MAX_SKELETON = 64 * 1024
 COMMON_HEADERS = {"Server": f"livelog/{__version__}"}
 """On every answer of the producers' port, errors included."""
 
-DEFAULT_TYPE = "text/plain; charset=utf-8"
+LOG_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+UPLOAD_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH"
 
 _PASSIVE_TYPE = re.compile(
     r"(?:text/(?!html\b|css\b|xml|xsl|[a-z0-9.+-]*script)[a-z0-9.+-]+|application/json|application/octet-stream)"
@@ -61,220 +55,382 @@ logger = logging.getLogger(__name__)
 
 
 class Producers:
-    """The producers' side of a server: answers each request of that port."""
+    """The producers' side of a server: answers each request of that port.
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    `readers_url`: what readers' links begin with.
+    """
+
+    def __init__(self, settings: Settings, access: Access, storage: Storage, readers_url: str) -> None:
         self._settings = settings
+        self._access = access
         self._storage = storage
-        self._buffers = _Buffers()
-        self._producing: set[str] = set()
+        self._readers_url = readers_url
+        self._limits = uploads.limits(settings.max_log_size, settings.resume_grace)
+        self._buffers = Buffers()
+        self._production = Production(storage, settings.resume_grace)
+
+    @property
+    def received(self) -> int:
+        """Bytes of logs so far."""
+        return self._buffers.received
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
-        _refuse_foreign(request, private=self._settings.put_is_loopback)
-        if request.path != "/log":
-            raise RequestError(404, "there is nothing here: send a log with PUT /log")
-        if request.method != "PUT":
-            raise RequestError(405, "a log is sent with PUT", {"Allow": "PUT"})
-        return await self._put(request, UNNAMED)
+        if not self._access.may_write(bearer(request.headers.get("Authorization", ""))):
+            raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
+        path = request.rel_url.path_safe  # where an encoded slash stays what it is
+        resource, _, rest = path.removeprefix("/").partition("/")
+        if path == "/log" or (resource == "log" and rest):
+            name = _name(rest)
+            if not self._access.is_told_by(name):
+                return await self._answer_log(request, name)
+        if resource == "upload":
+            key, _, name = rest.partition("/")
+            return await self._answer_upload(request, key, name)
+        if path == "*" and request.method == "OPTIONS":
+            return self._response(204, {"Allow": LOG_METHODS, "Upload-Limit": self._limits})
+        raise RequestError(404, "there is nothing here: send a log with PUT /log, or /log/ and a name of it")
 
-    async def _put(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
-        if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
-            raise RequestError(501, "the only transfer coding understood is chunked")
-        if request.version < (1, 1) and request.content_length is None:
-            raise RequestError(411, "an HTTP/1.0 request must say how long its body is: send Content-Length")
+    async def _answer_log(self, request: web.BaseRequest, name: str) -> web.Response:
+        Connection.of(request).note_log(name)
+        match request.method:
+            case "PUT" | "POST":
+                return await self._begin(request, name)
+            case "PATCH":
+                return await self._tell(request, name)
+            case "GET" | "HEAD":
+                return self._show(request, name)
+            case "DELETE":
+                return await self._remove(name)
+            case "OPTIONS":
+                return self._response(204, {"Allow": LOG_METHODS, "Upload-Limit": self._limits})
+        raise RequestError(405, "a log is sent with PUT", {"Allow": LOG_METHODS})
+
+    async def _answer_upload(self, request: web.BaseRequest, key: str, name: str) -> web.Response:
+        Connection.of(request).note_log(name)
+        if request.method == "OPTIONS":
+            return self._response(204, {"Allow": UPLOAD_METHODS, "Upload-Limit": self._limits})
+        if request.method not in ("GET", "HEAD", "PATCH", "DELETE"):
+            raise RequestError(405, "an upload is gone on with by PATCH", {"Allow": UPLOAD_METHODS})
+        announcement = uploads.announced(functools.partial(_lines, request)) if request.method == "PATCH" else None
+        if announcement is not None:
+            _check_append(request, announcement)
+        await self._production.break_off(self._upload(key, name).about.name)
+        journal = self._upload(key, name)
+        if journal.state is State.ABORTED:
+            raise RequestError(410, f"this upload was given up: {journal.about.reason}")
+        if announcement is not None:
+            return await self._append(request, journal, announcement)
+        if request.method == "DELETE":
+            return await self._cancel(journal)
+        return self._response(204, {**self._upload_headers(journal), "Cache-Control": "no-store"})
+
+    def close(self) -> None:
+        """Give no interrupted log up any more: the server is about to end."""
+        self._production.close()
+
+    # Beginning a log.
+
+    async def _begin(self, request: web.BaseRequest, name: str) -> web.Response:
+        announcement = uploads.announced(functools.partial(_lines, request))
+        resumable = announcement.complete is not None
+        if request.method == "POST" and not resumable:
+            allowed = LOG_METHODS.replace("POST, ", "")
+            raise RequestError(
+                405, "POST begins a resumable upload, with Upload-Complete: send a log with PUT", {"Allow": allowed}
+            )
+        _check_framing(request)
         if "Content-Range" in request.headers:
             raise RequestError(400, "a PUT with Content-Range is not supported: send the whole log in one body")
-        if name in self._producing:
+        if self._production.is_claimed(name):
             raise RequestError(409, "this log is being written by another producer: wait until that one has ended")
-        replaces = self._storage.get(name) is not None
-        if replaces and request.headers.get("If-None-Match", "").strip() == "*":
+        older = self._storage.get(name)
+        if older is not None and request.headers.get("If-None-Match", "").strip() == "*":
             raise RequestError(412, "this log exists, and If-None-Match: * forbids replacing it")
-        limit, length = self._settings.max_log_size, request.content_length
-        if limit is not None and length is not None and length > limit:
-            raise _too_large(limit)
-        self._producing.add(name)
+        length = announcement.length_at(0, request.content_length) if resumable else None
+        upload = Upload(resumable, older is not None, length, announcement.repr_digest, announcement.want_repr_digest)
+        about = About(name, "", 0, _content_type(request.headers.get("Content-Type")), upload=upload)
+        about.metadata = about.metadata.updated(_metadata_fields(request))
+        self._refuse_too_large(max(length or 0, request.content_length or 0))
+        with self._production.claim(name, Connection.of(request)):
+            if older is not None and not older.state.ended:
+                await self._production.end(older, State.ABORTED, "another log of this name began")
+            journal = await self._storage.begin(about)
+            logger.info("log begun", extra={"fields": {"log": name, "generation": journal.about.generation}})
+            return await self._feed(request, journal, announcement, begins=True)
+
+    # Going on with one.
+
+    async def _append(self, request: web.BaseRequest, journal: Journal, announcement: Announcement) -> web.Response:
+        offset, length = announcement.offset, announcement.length_at(journal.length, request.content_length)
+        assert offset is not None
+        if offset != journal.length:
+            raise uploads.mismatching_offset(offset, journal.length)
+        if journal.state.ended:
+            if announcement.complete and not request.body_exists:
+                return self._response(200 if journal.about.upload.replaces else 201, self._upload_headers(journal))
+            refused = {"Upload-Complete": "?0", "Upload-Offset": str(offset)}
+            raise RequestError(409, "this upload is complete: nothing can be appended", refused)
+        upload = journal.about.upload
+        length = uploads.agreed(upload, length)
+        self._refuse_too_large(max(length or 0, offset + (request.content_length or 0)))
+        metadata = journal.about.metadata.updated(_metadata_fields(request))
+        with self._production.claim(journal.about.name, Connection.of(request)):
+            journal.about.upload, journal.about.metadata = replace(upload, length=length), metadata
+            await self._production.resume(journal)
+            return await self._feed(request, journal, announcement, begins=False)
+
+    async def _feed(
+        self, request: web.BaseRequest, journal: Journal, announcement: Announcement, *, begins: bool
+    ) -> web.Response:
+        """Receive the content of a request into `journal`, whose file is open, and is released at the end."""
+        resumable = journal.about.upload.resumable
+        end, reason = State.INTERRUPTED if resumable else State.ABORTED, "the server stopped"
+        headers: dict[str, str] = {}
         try:
-            journal = await self._storage.begin(name, _content_type(request.headers.get("Content-Type")))
-            journal.acquire()
-            logger.info("log begun by %s", request.remote)
-            end, reason = State.ABORTED, "the server stopped"
-            try:
-                if request.body_exists:
-                    await self._receive(request, journal)
-                end, reason = State.COMPLETE, "the body ended"
-            except (ConnectionError, RequestError, DiskError) as error:
-                reason = str(error)
-                raise
-            finally:
-                try:
-                    await _close(journal, end)
-                finally:
-                    journal.release()
-                logger.info("log ended: %s after %d bytes: %s", journal.state.value, journal.length, reason)
+            await self._receive(request, journal, announcement, begins=begins)
+            reason = "the body ended"
+            if announcement.complete is not False:
+                headers = await self._verify(journal)
+                end = State.COMPLETE
+        except (ConnectionError, RequestError, DiskError) as error:
+            reason = str(error)
+            if isinstance(error, RequestError) and error.final:
+                end = State.ABORTED
+            raise
         finally:
-            self._producing.discard(name)
+            try:
+                if end is State.INTERRUPTED:
+                    await self._production.interrupt(journal, reason)
+                else:
+                    await self._production.end(journal, end, reason)
+            finally:
+                journal.release()
         if journal.failure is not None:
             raise journal.failure
-        return web.Response(status=200 if replaces else 201, headers=COMMON_HEADERS)
+        replaces, created = journal.about.upload.replaces, begins or end is State.COMPLETE
+        code = 204 if not created else 200 if replaces and end is State.COMPLETE else 201
+        if resumable:
+            headers |= self._upload_headers(journal)
+        return self._response(code, headers | self._link_headers(journal.about.name))
 
-    async def _receive(self, request: web.BaseRequest, journal: Journal) -> None:
-        """Receive the body of `request` into `journal`.
+    async def _receive(
+        self, request: web.BaseRequest, journal: Journal, announcement: Announcement, *, begins: bool
+    ) -> None:
+        """Receive the content of `request` into `journal`. Raises: as `Body.receive`."""
+        interim = ""
+        if announcement.interim and request.version >= (1, 1) and journal.about.upload.resumable:
+            interim = f"HTTP/1.1 104 Upload Resumption Supported\r\nUpload-Draft-Interop-Version: {uploads.INTEROP_VERSION}\r\n"
+        connection = Connection.of(request)
+        if interim and begins and connection.transport is not None:
+            about = journal.about
+            told = {"Location": self._location(about), "Upload-Limit": self._limits, **self._link_headers(about.name)}
+            lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+            connection.transport.write(f"{interim}{lines}\r\n".encode())
+        if not request.body_exists:
+            return
+        if announcement.content_digest:
+            await self._receive_checked(request, journal, announcement)
+            return
+        acknowledgements = Acknowledgements(connection, journal, interim) if interim else None
+        try:
+            await self._receive_into(journal, request, self._limit(journal), acknowledgements)
+        finally:
+            if acknowledgements is not None:
+                acknowledgements.stop()
 
-        Raises: ConnectionError, if it breaks off; RequestError, if it is framed wrongly or too large; DiskError.
-        """
+    async def _receive_checked(self, request: web.BaseRequest, journal: Journal, announcement: Announcement) -> None:
+        """Receive content whose digest is known: none of it counts before all of it has arrived and is right."""
+        scratch = await self._storage.scratch()
+        try:
+            await self._receive_into(scratch, request, self._limit(journal), None)
+            await scratch.flush()
+            for algorithm, digest in announcement.content_digest.items():
+                if await scratch.digest(uploads.DIGESTS[algorithm]()) != digest:
+                    raise uploads.mismatching_digest("Content-Digest", algorithm, digest, journal.length, final=False)
+            for start in range(0, scratch.length, BUFFER_SIZE):
+                journal.append([await scratch.fetch(start, min(scratch.length, start + BUFFER_SIZE))], lambda: None)
+                await journal.flush()
+        finally:
+            self._storage.discard(scratch)
+
+    async def _receive_into(
+        self, journal: Journal, request: web.BaseRequest, limit: Limit | None, acknowledgements: Acknowledgements | None
+    ) -> None:
         connection, length = Connection.of(request), request.content_length
         decoder: Decoder = ChunkedDecoder() if length is None else LengthDecoder(length)
-        body = _Body(connection, decoder, journal, self._buffers, self._settings.max_log_size)
+        body = Body(connection, decoder, journal, self._buffers, limit=limit, acknowledgements=acknowledgements)
         begin = connection.lend(body)
         transport = connection.transport
         expects = request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1)
         if expects and not begin and transport is not None:
             transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        rest = await body.receive(begin, ended=connection.ended or transport is None)
+        try:
+            rest = await body.receive(begin, ended=connection.ended or transport is None)
+        finally:
+            connection.note_received(body.size)
         if length is None:
             connection.resume(b"0\r\n\r\n", rest)
         elif length <= MAX_SKELETON:
             connection.resume(bytes(length), rest)
 
+    async def _verify(self, journal: Journal) -> dict[str, str]:
+        """Check a log that shall be complete against what was announced. Returns header fields that tell of it.
 
-class _Buffers:
-    """The buffers that bodies are received into: one is current, the ones that the disk's threads read are lent."""
-
-    def __init__(self) -> None:
-        self.current = bytearray(BUFFER_SIZE)
-        self._free: list[bytearray] = []
-
-    def lend(self) -> bytearray:
-        """The current buffer, until it is given back; another one becomes current."""
-        lent = self.current
-        self.current = self._free.pop() if self._free else bytearray(BUFFER_SIZE)
-        return lent
-
-    def give_back(self, buffer: bytearray) -> None:
-        """End a loan. A few buffers are kept for the next."""
-        if len(self._free) < MAX_PENDING // BUFFER_SIZE:
-            self._free.append(buffer)
-
-
-class _Body(asyncio.BufferedProtocol):
-    """Receives one body. All producers share the current buffer: it is filled and emptied in one callback."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        decoder: Decoder,
-        journal: Journal,
-        buffers: _Buffers,
-        limit: int | None,
-    ) -> None:
-        self._connection = connection
-        self._decoder = decoder
-        self._journal = journal
-        self._buffers = buffers
-        self._limit = limit
-        self._size = 0
-        self._carry = b""  # framing that is not whole yet
-        self._pending = 0
-        self._paused = False
-        self._received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    async def receive(self, begin: bytes, *, ended: bool) -> bytes:
-        """Receive the body, which begins with `begin`, which is all there is if it has `ended`.
-
-        Returns what came behind its end. Raises: as `Producers._receive`.
+        Raises: RequestError, DiskError.
         """
-        view = memoryview(begin)
-        while view and not self._received.done():
-            room = self.get_buffer(-1)
-            count = min(len(view), len(room))
-            room[:count] = view[:count]
-            view = view[count:]
-            self.buffer_updated(count)
-        if ended and not self._received.done():
-            self._fail(ConnectionResetError("the producer's connection ended before the body did"))
-        return await self._received + bytes(view)
+        upload = journal.about.upload
+        await journal.flush()
+        if journal.failure is not None:
+            raise journal.failure
+        if upload.length not in (None, journal.length):
+            raise uploads.inconsistent_length(
+                f"the upload ends at {journal.length} bytes, but {upload.length} were announced"
+            )
+        for algorithm, digest in upload.repr_digest.items():
+            if await journal.digest(uploads.DIGESTS[algorithm]()) != digest:
+                raise uploads.mismatching_digest("Repr-Digest", algorithm, digest, journal.length, final=True)
+        if (wanted := upload.want_repr_digest) is None:
+            return {}
+        return {"Repr-Digest": uploads.digest_field(wanted, await journal.digest(uploads.DIGESTS[wanted]()))}
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """See `asyncio.BufferedProtocol`."""
-        buffer, carried = self._buffers.current, len(self._carry)
-        buffer[:carried] = self._carry
-        return memoryview(buffer)[carried:]
+    # What else can be done with a log.
 
-    def buffer_updated(self, nbytes: int) -> None:
-        """See `asyncio.BufferedProtocol`."""
-        buffer, stop = self._buffers.current, len(self._carry) + nbytes
-        pieces, consumed = self._decoder.decode(buffer, stop)
-        self._carry = bytes(memoryview(buffer)[consumed:stop])
-        size = sum(map(len, pieces))
-        self._size += size
-        excess = 0 if self._limit is None else self._size - self._limit
-        if excess > 0:
-            size = max(0, size - excess)
-            pieces = [b"".join(pieces)[:size]]
-        if size:
-            self._append(pieces, size)
-        if excess > 0 and self._limit is not None:
-            self._fail(_too_large(self._limit))
-        elif self._decoder.fault is not None:
-            self._fail(self._decoder.fault)
-        elif self._decoder.finished:
-            if (transport := self._connection.transport) is not None:
-                transport.set_protocol(self._connection)
-            self._received.set_result(self._carry)
+    async def _tell(self, request: web.BaseRequest, name: str) -> web.Response:
+        journal = self._known(name)
+        metadata = journal.about.metadata.updated(_metadata_fields(request))
+        if journal.state.ended:
+            raise RequestError(409, "this log has ended: what is told of it cannot change any more")
+        journal.about.metadata = metadata
+        await journal.save()
+        return self._response(204, self._link_headers(name))
 
-    def _append(self, pieces: list[Piece], size: int) -> None:
-        lent, held = None, max(size, PIECE_COST)
-        if size <= SMALL or len(pieces) > MANY_PIECES:
-            pieces = [b"".join(pieces)]
-        else:
-            lent, held = self._buffers.lend(), BUFFER_SIZE
-        self._pending += held
-        if self._pending > MAX_PENDING and not self._paused and (transport := self._connection.transport) is not None:
-            self._paused = True
-            transport.pause_reading()
-        self._journal.append(pieces, functools.partial(self._written, held, lent))
+    def _show(self, request: web.BaseRequest, name: str) -> web.Response:
+        try:
+            lifetime = config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
+        except ConfigError as error:
+            raise RequestError(400, f"the query parameter {error}") from error
+        link = self._link_headers(name, None if lifetime is None else int(time.time() + lifetime))
+        if (journal := self._storage.get(name)) is None:
+            raise RequestError(404, "this log has not begun; its link is in Livelog-Link", link)
+        text = json.dumps({**status.describe(journal), "link": link["Livelog-Link"]}) + "\n"
+        headers = {**COMMON_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
+        return web.Response(text=text, content_type="application/json", headers=headers)
 
-    def _written(self, held: int, lent: bytearray | None) -> None:
-        if lent is not None:
-            self._buffers.give_back(lent)
-        self._pending -= held
-        if self._journal.failure is not None:
-            self._fail(self._journal.failure)
-        elif (
-            self._paused and self._pending <= MAX_PENDING // 2 and (transport := self._connection.transport) is not None
+    async def _remove(self, name: str) -> web.Response:
+        journal = self._known(name)
+        if self._production.is_claimed(name):
+            raise RequestError(409, "this log is being written: end its producer first")
+        with self._production.claim(name):
+            if not journal.state.ended:
+                await self._production.end(journal, State.ABORTED, "the log was removed")
+            self._storage.remove(journal)
+        return self._response(204, {})
+
+    async def _cancel(self, journal: Journal) -> web.Response:
+        if journal.state.ended:
+            raise RequestError(409, "this upload is complete: DELETE the log itself to remove it")
+        with self._production.claim(journal.about.name):
+            await self._production.end(journal, State.ABORTED, "the producer gave it up")
+        return self._response(204, {})
+
+    def _upload(self, key: str, name: str) -> Journal:
+        """The log that is made by the upload with that key. Raises: RequestError."""
+        journal = self._storage.get(name)
+        if (
+            journal is None
+            or not journal.about.upload.resumable
+            or not self._access.is_upload_key(key, journal.about.generation)
         ):
-            self._paused = False
-            transport.resume_reading()
+            raise RequestError(404, "there is no such upload: its log was replaced or removed, or never began")
+        return journal
 
-    def _fail(self, error: Exception) -> None:
-        if not self._received.done():
-            self._received.set_exception(error)
-            self._connection.discard()
+    def _known(self, name: str) -> Journal:
+        if (journal := self._storage.get(name)) is None:
+            raise RequestError(404, "there is no log of that name")
+        return journal
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.BaseProtocol`."""
-        if not self._received.done():
-            self._received.set_exception(ConnectionResetError("the producer's connection broke off"))
-        self._connection.connection_lost(exc)
+    # Limits and header fields.
 
-    def eof_received(self) -> None:
-        """See `asyncio.BufferedProtocol`: the peer ends its side, in the middle of the body; asyncio closes the rest."""
+    def _limit(self, journal: Journal) -> Limit | None:
+        """How much more `journal` may get."""
+        limits = []
+        if (largest := self._settings.max_log_size) is not None:
+            limits.append(Limit(largest - journal.length, self._too_large(largest)))
+        if (length := journal.about.upload.length) is not None:
+            error = uploads.inconsistent_length(
+                f"there is more than the {length} bytes that were announced", final=True
+            )
+            limits.append(Limit(length - journal.length, error))
+        return min(limits, key=lambda limit: limit.size, default=None)
 
-    def pause_writing(self) -> None:
-        """See `asyncio.BaseProtocol`."""
-        self._connection.pause_writing()
+    def _refuse_too_large(self, length: int) -> None:
+        if (largest := self._settings.max_log_size) is not None and length > largest:
+            raise self._too_large(largest)
 
-    def resume_writing(self) -> None:
-        """See `asyncio.BaseProtocol`."""
-        self._connection.resume_writing()
+    def _too_large(self, largest: int) -> RequestError:
+        told = {"Upload-Limit": self._limits}
+        return RequestError(413, f"the log is larger than this server takes: at most {largest} bytes", told, final=True)
+
+    def _upload_headers(self, journal: Journal) -> dict[str, str]:
+        """What is told of an upload with each of its answers."""
+        headers = {
+            "Location": self._location(journal.about),
+            "Upload-Complete": "?1" if journal.state is State.COMPLETE else "?0",
+            "Upload-Offset": str(journal.length),
+            "Upload-Limit": self._limits,
+        }
+        length = journal.length if journal.state is State.COMPLETE else journal.about.upload.length
+        return headers if length is None else {**headers, "Upload-Length": str(length)}
+
+    def _location(self, about: About) -> str:
+        return f"/upload/{self._access.upload_key(about.generation)}{'/' if about.name else ''}{about.name}"
+
+    def _link_headers(self, name: str, expires: int | None = None) -> dict[str, str]:
+        return {"Livelog-Link": self._access.link(self._readers_url, name, expires)}
+
+    def _response(self, code: int, headers: dict[str, str]) -> web.Response:
+        return web.Response(status=code, headers={**COMMON_HEADERS, **headers})
 
 
-async def _close(journal: Journal, state: State) -> None:
-    try:
-        await journal.close(state)
-    except DiskError as error:
-        logger.error("%s: the log is cut off at %d bytes", error, journal.length)
+def _name(rest: str) -> str:
+    """The name of a log that stands in a path; none: the unnamed one. Raises: RequestError."""
+    if rest and not is_name(rest):
+        raise RequestError(
+            400,
+            "this is not a name for a log: a name is 1 to 8 segments of A-Z, a-z, 0-9, '.', '_', '~' and '-', "
+            f"joined by '/', none of them '.' or '..', at most {MAX_NAME} bytes",
+        )
+    return rest or UNNAMED
+
+
+def _lines(request: web.BaseRequest, name: str) -> list[str]:
+    return request.headers.getall(name, [])
+
+
+def _metadata_fields(request: web.BaseRequest) -> dict[str, list[str]]:
+    return {name: _lines(request, name) for name in ("livelog-title", "livelog-exit-code", "livelog-label")}
+
+
+def _check_framing(request: web.BaseRequest) -> None:
+    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise RequestError(501, "the only transfer coding understood is chunked")
+    if request.version < (1, 1) and request.content_length is None:
+        raise RequestError(411, "an HTTP/1.0 request must say how long its body is: send Content-Length")
+
+
+def _check_append(request: web.BaseRequest, announcement: Announcement) -> None:
+    """Raises: RequestError, if this is no request to append (section "Upload Append")."""
+    if request.content_type != uploads.PARTIAL_UPLOAD:
+        raise RequestError(
+            415, f"what is appended to an upload has Content-Type: {uploads.PARTIAL_UPLOAD}",
+            {"Accept-Patch": uploads.PARTIAL_UPLOAD},
+        )  # fmt: skip
+    if announcement.offset is None:
+        raise RequestError(400, "Upload-Offset must say where the content begins: a number of bytes")
+    if announcement.complete is None:
+        raise RequestError(400, "Upload-Complete must say whether this is the end of the upload: ?1 or ?0")
+    _check_framing(request)
 
 
 def _content_type(header: str | None) -> str:
@@ -282,11 +438,7 @@ def _content_type(header: str | None) -> str:
     return header.strip() if header is not None and _PASSIVE_TYPE.fullmatch(header.strip()) else DEFAULT_TYPE
 
 
-def _too_large(limit: int) -> RequestError:
-    return RequestError(413, f"the log is larger than this server takes: at most {limit} bytes")
-
-
-def _refuse_foreign(request: web.BaseRequest, *, private: bool) -> None:
+def refuse_foreign(request: web.BaseRequest, *, private: bool) -> None:
     """Refuse what a browser sends on behalf of a page from elsewhere. Raises: RequestError.
 
     `private`: the port is on loopback, where only a name of this machine can be meant (DNS rebinding).

@@ -7,20 +7,24 @@ file to send them from), and a wake-up when the first two change. Who feeds it i
 Refuses to know of HTTP, of sockets, and of how many readers there are.
 
 1. `length` only grows, and every byte below it can be read: it counts what the file has taken.
-2. `state` leaves LIVE once, after the last byte was written, and never comes back.
-3. All methods are called on the event loop's thread (`read` on any), and only `read`, `fetch` and `close` may wait for
-   the disk.
+2. `state` goes to and fro between LIVE and INTERRUPTED; the end, COMPLETE or ABORTED, comes once, after the last byte
+   was written. A log in a data directory is COMPLETE there before it is so here.
+3. All methods are called on the event loop's thread (`read` on any), and only `read`, `fetch`, `open`, `flush`, `save`
+   and `close` may wait for the disk.
 4. A failed write makes the log ABORTED at the last byte that was written; `failure` says why.
+5. A log that nobody writes or reads has no open file (unless it has no name in any directory), no timer and no task.
 """
 
 import asyncio
-import enum
+import contextlib
 import os
-import secrets
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from typing import BinaryIO
+from concurrent.futures import Future
+from typing import Any, BinaryIO, cast
 
+from .about import About, State, now
+from .directory import Directory
+from .disk import Disk
 from .errors import DiskError
 
 Piece = bytes | memoryview
@@ -40,66 +44,137 @@ readers. A third of the 15 ms in which 99 of 100 lines shall arrive."""
 EAGER = 64 * 1024
 """Bytes that do not wait for that distance."""
 
+DIGEST_BLOCK = 1024 * 1024
+"""Bytes read at a time to compute a digest: while they are hashed, others can run."""
 
 FRESH = 5.0
 """Seconds, or up to twice as many, for which what was written is taken to be cached where nobody can tell."""
 
 
-class State(enum.Enum):
-    """Whether a log grows, and how it ended. The values are those of the `Livelog-State` header."""
-
-    LIVE = "live"
-    COMPLETE = "complete"
-    ABORTED = "aborted"
-
-
 class Journal:
     """An append-only log in one file.
 
-    `file` is open for reading and writing, empty, and this journal's own. It is closed, and its space on the disk
-    free, once everybody who did `acquire` did `release`. `content_type` is a header value. `nowait` is the flag with which
-    `os.preadv` reads only what needs no wait: `os.RWF_NOWAIT`; 0 if no read of this file ever waits;
-    None if that cannot be told. `writers` and `fetchers` run what may wait.
+    `file`: open for reading and writing, with `length` bytes in it, and this journal's own; whoever gives it is its first
+    user and must `release` it. `directory`: where the log is kept under a name, so that its file can be closed and
+    opened again; None: it vanishes with its last user.
     """
 
+    __slots__ = (
+        "_abandoned", "_closing", "_directory", "_disk", "_eager", "_flushed", "_fresh_from", "_fresh_since", "_later",
+        "_loop", "_not_before", "_opening", "_parked", "_pending", "_pending_size", "_saving", "_users", "_writing",
+        "about", "changed", "failure", "file", "length", "state", "watchers",
+    )  # fmt: skip
+
     def __init__(
-        self, file: BinaryIO, content_type: str, *, nowait: int | None, writers: Executor, fetchers: Executor
+        self,
+        about: About,
+        disk: Disk,
+        *,
+        file: BinaryIO | None,
+        directory: Directory | None = None,
+        length: int = 0,
+        state: State = State.LIVE,
+        changed: int | None = None,
     ) -> None:
+        self.about = about
         self.file = file
-        self.content_type = content_type
-        self.etag = f'"{secrets.token_urlsafe(12)}"'
-        """Names this incarnation of the log: it outlives growth and end, and no other log ever has it."""
-        self.length = 0
-        self.state = State.LIVE
+        self.length = length
+        self.state = state
         self.failure: DiskError | None = None
+        self.changed = about.began if changed is None else changed
+        """When the last byte was written, in microseconds since the epoch."""
         self.watchers: set[Callable[[], None]] = set()
-        """Called on the event loop whenever `length` or `state` has changed."""
-        self._nowait = nowait
-        self._writers = writers
-        self._fetchers = fetchers
-        self._users = 0
+        """Called on the event loop whenever `length`, `state` or `over` has changed."""
+        self._disk = disk
+        self._directory = directory
+        self._users = 0 if file is None else 1
+        self._opening: asyncio.Future[BinaryIO] | None = None
         self._abandoned = False
+        self._parked = False
         self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
         self._pending_size = 0
         self._writing = False
+        self._eager = False
+        self._flushed: asyncio.Future[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._not_before = 0.0
-        self._fresh_from, self._fresh_since = 0, float("-inf")
-        self._closing: tuple[State, asyncio.Future[None]] | None = None
+        self._fresh_from, self._fresh_since = length, float("-inf")
+        self._saving: asyncio.Lock | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def etag(self) -> str:
+        """Names this incarnation of the log: it outlives growth and end, and no other log ever has it."""
+        return f'"{self.about.generation}"'
+
+    @property
+    def over(self) -> bool:
+        """Whether no more bytes will come: the log has ended, or the server is about to."""
+        return self.state.ended or self._parked
+
+    @property
+    def users(self) -> int:
+        """How many need the file."""
+        return self._users
+
+    @property
+    def writing(self) -> bool:
+        """Whether a thread writes to the file just now."""
+        return self._writing
+
+    async def open(self) -> None:
+        """Have the file open until `release`. Raises: DiskError."""
+        self._users += 1
+        if self.file is not None:
+            return
+        try:
+            if self._opening is None:
+                assert self._directory is not None
+                self._opening = self._loop.run_in_executor(self._disk.fetchers, self._directory.open, self.about)
+                self._opening.add_done_callback(self._opened)
+            await asyncio.shield(self._opening)
+        except BaseException as error:
+            self.release()
+            if isinstance(error, OSError):
+                raise DiskError("opening the log's file", error) from error
+            raise
+
+    def _opened(self, opening: asyncio.Future[BinaryIO]) -> None:
+        self._opening = None
+        if not opening.cancelled() and opening.exception() is None:
+            self.file = opening.result()
+            if not self._users:
+                self._close_file()
 
     def acquire(self) -> None:
-        """Keep the file open until `release`."""
+        """Keep the file, which is open, open until `release`."""
         self._users += 1
 
     def release(self) -> None:
-        """Need the file no longer. The last one to say so has it closed, in a thread: freeing a large file takes long."""
+        """Need the file no longer. The last one to say so has it closed."""
         self._users -= 1
-        if not self._users:
-            try:
-                self._writers.submit(self.file.close)
-            except RuntimeError:  # no threads any more: the server has stopped
-                self.file.close()
+        if not self._users and self.file is not None:
+            self._close_file()
+
+    def _close_file(self) -> None:
+        """Close the file, in a thread: freeing a large file takes long."""
+        assert self.file is not None
+        file, self.file = self.file, None
+        try:
+            self._disk.writers.submit(file.close)
+        except RuntimeError:  # no threads any more: the server has stopped
+            file.close()
+
+    def fileno(self) -> int:
+        """The descriptor of the file, which must be open."""
+        assert self.file is not None
+        return self.file.fileno()
+
+    def park(self) -> None:
+        """The server is about to end: nothing will come here any more, but the log may go on in the next server."""
+        self._parked = True
+        self._wake()
 
     def abandon(self) -> None:
         """The event loop is about to end: a write that still hangs closes the file, when it is done."""
@@ -117,26 +192,87 @@ class Journal:
         self._pending_size += sum(map(len, pieces))
         self._schedule()
 
-    async def close(self, state: State) -> None:
-        """End the log, as soon as all that was appended is written, with `state`: COMPLETE or ABORTED.
+    def interrupt(self) -> None:
+        """No producer is connected. Without effect on a log that has ended."""
+        if self.state is State.LIVE:
+            self.state = State.INTERRUPTED
+            self._wake()
 
-        Raises: DiskError, if a write failed; the log is ABORTED then, whatever `state` says.
-        """
-        if self._closing is None:
-            self._closing = (state, self._loop.create_future())
-            if self._pending:
+    def resume(self) -> None:
+        """A producer is connected again. Without effect on a log that has ended."""
+        if self.state is State.INTERRUPTED:
+            self.state = State.LIVE
+            self._wake()
+
+    async def flush(self) -> None:
+        """Wait until all that was appended is on file, or never will be."""
+        self._eager = True
+        try:
+            while self._pending or self._writing:
+                if self._flushed is None:
+                    self._flushed = self._loop.create_future()
                 self._schedule()
-            elif not self._writing:
-                self._settle()
-        await asyncio.shield(self._closing[1])
+                await asyncio.shield(self._flushed)
+        finally:
+            self._eager = False
+
+    async def save(self) -> None:
+        """Keep what is known of the log besides its bytes, if there is a directory for it. Raises: DiskError."""
+        await self._save(self.state)
+
+    async def _save(self, state: State) -> None:
+        if self._directory is None:
+            return
+        if self._saving is None:
+            self._saving = asyncio.Lock()
+        async with self._saving:
+            try:
+                job = self._disk.writers.submit(self._directory.save, self.about, state, self.length)
+                await asyncio.wrap_future(job)
+            except OSError as error:
+                raise DiskError("keeping the log's state", error) from error
+            except RuntimeError as error:
+                raise DiskError("keeping the log's state", OSError("the server has stopped")) from error
+
+    async def close(self, state: State, reason: str) -> None:
+        """End the log, as soon as all that was appended is written, with `state`: COMPLETE or ABORTED, for that `reason`.
+
+        Without effect on a log that has ended. Raises: DiskError, if a write failed, or if the end could not be kept; the
+        log is ABORTED then, whatever `state` says.
+        """
+        if not self.state.ended or self.failure is not None:
+            if self._closing is None:
+                self._closing = self._loop.create_task(self._close(state, reason))
+            await asyncio.shield(self._closing)
         if self.failure is not None:
             raise self.failure
 
+    async def _close(self, state: State, reason: str) -> None:
+        await self.flush()
+        about = self.about
+        about.ended, about.reason = now(), reason
+        if self.failure is None:
+            try:
+                await self._save(state)
+            except DiskError as error:
+                self.failure = error
+        if self.failure is not None:
+            state, about.reason = State.ABORTED, str(self.failure)
+            with contextlib.suppress(
+                DiskError
+            ):  # what is kept says that it is live, which the next server knows to be false
+                await self._save(state)
+        self.state = state
+        self._saving = None
+        if self.failure is None:
+            self._closing = None  # an ended log costs no more than it must
+        self._wake()
+
     def _schedule(self) -> None:
-        """Write what is pending: now if there was a pause, it is much, or it is the last; else a little later."""
-        if self._writing:
+        """Write what is pending: now if there was a pause, it is much, or somebody waits for it; else a little later."""
+        if self._writing or not self._pending:
             return
-        if self._pending_size >= EAGER or self._closing is not None or self._loop.time() >= self._not_before:
+        if self._pending_size >= EAGER or self._eager or self._loop.time() >= self._not_before:
             self._write()
         elif self._later is None:
             self._later = self._loop.call_at(self._not_before, self._write)
@@ -149,33 +285,41 @@ class Journal:
         self._not_before = now + WRITE_DISTANCE
         if now - self._fresh_since > FRESH:
             self._fresh_since, self._fresh_from = now, self.length
-        batch, self._pending, self._pending_size = self._pending, [], 0
+        batch, size = self._pending, self._pending_size
+        self._pending, self._pending_size = [], 0
         self._writing = True
-        pieces = [piece for appended, _ in batch for piece in appended]
         self.acquire()
+        if (refusal := self._disk.admit(size)) is not None:
+            self._loop.call_soon(self._written, batch, 0, 0, refusal)
+            return
+        pieces = [piece for appended, _ in batch for piece in appended]
+        file = self.file
+        assert file is not None
         try:
-            job = self._writers.submit(_write_all, self.file.fileno(), pieces, self.length)
+            job = self._disk.writers.submit(_write_all, file.fileno(), pieces, self.length)
         except RuntimeError:  # no threads any more: the server has stopped
-            self._loop.call_soon(self._written, batch, 0, OSError("the server has stopped"))
+            self._loop.call_soon(self._written, batch, size, 0, OSError("the server has stopped"))
             return
 
         def finished(job: Future[tuple[int, OSError | None]]) -> None:
             if self._abandoned:
-                self.file.close()
+                file.close()
                 return
             try:
-                self._loop.call_soon_threadsafe(self._written, batch, *job.result())
+                self._loop.call_soon_threadsafe(self._written, batch, size, *job.result())
             except RuntimeError:  # the loop is closed: the server has stopped without waiting for this disk
-                self.file.close()
+                file.close()
 
         job.add_done_callback(finished)
 
     def _written(
-        self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], count: int, error: OSError | None
+        self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], admitted: int, count: int, error: OSError | None
     ) -> None:
         self._writing = False
         self.release()
+        self._disk.used -= admitted - count
         self.length += count
+        self.changed = now()
         if self._abandoned and self._pending:
             error = error or OSError("the server has stopped")
         if error is not None and self.failure is None:
@@ -188,17 +332,9 @@ class Journal:
             written()
         if self._pending:
             self._schedule()
-        elif self._closing is not None:
-            self._settle()
-            return
-        self._wake()
-
-    def _settle(self) -> None:
-        assert self._closing is not None
-        state, closed = self._closing
-        if self.failure is None:
-            self.state = state
-        closed.set_result(None)
+        elif not self._writing and self._flushed is not None:
+            self._flushed.set_result(None)
+            self._flushed = None
         self._wake()
 
     def _wake(self) -> None:
@@ -209,26 +345,32 @@ class Journal:
 
     def is_cached(self, start: int, stop: int) -> bool:
         """Whether `read` of `[start, stop)` need, as far as a few probes tell, not wait for the disk."""
-        if self._nowait is None:
+        nowait = self._disk.nowait
+        if nowait is None:
             # This file system does not tell. What was written a moment ago will be there.
             return start >= self._fresh_from and self._loop.time() - self._fresh_since < 2 * FRESH
-        if self._nowait == 0:
+        if nowait == 0:
             return True
-        fd, byte = self.file.fileno(), [bytearray(1)]
+        fd, byte = self.fileno(), [bytearray(1)]
         try:
-            return all(
-                os.preadv(fd, byte, offset, self._nowait) for offset in (*range(start, stop, PROBE_STEP), stop - 1)
-            )
+            return all(os.preadv(fd, byte, offset, nowait) for offset in (*range(start, stop, PROBE_STEP), stop - 1))
         except BlockingIOError:
             return False
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes `[start, stop)`, below `length`, waiting for the disk unless `is_cached`. Raises: DiskError."""
-        return _read_all(self.file.fileno(), start, stop)
+        return _read_all(self.fileno(), start, stop)
 
     async def fetch(self, start: int, stop: int) -> bytes:
         """The bytes `[start, stop)`, below `length`, read by a thread; then they are cached. Raises: DiskError."""
-        job = self._loop.run_in_executor(self._fetchers, self.read, start, stop)
+        job = self._loop.run_in_executor(self._disk.fetchers, _read_all, self.fileno(), start, stop)
+        self.acquire()
+        job.add_done_callback(lambda _: self.release())
+        return await asyncio.shield(job)
+
+    async def digest(self, hasher: Any) -> bytes:
+        """The digest, by a new object of `hashlib`, of all that there is now; computed by a thread. Raises: DiskError."""
+        job = self._loop.run_in_executor(self._disk.fetchers, _digest, self.fileno(), self.length, hasher)
         self.acquire()
         job.add_done_callback(lambda _: self.release())
         return await asyncio.shield(job)
@@ -251,6 +393,12 @@ def _write_all(fd: int, pieces: list[Piece], offset: int) -> tuple[int, OSError 
     except OSError as error:
         return count, error
     return count, None
+
+
+def _digest(fd: int, length: int, hasher: Any) -> bytes:
+    for start in range(0, length, DIGEST_BLOCK):
+        hasher.update(_read_all(fd, start, min(length, start + DIGEST_BLOCK)))
+    return cast(bytes, hasher.digest())
 
 
 def _read_all(fd: int, start: int, stop: int) -> bytes:

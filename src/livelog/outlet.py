@@ -148,7 +148,7 @@ class Outlet(asyncio.Protocol):
 
     async def _sendfile(self, journal: Journal, start: int, stop: int) -> int:
         """Send what is in the page cache. Returns the offset reached. Raises: ConnectionError."""
-        loop, offset, file = asyncio.get_running_loop(), start, journal.file.fileno()
+        loop, offset, file = asyncio.get_running_loop(), start, journal.fileno()
         fd = self.check().get_extra_info("socket").fileno()
         done = self._writable = loop.create_future()
 

@@ -1,6 +1,10 @@
-"""Readers' requests: from a GET to the bytes of a log, now or as they come.
+"""Readers' requests: from a GET to the bytes of a log, now or as they come, or to what is known of it.
 
-Refuses to know who writes a log. Each request is answered in four steps: may it (token), what is meant (the
+    /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, or the log's own
+    /status/{token}[/{name}]    what is known of the log, as JSON
+    /logs/{token}               the list of logs, as JSON; {token} is ACCESS_TOKEN
+
+Refuses to know who writes a log. A request for bytes is answered in four steps: may it (token), what is meant (the
 log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer from the file, or `Fanout`.
 
 1. Every answer may be read by any web page (CORS), and none is run by a browser.
@@ -8,27 +12,36 @@ log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer
 3. A bounded answer leaves the connection usable.
 """
 
+import asyncio
+import json
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 
 from aiohttp import web
 
-from . import __version__, access, ranges
+from . import __version__, ranges, status
+from .about import State
+from .access import Access, bearer, is_name
 from .config import Settings
 from .endpoint import RETRY_AFTER, Connection
-from .errors import RequestError
+from .errors import DiskError, RequestError
 from .fanout import Fanout
-from .journal import Journal, State
+from .journal import Journal
 from .lines import tail_offset
+from .metrics import Histogram
 from .outlet import Outlet, end_by_reset
 from .ranges import Follow, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
 
 MAX_WAIT = 300
 """The longest time, in seconds, that a request is held until its log begins."""
+
+PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Buckets, in seconds, for the time of a fan-out's pass."""
 
 ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 
@@ -60,56 +73,126 @@ _WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII |
 class Readers:
     """The readers' side of a server: answers each request of that port."""
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    def __init__(self, settings: Settings, access: Access, storage: Storage) -> None:
         self._settings = settings
+        self._access = access
         self._storage = storage
         self._fanouts: dict[Journal, Fanout] = {}
+        self.pass_seconds = Histogram(PASS_BOUNDS)
+        """How long the passes of all fan-outs took."""
+
+    @property
+    def fanouts(self) -> Collection[Fanout]:
+        """The fan-outs of all logs that are followed."""
+        return self._fanouts.values()
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={**COMMON_HEADERS, **PREFLIGHT_HEADERS})
-        name = self._authorised(request)
-        if request.method not in ("GET", "HEAD"):
-            raise RequestError(405, "a log is read with GET or HEAD", ALLOW)
-        connection = Connection.of(request)
-        connection.waiting = True
-        journal = await self._storage.wait(name, 0 if connection.ended else _wait_seconds(request))
-        connection.waiting = False
-        if journal is None:
-            raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
-        journal.acquire()
+        resource, _, rest = request.rel_url.path_safe.removeprefix("/").partition("/")
+        if resource == "logs":
+            self._authorise_all(request, rest)
+            self._check_method(request)
+            return self._list(request)
+        if resource not in ("log", "status"):
+            raise RequestError(404, "there is nothing here: a log is at /log/, followed by its token, / and its name")
+        name = self._authorised(request, rest)
+        self._check_method(request)
+        journal = await self._journal(request, name)
+        if resource == "status":
+            return await self._status(request, journal)
+        try:
+            await journal.open()
+        except DiskError as error:
+            if isinstance(error.cause, FileNotFoundError):
+                raise RequestError(404, "this log was removed just now") from error
+            raise
         try:
             return await self._answer_log(request, journal)
         finally:
             journal.release()
 
-    def _authorised(self, request: web.BaseRequest) -> str:
-        """The name of the log that the request's path and token open. Raises: RequestError."""
-        head, _, rest = request.path.lstrip("/").partition("/")
-        if head != "log":
-            raise RequestError(404, "there is nothing here: a log is at /log/ACCESS_TOKEN")
+    def _check_method(self, request: web.BaseRequest) -> None:
+        if request.method not in ("GET", "HEAD"):
+            raise RequestError(405, "a log is read with GET or HEAD", ALLOW)
+
+    def _authorised(self, request: web.BaseRequest, rest: str) -> str:
+        """The name of the log that the rest of the request's path and its token open. Raises: RequestError."""
+        now, header = time.time(), bearer(request.headers.get("Authorization", ""))
         token, _, name = rest.partition("/")
-        if not token:
-            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-            token = token.strip() if scheme.lower() == "bearer" else ""
-        if not access.opens(token, self._settings.access_token):
+        if not self._access.opens(token, name, now):
+            name = rest
+            if not self._access.opens(header, name, now):
+                raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
+        if name and not is_name(name):
+            raise RequestError(400, "this is not the name of a log")
+        return name or UNNAMED
+
+    def _authorise_all(self, request: web.BaseRequest, token: str) -> None:
+        if not self._access.opens_all(token or bearer(request.headers.get("Authorization", ""))):
             raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
-        if name:
-            raise RequestError(404, "there is no such log: this server has one, at /log/ACCESS_TOKEN")
-        return UNNAMED
+
+    async def _journal(self, request: web.BaseRequest, name: str) -> Journal:
+        """The log of that name, waiting for it as long as the request asks for. Raises: RequestError."""
+        connection = Connection.of(request)
+        connection.note_log(name)
+        connection.waiting = True
+        journal = await self._storage.wait(name, 0 if connection.ended else _wait_seconds(request))
+        connection.waiting = False
+        if journal is None:
+            raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
+        return journal
+
+    def _list(self, request: web.BaseRequest) -> web.Response:
+        try:
+            state = State(request.query["state"]) if "state" in request.query else None
+        except ValueError as error:
+            known = ", ".join(state.value for state in State)
+            raise RequestError(400, f"the query parameter state is none of {known}") from error
+        size = _whole_number("limit", request.query.get("limit", str(status.PAGE_SIZE)))
+        page = status.page(
+            self._storage.newest_first(),
+            size=max(1, min(size, status.MAX_PAGE_SIZE)),
+            before=request.query.get("before"),
+            state=state,
+        )
+        return _json(page, {})
+
+    async def _status(self, request: web.BaseRequest, journal: Journal) -> web.Response:
+        """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
+        if "size" in request.query:
+            size, state = _whole_number("size", request.query["size"]), request.query.get("state", journal.state.value)
+            await self._change(request, journal, size, state, _wait_seconds(request))
+        return _json(status.describe(journal), {"ETag": journal.etag})
+
+    async def _change(self, request: web.BaseRequest, journal: Journal, size: int, state: str, timeout: float) -> None:
+        """Wait for a log to be different from what the client knows."""
+        connection, changed = Connection.of(request), asyncio.Event()
+        journal.watchers.add(changed.set)
+        connection.waiting = True
+        try:
+            async with asyncio.timeout(0 if connection.ended else timeout):
+                while journal.length == size and journal.state.value == state and not journal.over:
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            connection.waiting = False
+            journal.watchers.discard(changed.set)
 
     async def _answer_log(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
         headers = {
             **COMMON_HEADERS,
             "Accept-Ranges": "bytes",
-            "Content-Type": journal.content_type,
+            "Content-Type": journal.about.content_type,
             "ETag": journal.etag,
             "Incremental": "?1",
             "Livelog-State": journal.state.value,
             "X-Accel-Buffering": "no",
         }
-        live = journal.state is State.LIVE
+        live = not journal.state.ended
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
         if (status := _precondition(request, journal.etag)) is not None:
             if status == 412:
@@ -198,7 +281,7 @@ class Readers:
         return response
 
     async def _follow_body(self, journal: Journal, start: int, chunked: bool, outlet: Outlet) -> None:
-        if outlet.ended and journal.state is State.LIVE:
+        if outlet.ended and not journal.over:
             raise ConnectionResetError("the peer has left")
         outlet.endless = True
         if not chunked:
@@ -206,22 +289,28 @@ class Readers:
             end_by_reset(outlet.check(), True)
         fanout = self._fanouts.get(journal)
         if fanout is None:
-            fanout = self._fanouts[journal] = Fanout(journal)
-        fanout.followers += 1
+            fanout = self._fanouts[journal] = Fanout(journal, self.pass_seconds)
         try:
             await fanout.follow(outlet, start, chunked=chunked)
         finally:
-            fanout.followers -= 1
             if not fanout.followers:
                 fanout.close()
                 del self._fanouts[journal]
-        if journal.state is State.ABORTED:
+        if journal.state is not State.COMPLETE:  # aborted, or the server stops: nobody knows how it will end
             # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
             await outlet.break_off(reset=not chunked)
-        elif chunked:
+            raise ConnectionAbortedError(f"the log is {journal.state.value}")
+        if chunked:
             outlet.write(b"0\r\n\r\n")
         else:
             end_by_reset(outlet.check(), False)
+
+
+def _json(document: object, headers: Mapping[str, str]) -> web.Response:
+    text = json.dumps(document) + "\n"
+    return web.Response(
+        text=text, content_type="application/json", headers={**COMMON_HEADERS, **headers, "Cache-Control": "no-store"}
+    )
 
 
 def _response(request: web.BaseRequest, status: int, headers: Mapping[str, str]) -> web.StreamResponse:

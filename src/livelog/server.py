@@ -17,18 +17,20 @@ import resource
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from . import ingest, reading
-from .config import EX_CONFIG, Settings
+from aiohttp import web
+
+from .access import Access
+from .config import EX_CONFIG, EX_UNAVAILABLE, Settings
 from .endpoint import Endpoint
 from .errors import ConfigError
-from .ingest import Producers
+from .ingest import COMMON_HEADERS as PRODUCERS_HEADERS
+from .ingest import Producers, refuse_foreign
+from .monitoring import PATHS, Monitoring
+from .reading import COMMON_HEADERS as READERS_HEADERS
 from .reading import Readers
 from .storage import Storage
-
-EX_UNAVAILABLE = 69
-"""Exit code when a port cannot be had (sysexits.h)."""
 
 BACKLOG = 512
 """Connections that may wait to be accepted."""
@@ -64,54 +66,72 @@ async def serve(
     Raises: ConfigError, if the server cannot start.
     """
     context = _tls_context(settings)
-    storage = _storage(settings)
     file_limit = _raise_file_limit()
-    producers = Endpoint(
-        Producers(settings, storage).answer,
-        headers=ingest.COMMON_HEADERS,
-        max_connections=file_limit,
-        idle_timeout=settings.idle_timeout,
-        stall_timeout=settings.stall_timeout,
-        tls=None,
-    )
-    readers = Endpoint(
-        Readers(settings, storage).answer,
-        headers=reading.COMMON_HEADERS,
-        max_connections=settings.max_readers or max((file_limit - RESERVED_FILES) // 2, file_limit // 4),
-        idle_timeout=settings.idle_timeout,
-        stall_timeout=settings.stall_timeout,
-        tls=context,
-    )
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(storage.stop)
-        stack.callback(storage.close)
         put_sockets = _listen(settings.put_host, ("127.0.0.1", "::1"), settings.put_port, stack)
         get_sockets = _listen(settings.get_host, ("0.0.0.0", "::"), settings.get_port, stack)
+        storage = _storage(settings, file_limit)
+        stack.callback(storage.stop)
+        stack.callback(storage.close)
+        access = Access(settings.access_token, settings.write_token)
+        producing = Producers(settings, access, storage, settings.readers_url(get_sockets[0].getsockname()[1]))
+        stack.callback(producing.close)
+        reading = Readers(settings, access, storage)
+        sides: dict[str, Endpoint] = {}
+        monitoring = Monitoring(storage, producing, reading, sides)
+
+        async def answer_producers_port(request: web.BaseRequest) -> web.StreamResponse:
+            refuse_foreign(request, private=settings.put_is_loopback)
+            return await (monitoring if request.path in PATHS else producing).answer(request)
+
+        producers = sides["producers"] = Endpoint(
+            "producers",
+            answer_producers_port,
+            headers=PRODUCERS_HEADERS,
+            max_connections=file_limit // 2,
+            idle_timeout=settings.idle_timeout,
+            stall_timeout=settings.stall_timeout,
+            tls=None,
+        )
+        readers = sides["readers"] = Endpoint(
+            "readers",
+            reading.answer,
+            headers=READERS_HEADERS,
+            max_connections=settings.max_readers or max((file_limit - RESERVED_FILES) // 2, file_limit // 4),
+            idle_timeout=settings.idle_timeout,
+            stall_timeout=settings.stall_timeout,
+            tls=context,
+        )
         producers.listen(put_sockets)
         readers.listen(get_sockets)
-        if not settings.put_is_loopback:
+        if settings.put_unguarded and not settings.put_is_loopback:
             logger.warning("the producers' port is reachable from other machines: whoever reaches it can write")
         gc.collect()
         gc.freeze()  # what was imported stays: the collector need not look at it again
         async with asyncio.TaskGroup() as tasks:
-            chores = [tasks.create_task(side.reap()) for side in (producers, readers)]
+            forever = (producers.reap(), readers.reap(), storage.retire(), monitoring.watch_loop())
+            chores = [tasks.create_task(chore) for chore in forever]
             if context is not None:
                 chores.append(tasks.create_task(_reload_certificate(settings, context, reload)))
             ready(Addresses(_addresses(put_sockets), _addresses(get_sockets)))
             await stop.wait()
             logger.info("stopping: readers have %g s to fetch the rest", settings.shutdown_timeout)
             await producers.close(0)
+            producing.close()
             storage.close()
             await readers.close(settings.shutdown_timeout)
             for chore in chores:
                 chore.cancel()
 
 
-def _storage(settings: Settings) -> Storage:
+def _storage(settings: Settings, file_limit: int) -> Storage:
+    if settings.data_dir is None and settings.max_logs is None:
+        settings = replace(settings, max_logs=max(1, file_limit // 8))  # without a directory, each has a file open
     try:
-        return Storage(settings.temp_dir)
+        return Storage(settings)
     except OSError as error:
-        raise ConfigError(f"LIVELOG_TEMP_DIR: logs cannot be kept there: {error}", EX_CONFIG) from error
+        variable = "LIVELOG_TEMP_DIR" if settings.data_dir is None else "LIVELOG_DATA_DIR"
+        raise ConfigError(f"{variable}: logs cannot be kept there: {error}", EX_CONFIG) from error
 
 
 def _raise_file_limit() -> int:

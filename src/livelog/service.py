@@ -13,9 +13,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .access import RedactingFormatter
 from .config import Settings
-from .storage import THREAD_NAME
+from .disk import THREAD_NAME
+from .reporting import Formatter
 
 if TYPE_CHECKING:
     from .server import Addresses
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def run(settings: Settings) -> int:
     """Serve until a signal says stop. Returns the exit code. Raises: ConfigError."""
     handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", [settings.access_token]))
+    secrets = [token for token in (settings.access_token, settings.write_token) if token]
+    handler.setFormatter(Formatter(settings.log_format, secrets))
     logging.basicConfig(level=logging.DEBUG if settings.debug == "*" else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.INFO)  # below, it tells of every connection
     _import_server()

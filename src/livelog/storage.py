@@ -1,54 +1,98 @@
-"""Where journals live: which logs there are, and the files behind them.
+"""Which logs there are: they begin and end here, are found and listed here, and go when their time has come.
 
-A log's file has no name: it is created unlinked (`O_TMPFILE`), so that its bytes go when the process goes,
-even by SIGKILL. Refuses to know who may read or write a log.
+With a data directory, logs outlive the process; without one, a log's file has no name: it is created unlinked
+(`O_TMPFILE`), so that its bytes go when the process goes, even by SIGKILL. Refuses to know who may read or write a log.
 
-1. A name has at most one journal: the newest. Readers of an older one keep it until they are done.
-2. Nothing here waits for the disk on the event loop's thread.
+1. A name has at most one log: the newest. Readers of an older one keep it until they are done.
+2. Nothing here waits for the disk on the event loop's thread, but for what the constructor does: it runs before there
+   are clients.
+3. Logs are in the order in which they began, and no two began in the same microsecond.
+4. A log that is being written or read never goes to make room, and never for its age.
 """
 
 import asyncio
-import errno
-import os
+import logging
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, cast
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import replace
 
-from .errors import DiskError
+from .about import About, State, new_generation, now
+from .config import Settings
+from .directory import Directory
+from .disk import Disk
+from .errors import DiskError, RequestError
 from .journal import Journal
 
 UNNAMED = ""
 """The name of the log that has none."""
 
-THREADS = 4
-"""Threads that write, and as many that read. One is enough while the disk is quick."""
+AGE_CHECK = 60.0
+"""Seconds, at most, between looks for logs that are too old."""
 
-THREAD_NAME = "livelog-disk"
-"""What the names of these threads begin with."""
-
-_IN_MEMORY = {"tmpfs", "ramfs"}
+logger = logging.getLogger(__name__)
 
 
 class Storage:
-    """All logs of a server.
+    """All logs of a server, as `settings` have them. Raises: OSError, if no file can be made; ConfigError."""
 
-    `directory` is where their bytes are kept while the server runs; None: the system's directory for such files.
-    Raises: OSError, if no file can be made there.
-    """
-
-    def __init__(self, directory: str | None) -> None:
-        self._directory = directory or tempfile.gettempdir()
-        self._writers = ThreadPoolExecutor(THREADS, THREAD_NAME)
-        self._fetchers = ThreadPoolExecutor(THREADS, THREAD_NAME)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._directory = Directory(settings.data_dir) if settings.data_dir is not None else None
+        self._disk = Disk(
+            self._directory.logs if self._directory is not None else settings.temp_dir or tempfile.gettempdir(),
+            max_used=settings.max_total_size,
+            reserve=settings.disk_reserve,
+            evict=self._evict,
+        )
         self._journals: dict[str, Journal] = {}
+        self._ended: dict[str, Journal] = {}  # those of them that have ended, the one that ended first in front
+        self.ended_count: Counter[State] = Counter()
+        """How many logs have ended since the start, by their last state."""
+        self.retired_count = 0
+        """How many logs were removed because of a limit."""
+        self._beginning = 0
+        self._last_began = 0
         self._awaited: dict[str, asyncio.Future[Journal]] = {}
         self._closed = False
         self._last: tuple[Journal, ...] = ()  # the logs there were when the storage was closed
-        self._nowait = _nowait_flag(self._directory)
+        if self._directory is not None:
+            self._recover(self._directory)
+
+    def _recover(self, directory: Directory) -> None:
+        for about, state, length, changed in sorted(directory.recover(), key=lambda found: found.about.began):
+            about.began = self._last_began = max(self._last_began + 1, about.began)
+            self._journals[about.name] = Journal(
+                about, self._disk, file=None, directory=directory, length=length, state=state, changed=changed
+            )
+            self._disk.used += length
+        ended = [journal for journal in self._journals.values() if journal.state.ended]
+        ended.sort(key=lambda journal: journal.about.ended or 0)
+        self._ended = {journal.about.name: journal for journal in ended}
 
     def get(self, name: str) -> Journal | None:
         """The log of that name, if it ever began."""
         return self._journals.get(name)
+
+    @property
+    def used(self) -> int:
+        """Bytes of all logs together, those included that are on their way to the disk."""
+        return self._disk.used
+
+    async def refusal(self) -> str | None:
+        """Why no log could begin now; None: one could."""
+        if self._closed:
+            return "the server is about to stop"
+        limit = self._settings.max_logs
+        if limit is not None and len(self._journals) >= limit and all(map(self._is_used, self._ended.values())):
+            return f"there are {limit} logs, as many as there may be, all in use"
+        refusal = await self._disk.check()
+        return None if refusal is None else refusal.strerror
+
+    def newest_first(self) -> Iterable[Journal]:
+        """All logs, those that began last in front."""
+        return reversed(self._journals.values())
 
     async def wait(self, name: str, timeout: float) -> Journal | None:
         """The log of that name, waiting at most `timeout` seconds for it to begin."""
@@ -57,92 +101,157 @@ class Storage:
         begun = self._awaited.get(name)
         if begun is None:
             begun = self._awaited[name] = asyncio.get_running_loop().create_future()
+            begun.add_done_callback(lambda _: self._awaited.pop(name, None))
         try:
             async with asyncio.timeout(timeout):
                 return await asyncio.shield(begun)
         except TimeoutError:
-            return None
+            return self._journals.get(name)
         except asyncio.CancelledError:
             if begun.cancelled():
                 return None  # the storage was closed
             raise
 
-    async def begin(self, name: str, content_type: str) -> Journal:
-        """A new, empty log of that name, in place of an older one.
+    async def begin(self, about: About) -> Journal:
+        """A new, empty log, in place of an older one of that name, which must have ended.
 
-        Raises: DiskError.
+        Its `generation` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
+        Raises: DiskError; RequestError, if there are too many logs.
         """
-        loop = asyncio.get_running_loop()
+        limit, older = self._settings.max_logs, self._journals.get(about.name)
+        self._beginning += 1
         try:
-            file = await loop.run_in_executor(self._writers, _open_unlinked, self._directory)
-        except OSError as error:
-            raise DiskError("creating the log's file", error) from error
-        journal = Journal(file, content_type, nowait=self._nowait, writers=self._writers, fetchers=self._fetchers)
-        journal.acquire()
-        if (replaced := self._journals.get(name)) is not None:
-            replaced.release()
-        self._journals[name] = journal
-        if (begun := self._awaited.pop(name, None)) is not None:
+            while limit is not None and len(self._journals) - (older is not None) + self._beginning > limit:
+                if self._evict(spared=older) is None:
+                    raise RequestError(
+                        429, f"there are {limit} logs, as many as there may be, all in use", {"Retry-After": "60"}
+                    )
+            if (refusal := await self._disk.check()) is not None:
+                raise DiskError("creating the log's file", refusal)
+            began = self._last_began = max(self._last_began + 1, now())
+            journal = await self._create(replace(about, began=began, generation=new_generation(began)))
+        finally:
+            self._beginning -= 1
+        if (older := self._journals.get(about.name)) is not None:
+            self._remove(older)
+        self._journals[about.name] = journal
+        if (begun := self._awaited.get(about.name)) is not None and not begun.done():
             begun.set_result(journal)
         return journal
 
+    async def scratch(self) -> Journal:
+        """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
+        try:
+            file = await asyncio.get_running_loop().run_in_executor(self._disk.writers, self._disk.open_unlinked)
+        except OSError as error:
+            raise DiskError("creating a temporary file", error) from error
+        return Journal(About("", "", now()), self._disk, file=file)
+
+    def discard(self, scratch: Journal) -> None:
+        """Need a scratch journal no longer."""
+        self._disk.used -= scratch.length
+        scratch.release()
+
+    async def _create(self, about: About) -> Journal:
+        loop, directory, disk = asyncio.get_running_loop(), self._directory, self._disk
+        try:
+            if directory is not None:
+                file = await loop.run_in_executor(disk.writers, directory.create, about)
+            else:
+                file = await loop.run_in_executor(disk.writers, disk.open_unlinked)
+        except OSError as error:
+            raise DiskError("creating the log's file", error) from error
+        journal = Journal(about, disk, file=file, directory=directory)
+        if directory is None:
+            journal.acquire()  # its file has no name: it must stay open while there is the log
+        return journal
+
+    async def end(self, journal: Journal, state: State, reason: str) -> None:
+        """End a log: see `Journal.close`, which this must be called instead of. Raises: DiskError."""
+        about = journal.about
+        try:
+            await journal.close(state, reason)
+        finally:
+            if self._journals.get(about.name) is journal and about.name not in self._ended and journal.state.ended:
+                self._ended[about.name] = journal
+                self.ended_count[journal.state] += 1
+                fields = {
+                    "log": about.name, "generation": about.generation, "state": journal.state.value,
+                    "bytes": journal.length, "seconds": ((about.ended or now()) - about.began) / 1e6,
+                    "exit_code": about.metadata.exit_code, "reason": about.reason,
+                }  # fmt: skip
+                logger.info("log ended", extra={"fields": fields})
+
+    def remove(self, journal: Journal) -> None:
+        """Remove a log, which must have ended. Whoever reads it keeps it until they are done."""
+        self._remove(journal)
+        self._tell("removed", journal)
+
+    def _remove(self, journal: Journal) -> None:
+        del self._journals[journal.about.name]
+        self._ended.pop(journal.about.name, None)
+        self._disk.used -= journal.length
+        if self._directory is None:
+            journal.release()
+        else:
+            self._disk.writers.submit(self._directory.remove, journal.about).add_done_callback(_removed)
+
+    def _evict(self, spared: Journal | None = None) -> int | None:
+        """Remove the log that ended first of those that nobody uses. Returns how many bytes it had; None: there is none."""
+        for journal in self._ended.values():
+            if journal is not spared and not self._is_used(journal):
+                self._retire(journal, "removed to make room")
+                return journal.length
+        return None
+
+    def _is_used(self, journal: Journal) -> bool:
+        """Whether somebody reads a log that has ended. Without a directory, the storage itself is a user."""
+        return bool(journal.watchers) or journal.users > (self._directory is None)
+
+    async def retire(self) -> None:
+        """Remove, for ever, the logs that ended longer ago than the settings allow."""
+        limit = self._settings.max_age
+        while limit is not None:
+            horizon = now() - int(limit * 1e6)
+            for journal in tuple(self._ended.values()):
+                if (journal.about.ended or 0) >= horizon:
+                    break
+                if not self._is_used(journal):
+                    self._retire(journal, "removed for its age")
+            await asyncio.sleep(min(AGE_CHECK, limit / 4))
+
+    def _retire(self, journal: Journal, what: str) -> None:
+        self._remove(journal)
+        self.retired_count += 1
+        self._tell(what, journal)
+
+    def _tell(self, what: str, journal: Journal) -> None:
+        logger.info("log %s", what, extra={"fields": {"log": journal.about.name, "bytes": journal.length}})
+
     def close(self) -> None:
-        """Let go of all logs, whose files vanish with their last reader, and of everybody who waits for one."""
+        """Begin no more logs; tell those who wait for one, or for one to grow, that nothing will come any more."""
         self._closed = True
         self._last = tuple(self._journals.values())
         for journal in self._last:
-            journal.release()
+            if not journal.state.ended:
+                journal.park()
+            if self._directory is None:
+                journal.release()
         self._journals.clear()
-        for begun in self._awaited.values():
+        self._ended.clear()
+        for begun in tuple(self._awaited.values()):
             begun.cancel()
-        self._awaited.clear()
 
     def stop(self) -> None:
-        """Let the threads end, once nobody reads or writes any more."""
+        """Let the threads end, once nobody reads or writes any more, and another process have the directory."""
         for journal in self._last:
             journal.abandon()
-        self._writers.shutdown(wait=False)
-        self._fetchers.shutdown(wait=False)
+        self._disk.stop()
+        # While a write hangs, the process has not let go of its logs: then the lock goes with the process.
+        if self._directory is not None and not any(journal.writing for journal in self._last):
+            self._directory.close()
 
 
-def _open_unlinked(directory: str) -> BinaryIO:
-    """A new file that no name leads to, open for reading and writing, unbuffered."""
-    try:
-        fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except (AttributeError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
-            raise
-        # This system or file system has no O_TMPFILE: a kill between the next two lines leaves an empty file.
-        fd, path = tempfile.mkstemp(prefix="livelog-", dir=directory)
-        os.unlink(path)
-    return cast(BinaryIO, open(fd, "r+b", buffering=0))
-
-
-def _nowait_flag(directory: str) -> int | None:
-    """How `os.preadv` reads files in `directory` without waiting: see `Journal`."""
-    flag = getattr(os, "RWF_NOWAIT", None)
-    with _open_unlinked(directory) as file:
-        if _file_system(directory) in _IN_MEMORY:
-            return 0
-        if flag is None:
-            return None
-        try:
-            os.preadv(file.fileno(), [bytearray(1)], 0, flag)
-        except OSError:
-            return None
-    return cast(int, flag)
-
-
-def _file_system(directory: str) -> str:
-    """The type of the file system that `directory` is on, such as `ext4`; empty if the system does not tell."""
-    device = os.stat(directory).st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-            for line in mounts:
-                mount, _, source = line.partition(" - ")
-                if mount.split()[2] == wanted:
-                    return source.split()[0]
-    except OSError:
-        pass
-    return ""
+def _removed(job: Future[None]) -> None:
+    if (error := job.exception()) is not None:
+        logger.error("the files of a log that was removed are left: %s", error)

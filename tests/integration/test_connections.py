@@ -174,9 +174,9 @@ UPLOADS = {
 }
 
 OTHERS = {
-    "GET": ("GET", b"GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+    "GET": ("GET", b"GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
     "GET elsewhere": ("GET", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
-    "HEAD": ("HEAD", b"HEAD /log HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+    "HEAD": ("HEAD", b"HEAD /log HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
     "refused": ("PUT", put_request("Content-Length: 0", "Sec-Fetch-Site: cross-site"), 403),
 }
 

@@ -12,7 +12,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-PURE = ("access", "config", "errors", "framing", "lines", "ranges")
+PURE = (
+    "about",
+    "access",
+    "config",
+    "errors",
+    "framing",
+    "lines",
+    "metadata",
+    "metrics",
+    "ranges",
+    "reporting",
+    "uploads",
+)
 
 TESTS = Path(__file__).parent
 

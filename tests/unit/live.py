@@ -6,10 +6,11 @@ import functools
 import os
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, cast
+from typing import Any, BinaryIO, ParamSpec, cast
 
+from livelog.about import About, State, new_generation
+from livelog.disk import Disk
 from livelog.journal import Journal, Piece
 
 TIMEOUT = 20.0
@@ -40,20 +41,46 @@ def open_file(path: Path | None = None, mode: str = "w+b") -> BinaryIO:
     return cast("BinaryIO", os.fdopen(fd, "r+b", buffering=0))
 
 
+def about(name: str = "", **known: Any) -> About:
+    """What is known of a log that began in 1970."""
+    return About(name, new_generation(1), 1, **known)
+
+
+@contextlib.contextmanager
+def open_disk(directory: str | None = None, *, nowait: int | None = 0) -> Iterator[Disk]:
+    """The disk of the system's temporary directory, of which `nowait` is believed; its threads have ended at the end."""
+    disk = Disk(directory or tempfile.gettempdir())
+    disk.nowait = nowait
+    try:
+        yield disk
+    finally:
+        disk.writers.shutdown()
+        disk.fetchers.shutdown()
+
+
 @contextlib.contextmanager
 def open_journal(file: BinaryIO | None = None, *, content: bytes = b"", nowait: int | None = 0) -> Iterator[Journal]:
     """A journal on `file`, by default one without a name, which has `content` already."""
     file = file or open_file()
-    with ThreadPoolExecutor(4) as disk:
-        journal = Journal(file, "text/plain", nowait=nowait, writers=disk, fetchers=disk)
-        journal.acquire()
+    with open_disk(nowait=nowait) as disk:
         if content:
             file.write(content)
-            journal.length = len(content)
+        journal = Journal(about(), disk, file=file, length=len(content))
         try:
             yield journal
         finally:
             journal.release()
+
+
+def file_of(journal: Journal) -> BinaryIO:
+    """The journal's file, which is open."""
+    assert journal.file is not None
+    return journal.file
+
+
+async def close(journal: Journal, state: State = State.COMPLETE) -> None:
+    """End the log."""
+    await journal.close(state, "the test is over")
 
 
 async def append(journal: Journal, *pieces: Piece) -> None:

@@ -1,21 +1,26 @@
-"""Tokens: which are URL-safe, which open, and that none is ever shown in a log.
+"""Names and tokens: what a log may be called, which token opens what, and that no token opens more.
 
-Categories: the unreserved characters of RFC 3986 one by one, comparison of any text, redaction in messages,
-arguments, tracebacks and stacks.
+Categories: the unreserved characters of RFC 3986 one by one, names from a hostile list, comparison of any text, read
+tokens of other logs and other times, write tokens, keys of uploads, links, the Authorization header.
 """
 
-import logging
+import re
 import string
-import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.access import RedactingFormatter, is_url_safe, opens
+from livelog.access import Access, bearer, is_name, is_url_safe
 
 UNRESERVED = set(string.ascii_letters + string.digits + "-._~")
 TOKEN = "secret-puppy_42"
+ACCESS = Access(TOKEN)
+NOW = 1_800_000_000.0
+
+NAMES = st.lists(st.text(st.sampled_from(sorted(UNRESERVED)), min_size=1, max_size=20), min_size=1, max_size=8).map(
+    "/".join
+)
 
 
 @given(st.characters())
@@ -35,46 +40,128 @@ def test_anything_else_is_not_url_safe(text: str) -> None:
     assert not is_url_safe(text)
 
 
+@pytest.mark.parametrize(
+    "name", ["a", "builds/42", "a/b/c/d/e/f/g/h", "...", "a..b", "..a", ".a", "~", "-", "-rf", "a" * 255, "LPT1", "a/a"]
+)
+def test_names(name: str) -> None:
+    assert is_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "/", "/a", "a/", "a//b", ".", "..", "a/.", "a/../b", "../a", "./a", "a/b/c/d/e/f/g/h/i", "a" * 256,
+        "a b", "a\n", "a\\b", "a%2Fb", "a%2e", "a+b", "a:b", "a;b", "a*", "a?b", "a#b", "a\x00", "é", "\u0661", "a\u202eb",
+        "\udc80", "C:/a", "a|b", "$(a)", "`a`", "'a'", '"a"', "<a>", "a,b", "a@b", "a&b", "a=b", "a\tb", "a\r",
+    ],
+)  # fmt: skip
+def test_what_is_no_name(name: str) -> None:
+    assert not is_name(name)
+
+
 @given(st.text())
-def test_only_the_token_itself_opens(presented: str) -> None:
-    assert opens(presented, TOKEN) is (presented == TOKEN)
-    assert opens(TOKEN, TOKEN)
+def test_only_the_access_token_itself_opens_everything(presented: str) -> None:
+    assert ACCESS.opens_all(presented) is (presented == TOKEN)
+    assert ACCESS.opens(presented, "any/log", NOW) is (presented == TOKEN)
+    assert ACCESS.opens_all(TOKEN)
+    assert ACCESS.opens(TOKEN, "any/log", NOW)
 
 
 @pytest.mark.parametrize(
     "presented",
     [
         "", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), TOKEN + "\x00", TOKEN + "\n", " " + TOKEN, "é", "\udcff",
-        TOKEN + "\udc80",
+        TOKEN + "\udc80", TOKEN + ".", TOKEN + ".99999999999",
     ],
 )  # fmt: skip
 def test_what_is_almost_the_token_does_not_open(presented: str) -> None:
-    assert not opens(presented, TOKEN)
+    assert not ACCESS.opens_all(presented)
+    assert not ACCESS.opens(presented, "any/log", NOW)
 
 
-def record(message: str, *arguments: object, stack: str | None = None) -> logging.LogRecord:
-    info = sys.exc_info()
-    made = logging.LogRecord("livelog", logging.INFO, "here.py", 1, message, arguments, info if info[0] else None)
-    made.stack_info = stack
-    return made
+@given(NAMES, NAMES)
+def test_a_read_token_opens_its_log_only(name: str, other: str) -> None:
+    token = ACCESS.read_token(name)
+    assert ACCESS.opens(token, name, NOW)
+    assert ACCESS.opens(token, other, NOW) is (name == other)
+    assert not ACCESS.opens(token, "", NOW)
+    assert not ACCESS.opens_all(token)
+    assert not Access(TOKEN + "x").opens(token, name, NOW), "another server's, or this one's with another secret"
+    assert re.fullmatch("[A-Za-z0-9_-]{32}", token), "192 bits, URL-safe"
+    assert not ACCESS.opens(ACCESS.read_token(""), name, NOW)
 
 
-def test_secrets_are_blotted_out_wherever_they_are() -> None:
-    formatter = RedactingFormatter("%(name)s: %(message)s", [TOKEN, "other"])
-    assert formatter.format(record("nothing to hide")) == "livelog: nothing to hide"
-    assert formatter.format(record(f"/log/{TOKEN} {TOKEN}x other")) == "livelog: /log/[secret] [secret]x [secret]"
-    assert (
-        formatter.format(record("got %s and %r", TOKEN, {"token": TOKEN}))
-        == "livelog: got [secret] and {'token': '[secret]'}"
-    )
-    assert TOKEN not in formatter.format(record("see", stack=f"Stack:\n  call({TOKEN!r})"))
-    try:
-        int(f"what is {TOKEN}?")
-    except ValueError:
-        text = formatter.format(record("failed"))
-    assert "ValueError: invalid literal for int() with base 10: 'what is [secret]?'" in text
-    assert TOKEN not in text
+@given(NAMES, st.integers(0, 10**12 - 1), st.integers(0, 10**12 - 1))
+def test_a_read_token_that_expires_opens_until_then(name: str, expires: int, now: int) -> None:
+    token = ACCESS.read_token(name, expires)
+    assert is_url_safe(token)
+    assert ACCESS.opens(token, name, now) is (now < expires)
+    assert not ACCESS.opens(token, name + "x", 0)
 
 
-def test_without_secrets_a_record_stays_as_it_is() -> None:
-    assert RedactingFormatter("%(message)s", []).format(record("a %d", 1)) == "a 1"
+@pytest.mark.parametrize(
+    "change", ["{0}.1900000001", "{0}.01900000000", "{0}", "{0}.", "{0}.1900000000.", ".1900000000"]
+)
+def test_a_token_with_another_time_does_not_open(change: str) -> None:
+    code, _, _ = ACCESS.read_token("builds/42", 1_900_000_000).partition(".")
+    assert ACCESS.opens(f"{code}.1900000000", "builds/42", NOW)
+    assert not ACCESS.opens(change.format(code), "builds/42", NOW)
+    for_ever = ACCESS.read_token("builds/42")
+    assert not ACCESS.opens(for_ever + ".1900000000", "builds/42", NOW)
+
+
+def test_without_a_write_token_everybody_may_write() -> None:
+    assert ACCESS.may_write("")
+    assert ACCESS.may_write("anything")
+
+
+@given(st.text())
+def test_only_the_write_token_lets_write(presented: str) -> None:
+    guarded = Access(TOKEN, "write-token")
+    assert guarded.may_write(presented) is (presented == "write-token")
+    assert guarded.may_write("write-token")
+    assert not guarded.may_write(TOKEN), "who may read all may not write"
+    assert not guarded.opens("write-token", "log", NOW), "who may write may not read"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (TOKEN, True),
+        (f"a/{TOKEN}/b", True),
+        ("write-token", True),
+        ("", False),
+        ("builds/42", False),
+        (TOKEN + "x", False),
+    ],
+)
+def test_a_name_with_a_secret_in_it_is_recognised(name: str, *, told: bool) -> None:
+    assert Access(TOKEN, "write-token").is_told_by(name) is told
+    assert ACCESS.is_told_by(name) is (told and name != "write-token")
+
+
+@given(st.text(), st.text())
+def test_an_upload_has_a_key_of_its_own(generation: str, other: str) -> None:
+    key = ACCESS.upload_key(generation)
+    assert ACCESS.is_upload_key(key, generation)
+    assert ACCESS.is_upload_key(key, other) is (generation == other)
+    assert not Access("other").is_upload_key(key, generation)
+    assert key != ACCESS.read_token(generation)
+
+
+def test_a_link_opens_its_log() -> None:
+    link = ACCESS.link("https://logs.example.org", "builds/42")
+    assert link == f"https://logs.example.org/log/{ACCESS.read_token('builds/42')}/builds/42"
+    assert ACCESS.link("http://localhost:60023", "") == f"http://localhost:60023/log/{ACCESS.read_token('')}"
+    assert ACCESS.link("", "a", 7) == f"/log/{ACCESS.read_token('a', 7)}/a"
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"), ("bearer  abc ", "abc"), ("BEARER a.b", "a.b"), ("", ""), ("Bearer", ""),
+        ("Basic abc", ""), ("abc", ""), ("Bearerabc", ""),
+    ],
+)  # fmt: skip
+def test_the_token_in_an_authorization_header(header: str, token: str) -> None:
+    assert bearer(header) == token

@@ -27,6 +27,9 @@ def test_errors_carry_facts() -> None:
     headers.clear()
     assert (str(refused), refused.status, refused.headers) == ("send it with PUT", 405, {"Allow": "PUT"})
     assert RequestError(404, "nothing here").headers == {}
+    typed = RequestError(409, "no", problem="mismatching-upload-offset", members={"expected-offset": 5}, final=True)
+    assert (typed.problem, typed.members, typed.final) == ("mismatching-upload-offset", {"expected-offset": 5}, True)
+    assert (refused.problem, refused.members, refused.final) == ("", {}, False)
     assert (FramingError("broken").status, str(FramingError("broken"))) == (400, "broken")
     assert ConfigError("wrong", 64).exit_code == 64
 
@@ -44,3 +47,8 @@ def test_errors_carry_facts() -> None:
 def test_a_disk_error_says_what_the_system_said(cause: OSError, message: str, *, full: bool) -> None:
     error = DiskError("writing", cause)
     assert (str(error), error.cause, error.full) == (message, cause, full)
+
+
+@pytest.mark.parametrize(("number", "passing"), [(errno.EMFILE, True), (errno.ENFILE, True), (errno.ENOSPC, False)])
+def test_want_of_file_descriptors_passes(number: int, *, passing: bool) -> None:
+    assert DiskError("opening", OSError(number, "no")).passing is passing

@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livelog import fanout as fanout_module
+from livelog.about import State
 from livelog.fanout import FRAME_LIMIT, Fanout
-from livelog.journal import Journal, State
+from livelog.journal import Journal
+from livelog.metrics import Histogram
 from livelog.outlet import Outlet
 
-from .live import append, appended, on_loop, open_journal, turns
+from .live import append, appended, close, on_loop, open_journal, turns
 
 BLOCK = random.Random(1).randbytes(FRAME_LIMIT)
 
@@ -96,7 +98,7 @@ class House:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.fanout = Fanout(journal)
+        self.fanout = Fanout(journal, Histogram((1.0,)))
         self.readers: list[Reader] = []
 
     async def reader(self, offset: int = 0, *, chunked: bool = True, small: bool = False) -> Reader:
@@ -301,7 +303,7 @@ async def test_a_slow_reader_gets_every_byte_of_a_log_that_has_ended(state: Stat
         slow, fast = await home.reader(small=True), await home.reader()
         await slow.joined()
         sent = await fill(home, [slow], [fast], BLOCK)
-        await home.journal.close(state)
+        await close(home.journal, state)
         await fast.following
         assert not slow.following.done()
         assert await slow.content(len(sent)) == sent
@@ -319,7 +321,7 @@ async def test_following_ends_when_the_log_does(state: State, content: bytes) ->
         readers = [await home.reader(), await home.reader(len(content)), await home.reader(chunked=False)]
         await readers[0].joined()
         last = appended(home.journal, b"the end")
-        await home.journal.close(state)
+        await close(home.journal, state)
         await last
         await asyncio.gather(*(reader.following for reader in readers))
         assert await readers[0].content(len(content) + 7) == content + b"the end"
@@ -428,7 +430,7 @@ async def test_a_pass_in_several_turns_serves_everybody_once(monkeypatch: pytest
         first_served = next(reader for reader in reversed(readers) if reader.outlet.sent)
         first_served.following.cancel()
         home.journal.append([b"two "], lambda: None)
-        await home.journal.close(State.COMPLETE)
+        await close(home.journal)
         staying = [reader for reader in readers if reader is not first_served]
         for reader in staying:
             assert await reader.content(8) == b"one two "
@@ -523,7 +525,7 @@ def test_every_reader_gets_every_byte_once_whatever_happens(steps: list[tuple[st
                         offset = home.journal.length * argument // 100
                         reader = await home.reader(offset, chunked=number % 3 > 0, small=step != "join")
                         readers.append((reader, offset))
-            await home.journal.close(state)
+            await close(home.journal, state)
             for reader, offset in readers:
                 assert await reader.content(len(sent) - offset) == sent[offset:]
                 await reader.following

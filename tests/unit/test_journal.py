@@ -13,7 +13,7 @@ import random
 import resource
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,10 +22,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog import journal as journal_module
+from livelog.about import State
+from livelog.disk import THREADS
 from livelog.errors import DiskError
-from livelog.journal import EAGER, IOV_MAX, PROBE_STEP, WRITE_DISTANCE, Journal, State
+from livelog.journal import EAGER, IOV_MAX, PROBE_STEP, WRITE_DISTANCE, Journal
 
-from .live import TIMEOUT, append, appended, on_loop, open_file, open_journal, turns, until
+from .live import (
+    TIMEOUT,
+    about,
+    append,
+    appended,
+    close,
+    file_of,
+    on_loop,
+    open_disk,
+    open_file,
+    open_journal,
+    turns,
+    until,
+)
 
 MIB = 1024 * 1024
 
@@ -71,7 +86,7 @@ async def test_many_appends_at_once_are_written_in_order_each_once(file: BinaryI
             journal.append([piece], lambda number=number: written.append(number))  # type: ignore[misc]  # a default
             if number % 700 == 0:
                 await asyncio.sleep(0)
-        await journal.close(State.COMPLETE)
+        await close(journal)
         assert written == list(range(5000))
         assert content(file) == b"".join(pieces)
         assert lengths == sorted(lengths)
@@ -116,9 +131,9 @@ def test_any_appends_in_any_batches_give_the_same_bytes(appends: list[list[bytes
                 future = appended(journal, *pieces)
                 if wait:
                     await future
-            await journal.close(State.COMPLETE)
+            await close(journal)
             wanted = b"".join(b"".join(pieces) for pieces in appends)
-            assert (journal.length, content(journal.file)) == (len(wanted), wanted)
+            assert (journal.length, content(file_of(journal))) == (len(wanted), wanted)
             assert journal.read(0, journal.length) == await journal.fetch(0, journal.length) == wanted
 
     asyncio.run(scenario())
@@ -137,7 +152,7 @@ async def test_who_is_told_of_a_write_may_append_more() -> None:
         journal.append([b"c"], lambda: more(b"e"))
         async with asyncio.timeout(1):
             await last
-        assert content(journal.file) == b"abcddde"
+        assert content(file_of(journal)) == b"abcddde"
 
 
 # Pacing.
@@ -181,8 +196,8 @@ async def test_the_end_does_not_keep_a_distance_either(monkeypatch: pytest.Monke
     with open_journal() as journal:
         await append(journal, b"a")
         journal.append([b"b"], lambda: None)
-        await journal.close(State.COMPLETE)
-        assert content(journal.file) == b"ab"
+        await close(journal)
+        assert content(file_of(journal)) == b"ab"
 
 
 # Watchers.
@@ -200,7 +215,7 @@ async def test_watchers_are_woken_after_length_and_state_have_changed(file: Bina
         journal.watchers.add(watch)
         await append(journal, b"abc")
         await append(journal, b"de")
-        await journal.close(State.COMPLETE)
+        await close(journal)
         assert seen == [(3, State.LIVE), (5, State.LIVE), (5, State.COMPLETE)]
 
 
@@ -232,21 +247,21 @@ async def test_a_log_ends_once_all_that_was_appended_is_written(file: BinaryIO, 
         journal.watchers.add(lambda: states.append(journal.state))
         for _ in range(3):
             journal.append([bytes(MIB)], lambda: states.append(journal.state))
-        closing = asyncio.ensure_future(journal.close(state))
+        closing = asyncio.ensure_future(close(journal, state))
         await asyncio.sleep(0)
-        again = asyncio.ensure_future(journal.close(State.COMPLETE))
+        again = asyncio.ensure_future(close(journal))
         await asyncio.gather(closing, again)
         assert (journal.state, journal.length) == (state, 3 * MIB)
         assert set(states[:-1]) == {State.LIVE}
         assert states[-1] is state
-        await journal.close(State.LIVE)
+        await close(journal, State.LIVE)
         assert journal.state is state, "it never comes back"
 
 
 @on_loop
 async def test_a_log_without_bytes_ends_at_once() -> None:
     with open_journal() as journal:
-        await journal.close(State.COMPLETE)
+        await close(journal)
         assert (journal.state, journal.length, journal.read(0, 0)) == (State.COMPLETE, 0, b"")
 
 
@@ -254,7 +269,7 @@ async def test_a_log_without_bytes_ends_at_once() -> None:
 async def test_who_gives_up_waiting_for_the_end_does_not_stop_it() -> None:
     with open_journal() as journal:
         journal.append([bytes(MIB)], lambda: None)
-        closing = asyncio.ensure_future(journal.close(State.COMPLETE))
+        closing = asyncio.ensure_future(close(journal))
         await asyncio.sleep(0)
         closing.cancel()
         await until(journal, lambda: journal.state is not State.LIVE)
@@ -277,7 +292,7 @@ async def test_a_disk_that_takes_nothing_aborts_the_log() -> None:
         assert journal.failure.full
         assert str(journal.failure) == "writing the log failed: No space left on device"
         with pytest.raises(DiskError) as raised:
-            await journal.close(State.COMPLETE)
+            await close(journal)
         assert raised.value is journal.failure
         assert (journal.state, journal.length) == (State.ABORTED, 0)
 
@@ -287,7 +302,7 @@ async def test_a_log_whose_end_is_waited_for_is_aborted_by_a_disk_that_fails() -
     with open_journal(open_file(FULL, "r+b")) as journal:
         journal.append([b"hello"], lambda: None)
         with pytest.raises(DiskError):
-            await journal.close(State.COMPLETE)
+            await close(journal)
         assert journal.state is State.ABORTED
 
 
@@ -323,13 +338,13 @@ async def disk_full_within_a_piece() -> None:
         ends = [appended(journal, b"12345", memoryview(data)), appended(journal, b"never")]
         await asyncio.gather(*ends, appended(journal, b"written"))
         assert (journal.state, journal.length) == (State.ABORTED, LIMIT)
-        assert content(journal.file) == b"x" * 9_990 + b"12345" + data[:5]
+        assert content(file_of(journal)) == b"x" * 9_990 + b"12345" + data[:5]
         assert journal.read(9_990, LIMIT) == await journal.fetch(9_990, LIMIT) == b"12345" + data[:5]
         assert journal.failure is not None
         assert journal.failure.full
         assert journal.failure.cause.errno == errno.EFBIG
         with pytest.raises(DiskError, match="writing the log failed: File too large"):
-            await journal.close(State.COMPLETE)
+            await close(journal)
         assert (journal.state, journal.length) == (State.ABORTED, LIMIT)
 
 
@@ -341,7 +356,7 @@ async def disk_full_between_many_pieces() -> None:
         journal.watchers.add(lambda: lengths.append(journal.length))
         await append(journal, *pieces)
         assert (journal.state, journal.length, lengths) == (State.ABORTED, LIMIT, [LIMIT])
-        assert content(journal.file) == b"".join(pieces)[:LIMIT]
+        assert content(file_of(journal)) == b"".join(pieces)[:LIMIT]
 
 
 @on_loop
@@ -466,12 +481,11 @@ async def test_a_file_that_cannot_be_read_is_a_disk_error(tmp_path: Path) -> Non
 
 @on_loop
 async def test_the_file_is_closed_when_the_last_user_releases_it(file: BinaryIO) -> None:
-    with ThreadPoolExecutor(1) as disk:
-        journal = Journal(file, "text/plain", nowait=0, writers=disk, fetchers=disk)
-        journal.acquire()
+    with open_disk() as disk:
+        journal = Journal(about(), disk, file=file)
         await append(journal, b"hello")
         journal.acquire()
-        await journal.close(State.COMPLETE)
+        await close(journal)
         journal.release()
         assert await journal.fetch(0, 5) == b"hello"
         assert not file.closed
@@ -481,10 +495,9 @@ async def test_the_file_is_closed_when_the_last_user_releases_it(file: BinaryIO)
 
 @on_loop
 async def test_the_file_stays_open_while_it_is_written(file: BinaryIO) -> None:
-    with ThreadPoolExecutor(1) as disk:
-        journal = Journal(file, "text/plain", nowait=0, writers=disk, fetchers=disk)
+    with open_disk() as disk:
+        journal = Journal(about(), disk, file=file)
         duplicate = os.dup(file.fileno())
-        journal.acquire()
         written = appended(journal, bytes(3 * MIB))
         journal.release()
         await written
@@ -496,28 +509,26 @@ async def test_the_file_stays_open_while_it_is_written(file: BinaryIO) -> None:
 @on_loop
 async def test_the_file_stays_open_while_it_is_fetched_though_nobody_waits_for_that(file: BinaryIO) -> None:
     blocked = threading.Event()
-    with ThreadPoolExecutor(1) as writers, ThreadPoolExecutor(1) as fetchers:
-        journal = Journal(file, "text/plain", nowait=0, writers=writers, fetchers=fetchers)
-        journal.acquire()
+    with open_disk() as disk:
+        journal = Journal(about(), disk, file=file)
         await append(journal, b"hello")
-        fetchers.submit(blocked.wait, TIMEOUT)
+        for _ in range(THREADS):
+            disk.fetchers.submit(blocked.wait, TIMEOUT)
         fetching = asyncio.ensure_future(journal.fetch(0, 5))
         await asyncio.sleep(0)
         fetching.cancel()
         await asyncio.wait([fetching])
         journal.release()
-        await asyncio.wrap_future(writers.submit(int))
+        await asyncio.wrap_future(disk.writers.submit(int))
         assert not file.closed
         blocked.set()
-        await asyncio.wrap_future(fetchers.submit(int))
         await turns(lambda: file.closed)
 
 
 @on_loop
 async def test_the_file_is_closed_even_if_there_are_no_threads_any_more(file: BinaryIO) -> None:
-    with ThreadPoolExecutor(1) as disk:
-        journal = Journal(file, "text/plain", nowait=0, writers=disk, fetchers=disk)
-        journal.acquire()
+    with open_disk() as disk:
+        journal = Journal(about(), disk, file=file)
     journal.release()
     assert file.closed
 
@@ -529,5 +540,5 @@ async def test_an_etag_is_one_logs_own_and_outlives_its_end() -> None:
         assert etag != second.etag
         assert etag[0] == etag[-1] == '"'
         await append(first, b"x")
-        await first.close(State.COMPLETE)
+        await close(first)
         assert first.etag == etag

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from livelog.errors import DiskError
 from livelog.lines import BLOCK, tail_offset
 
-from .live import on_loop, open_file, open_journal
+from .live import file_of, on_loop, open_file, open_journal
 
 
 def tail(content: bytes, count: int) -> int:
@@ -80,7 +80,7 @@ async def test_what_is_appended_while_it_reads_does_not_count() -> None:
     with open_journal(content=b"a\nb\nc\n") as journal:
         reading = asyncio.ensure_future(tail_offset(journal, 2))
         await asyncio.sleep(0)
-        journal.file.write(b"d\ne\n")
+        file_of(journal).write(b"d\ne\n")
         journal.length += 4
         assert await reading == 2
 

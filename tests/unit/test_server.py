@@ -152,7 +152,7 @@ async def test_a_reader_that_leaves_is_no_error_of_the_server(caplog: pytest.Log
         reader = await server.reader()
         assert await reader.until(b"hello\r\n") == b"5\r\nhello\r\n"
         reader.leave(reset=reset)
-        await logged(caplog, "broken off")
+        await logged(caplog, "connection ended")
         await producer.send(b"0\r\n\r\n")
         await producer.until(b"\r\n\r\n")
     assert errors(caplog) == []
@@ -181,7 +181,7 @@ async def test_a_reader_that_leaves_while_its_answer_is_broken_off_is_no_error(
         producer.leave()
         assert await fast.until(b"") == b""
         slow.leave(reset=True)
-        await logged(caplog, "broken off", 2)
+        await logged(caplog, "connection ended", 3)
     assert errors(caplog) == []
 
 

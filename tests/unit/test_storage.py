@@ -1,7 +1,8 @@
-"""Where journals live: beginning, waiting, replacing, and that nothing is left behind.
+"""Which logs there are: beginning, waiting, replacing, ending, making room, and what is there again after a restart.
 
 Categories: files without names, with and without the system's help; waiters that get a log, give up, are
-cancelled or sent home; replaced logs that go on for their readers; directories that are missing or vanish.
+cancelled or sent home; replaced logs that go on for their readers; directories that are missing or vanish; logs that
+go for their number, bytes or age, and such that may not; restarts.
 """
 
 import asyncio
@@ -9,23 +10,47 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from livelog.errors import DiskError
-from livelog.journal import State
+from livelog.about import About, State, Upload, now
+from livelog.config import Settings
+from livelog.errors import ConfigError, DiskError, RequestError
+from livelog.journal import Journal
 from livelog.storage import UNNAMED, Storage
 
-from .live import append, on_loop, turns
+from .live import append, close, file_of, on_loop, turns
 
 
 @contextlib.contextmanager
-def opened(directory: Path | None) -> Iterator[Storage]:
-    storage = Storage(None if directory is None else str(directory))
+def opened(temp_dir: Path | None = None, **settings: Any) -> Iterator[Storage]:
+    """A storage with those settings, by default one whose logs end with it."""
+    storage = Storage(Settings(access_token="x", temp_dir=None if temp_dir is None else str(temp_dir), **settings))
     try:
         yield storage
     finally:
         storage.close()
+        storage.stop()
+
+
+async def begin(storage: Storage, name: str = UNNAMED, **known: Any) -> Journal:
+    """A new log."""
+    return await storage.begin(About(name, "", 0, **known))
+
+
+async def ended(storage: Storage, name: str, content: bytes = b"x", state: State = State.COMPLETE) -> Journal:
+    """A log that has ended, and that nobody writes or reads."""
+    journal = await begin(storage, name)
+    await append(journal, content)
+    await storage.end(journal, state, "the test wants it so")
+    journal.release()
+    return journal
+
+
+def names(storage: Storage) -> list[str]:
+    """The logs that there are, the newest first."""
+    return [journal.about.name for journal in storage.newest_first()]
 
 
 def is_empty(directory: Path) -> bool:
@@ -40,59 +65,70 @@ def directory(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     return tmp_path
 
 
+# Logs that end with the process.
+
+
 @on_loop
 async def test_a_log_begins_empty_and_leaves_no_name_in_the_directory(directory: Path) -> None:
     with opened(directory) as storage:
         assert storage.get(UNNAMED) is None
-        journal = await storage.begin(UNNAMED, "text/x")
+        before = now()
+        journal = await begin(storage, content_type="text/x")
         assert storage.get(UNNAMED) is journal
-        assert (journal.length, journal.state, journal.content_type) == (0, State.LIVE, "text/x")
+        assert (journal.length, journal.state, journal.about.content_type) == (0, State.LIVE, "text/x")
+        assert before <= journal.about.began <= now()
         assert is_empty(directory)
         await append(journal, b"hello")
         assert await journal.fetch(0, 5) == b"hello"
         assert journal.read(0, 5) == b"hello"
         assert is_empty(directory)
-        await journal.close(State.COMPLETE)
-        assert os.fstat(journal.file.fileno()).st_nlink == 0
+        await close(journal)
+        assert os.fstat(journal.fileno()).st_nlink == 0
+        journal.release()
     assert is_empty(directory)
 
 
 @on_loop
 async def test_the_systems_directory_is_the_default() -> None:
-    with opened(None) as storage:
-        journal = await storage.begin("name", "text/plain")
+    with opened() as storage:
+        journal = await begin(storage, "name")
         await append(journal, b"hello")
         assert await journal.fetch(0, 5) == b"hello"
-        await journal.close(State.COMPLETE)
+        await close(journal)
+        journal.release()
 
 
 @on_loop
 async def test_a_file_is_not_inherited_and_not_shared(tmp_path: Path) -> None:
     with opened(tmp_path) as storage:
-        first, second = [await storage.begin(name, "text/plain") for name in ("a", "b")]
-        assert not os.get_inheritable(first.file.fileno())
-        assert os.fstat(first.file.fileno()).st_mode & 0o077 == 0
+        first, second = [await begin(storage, name) for name in ("a", "b")]
+        assert not os.get_inheritable(first.fileno())
+        assert os.fstat(first.fileno()).st_mode & 0o077 == 0
         await append(first, b"one")
         await append(second, b"other")
         assert (await first.fetch(0, 3), await second.fetch(0, 5)) == (b"one", b"other")
         assert first.etag != second.etag
+        first.release()
+        second.release()
 
 
 @on_loop
 async def test_a_replaced_log_goes_on_for_those_who_have_it(tmp_path: Path) -> None:
     with opened(tmp_path) as storage:
-        old = await storage.begin(UNNAMED, "text/plain")
-        old.acquire()
+        old = await begin(storage)
+        file = file_of(old)
         await append(old, b"old")
-        new = await storage.begin(UNNAMED, "text/plain")
+        new = await begin(storage)
         assert storage.get(UNNAMED) is new is await storage.wait(UNNAMED, 1)
         assert (new.length, old.etag == new.etag) == (0, False)
         await append(old, b"er")
         assert await old.fetch(0, 5) == b"older"
-        await old.close(State.ABORTED)
+        await storage.end(old, State.ABORTED, "replaced")
+        assert names(storage) == [UNNAMED]
         old.release()
-        await turns(lambda: old.file.closed)
-        assert not new.file.closed
+        await turns(lambda: file.closed)
+        assert not file_of(new).closed
+        new.release()
 
 
 @on_loop
@@ -102,9 +138,12 @@ async def test_all_who_wait_get_the_log_when_it_begins(tmp_path: Path) -> None:
         other = asyncio.ensure_future(storage.wait("other", 60))
         await asyncio.sleep(0)
         waiting[0].cancel()
-        journal = await storage.begin("name", "text/plain")
+        journal = await begin(storage, "name")
         assert await waiting[1] is journal is await waiting[2]
-        assert await storage.begin("name", "text/plain") is not journal
+        journal.release()
+        newer = await begin(storage, "name")
+        assert newer is not journal
+        newer.release()
         with pytest.raises(asyncio.CancelledError):
             await waiting[0]
         assert not other.done()
@@ -118,48 +157,41 @@ async def test_who_waits_too_long_gets_none_and_may_wait_again(tmp_path: Path, t
         assert await storage.wait("name", timeout) is None
         waiting = asyncio.ensure_future(storage.wait("name", 60))
         await asyncio.sleep(0)
-        journal = await storage.begin("name", "text/plain")
+        journal = await begin(storage, "name")
         assert await waiting is journal is await storage.wait("name", timeout)
+        journal.release()
 
 
 @on_loop
 async def test_closing_sends_home_who_waits_and_forgets_all_logs(tmp_path: Path) -> None:
     with opened(tmp_path) as storage:
         waiting = [asyncio.ensure_future(storage.wait("name", 60)) for _ in range(2)]
-        journal = await storage.begin("other", "text/plain")
+        journal = await begin(storage, "other")
+        file = file_of(journal)
         await append(journal, b"still")
-        journal.acquire()
+        woken: list[bool] = []
+        journal.watchers.add(lambda: woken.append(journal.over))
         storage.close()
+        assert woken == [True], "who follows it is told that nothing will come"
         assert [await waiter for waiter in waiting] == [None, None]
         assert storage.get("other") is None
-        assert journal.read(0, 5) == b"still"
+        assert await storage.wait("other", 60) is None
+        assert journal.read(0, 5) == await journal.fetch(0, 5) == b"still"
         journal.release()
-        while not journal.file.closed:  # noqa: ASYNC110  # by a thread, which tells nobody
-            await asyncio.sleep(0)
-
-
-@on_loop
-async def test_a_reader_may_fetch_the_rest_of_a_log_after_closing(tmp_path: Path) -> None:
-    with opened(tmp_path) as storage:
-        journal = await storage.begin("name", "text/plain")
-        await append(journal, b"still")
-        journal.acquire()
-        storage.close()
-        try:
-            assert await journal.fetch(0, 5) == b"still"
-        finally:
-            journal.file.close()
+        await turns(lambda: file.closed)
 
 
 def test_a_missing_directory_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        Storage(str(tmp_path / "missing"))
+    with pytest.raises(FileNotFoundError), opened(tmp_path / "missing"):
+        pass
 
 
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError):
-        Storage(str(tmp_path / "file"))
+    with pytest.raises(NotADirectoryError), opened(tmp_path / "file"):
+        pass
+    with pytest.raises(NotADirectoryError), opened(data_dir=str(tmp_path / "file" / "data")):
+        pass
 
 
 @on_loop
@@ -167,10 +199,277 @@ async def test_a_directory_that_vanished_is_a_disk_error_and_the_older_log_stays
     inner = directory / "inner"
     inner.mkdir()
     with opened(inner) as storage:
-        journal = await storage.begin(UNNAMED, "text/plain")
+        journal = await begin(storage)
         inner.rmdir()
         with pytest.raises(DiskError, match="creating the log's file failed: No such file or directory"):
-            await storage.begin(UNNAMED, "text/plain")
+            await begin(storage)
         assert storage.get(UNNAMED) is journal
         inner.mkdir()
-        assert await storage.begin(UNNAMED, "text/plain") is storage.get(UNNAMED) is not journal
+        newer = await begin(storage)
+        assert newer is storage.get(UNNAMED) is not journal
+        newer.release()
+        journal.release()
+
+
+@on_loop
+async def test_a_scratch_journal_is_no_log_and_its_bytes_are_given_back() -> None:
+    with opened(max_total_size=100) as storage:
+        scratch = await storage.scratch()
+        file = file_of(scratch)
+        await append(scratch, bytes(60))
+        assert (names(storage), storage.used) == ([], 60)
+        storage.discard(scratch)
+        assert storage.used == 0
+        await turns(lambda: file.closed)
+
+
+# Making room.
+
+
+@on_loop
+async def test_logs_are_in_the_order_in_which_they_began() -> None:
+    with opened() as storage:
+        for name in ("a", "b", "c", "b"):
+            await ended(storage, name)
+        assert names(storage) == ["b", "c", "a"]
+        generations = [journal.about.generation for journal in storage.newest_first()]
+        assert generations == sorted(generations, reverse=True)
+
+
+@on_loop
+async def test_too_many_logs_remove_the_one_that_ended_first() -> None:
+    with opened(max_logs=3) as storage:
+        late = await begin(storage, "late")
+        for name in ("a", "b"):
+            await ended(storage, name)
+        await storage.end(late, State.ABORTED, "")
+        late.release()
+        for name in ("c", "c", "d"):
+            await ended(storage, name)
+        assert names(storage) == ["d", "c", "late"]
+        assert storage.retired_count == 2
+
+
+@on_loop
+async def test_logs_in_use_stay_and_new_ones_are_refused() -> None:
+    with opened(max_logs=2) as storage:
+        read = await ended(storage, "read")
+        read.acquire()
+        written = await begin(storage, "written")
+        assert await storage.refusal() == "there are 2 logs, as many as there may be, all in use"
+        with pytest.raises(RequestError, match="there are 2 logs") as raised:
+            await begin(storage, "new")
+        assert (raised.value.status, raised.value.headers) == (429, {"Retry-After": "60"})
+        read.release()
+        assert await storage.refusal() is None
+        (await begin(storage, "new")).release()
+        assert names(storage) == ["new", "written"]
+        written.release()
+
+
+@on_loop
+async def test_a_replacement_needs_no_room_and_spares_the_log_it_replaces_until_it_is_there() -> None:
+    with opened(max_logs=1) as storage:
+        await ended(storage, "a")
+        await ended(storage, "a")
+        assert (names(storage), storage.retired_count) == (["a"], 0)
+
+
+@on_loop
+async def test_two_logs_that_begin_at_once_do_not_both_take_the_last_place() -> None:
+    with opened(max_logs=1) as storage:
+        began = await asyncio.gather(begin(storage, "a"), begin(storage, "b"), return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in began) == ["Journal", "RequestError"]
+        assert len(names(storage)) == 1
+        next(journal for journal in began if isinstance(journal, Journal)).release()
+
+
+@on_loop
+async def test_too_many_bytes_remove_ended_logs_and_then_end_the_log_that_brings_them() -> None:
+    with opened(max_total_size=100) as storage:
+        await ended(storage, "a", bytes(40))
+        await ended(storage, "b", bytes(40))
+        journal = await begin(storage, "c")
+        await append(journal, bytes(30))
+        assert (names(storage), storage.used) == (["c", "b"], 70)
+        await append(journal, bytes(60))
+        assert (names(storage), storage.used) == (["c"], 90)
+        await append(journal, bytes(11))
+        assert (journal.state, journal.length, storage.used) == (State.ABORTED, 90, 90)
+        assert journal.failure is not None
+        assert journal.failure.full
+        assert str(journal.failure) == "writing the log failed: all logs together have the 100 bytes that they may have"
+        with pytest.raises(DiskError):
+            await storage.end(journal, State.COMPLETE, "")
+        journal.release()
+        assert storage.ended_count == {State.COMPLETE: 2, State.ABORTED: 1}
+
+
+@on_loop
+async def test_a_disk_reserve_that_nothing_can_keep_refuses_logs(tmp_path: Path) -> None:
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    with opened(tmp_path, disk_reserve=2 * free) as storage:
+        with pytest.raises(DiskError, match="bytes must stay free") as raised:
+            await begin(storage)
+        assert raised.value.full
+        assert "must stay free" in (await storage.refusal() or "")
+    with opened(tmp_path, disk_reserve=1) as storage:
+        journal = await begin(storage)
+        await append(journal, bytes(1000))
+        assert journal.failure is None
+        journal.release()
+
+
+@on_loop
+async def test_logs_go_when_they_are_too_old_but_not_while_they_are_read() -> None:
+    with opened(max_age=0.05) as storage:
+        read, live = await ended(storage, "read"), await begin(storage, "live")
+        read.acquire()
+        await ended(storage, "unread")
+        retiring = asyncio.ensure_future(storage.retire())
+        await turns(lambda: names(storage) == ["live", "read"])
+        read.release()
+        await turns(lambda: names(storage) == ["live"])
+        retiring.cancel()
+        live.release()
+
+
+@on_loop
+async def test_without_an_age_nothing_is_done_about_it() -> None:
+    with opened() as storage:
+        await storage.retire()
+
+
+@on_loop
+async def test_a_removed_log_is_read_to_the_end_by_who_has_it() -> None:
+    with opened() as storage:
+        journal = await ended(storage, "a", b"hello")
+        file = file_of(journal)
+        journal.acquire()
+        storage.remove(journal)
+        assert (storage.get("a"), storage.used) == (None, 0)
+        assert await journal.fetch(0, 5) == b"hello"
+        journal.release()
+        await turns(lambda: file.closed)
+
+
+# Restarts.
+
+
+@on_loop
+async def test_logs_are_there_again_after_a_restart(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        complete, aborted = await ended(storage, "a/b", b"one\n"), await ended(storage, UNNAMED, b"2", State.ABORTED)
+        upload = Upload(resumable=True, length=10)
+        paused, plain = await begin(storage, "paused", upload=upload), await begin(storage, "plain")
+        for journal in (paused, plain):
+            await append(journal, b"12345")
+            journal.release()
+        was = {journal.about.name: journal for journal in storage.newest_first()}
+    with opened(data_dir=str(tmp_path)) as storage:
+        assert names(storage) == ["plain", "paused", UNNAMED, "a/b"]
+        states = {journal.about.name: (journal.state, journal.length) for journal in storage.newest_first()}
+        assert states == {
+            "a/b": (State.COMPLETE, 4), UNNAMED: (State.ABORTED, 1), "paused": (State.INTERRUPTED, 5), "plain": (State.ABORTED, 5),
+        }  # fmt: skip
+        assert storage.used == 15
+        for journal in storage.newest_first():
+            assert journal.etag == was[journal.about.name].etag
+            assert (journal.file, journal.users) == (None, 0), "it costs no descriptor"
+        found = storage.get("a/b")
+        assert found is not None
+        assert found.about == complete.about
+        await found.open()
+        assert await found.fetch(0, 4) == b"one\n"
+        found.release()
+        again = storage.get("paused")
+        assert again is not None
+        assert again.about.upload == upload
+        await again.open()
+        again.resume()
+        await append(again, b"67890")
+        await storage.end(again, State.COMPLETE, "")
+        again.release()
+        assert aborted.about.name == UNNAMED
+    with opened(data_dir=str(tmp_path)) as storage:
+        last = storage.get("paused")
+        assert last is not None
+        assert (last.state, last.length) == (State.COMPLETE, 10)
+
+
+@on_loop
+async def test_the_files_of_a_log_that_is_removed_or_replaced_go(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        storage.remove(await ended(storage, "a/b"))
+        await turns(lambda: is_empty(tmp_path / "logs"))
+        await ended(storage, "c")
+        await ended(storage, "c")
+        await turns(lambda: len(list((tmp_path / "logs" / "c").iterdir())) == 2)
+
+
+@on_loop
+async def test_a_log_whose_end_cannot_be_kept_is_not_complete(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        journal = await begin(storage, "a")
+        await append(journal, b"hello")
+        (folder,) = (tmp_path / "logs").iterdir()
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+        with pytest.raises(DiskError, match="keeping the log's state failed: No such file or directory"):
+            await storage.end(journal, State.COMPLETE, "")
+        assert journal.state is State.ABORTED
+        journal.release()
+
+
+@on_loop
+async def test_a_log_file_that_vanished_is_told_when_it_is_opened(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        journal = await ended(storage, "a")
+        await turns(lambda: journal.file is None)
+        for file in (tmp_path / "logs" / "a").iterdir():
+            file.unlink()
+        with pytest.raises(DiskError, match="opening the log's file failed: No such file or directory"):
+            await journal.open()
+        assert journal.users == 0
+
+
+@on_loop
+async def test_many_who_open_a_log_at_once_share_one_file(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        journal = await ended(storage, "a", b"hello")
+        opening = [asyncio.ensure_future(journal.open()) for _ in range(3)]
+        await asyncio.sleep(0)
+        opening[0].cancel()
+        await asyncio.wait(opening)
+        assert journal.users == 2
+        file = file_of(journal)
+        assert journal.read(0, 5) == b"hello"
+        journal.release()
+        assert not file.closed
+        journal.release()
+        await turns(lambda: file.closed)
+        alone = asyncio.ensure_future(journal.open())
+        await asyncio.sleep(0)
+        alone.cancel()
+        await asyncio.wait([alone])
+        await journal.open()  # after which the one that nobody waited for is open, too
+        file = file_of(journal)
+        journal.release()
+        await turns(lambda: file.closed)
+        assert (journal.file, journal.users) == (None, 0)
+
+
+def test_a_data_directory_has_one_user_at_a_time(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with opened(data_dir=str(tmp_path)):
+            with (
+                pytest.raises(ConfigError, match=rf"in use by another livelog, process {os.getpid()}") as raised,
+                opened(data_dir=str(tmp_path)),
+            ):
+                pass
+            assert raised.value.exit_code == 69
+        with opened(data_dir=str(tmp_path)):
+            pass
+
+    asyncio.run(scenario())

@@ -1,0 +1,196 @@
+"""The layout of a data directory: what of a log is kept where, and what is found there after a crash.
+
+    livelog.lock                                               held by the server that uses the directory
+    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.log        the bytes of the log builds/42, as they came
+    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.json       everything else that is known of it
+    logs/+/                                                    the log without a name
+
+All functions here wait for the disk. Refuses to know which logs are needed. Invariants, at every instant, so that a
+kill finds them true:
+
+1. A .json is whole: it is written under another name, .new, and then renamed.
+2. A .log with a .json is a log. Of several in a folder the newest counts, and the others are removed.
+3. A .json is made after its .log, and removed after it: a lone .json is what is left of a log that was removed, and a
+   lone .log is one that had not begun if it is empty; else its .json was lost, and its bytes are an aborted log's.
+4. Files whose names are not of this form are nobody's here: they are never removed.
+"""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple, cast
+
+from . import access
+from .about import GENERATION, About, State, microseconds
+from .config import EX_UNAVAILABLE
+from .errors import ConfigError
+
+GENERATION_LENGTH = len("20261122T121846.123456Z-1a2b3c4d")
+
+MAX_JSON = 1 << 20
+"""Bytes of a .json that are read: many times what any has."""
+
+logger = logging.getLogger(__name__)
+
+
+class Found(NamedTuple):
+    """A log that is there when the server starts. `changed`: when its file was last written, in microseconds."""
+
+    about: About
+    state: State
+    length: int
+    changed: int
+
+
+class Directory:
+    """A data directory, used by this process alone until `close`.
+
+    Raises: ConfigError, if another process uses it; OSError, if it cannot be made or used.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.logs = os.path.join(path, "logs")
+        os.makedirs(self.logs, mode=0o700, exist_ok=True)
+        self._lock = os.open(os.path.join(path, "livelog.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(self._lock, 20).decode("ascii", "replace").strip()
+            os.close(self._lock)
+            if not isinstance(error, BlockingIOError):
+                raise
+            raise ConfigError(
+                f"LIVELOG_DATA_DIR: {path} is in use by another livelog, process {holder}: "
+                "stop that one, or name another directory",
+                EX_UNAVAILABLE,
+            ) from error
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def close(self) -> None:
+        """Let another process use the directory."""
+        os.close(self._lock)
+
+    def create(self, about: About) -> BinaryIO:
+        """Begin a log. Returns its file, open for reading and writing, unbuffered. Raises: OSError."""
+        path = self._path(about)
+        for attempt in range(3):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.dirname(path), 0o700)
+            try:
+                fd = os.open(path + ".log", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                break
+            except FileNotFoundError:  # an older log was the last one in its folder, and was removed just now
+                if attempt == 2:
+                    raise
+        try:
+            self.save(about, State.LIVE, 0)
+        except OSError:
+            os.close(fd)
+            self.remove(about)
+            raise
+        return cast(BinaryIO, open(fd, "r+b", buffering=0))
+
+    def save(self, about: About, state: State, length: int) -> None:
+        """Keep what is known of a log, in place of what was kept before. Raises: OSError."""
+        path = self._path(about)
+        document = {**about.to_json(state, length), "upload": about.upload.to_json()}
+        data = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        try:
+            with open(path + ".new", "wb") as file:  # others do not get past the folder
+                file.write(data.encode())
+            os.rename(path + ".new", path + ".json")
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(path + ".new")
+            raise
+
+    def open(self, about: About) -> BinaryIO:
+        """A log's file, open for reading and writing, unbuffered. Raises: OSError."""
+        return cast(BinaryIO, open(self._path(about) + ".log", "r+b", buffering=0))
+
+    def remove(self, about: About) -> None:
+        """Remove a log. Whoever has its file open can still read it. Raises: OSError."""
+        self._remove(self._path(about))
+
+    def _remove(self, path: str) -> None:
+        for suffix in (".new", ".log", ".json"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path + suffix)
+        with contextlib.suppress(OSError):  # there may be another generation
+            os.rmdir(os.path.dirname(path))
+
+    def recover(self) -> Iterator[Found]:
+        """The logs that are there, in no order; removes what a kill has left half-made or half-removed. Raises: OSError."""
+        for folder in os.listdir(self.logs):
+            name = "" if folder == "+" else folder.replace("+", "/")
+            path = os.path.join(self.logs, folder)
+            if (name and not access.is_name(name)) or not os.path.isdir(path):
+                logger.warning("left alone, it is no log's folder: %s", path)
+                continue
+            files = set(os.listdir(path))
+            newest: Found | None = None
+            for generation in sorted({file[:GENERATION_LENGTH] for file in files}, reverse=True):
+                if not GENERATION.fullmatch(generation):
+                    continue
+                stem = os.path.join(path, generation)
+                if newest is None and (newest := self._find(name, generation, stem, files)) is not None:
+                    if generation + ".new" in files:
+                        os.unlink(stem + ".new")
+                    yield newest
+                else:
+                    self._remove(stem)
+            if newest is None:
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+
+    def _find(self, name: str, generation: str, stem: str, files: set[str]) -> Found | None:
+        """One generation of a log, if it is one."""
+        if generation + ".log" not in files:
+            return None
+        status = os.stat(stem + ".log")
+        size, changed = status.st_size, status.st_mtime_ns // 1000
+        if generation + ".json" in files:
+            try:
+                about, state, length = About.from_json(json.loads(_content(stem + ".json")))
+            except ValueError as error:
+                logger.warning("%s.json is damaged, the log counts as aborted: %s", stem, error)
+            else:
+                if (about.name, about.generation) == (name, generation):
+                    return _judged(about, state, length, size, changed)
+                logger.warning("%s.json is another log's, the log counts as aborted", stem)
+        elif not size:
+            return None
+        try:
+            began = microseconds(f"{generation[:15]}{generation[15:22]}+00:00")
+        except ValueError:  # the form of a time, but none: nobody here made it
+            began = changed
+        about = About(name, generation, began, ended=changed, reason="what was known of it is lost")
+        return Found(about, State.ABORTED, size, changed)
+
+    def _path(self, about: About) -> str:
+        """Where a log's files are, without the suffix."""
+        return os.path.join(self.logs, about.name.replace("/", "+") or "+", about.generation)
+
+
+def _judged(about: About, state: State, length: int, size: int, changed: int) -> Found:
+    """What became of a log of which `state` and `length` were kept, and whose file has `size` bytes."""
+    if not state.ended:
+        if about.upload.resumable:
+            return Found(about, State.INTERRUPTED, size, changed)
+        about = replace(about, ended=changed, reason="the server was killed")
+    elif length != size:
+        logger.warning("log %s has %d bytes instead of %d and counts as aborted", about.name, size, length)
+        about = replace(about, reason="its file was changed by others, or its disk lost a part of it")
+    else:
+        return Found(about, state, size, changed)
+    return Found(about, State.ABORTED, size, changed)
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return cast(bytes, file.read(MAX_JSON))

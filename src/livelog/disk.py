@@ -1,0 +1,150 @@
+"""The disk that logs are on: threads that wait for it, files without a name, and how much room there is.
+
+Refuses to know what is in a file. Invariants:
+
+1. Nothing here waits for the disk on the event loop's thread, but for what the constructor does before there is one.
+2. `used` counts every byte of every log that is kept, those included that are on their way to the disk.
+3. Room is made by `evict`, one log at a time, and only if that is what it takes.
+"""
+
+import asyncio
+import errno
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO, cast
+
+THREADS = 4
+"""Threads that write, and as many that read. One is enough while the disk is quick."""
+
+THREAD_NAME = "livelog-disk"
+"""What the names of these threads begin with."""
+
+LOOK_DISTANCE = 1.0
+"""Seconds, at least, between two looks at how much of the disk is free."""
+
+_IN_MEMORY = {"tmpfs", "ramfs"}
+
+
+class Disk:
+    """The disk that `directory` is on.
+
+    `max_used`: bytes that all logs together may have; `reserve`: bytes of the disk that must stay free; None: no
+    limit. `evict` removes a log that may go and returns how many bytes that frees; None: there is no such log.
+    Raises: OSError, if no file can be made there.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        *,
+        max_used: int | None = None,
+        reserve: int | None = None,
+        evict: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._directory = directory
+        self._max_used = max_used
+        self._reserve = reserve
+        self._evict = evict
+        self.used = 0
+        self._free = 0
+        self._looked = float("-inf")
+        self.writers = ThreadPoolExecutor(THREADS, THREAD_NAME)
+        self.fetchers = ThreadPoolExecutor(THREADS, THREAD_NAME)
+        self.nowait = _nowait_flag(directory)
+        """The flag with which `os.preadv` reads only what needs no wait: `os.RWF_NOWAIT`; 0 if no read of a file here
+        ever waits; None if that cannot be told."""
+        if reserve is not None:
+            self._look(time.monotonic(), self._measure())
+
+    def admit(self, size: int) -> OSError | None:
+        """Count `size` more bytes as used, making room for them if need be. Returns why not, if there is none."""
+        if self._reserve is not None and (now := time.monotonic()) - self._looked > LOOK_DISTANCE:
+            self._looked, loop = now, asyncio.get_running_loop()
+
+            def looked(job: asyncio.Future[int]) -> None:
+                if not job.cancelled() and job.exception() is None:
+                    self._look(now, job.result())
+
+            loop.run_in_executor(self.fetchers, self._measure).add_done_callback(looked)
+        while (refusal := self._excess(size)) is not None:
+            freed = self._evict()
+            if freed is None:
+                return refusal
+            self._free += freed
+        self.used += size
+        self._free -= size
+        return None
+
+    async def check(self) -> OSError | None:
+        """Whether a log may begin: as `admit`, after a look at the disk."""
+        if self._reserve is not None:
+            loop = asyncio.get_running_loop()
+            self._look(time.monotonic(), await loop.run_in_executor(self.fetchers, self._measure))
+        return self.admit(0)
+
+    def _excess(self, size: int) -> OSError | None:
+        if self._max_used is not None and self.used + size > self._max_used:
+            return OSError(errno.EDQUOT, f"all logs together have the {self._max_used} bytes that they may have")
+        if self._reserve is not None and self._free - size < self._reserve:
+            return OSError(errno.ENOSPC, f"of the disk, {self._reserve} bytes must stay free")
+        return None
+
+    def _measure(self) -> int:
+        status = os.statvfs(self._directory)
+        return status.f_bavail * status.f_frsize
+
+    def _look(self, moment: float, free: int) -> None:
+        self._looked, self._free = moment, free
+
+    def open_unlinked(self) -> BinaryIO:
+        """A new file that no name leads to, open for reading and writing, unbuffered. Waits. Raises: OSError."""
+        return _open_unlinked(self._directory)
+
+    def stop(self) -> None:
+        """Let the threads end, once nobody reads or writes any more."""
+        self.writers.shutdown(wait=False)
+        self.fetchers.shutdown(wait=False)
+
+
+def _open_unlinked(directory: str) -> BinaryIO:
+    try:
+        fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except (AttributeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            raise
+        # This system or file system has no O_TMPFILE: a kill between the next two lines leaves an empty file.
+        fd, path = tempfile.mkstemp(prefix="livelog-", dir=directory)
+        os.unlink(path)
+    return cast(BinaryIO, open(fd, "r+b", buffering=0))
+
+
+def _nowait_flag(directory: str) -> int | None:
+    flag = getattr(os, "RWF_NOWAIT", None)
+    with _open_unlinked(directory) as file:
+        if _file_system(directory) in _IN_MEMORY:
+            return 0
+        if flag is None:
+            return None
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 0, flag)
+        except OSError:
+            return None
+    return cast(int, flag)
+
+
+def _file_system(directory: str) -> str:
+    """The type of the file system that `directory` is on, such as `ext4`; empty if the system does not tell."""
+    device = os.stat(directory).st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+            for line in mounts:
+                mount, _, source = line.partition(" - ")
+                if mount.split()[2] == wanted:
+                    return source.split()[0]
+    except OSError:
+        pass
+    return ""

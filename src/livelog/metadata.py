@@ -1,0 +1,95 @@
+"""What a producer tells of its log in words: title, exit code, labels. Read from header fields, no I/O.
+
+    Livelog-Title: nightly build
+    Livelog-Exit-Code: 0
+    Livelog-Label: branch=main, commit=1a2b3c
+
+Refuses to give any of it a meaning: it is shown, never acted on. Invariants:
+
+1. All of it is bounded: 16 labels, 256 bytes a text. What is larger is an error, never cut.
+2. No text has a control character in it, so that none can break a line or a terminal.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from .errors import RequestError
+
+MAX_TEXT = 256
+"""Bytes of a title, or of a label's value, in UTF-8."""
+
+MAX_LABELS = 16
+
+EXIT_CODES = range(-(2**31), 2**32)
+"""What systems call an exit code: 0 to 255 on POSIX, 32 bits, with or without a sign, on Windows."""
+
+_LABEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a producer has told of its log."""
+
+    title: str = ""
+    exit_code: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    NONE: ClassVar[Self]
+    """Nothing was told: one value for all logs of which that is so."""
+
+    def updated(self, fields: Mapping[str, Sequence[str]]) -> Self:
+        """This, with what a request's header `fields` say; a label without a value is taken away.
+
+        `fields`: for each of the three names, in lower case, the values of its field lines. Raises: RequestError (400).
+        """
+        title, exit_code, labels = self.title, self.exit_code, dict(self.labels)
+        for text in fields.get("livelog-title", ())[-1:]:
+            title = _text("Livelog-Title", text.strip())
+        for text in fields.get("livelog-exit-code", ())[-1:]:
+            if not re.fullmatch(r"-?[0-9]{1,10}", text.strip(), re.ASCII) or int(text) not in EXIT_CODES:
+                raise RequestError(400, "Livelog-Exit-Code is not a whole number of 32 bits")
+            exit_code = int(text)
+        for item in ",".join(fields.get("livelog-label", ())).split(","):
+            name, equals, value = (part.strip() for part in item.partition("="))
+            if not name and not equals:
+                continue  # RFC 9110 section 5.6.1.2: a recipient accepts empty list elements
+            if not equals or not _LABEL_NAME.fullmatch(name):
+                raise RequestError(
+                    400, "Livelog-Label is not name=value, where a name is 1 to 63 of a-z, 0-9, '.', '_' and '-'"
+                )
+            labels.pop(name, None)
+            if value:
+                labels[name] = _text("a value of Livelog-Label", value)
+        if len(labels) > MAX_LABELS:
+            raise RequestError(400, f"there are {len(labels)} labels: at most {MAX_LABELS} are kept")
+        return type(self)(title, exit_code, labels)
+
+    def to_json(self) -> dict[str, object]:
+        """Its form in JSON."""
+        return {"title": self.title, "exit_code": self.exit_code, "labels": dict(self.labels)}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """The reverse of `to_json`; other members are ignored. Raises: ValueError, KeyError, TypeError, AttributeError."""
+        title, exit_code, labels = kept["title"], kept["exit_code"], kept["labels"]
+        if type(title) is not str or type(exit_code) not in (int, type(None)):
+            raise ValueError("the title is no text, or the exit code no number")
+        if any(type(text) is not str for pair in labels.items() for text in pair):
+            raise ValueError("a label is no text")
+        return cls(title, exit_code, labels) if title or labels or exit_code is not None else cls.NONE
+
+
+Metadata.NONE = Metadata()
+
+
+def _text(what: str, text: str) -> str:
+    try:
+        # HTTP hands bytes that are no UTF-8 on as surrogates; they cannot be encoded.
+        too_long = len(text.encode()) > MAX_TEXT
+    except UnicodeEncodeError as error:
+        raise RequestError(400, f"{what} is not UTF-8") from error
+    if too_long or not text.isprintable():
+        raise RequestError(400, f"{what} is not printable text of at most {MAX_TEXT} bytes")
+    return text

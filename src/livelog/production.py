@@ -1,0 +1,131 @@
+"""Who produces each log: one request at a time, or nobody for a while, and what becomes of the log then.
+
+Refuses to look into requests, and to know how bytes get into a journal. Invariants:
+
+1. A name has at most one claim. Whoever has it, and nobody else, may make the log begin, grow and end.
+2. An interrupted log has no claim, and a time at which it is given up. Such a time is all that it costs.
+3. When a claim is gone, all that its request brought is on file, and the log's state says what became of it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from .about import State
+from .endpoint import Connection
+from .errors import DiskError
+from .journal import Journal
+from .outlet import reset_connection
+from .storage import Storage
+
+logger = logging.getLogger(__name__)
+
+
+class Production:
+    """The claims of producers on the logs of `storage`.
+
+    `grace`: seconds that a producer has to come back to an interrupted log. The time starts anew with the server.
+    """
+
+    def __init__(self, storage: Storage, grace: float) -> None:
+        self._storage = storage
+        self._grace = grace
+        self._claims: dict[str, _Claim] = {}
+        self._waiting: dict[Journal, asyncio.TimerHandle] = {}
+        self._giving_up: set[asyncio.Task[None]] = set()
+        for journal in storage.newest_first():
+            if journal.state is State.INTERRUPTED:
+                self._await_return(journal)
+
+    def is_claimed(self, name: str) -> bool:
+        """Whether somebody produces the log of that name."""
+        return name in self._claims
+
+    @contextlib.contextmanager
+    def claim(self, name: str, connection: Connection | None = None) -> Iterator[None]:
+        """Produce the log of that name, which nobody else does, by a request on `connection`; None: only end it."""
+        assert name not in self._claims
+        claim = self._claims[name] = _Claim(connection)
+        try:
+            yield
+        finally:
+            del self._claims[name]
+            claim.gone.set()
+
+    async def break_off(self, name: str) -> None:
+        """Have nobody produce the log of that name: whoever does is broken off, and what it brought is settled."""
+        while (claim := self._claims.get(name)) is not None:
+            if claim.connection is not None and claim.connection.transport is not None:
+                reset_connection(claim.connection.transport)
+            await claim.gone.wait()
+
+    async def resume(self, journal: Journal) -> None:
+        """Go on with an interrupted log, by whoever has the claim. What is known of it is kept, and its file opened.
+
+        Raises: DiskError; then the log is interrupted as before.
+        """
+        self._stop_waiting(journal)
+        journal.resume()
+        try:
+            await journal.save()
+            await journal.open()
+        except BaseException:
+            journal.interrupt()
+            self._await_return(journal)
+            raise
+
+    async def interrupt(self, journal: Journal, reason: str) -> None:
+        """Leave a log to a producer that may come back, by whoever has the claim; one whose disk failed is ended."""
+        await journal.flush()
+        if journal.failure is not None:
+            await self.end(journal, State.ABORTED, reason)
+            return
+        journal.interrupt()
+        self._await_return(journal)
+        with contextlib.suppress(
+            DiskError
+        ):  # what is kept says that it is live, which the next server knows to be false
+            await journal.save()
+        fields = {"log": journal.about.name, "bytes": journal.length, "reason": reason}
+        logger.info("log interrupted", extra={"fields": fields})
+
+    async def end(self, journal: Journal, state: State, reason: str) -> None:
+        """End a log, by whoever has the claim; `Journal.failure` tells if the disk had other plans."""
+        self._stop_waiting(journal)
+        with contextlib.suppress(DiskError):
+            await self._storage.end(journal, state, reason)
+
+    def close(self) -> None:
+        """Give nothing up any more: the server is about to end."""
+        for timer in self._waiting.values():
+            timer.cancel()
+        for task in self._giving_up:
+            task.cancel()
+
+    def _await_return(self, journal: Journal) -> None:
+        self._waiting[journal] = asyncio.get_running_loop().call_later(self._grace, self._begin_giving_up, journal)
+
+    def _stop_waiting(self, journal: Journal) -> None:
+        if (timer := self._waiting.pop(journal, None)) is not None:
+            timer.cancel()
+
+    def _begin_giving_up(self, journal: Journal) -> None:
+        task = asyncio.get_running_loop().create_task(self._give_up(journal))
+        self._giving_up.add(task)
+        task.add_done_callback(self._giving_up.discard)
+
+    async def _give_up(self, journal: Journal) -> None:
+        # Nobody has a claim: who had one would have stopped the waiting.
+        with self.claim(journal.about.name):
+            await self.end(journal, State.ABORTED, f"no producer came back within {self._grace:g} s")
+
+
+class _Claim:
+    """One claim. `gone` is set when it is over."""
+
+    __slots__ = ("connection", "gone")
+
+    def __init__(self, connection: Connection | None) -> None:
+        self.connection = connection
+        self.gone = asyncio.Event()

@@ -1,0 +1,45 @@
+"""What clients are told of logs, as JSON: one log's status, and a page of the list. No I/O.
+
+Refuses to know who asks. What is told of a log is what `About` knows, its state and size, and `changed`: the time of the
+last byte.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TypedDict
+
+from .about import State, timestamp
+from .journal import Journal
+
+PAGE_SIZE = 100
+"""Logs on a page of the list, if the client does not say how many it wants."""
+
+MAX_PAGE_SIZE = 1000
+
+
+class Page(TypedDict):
+    """A part of the list of logs."""
+
+    logs: list[dict[str, object]]
+    next: str | None
+    """What to give as `before` to get the next page; None: there is none."""
+
+
+def describe(journal: Journal) -> dict[str, object]:
+    """One log's status."""
+    return {**journal.about.to_json(journal.state, journal.length), "changed": timestamp(journal.changed)}
+
+
+def page(newest_first: Iterable[Journal], *, size: int, before: str | None, state: State | None) -> Page:
+    """The first `size` logs that are older than the generation `before` and have that `state`; None: no such condition."""
+    matching = (
+        journal
+        for journal in newest_first
+        if (before is None or journal.about.generation < before) and (state is None or journal.state is state)
+    )
+    found = list(islice(matching, size + 1))
+    logs = found[:size]
+    return {
+        "logs": [describe(journal) for journal in logs],
+        "next": logs[-1].about.generation if len(found) > size else None,
+    }

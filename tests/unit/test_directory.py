@@ -1,0 +1,325 @@
+"""The layout of a data directory, and what is found there whatever a kill has left.
+
+Categories: names and files, what is written, kills between any two system calls, damage of any kind, things that are
+nobody's, the lock.
+"""
+
+import json
+import os
+import random
+import string
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livelog.about import About, State, Upload, new_generation
+from livelog.directory import Directory, Found
+from livelog.errors import ConfigError
+from livelog.metadata import Metadata
+
+NAME = "builds/42"
+
+
+def about(name: str = NAME, began: int = 1_700_000_000_000_000, **known: Any) -> About:
+    return About(name, new_generation(began), began, **known)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Directory]:
+    opened = Directory(str(tmp_path))
+    yield opened
+    opened.close()
+
+
+def write(directory: Directory, log: About, content: bytes, state: State | None = None) -> None:
+    """Make a log; `state`: how it ends, None: not at all."""
+    with directory.create(log) as file:
+        file.write(content)
+    if state is not None:
+        log.ended = log.began + 1
+        directory.save(log, state, len(content))
+
+
+def files(directory: Directory) -> list[str]:
+    """All files and empty folders, relative to `logs`."""
+    root = Path(directory.logs)
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() or not any(path.iterdir()))
+
+
+def recovered(directory: Directory) -> dict[str, Found]:
+    return {found.about.name: found for found in directory.recover()}
+
+
+def test_a_person_can_find_and_read_a_log(directory: Directory) -> None:
+    log = about(metadata=Metadata("a title", 0, {"branch": "main"}))
+    write(directory, log, b"hello\n", State.COMPLETE)
+    assert files(directory) == [f"builds+42/{log.generation}.json", f"builds+42/{log.generation}.log"]
+    folder = Path(directory.logs) / "builds+42"
+    assert (folder / f"{log.generation}.log").read_bytes() == b"hello\n"
+    known = json.loads((folder / f"{log.generation}.json").read_text(encoding="utf-8"))
+    assert (known["name"], known["state"], known["size"], known["title"]) == (NAME, "complete", 6, "a title")
+    assert os.stat(directory.logs).st_mode & 0o077 == 0, "others do not get in"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a", "a/b/c/d/e/f/g/h", "~", "-rf", ".hidden", "...", "a" * 255, "A", string.digits]
+)
+def test_every_name_has_a_folder_of_its_own(directory: Directory, name: str) -> None:
+    write(directory, about(name), b"x", State.COMPLETE)
+    assert len(list(Path(directory.logs).iterdir())) == 1
+    assert list(recovered(directory)) == [name]
+
+
+@pytest.mark.parametrize(("state", "resumable", "found"), [
+    (State.COMPLETE, False, State.COMPLETE), (State.ABORTED, True, State.ABORTED), (None, True, State.INTERRUPTED),
+    (None, False, State.ABORTED),
+])  # fmt: skip
+def test_a_log_is_found_in_its_state(directory: Directory, state: State | None, resumable: bool, found: State) -> None:
+    log = about(upload=Upload(resumable=resumable, repr_digest={"sha-256": bytes(32)}))
+    write(directory, log, b"hello", state)
+    (there,) = directory.recover()
+    assert (there.state, there.length) == (found, 5)
+    assert (there.about.generation, there.about.upload) == (log.generation, log.upload)
+    assert there.changed == pytest.approx(Path(directory.logs).stat().st_mtime_ns / 1000, abs=60e6)
+    assert (there.about.ended is None) is (found is State.INTERRUPTED)
+    if state is None and not resumable:
+        assert there.about.reason == "the server was killed"
+
+
+def test_the_newest_of_a_name_counts_and_the_others_go(directory: Directory) -> None:
+    logs = [about(began=1_700_000_000_000_000 + number) for number in range(3)]
+    for log in (logs[1], logs[2], logs[0]):
+        write(directory, log, b"x", State.COMPLETE)
+    (found,) = directory.recover()
+    assert found.about.generation == logs[2].generation
+    assert files(directory) == [f"builds+42/{logs[2].generation}.{suffix}" for suffix in ("json", "log")]
+
+
+def test_what_a_log_is_removed_and_its_folder_with_it(directory: Directory) -> None:
+    first, second = about(), about(began=1_700_000_000_000_001)
+    write(directory, first, b"x", State.COMPLETE)
+    write(directory, second, b"y", State.COMPLETE)
+    directory.remove(first)
+    assert files(directory) == [f"builds+42/{second.generation}.{suffix}" for suffix in ("json", "log")]
+    directory.remove(second)
+    assert files(directory) == []
+    directory.remove(second)
+
+
+# Kills.
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed_before(monkeypatch: pytest.MonkeyPatch, count: int, act: Callable[[], None]) -> bool:
+    """Do something, and be killed before the system call of that number. Returns whether that many were made."""
+    left = count
+
+    def counting(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **keywords: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                raise Killed
+            left -= 1
+            return call(*arguments, **keywords)
+
+        return counted
+
+    with monkeypatch.context() as patched:
+        for name in ("mkdir", "open", "rename", "unlink", "rmdir"):
+            patched.setattr(os, name, counting(getattr(os, name)))
+        try:
+            act()
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_kill_at_any_call_of_a_log_that_begins_leaves_the_old_one_or_the_new_one(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch, replaces: bool
+) -> None:
+    old, count = about(began=1), 0
+    while True:
+        if replaces:
+            write(directory, old, b"old", State.COMPLETE)
+        new = about(began=1_700_000_000_000_000 + count)
+        killed = killed_before(monkeypatch, count, lambda new=new: directory.create(new).close())  # type: ignore[misc]
+        found = recovered(directory)
+        generations = {log.about.generation for log in found.values()}
+        allowed = [{old.generation}, {new.generation}] if replaces else [set(), {new.generation}]
+        assert generations in allowed, f"killed before call {count}"
+        assert len(files(directory)) == 2 * len(found), "nothing else is left"
+        for log in found.values():
+            directory.remove(log.about)
+        if not killed:
+            assert generations == {new.generation}
+            break
+        count += 1
+    assert count >= 3
+
+
+def test_a_kill_at_any_call_of_a_change_leaves_what_was_known_or_what_is_new(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, count = about(upload=Upload(resumable=True)), 0
+    write(directory, log, b"hello")
+    while True:
+        changed = about(upload=log.upload, metadata=Metadata(f"title {count}"))
+        changed.generation = log.generation
+        killed = killed_before(monkeypatch, count, lambda changed=changed: directory.save(changed, State.LIVE, 5))  # type: ignore[misc]
+        (found,) = directory.recover()
+        assert (found.state, found.length) == (State.INTERRUPTED, 5)
+        assert found.about.metadata in (log.metadata, changed.metadata)
+        assert len(files(directory)) == 2
+        if not killed:
+            assert found.about.metadata == changed.metadata
+            break
+        count += 1
+
+
+def test_a_kill_at_any_call_of_a_removal_leaves_all_of_it_or_nothing(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, killed = 0, True
+    while killed:
+        log = about()
+        write(directory, log, b"hello", State.COMPLETE)
+        killed = killed_before(monkeypatch, count, lambda log=log: directory.remove(log))  # type: ignore[misc]
+        found = list(directory.recover())
+        assert [(there.state, there.length) for there in found] in ([(State.COMPLETE, 5)], [])
+        assert len(files(directory)) == 2 * len(found)
+        for there in found:
+            directory.remove(there.about)
+        count += 1
+    assert count >= 3
+
+
+# Damage.
+
+
+@given(st.binary(max_size=200))
+def test_any_json_that_is_damaged_leaves_an_aborted_log_with_its_bytes(damage: bytes) -> None:
+    import tempfile  # noqa: PLC0415  # hypothesis runs a test many times: a folder each
+
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Directory(folder)
+        log = about()
+        write(directory, log, b"hello", State.COMPLETE)
+        (Path(directory.logs) / "builds+42" / f"{log.generation}.json").write_bytes(damage)
+        (found,) = directory.recover()
+        assert (found.state, found.length) == (State.ABORTED, 5)
+        assert (found.about.name, found.about.generation, found.about.began) == (NAME, log.generation, log.began)
+        assert (found.about.reason, found.about.ended) == ("what was known of it is lost", found.changed)
+        directory.close()
+
+
+def test_a_json_that_is_cut_off_anywhere_never_stops_a_start(directory: Directory) -> None:
+    log = about(metadata=Metadata("été ✓", 1, {"a": "b"}))
+    write(directory, log, b"hello", State.COMPLETE)
+    path = Path(directory.logs) / "builds+42" / f"{log.generation}.json"
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        (found,) = directory.recover()
+        assert found.length == 5
+        assert found.state is (State.COMPLETE if size >= len(whole) - 1 else State.ABORTED)
+
+
+@pytest.mark.parametrize("member", ["name", "generation"])
+def test_another_logs_json_does_not_count(directory: Directory, member: str) -> None:
+    log = about()
+    write(directory, log, b"hello", State.COMPLETE)
+    path = Path(directory.logs) / "builds+42" / f"{log.generation}.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    other = {"name": "other", "generation": new_generation(5)}[member]
+    path.write_text(json.dumps({**document, member: other}), encoding="utf-8")
+    (found,) = directory.recover()
+    assert (found.about.name, found.about.generation, found.state) == (NAME, log.generation, State.ABORTED)
+
+
+@pytest.mark.parametrize("size", [0, 4, 6])
+def test_a_complete_log_of_another_size_is_not_complete(directory: Directory, size: int) -> None:
+    log = about()
+    write(directory, log, b"hello", State.COMPLETE)
+    os.truncate(Path(directory.logs) / "builds+42" / f"{log.generation}.log", size)
+    (found,) = directory.recover()
+    assert (found.state, found.length) == (State.ABORTED, size)
+    assert "changed by others" in found.about.reason
+
+
+def test_bytes_without_what_is_known_of_them_are_an_aborted_log(directory: Directory) -> None:
+    log = about()
+    write(directory, log, b"hello", State.COMPLETE)
+    (Path(directory.logs) / "builds+42" / f"{log.generation}.json").unlink()
+    (found,) = directory.recover()
+    assert (found.state, found.length, found.about.name) == (State.ABORTED, 5, NAME)
+
+
+def test_a_name_that_only_looks_like_a_time_is_taken_for_one_all_the_same(directory: Directory) -> None:
+    folder = Path(directory.logs) / "a"
+    folder.mkdir()
+    (folder / "99999999T999999.999999Z-00000000.log").write_bytes(b"hello")
+    (found,) = directory.recover()
+    assert (found.state, found.about.began) == (State.ABORTED, found.changed)
+
+
+def test_what_is_not_ours_is_left_alone(directory: Directory, tmp_path: Path) -> None:
+    root = Path(directory.logs)
+    (root / "notes.txt").write_text("mine")
+    (root / "a b").mkdir()
+    (root / "a b" / "x.log").write_text("mine")
+    (root / "empty+folder").mkdir()
+    log = about()
+    write(directory, log, b"hello", State.COMPLETE)
+    (root / "builds+42" / "README").write_text("mine")
+    (tmp_path / "other").write_text("mine")
+    assert list(recovered(directory)) == [NAME]
+    directory.remove(log)
+    assert files(directory) == ["a b/x.log", "builds+42/README", "notes.txt"]
+    assert (tmp_path / "other").exists()
+
+
+def test_any_mess_of_our_own_files_is_put_in_order(directory: Directory) -> None:
+    chance = random.Random(1)
+    for _ in range(300):
+        logs = [about(began=number) for number in range(1, 4)]
+        for log in logs:
+            write(directory, log, b"hello"[: chance.randrange(6)], chance.choice([None, *State]))
+            for suffix in ("log", "json", "new"):
+                path = Path(directory.logs) / "builds+42" / f"{log.generation}.{suffix}"
+                if chance.random() < 0.3:
+                    path.unlink(missing_ok=True)
+                elif chance.random() < 0.2:
+                    path.write_bytes(chance.randbytes(chance.randrange(5)))
+        found = list(directory.recover())
+        assert len(found) <= 1
+        left = files(directory)
+        assert all(path.endswith((".log", ".json")) for path in left)
+        assert len(left) in ((1, 2) if found else (0,))
+        assert [again.about.generation for again in directory.recover()] == [there.about.generation for there in found]
+        for there in found:
+            directory.remove(there.about)
+
+
+# The lock.
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_directory_in_use_names_its_user(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"process {os.getpid()}: stop that one"):
+        Directory(str(tmp_path))
+
+
+def test_a_directory_is_free_when_its_user_has_closed_it(tmp_path: Path) -> None:
+    for _ in range(2):
+        Directory(str(tmp_path)).close()
+    (tmp_path / "livelog.lock").write_text("9" * 100)
+    Directory(str(tmp_path)).close()
+    assert (tmp_path / "livelog.lock").read_text() == f"{os.getpid()}\n"

@@ -1,0 +1,97 @@
+"""What producers tell of their logs: titles, exit codes, labels, and that all of it is bounded and printable.
+
+Categories: each field alone, updates, wrong values, limits, JSON and back.
+"""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livelog.errors import RequestError
+from livelog.metadata import MAX_LABELS, Metadata
+
+NONE = Metadata.NONE
+
+
+def told(before: Metadata = NONE, **fields: str | list[str]) -> Metadata:
+    named = {"livelog-" + name.replace("_", "-"): value for name, value in fields.items()}
+    return before.updated({name: [value] if isinstance(value, str) else value for name, value in named.items()})
+
+
+def test_nothing_told_is_nothing_known() -> None:
+    assert told() == NONE == Metadata("", None, {})
+
+
+def test_titles_are_text() -> None:
+    assert told(title=" nightly build, été ✓ ").title == "nightly build, été ✓"
+    assert told(title=["one", "two"]).title == "two"
+    assert told(told(title="one"), title="").title == ""
+    assert told(title="é" * 128).title == "é" * 128
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("0", 0), ("255", 255), ("-1", -1), ("4294967295", 2**32 - 1), (" 007 ", 7)]
+)
+def test_exit_codes_are_numbers_of_32_bits(text: str, code: int) -> None:
+    assert told(exit_code=text).exit_code == code
+
+
+def test_labels_are_added_changed_and_taken_away() -> None:
+    one = told(label="branch=main, commit=1a2b3c,")
+    assert one.labels == {"branch": "main", "commit": "1a2b3c"}
+    two = told(one, label=["branch=fix/it = now", "commit=", "none="])
+    assert two.labels == {"branch": "fix/it = now"}
+    assert one.labels == {"branch": "main", "commit": "1a2b3c"}, "values do not change"
+    assert told(one, title="x").labels == one.labels
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("title", "a\x00b"), ("title", "a\nb"), ("title", "\x1b[31m"), ("title", "x" * 257), ("title", "é" * 129),
+        ("title", "a\u202eb"), ("title", "\udcff"),
+        ("exit_code", ""), ("exit_code", "one"), ("exit_code", "1.0"), ("exit_code", "+1"), ("exit_code", "1_0"),
+        ("exit_code", "4294967296"), ("exit_code", "-2147483649"), ("exit_code", "\u0661"), ("exit_code", "9" * 5000),
+        ("label", "noequals"), ("label", "=value"), ("label", "Upper=x"), ("label", "a b=x"), ("label", "é=x"),
+        ("label", "a" * 64 + "=x"), ("label", "a=" + "x" * 257), ("label", "a=b\x07"), ("label", "-a=b"), ("label", "a=\udcff"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_an_error_that_says_so(field: str, text: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        NONE.updated({"livelog-" + field.replace("_", "-"): [text]})
+    assert raised.value.status == 400
+    assert "Livelog-" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_there_are_at_most_so_many_labels() -> None:
+    full = told(label=[f"l{number}=x" for number in range(MAX_LABELS)])
+    assert len(full.labels) == MAX_LABELS
+    assert told(full, label="l0=, other=x").labels["other"] == "x"
+    with pytest.raises(RequestError, match="17 labels: at most 16"):
+        told(full, label="other=x")
+
+
+@given(st.text(), st.integers(-(2**31), 2**32 - 1) | st.none(), st.dictionaries(st.text(), st.text()))
+def test_what_is_kept_as_json_comes_back(title: str, exit_code: int | None, labels: dict[str, str]) -> None:
+    metadata = Metadata(title, exit_code, labels)
+    assert Metadata.from_json(json.loads(json.dumps(metadata.to_json()))) == metadata
+
+
+def test_nothing_known_costs_nothing() -> None:
+    assert Metadata.from_json(NONE.to_json()) is NONE
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {}, {"title": 1, "exit_code": None, "labels": {}}, {"title": "", "exit_code": "0", "labels": {}},
+        {"title": "", "exit_code": True, "labels": {}}, {"title": "", "exit_code": None, "labels": []},
+        {"title": "", "exit_code": None, "labels": {"a": 1}}, {"title": "", "exit_code": None},
+    ],
+)  # fmt: skip
+def test_what_was_damaged_does_not_come_back(kept: dict[str, object]) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
+        Metadata.from_json(kept)

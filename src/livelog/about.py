@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from .metadata import Metadata
@@ -24,6 +24,9 @@ DEFAULT_TYPE = "text/plain; charset=utf-8"
 GENERATION = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}", re.ASCII)
 
 T = TypeVar("T")
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class State(enum.Enum):
@@ -154,8 +157,7 @@ def timestamp(moment: int) -> str:
 
 def microseconds(text: str) -> int:
     """The reverse of `timestamp`. Raises: ValueError, TypeError."""
-    moment = datetime.fromisoformat(text)
-    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond
+    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
 
 
 def _checked(value: object, kind: type[T]) -> T:

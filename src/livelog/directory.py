@@ -31,8 +31,8 @@ from .errors import ConfigError
 
 GENERATION_LENGTH = len("20261122T121846.123456Z-1a2b3c4d")
 
-MAX_JSON = 1 << 20
-"""Bytes of a .json that are read: many times what any has."""
+MAX_JSON = 64 * 1024
+"""Bytes of a .json that are read: several times what the largest has. (More takes longer to allocate than to read.)"""
 
 logger = logging.getLogger(__name__)
 
@@ -126,10 +126,11 @@ class Directory:
 
     def recover(self) -> Iterator[Found]:
         """The logs that are there, in no order; removes what a kill has left half-made or half-removed. Raises: OSError."""
-        for folder in os.listdir(self.logs):
-            name = "" if folder == "+" else folder.replace("+", "/")
-            path = os.path.join(self.logs, folder)
-            if (name and not access.is_name(name)) or not os.path.isdir(path):
+        with os.scandir(self.logs) as entries:
+            folders = list(entries)
+        for folder in folders:
+            name, path = "" if folder.name == "+" else folder.name.replace("+", "/"), folder.path
+            if (name and not access.is_name(name)) or not folder.is_dir(follow_symlinks=False):
                 logger.warning("left alone, it is no log's folder: %s", path)
                 continue
             files = set(os.listdir(path))

@@ -11,6 +11,7 @@ With a data directory, logs outlive the process; without one, a log's file has n
 """
 
 import asyncio
+import gc
 import logging
 import tempfile
 from collections import Counter
@@ -61,7 +62,12 @@ class Storage:
             self._recover(self._directory)
 
     def _recover(self, directory: Directory) -> None:
-        for about, state, length, changed in sorted(directory.recover(), key=lambda found: found.about.began):
+        gc.disable()  # nothing here is garbage; looking for some takes a fifth of the time
+        try:
+            found = sorted(directory.recover(), key=lambda found: found.about.began)
+        finally:
+            gc.enable()
+        for about, state, length, changed in found:
             about.began = self._last_began = max(self._last_began + 1, about.began)
             self._journals[about.name] = Journal(
                 about, self._disk, file=None, directory=directory, length=length, state=state, changed=changed

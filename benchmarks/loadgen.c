@@ -3,7 +3,9 @@
  *   ingest   one chunked PUT of --bytes, until its final status
  *   catchup  --readers fetch the whole finished log of --bytes
  *   fanout   a producer sends --rate lines of --line bytes a second for --seconds (--rate 0: --bytes, flat out);
- *            --readers follow, --stalled more read nothing until the producer has ended, and then everything
+ *            --readers follow, --stalled more read nothing until the producer has ended, and then everything;
+ *            --logs N: so many logs, /bench/0 and so on behind both paths, each at that rate, and the readers are theirs
+ *            in turn
  *   idle     fanout at one line a second: the memory of readers that hold still
  *   pattern  no server: writes the log of --bytes to stdout, for a file server to serve
  *
@@ -54,10 +56,10 @@ enum {
     PATIENCE = 30,           /* seconds without a byte that end the run */
     RETRY = 10,              /* seconds in which the server may come up */
 };
-static const uint64_t PRODUCER_EVENT = UINT64_MAX, TIMER_EVENT = UINT64_MAX - 1;
+static const uint64_t PRODUCER_EVENT = 1ull << 32, TIMER_EVENT = UINT64_MAX; /* PRODUCER_EVENT + the log's number */
 
 static const char *mode, *put_path = "/log", *get_path = "/log/token";
-static int put_port = 60022, get_port = 60023, chunk = 32768, line = 100, rate = 100, readers_wanted = 1, stalled_wanted, use_tls;
+static int put_port = 60022, get_port = 60023, chunk = 32768, line = 100, rate = 100, readers_wanted = 1, stalled_wanted, logs = 1, use_tls;
 static long long bytes = 1000000000;
 static double seconds = 5, settle = 0.3;
 static pid_t pids[64];
@@ -165,7 +167,8 @@ static void end_measuring(void) {
 static char *pattern; /* one period and LARGEST_BLOCK more, so that every block is contiguous */
 static long long period, log_size;
 static int block_size;
-static uint64_t *stamps; /* by block, in nanoseconds; 0: not sent, or not measured */
+static long long blocks; /* of one log */
+static uint64_t *stamps; /* by log and block, in nanoseconds; 0: not sent, or not measured */
 static bool measuring_latency;
 
 static void make_pattern(void) {
@@ -307,10 +310,10 @@ static void take_body(struct reader *r, const char *data, size_t count) {
     if (memcmp(data, pattern + r->offset % period, count)) { break_off(r, "wrong bytes"); return; }
     if (!r->offset && !r->stalled) started++;
     if (measuring_latency && !r->stalled) {
-        uint64_t arrived = nanoseconds();
+        uint64_t arrived = nanoseconds(), *sent_at = stamps + (r - readers) % logs * blocks;
         long long complete = (r->offset + (long long)count) / block_size;
         for (long long block = r->offset / block_size; block < complete; block++)
-            if (stamps[block]) latencies[latency_count++] = (arrived - stamps[block]) / 1000;
+            if (sent_at[block]) latencies[latency_count++] = (arrived - sent_at[block]) / 1000;
     }
     r->offset += count;
     delivered += count;
@@ -403,91 +406,120 @@ static void listen_to(struct reader *r) {
     watch(r->fd, EPOLL_CTL_ADD, EPOLLIN, r - readers);
 }
 
+static const char *log_name(int number) {
+    static char name[32];
+    snprintf(name, sizeof name, "/bench/%d", number);
+    return logs > 1 ? name : "";
+}
+
 static void open_reader(struct reader *r) {
     char request[600];
-    int size = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", get_path, get_port);
+    int size = snprintf(request, sizeof request, "GET %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", get_path, log_name((r - readers) % logs), get_port);
     *r = (struct reader){.fd = connect_to(get_port), .head = malloc(HEAD_LIMIT), .stalled = r - readers >= readers_wanted};
     if (r->fd < 0 || !send_request(r, request, size)) break_off(r, "cannot connect");
     else if (!r->stalled) listen_to(r);
     else if (recv(r->fd, request, 1, MSG_PEEK) != 1) break_off(r, "no answer");
 }
 
-/* ---- the producer ---- */
+/* ---- the producers, one for each log ---- */
 
-static struct {
-    int fd, size, sent, answer_size; /* size and sent: of the frame on its way */
-    char frame[LARGEST_BLOCK + 32], answer[HEAD_LIMIT];
-    long long block, due, blocks;    /* next block, blocks that may go now, blocks of the whole log */
+static struct producer {
+    int fd, size, sent, answer_size, status; /* size and sent: of the frame on its way */
+    long long block, due;                    /* next block, blocks that may go now */
     bool may_end, end_sent, waiting;
-} producer;
+    char *frame, *answer;
+} *producers;
+static int answered; /* producers */
 
-static bool next_frame(void) {
-    producer.sent = 0;
-    if (producer.block < producer.due) {
-        long long from = producer.block * block_size, rest = log_size - from;
-        int size = rest < block_size ? (int)rest : block_size, head = sprintf(producer.frame, "%x\r\n", size);
-        memcpy(producer.frame + head, pattern + from % period, size);
-        memcpy(producer.frame + head + size, "\r\n", 2);
-        producer.size = head + size + 2;
-        if (measuring_latency) stamps[producer.block] = nanoseconds();
-        producer.block++;
+static bool next_frame(struct producer *p) {
+    p->sent = 0;
+    if (p->block < p->due) {
+        long long from = p->block * block_size, rest = log_size - from;
+        int size = rest < block_size ? (int)rest : block_size, head = sprintf(p->frame, "%x\r\n", size);
+        memcpy(p->frame + head, pattern + from % period, size);
+        memcpy(p->frame + head + size, "\r\n", 2);
+        p->size = head + size + 2;
+        if (measuring_latency) stamps[(p - producers) * blocks + p->block] = nanoseconds();
+        p->block++;
         return true;
     }
-    producer.size = producer.may_end && !producer.end_sent ? sprintf(producer.frame, "0\r\n\r\n") : 0;
-    producer.end_sent = producer.may_end;
-    return producer.size > 0;
+    p->size = p->may_end && !p->end_sent ? sprintf(p->frame, "0\r\n\r\n") : 0;
+    p->end_sent = p->may_end;
+    return p->size > 0;
 }
 
-static void pump(void) {
+static void pump(struct producer *p) {
     bool more = true;
     for (int burst = 0; burst < BURST; burst++) {
-        if (producer.sent == producer.size && !(more = next_frame())) break;
-        ssize_t count = send(producer.fd, producer.frame + producer.sent, producer.size - producer.sent, MSG_NOSIGNAL);
+        if (p->sent == p->size && !(more = next_frame(p))) break;
+        ssize_t count = send(p->fd, p->frame + p->sent, p->size - p->sent, MSG_NOSIGNAL);
         if (count < 0 && errno == EAGAIN) break;
         if (count < 0) give_up("the PUT was cut off");
-        producer.sent += count;
+        p->sent += count;
         last_progress = now();
     }
-    if (more == producer.waiting) return;
-    producer.waiting = more;
-    watch(producer.fd, EPOLL_CTL_MOD, more ? EPOLLIN | EPOLLOUT : EPOLLIN, PRODUCER_EVENT);
+    if (more == p->waiting) return;
+    p->waiting = more;
+    watch(p->fd, EPOLL_CTL_MOD, more ? EPOLLIN | EPOLLOUT : EPOLLIN, PRODUCER_EVENT + (p - producers));
 }
 
-static void hear_producer(void) {
-    ssize_t count = recv(producer.fd, producer.answer + producer.answer_size, HEAD_LIMIT - 1 - producer.answer_size, 0);
+static void pump_all(long long due, bool may_end) { /* blocks that each may send, and whether it may end then */
+    for (struct producer *p = producers; p < producers + logs; p++) {
+        if (p->due < due) p->due = due;
+        p->may_end = may_end;
+        pump(p);
+    }
+}
+
+static void hear_producer(struct producer *p) {
+    ssize_t count = recv(p->fd, p->answer + p->answer_size, HEAD_LIMIT - 1 - p->answer_size, 0);
     if (count < 0 && errno == EAGAIN) return;
     if (count <= 0) { errno = 0; give_up("the PUT's connection was closed without an answer"); }
-    producer.answer_size += count;
-    producer.answer[producer.answer_size] = 0;
-    for (char *end; (end = strstr(producer.answer, "\r\n\r\n"));) {
-        int status = strlen(producer.answer) > 12 ? atoi(producer.answer + 9) : 0;
-        if (status / 100 == 1) { memmove(producer.answer, end + 4, strlen(end + 4) + 1); continue; }
-        put_status = status;
-        if (status / 100 != 2 || !producer.end_sent) {
-            fault("the PUT was answered %d%s", status, producer.end_sent ? "" : " before its end");
+    p->answer_size += count;
+    p->answer[p->answer_size] = 0;
+    for (char *end; (end = strstr(p->answer, "\r\n\r\n"));) {
+        int status = strlen(p->answer) > 12 ? atoi(p->answer + 9) : 0;
+        if (status / 100 == 1) { memmove(p->answer, end + 4, strlen(end + 4) + 1); continue; }
+        put_status = p->status = status;
+        if (status / 100 != 2 || !p->end_sent) {
+            fault("the PUT was answered %d%s", status, p->end_sent ? "" : " before its end");
             report_and_exit();
         }
-        close(producer.fd);
+        close(p->fd);
+        answered++;
         return;
     }
-    producer.answer_size = strlen(producer.answer);
+    p->answer_size = strlen(p->answer);
 }
 
-static void start_producer(void) {
+static void start_producer(struct producer *p) {
     double deadline = now() + RETRY;
-    while ((producer.fd = connect_to(put_port)) < 0) {
+    while ((p->fd = connect_to(put_port)) < 0) {
         if (now() > deadline) give_up("cannot connect to the producers' port");
         usleep(5000);
     }
+    p->frame = malloc(block_size + 32);
+    p->answer = malloc(HEAD_LIMIT);
     char head[600];
-    int size = snprintf(head, sizeof head, "PUT %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nTransfer-Encoding: chunked\r\n\r\n", put_path, put_port);
-    if (send(producer.fd, head, size, MSG_NOSIGNAL) != size || fcntl(producer.fd, F_SETFL, O_NONBLOCK)) give_up("PUT");
-    watch(producer.fd, EPOLL_CTL_ADD, EPOLLIN, PRODUCER_EVENT);
+    int size = snprintf(head, sizeof head, "PUT %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nTransfer-Encoding: chunked\r\n\r\n", put_path,
+                        log_name(p - producers), put_port);
+    if (send(p->fd, head, size, MSG_NOSIGNAL) != size || fcntl(p->fd, F_SETFL, O_NONBLOCK)) give_up("PUT");
+    watch(p->fd, EPOLL_CTL_ADD, EPOLLIN, PRODUCER_EVENT + (p - producers));
+}
+
+static void start_producers(void) {
+    for (struct producer *p = producers; p < producers + logs; p++) start_producer(p);
+}
+
+static long long unsent(void) { /* blocks of all logs */
+    long long count = 0;
+    for (struct producer *p = producers; p < producers + logs; p++) count += blocks - p->block;
+    return count;
 }
 
 /* ---- the loop and the modes ---- */
 
-static int timer;
+static int timer, next_log;
 
 static void turn(void) {
     struct epoll_event events[64];
@@ -496,12 +528,15 @@ static void turn(void) {
         uint64_t id = events[i].data.u64, expirations;
         if (id == TIMER_EVENT) {
             if (read(timer, &expirations, sizeof expirations) != sizeof expirations) continue;
-            producer.due += expirations;
-            if (producer.due > producer.blocks) producer.due = producer.blocks;
-            pump();
-        } else if (id == PRODUCER_EVENT) {
-            if (events[i].events & ~EPOLLOUT) hear_producer();
-            if (events[i].events & EPOLLOUT && !put_status) pump();
+            for (; expirations; expirations--, next_log = (next_log + 1) % logs) { /* logs are due in turn */
+                struct producer *p = &producers[next_log];
+                if (p->due < blocks) p->due++;
+                pump(p);
+            }
+        } else if (id >= PRODUCER_EVENT) {
+            struct producer *p = &producers[id - PRODUCER_EVENT];
+            if (events[i].events & ~EPOLLOUT) hear_producer(p);
+            if (events[i].events & EPOLLOUT && !p->status) pump(p);
         } else hear_reader(&readers[id]);
     }
     if (now() - last_progress > PATIENCE) { errno = 0; give_up("30 seconds without a byte"); }
@@ -524,11 +559,9 @@ static void open_readers(void) {
 
 static void ingest(void) {
     begin_measuring();
-    start_producer();
-    producer.due = producer.blocks;
-    producer.may_end = true;
-    pump();
-    while (!put_status) turn();
+    start_producers();
+    pump_all(blocks, true);
+    while (answered < logs) turn();
     delivered = log_size;
     end_measuring();
 }
@@ -541,31 +574,29 @@ static void catchup(void) {
 }
 
 static void fanout(void) {
-    start_producer();
-    producer.due = 1;
-    pump();
+    start_producers();
+    pump_all(1, false);
     open_readers();
     for (int i = 0; i < stalled_wanted; i++) open_reader(&readers[readers_wanted + i]);
     run_for(settle);
     measuring_latency = true;
     begin_measuring();
     if (rate) {
-        struct itimerspec pace = {.it_interval = {1 / rate, 1000000000 / rate % 1000000000}, .it_value = {0, 1000000}};
+        long long all = (long long)rate * logs;
+        struct itimerspec pace = {.it_interval = {1 / all, 1000000000 / all % 1000000000}, .it_value = {0, 1000000}};
         timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
         if (timer < 0 || timerfd_settime(timer, 0, &pace, NULL)) give_up("timerfd");
         watch(timer, EPOLL_CTL_ADD, EPOLLIN, TIMER_EVENT);
-    } else producer.due = producer.blocks;
-    pump();
-    while (have_all < readers_wanted || producer.block < producer.blocks) turn();
+    } else pump_all(blocks, false);
+    while (have_all < readers_wanted || unsent()) turn();
     end_measuring();
     run_for(settle);
     rss_after = server_memory("VmRSS:");
     memory_readers = readers_wanted - 1; /* the first was there before */
-    producer.may_end = true;
-    pump();
+    pump_all(blocks, true);
     for (int i = 0; i < stalled_wanted; i++)
         if (readers[readers_wanted + i].state == ASKED) listen_to(&readers[readers_wanted + i]);
-    while (ended < readers_wanted + stalled_wanted || !put_status) turn();
+    while (ended < readers_wanted + stalled_wanted || answered < logs) turn();
 }
 
 static void write_pattern(void) {
@@ -580,7 +611,7 @@ static void write_pattern(void) {
 
 static void usage(void) {
     fputs("usage: loadgen ingest|catchup|fanout|idle|pattern [--put-port N] [--get-port N] [--put-path P] [--get-path P] [--bytes N] [--chunk N]\n"
-          "               [--line N] [--rate N] [--seconds S] [--settle S] [--readers N] [--stalled N] [--tls] [--pids N,N...]\n", stderr);
+          "               [--line N] [--rate N] [--seconds S] [--settle S] [--readers N] [--stalled N] [--logs N] [--tls] [--pids N,N...]\n", stderr);
     exit(64);
 }
 
@@ -588,7 +619,7 @@ static void read_options(int argc, char **argv) {
     static const struct option options[] = {
         {"put-port", 1, 0, 'p'}, {"get-port", 1, 0, 'g'}, {"put-path", 1, 0, 'P'}, {"get-path", 1, 0, 'G'}, {"bytes", 1, 0, 'b'},
         {"chunk", 1, 0, 'c'}, {"line", 1, 0, 'l'}, {"rate", 1, 0, 'r'}, {"seconds", 1, 0, 's'}, {"settle", 1, 0, 'S'},
-        {"readers", 1, 0, 'n'}, {"stalled", 1, 0, 'N'}, {"tls", 0, 0, 't'}, {"pids", 1, 0, 'i'}, {0}};
+        {"readers", 1, 0, 'n'}, {"stalled", 1, 0, 'N'}, {"logs", 1, 0, 'L'}, {"tls", 0, 0, 't'}, {"pids", 1, 0, 'i'}, {0}};
     mode = argc > 1 ? argv[1] : "";
     optind = 2;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (option) {
@@ -604,6 +635,7 @@ static void read_options(int argc, char **argv) {
         case 'S': settle = atof(optarg); break;
         case 'n': readers_wanted = atoi(optarg); break;
         case 'N': stalled_wanted = atoi(optarg); break;
+        case 'L': logs = atoi(optarg); break;
         case 't': use_tls = 1; break;
         case 'i':
             for (char *pid = strtok(optarg, ","); pid && pid_count < 64; pid = strtok(NULL, ",")) pids[pid_count++] = atoi(pid);
@@ -611,7 +643,7 @@ static void read_options(int argc, char **argv) {
         default: usage();
     }
     if (optind < argc || bytes < 1 || chunk < 1 || chunk > LARGEST_BLOCK || line < 8 || line > LARGEST_BLOCK || rate < 0 || seconds <= 0 ||
-        readers_wanted < 1 || stalled_wanted < 0) usage();
+        readers_wanted < 1 || stalled_wanted < 0 || logs < 1 || logs > readers_wanted) usage();
 #ifndef USE_OPENSSL
     if (use_tls) give_up("built without OpenSSL");
 #endif
@@ -630,11 +662,12 @@ int main(int argc, char **argv) {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_cur < (rlim_t)(readers_wanted + stalled_wanted + 16)) give_up("too few file descriptors for so many readers (ulimit -Hn)");
+    if (files.rlim_cur < (rlim_t)(readers_wanted + stalled_wanted + logs + 16)) give_up("too few file descriptors for so many readers (ulimit -Hn)");
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
-    producer.blocks = (log_size + block_size - 1) / block_size;
-    stamps = calloc(producer.blocks, sizeof *stamps);
-    latencies = malloc(producer.blocks * readers_wanted * sizeof *latencies);
+    blocks = (log_size + block_size - 1) / block_size;
+    producers = calloc(logs, sizeof *producers);
+    stamps = calloc(logs * blocks, sizeof *stamps);
+    latencies = malloc(blocks * readers_wanted * sizeof *latencies);
     readers = calloc(readers_wanted + stalled_wanted, sizeof *readers);
     poller = epoll_create1(0);
     last_progress = now();

@@ -14,9 +14,10 @@ import asyncio
 import functools
 from dataclasses import dataclass
 
+from .disk import Piece
 from .endpoint import Connection
 from .errors import RequestError
-from .framing import Decoder, Piece
+from .framing import Decoder
 from .journal import Journal
 
 BUFFER_SIZE = 1024 * 1024

@@ -2,19 +2,31 @@
 
 Refuses to know what is in a file. Invariants:
 
-1. Nothing here waits for the disk on the event loop's thread, but for what the constructor does before there is one.
+1. Nothing here waits for the disk on the event loop's thread, but for what the constructor does before there are clients.
 2. `used` counts every byte of every log that is kept, those included that are on their way to the disk.
 3. Room is made by `evict`, one log at a time, and only if that is what it takes.
+4. Small writes that come together go to a thread together, so that a thousand logs do not cost a thousand turns of one.
+   A large one goes alone, and keeps no small one waiting.
 """
 
 import asyncio
+import contextlib
 import errno
 import os
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import BinaryIO, cast
+
+Piece = bytes | memoryview
+
+IOV_MAX = 1024
+"""The most pieces that one system call writes (POSIX guarantees 16, Linux has 1024)."""
+
+LARGE = 64 * 1024
+"""Bytes of a write that goes to a thread alone."""
 
 THREADS = 4
 """Threads that write, and as many that read. One is enough while the disk is quick."""
@@ -26,6 +38,20 @@ LOOK_DISTANCE = 1.0
 """Seconds, at least, between two looks at how much of the disk is free."""
 
 _IN_MEMORY = {"tmpfs", "ramfs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Bytes on their way to a file: `pieces`, which do not change meanwhile, from `offset` on, `size` bytes in all.
+
+    `written` is called on the event loop with how many bytes the file took, and the error that stopped it.
+    """
+
+    file: BinaryIO
+    offset: int
+    pieces: list[Piece]
+    size: int
+    written: Callable[[int, OSError | None], None]
 
 
 class Disk:
@@ -51,6 +77,9 @@ class Disk:
         self.used = 0
         self._free = 0
         self._looked = float("-inf")
+        self._small: list[Write] = []  # that wait for a thread
+        self._gathering = False  # whether a thread writes small ones, or will before the loop's next turn
+        self._stopped = False
         self.writers = ThreadPoolExecutor(THREADS, THREAD_NAME)
         self.fetchers = ThreadPoolExecutor(THREADS, THREAD_NAME)
         self.nowait = _nowait_flag(directory)
@@ -99,14 +128,72 @@ class Disk:
     def _look(self, moment: float, free: int) -> None:
         self._looked, self._free = moment, free
 
+    def write(self, write: Write) -> None:
+        """Have a thread write."""
+        if self._stopped:
+            asyncio.get_running_loop().call_soon(write.written, 0, OSError("the server has stopped"))
+        elif write.size >= LARGE:
+            self._submit([write], small=False)
+        else:
+            self._small.append(write)
+            if not self._gathering:
+                self._gathering = True
+                asyncio.get_running_loop().call_soon(self._submit_small)
+
+    def _submit_small(self) -> None:
+        self._gathering = bool(self._small)
+        if self._small:
+            batch, self._small = self._small, []
+            self._submit(batch, small=True)
+
+    def _submit(self, batch: list[Write], *, small: bool) -> None:
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            results = [_write_all(write) for write in batch]
+            if not self._stopped:
+                with contextlib.suppress(RuntimeError):  # the loop has ended, without waiting for this disk
+                    loop.call_soon_threadsafe(done, results)
+                    return
+            for write in batch:
+                write.file.close()  # nobody else will
+
+        def done(results: list[tuple[int, OSError | None]]) -> None:
+            if small:
+                self._submit_small()
+            for write, result in zip(batch, results, strict=True):
+                write.written(*result)
+
+        self.writers.submit(work)
+
     def open_unlinked(self) -> BinaryIO:
         """A new file that no name leads to, open for reading and writing, unbuffered. Waits. Raises: OSError."""
         return _open_unlinked(self._directory)
 
     def stop(self) -> None:
-        """Let the threads end, once nobody reads or writes any more."""
+        """Let the threads end, once nobody reads or writes any more. A write that still hangs closes its file itself."""
+        self._stopped = True
         self.writers.shutdown(wait=False)
         self.fetchers.shutdown(wait=False)
+
+
+def _write_all(write: Write) -> tuple[int, OSError | None]:
+    """Write. Returns how many bytes the file took, and the error that stopped it."""
+    pieces, fd, count = write.pieces.copy(), write.file.fileno(), 0
+    try:
+        while pieces:
+            written = os.pwritev(fd, pieces[:IOV_MAX], write.offset + count)
+            count += written
+            done = 0
+            while done < len(pieces) and written >= len(pieces[done]):
+                written -= len(pieces[done])
+                done += 1
+            del pieces[:done]
+            if written:
+                pieces[0] = memoryview(pieces[0])[written:]
+    except OSError as error:
+        return count, error
+    return count, None
 
 
 def _open_unlinked(directory: str) -> BinaryIO:

@@ -19,18 +19,13 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from functools import partial
 from typing import Any, BinaryIO, cast
 
 from .about import About, State, now
 from .directory import Directory
-from .disk import Disk
+from .disk import Disk, Piece, Write
 from .errors import DiskError
-
-Piece = bytes | memoryview
-
-IOV_MAX = 1024
-"""The most pieces that one system call writes (POSIX guarantees 16, Linux has 1024)."""
 
 PROBE_STEP = 65536
 """Bytes between the places that are asked whether they are cached: the kernel reads ahead and evicts in
@@ -60,7 +55,7 @@ class Journal:
     """
 
     __slots__ = (
-        "_abandoned", "_closing", "_directory", "_disk", "_eager", "_flushed", "_fresh_from", "_fresh_since", "_later",
+        "_closing", "_directory", "_disk", "_eager", "_flushed", "_fresh_from", "_fresh_since", "_later",
         "_loop", "_not_before", "_opening", "_parked", "_pending", "_pending_size", "_saving", "_users", "_writing",
         "about", "changed", "failure", "file", "length", "state", "watchers",
     )  # fmt: skip
@@ -89,7 +84,6 @@ class Journal:
         self._directory = directory
         self._users = 0 if file is None else 1
         self._opening: asyncio.Future[BinaryIO] | None = None
-        self._abandoned = False
         self._parked = False
         self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
@@ -176,10 +170,6 @@ class Journal:
         self._parked = True
         self._wake()
 
-    def abandon(self) -> None:
-        """The event loop is about to end: a write that still hangs closes the file, when it is done."""
-        self._abandoned = True
-
     # The producer's side.
 
     def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:
@@ -258,9 +248,8 @@ class Journal:
                 self.failure = error
         if self.failure is not None:
             state, about.reason = State.ABORTED, str(self.failure)
-            with contextlib.suppress(
-                DiskError
-            ):  # what is kept says that it is live, which the next server knows to be false
+            # If that fails, what is kept says that the log is live, which the next server knows to be false.
+            with contextlib.suppress(DiskError):
                 await self._save(state)
         self.state = state
         self._saving = None
@@ -293,24 +282,8 @@ class Journal:
             self._loop.call_soon(self._written, batch, 0, 0, refusal)
             return
         pieces = [piece for appended, _ in batch for piece in appended]
-        file = self.file
-        assert file is not None
-        try:
-            job = self._disk.writers.submit(_write_all, file.fileno(), pieces, self.length)
-        except RuntimeError:  # no threads any more: the server has stopped
-            self._loop.call_soon(self._written, batch, size, 0, OSError("the server has stopped"))
-            return
-
-        def finished(job: Future[tuple[int, OSError | None]]) -> None:
-            if self._abandoned:
-                file.close()
-                return
-            try:
-                self._loop.call_soon_threadsafe(self._written, batch, size, *job.result())
-            except RuntimeError:  # the loop is closed: the server has stopped without waiting for this disk
-                file.close()
-
-        job.add_done_callback(finished)
+        assert self.file is not None
+        self._disk.write(Write(self.file, self.length, pieces, size, partial(self._written, batch, size)))
 
     def _written(
         self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], admitted: int, count: int, error: OSError | None
@@ -320,8 +293,6 @@ class Journal:
         self._disk.used -= admitted - count
         self.length += count
         self.changed = now()
-        if self._abandoned and self._pending:
-            error = error or OSError("the server has stopped")
         if error is not None and self.failure is None:
             self.failure = DiskError("writing the log", error)
             self.state = State.ABORTED
@@ -374,25 +345,6 @@ class Journal:
         self.acquire()
         job.add_done_callback(lambda _: self.release())
         return await asyncio.shield(job)
-
-
-def _write_all(fd: int, pieces: list[Piece], offset: int) -> tuple[int, OSError | None]:
-    """Write `pieces` at `offset`. Returns how many bytes the file took, and the error that stopped it."""
-    count = 0
-    try:
-        while pieces:
-            written = os.pwritev(fd, pieces[:IOV_MAX], offset + count)
-            count += written
-            done = 0
-            while done < len(pieces) and written >= len(pieces[done]):
-                written -= len(pieces[done])
-                done += 1
-            del pieces[:done]
-            if written:
-                pieces[0] = memoryview(pieces[0])[written:]
-    except OSError as error:
-        return count, error
-    return count, None
 
 
 def _digest(fd: int, length: int, hasher: Any) -> bytes:

@@ -83,9 +83,8 @@ class Production:
             return
         journal.interrupt()
         self._await_return(journal)
-        with contextlib.suppress(
-            DiskError
-        ):  # what is kept says that it is live, which the next server knows to be false
+        # If that fails, what is kept says that the log is live, which the next server knows to be false.
+        with contextlib.suppress(DiskError):
             await journal.save()
         fields = {"log": journal.about.name, "bytes": journal.length, "reason": reason}
         logger.info("log interrupted", extra={"fields": fields})

@@ -250,8 +250,6 @@ class Storage:
 
     def stop(self) -> None:
         """Let the threads end, once nobody reads or writes any more, and another process have the directory."""
-        for journal in self._last:
-            journal.abandon()
         self._disk.stop()
         # While a write hangs, the process has not let go of its logs: then the lock goes with the process.
         if self._directory is not None and not any(journal.writing for journal in self._last):

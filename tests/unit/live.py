@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, cast
 
 from livelog.about import About, State, new_generation
-from livelog.disk import Disk
-from livelog.journal import Journal, Piece
+from livelog.disk import Disk, Piece
+from livelog.journal import Journal
 
 TIMEOUT = 20.0
 """Seconds that one test may take: reached only by a fault."""

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 
 from livelog import journal as journal_module
 from livelog.about import State
-from livelog.disk import THREADS
+from livelog.disk import IOV_MAX, THREADS
 from livelog.errors import DiskError
-from livelog.journal import EAGER, IOV_MAX, PROBE_STEP, WRITE_DISTANCE, Journal
+from livelog.journal import EAGER, PROBE_STEP, WRITE_DISTANCE, Journal
 
 from .live import (
     TIMEOUT,

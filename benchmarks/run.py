@@ -13,6 +13,7 @@ It refuses to use any network but loopback, leaves no process and no file behind
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import platform
@@ -34,8 +35,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
-CPU, MEMORY, STARTUP = "cpu_s_per_gb", "kb_per_reader", "startup_ms"
-UNITS = {CPU: "CPU-s/GB", MEMORY: "KB/reader", STARTUP: "ms"}
+CPU, MEMORY, STARTUP, KEPT = "cpu_s_per_gb", "kb_per_reader", "startup_ms", "kb_per_log"
+UNITS = {CPU: "CPU-s/GB", MEMORY: "KB/reader", STARTUP: "ms", KEPT: "KB/log"}
+KEPT_LOGS = {True: 100, False: 10_000}
+"""Logs in the data directory of a restart, quick and in full."""
 READY_SECONDS = 10.0
 RUN_SECONDS = 600.0
 
@@ -46,7 +49,7 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True)
 class Workload:
-    """One row of the table: `mode` is loadgen's, or "startup"; `full` and `quick` are loadgen's options."""
+    """One row of the table: `mode` is loadgen's, "startup" or "restart"; `full` and `quick` are loadgen's options."""
 
     name: str
     title: str
@@ -170,22 +173,44 @@ WORKLOADS = [
         "--readers 300 --seconds 1",
         goal="≤ 8 KB",
     ),
+    Workload(
+        "many-1",
+        "1000 logs, a reader each, 1 × 100 B line/s each",
+        "fanout",
+        CPU,
+        "--logs 1000 --readers 1000 --rate 1 --line 100 --seconds 5",
+        "--logs 20 --readers 20 --rate 5 --line 100 --seconds 0.4",
+        goal="none lost",
+    ),
+    Workload(
+        "many-10",
+        "1000 logs, a reader each, 10 × 100 B lines/s each",
+        "fanout",
+        CPU,
+        "--logs 1000 --readers 1000 --rate 10 --line 100 --seconds 5",
+        "--logs 50 --readers 50 --rate 10 --line 100 --seconds 0.4",
+        goal="none lost",
+    ),
     Workload("startup", "exec to ready", "startup", STARTUP, goal="≤ 300 ms"),
+    Workload("restart", "exec to ready, 10,000 logs in the data directory", "restart", STARTUP, goal="≤ 2000 ms"),
+    Workload("memory-logs", "memory of 10,000 logs that nobody uses", "restart", KEPT, goal="≤ 2 KB"),
 ]
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server under test. `is_nginx`: it serves the log as a file and takes no PUT."""
+    """A server under test. `is_nginx`: it serves the log as a file and takes no PUT. `keeps`: it has a data directory."""
 
     name: str
     command: tuple[str, ...]
     has_tls: bool = True
     is_nginx: bool = False
+    keeps: bool = False
 
     def takes(self, workload: Workload) -> bool:
         """Whether this server can do that workload."""
-        return (self.has_tls or not workload.tls) and (not self.is_nginx or workload.mode == "catchup")
+        can = (self.has_tls or not workload.tls) and (self.keeps or workload.mode != "restart")
+        return can and (not self.is_nginx or workload.mode == "catchup")
 
 
 @dataclass(frozen=True)
@@ -195,6 +220,7 @@ class Bench:
     loadgen: Path
     log_folder: Path
     quick: bool
+    data_folder: Path
     certificate: Path | None = None
     key: Path | None = None
 
@@ -285,7 +311,7 @@ def find_servers(extra: list[str], yardstick: Path) -> list[Server]:
     livelog = str(beside) if beside.exists() else shutil.which("livelog")
     servers: dict[str, Server] = {}
     if livelog:
-        servers["livelog"] = Server("livelog", (livelog,))
+        servers["livelog"] = Server("livelog", (livelog,), keeps=True)
     servers["yardstick"] = Server("yardstick", (str(yardstick),), has_tls=False)
     nginx = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
     if nginx:
@@ -296,7 +322,7 @@ def find_servers(extra: list[str], yardstick: Path) -> list[Server]:
         name, equals, command = text.partition("=")
         if not (name and equals and command):
             raise SystemExit(f"--server {text}: write NAME=COMMAND")
-        servers[name] = Server(name, tuple(shlex.split(command)))
+        servers[name] = Server(name, tuple(shlex.split(command)), keeps=name == "livelog")
     if "livelog" not in servers:
         raise SystemExit(
             f"no livelog beside {sys.executable} and none on PATH: install it, or say --server livelog=COMMAND"
@@ -444,20 +470,77 @@ def generate(bench: Bench, site: Site, pid: int, mode: str, options: list[str], 
     return {key: value for key, value in result.items() if isinstance(value, (int, float))}
 
 
+def resident_kb(pid: int) -> int:
+    """The resident memory of a process."""
+    return next(
+        int(line.split()[1])
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS:")
+    )
+
+
+def restart(bench: Bench, server: Server) -> dict[str, float]:
+    """Start a server with an empty data directory and one with many logs. Raises: RunFailed."""
+    count, full, empty = KEPT_LOGS[bench.quick], bench.data_folder / "full", bench.data_folder / "empty"
+    if not full.exists():
+        say(f"sending {count} logs ...")
+        with new_site(bench) as site, running_livelog(server, site, full) as process:
+            wait_until(lambda: accepts(site.put_port), "the port is closed", process, site.folder)
+            connection = http.client.HTTPConnection("127.0.0.1", site.put_port, timeout=READY_SECONDS)
+            for number in range(count):
+                connection.request("PUT", f"/log/builds/project-{number % 50}/{number}", body=b"hello\n")
+                with connection.getresponse() as answer:
+                    if answer.status != 201:
+                        raise RunFailed(f"a log was answered {answer.status}")
+                    answer.read()
+            connection.close()
+    outcome = {}
+    for name, folder in (("empty", empty), ("full", full)):
+        with new_site(bench) as site:
+            began = time.monotonic()
+            with running_livelog(server, site, folder) as process:
+                wait_until(lambda: has_ready_line(site.folder), "no line with 'ready' on stdout", process, site.folder)
+                outcome[name] = 1000 * (time.monotonic() - began), resident_kb(process.pid)
+                connection = http.client.HTTPConnection("127.0.0.1", site.get_port, timeout=READY_SECONDS)
+                connection.request("GET", f"/logs/{site.token}?limit=1")
+                with connection.getresponse() as answer:
+                    listed = json.load(answer)
+                connection.close()
+                if len(listed["logs"]) != (name == "full"):
+                    raise RunFailed(f"the list of the {name} directory has {len(listed['logs'])} logs")
+    return {STARTUP: outcome["full"][0], KEPT: (outcome["full"][1] - outcome["empty"][1]) / count}
+
+
+@contextmanager
+def running_livelog(server: Server, site: Site, data_folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A livelog that keeps its logs in a folder."""
+    environment = server_environment(site) | {"LIVELOG_DATA_DIR": str(data_folder)}
+    with running(list(server.command), environment, site.folder) as process:
+        yield process
+
+
+def server_environment(site: Site) -> dict[str, str]:
+    """What configures a server for a run, and nothing of what configures others."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LIVELOG_", "SERVER_", "ACCESS_"))
+    }
+    return inherited | {
+        "LIVELOG_PUT_PORT": str(site.put_port),
+        "LIVELOG_GET_PORT": str(site.get_port),
+        "ACCESS_TOKEN": site.token,
+        "LIVELOG_TEMP_DIR": str(site.folder),
+        "TMPDIR": str(site.folder),
+    }
+
+
 def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, float]:
     """One run of one workload against a fresh server. Returns its figures. Raises: RunFailed."""
+    if workload.mode == "restart":
+        return restart(bench, server)
     options = (workload.quick if bench.quick else workload.full).split()
     size = options[options.index("--bytes") :][:2] if "--bytes" in options else []
     with new_site(bench) as site:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("LIVELOG_", "SERVER_", "ACCESS_"))
-        }
-        environment |= {
-            "LIVELOG_PUT_PORT": str(site.put_port),
-            "LIVELOG_GET_PORT": str(site.get_port),
-            "ACCESS_TOKEN": site.token,
-        }
-        environment |= {"LIVELOG_TEMP_DIR": str(site.folder), "TMPDIR": str(site.folder)}
+        environment = server_environment(site)
         if workload.tls:
             environment |= {"SERVER_CRT_FILE": str(bench.certificate), "SERVER_KEY_FILE": str(bench.key)}
         command = nginx_command(server, bench, site, size[1], workload.tls) if server.is_nginx else list(server.command)
@@ -597,9 +680,13 @@ def main() -> int:
     yardstick, loadgen, has_tls = build()
     servers = find_servers(arguments.server, yardstick)
     failed = False
-    with tempfile.TemporaryDirectory(prefix="livelog-bench-") as folder:
+    log_folder = choose_log_folder(arguments.quick)
+    with (
+        tempfile.TemporaryDirectory(prefix="livelog-bench-") as folder,
+        tempfile.TemporaryDirectory(prefix="livelog-bench-", dir=log_folder) as data_folder,
+    ):
         certificate, key = (has_tls and make_certificate(Path(folder))) or (None, None)
-        bench = Bench(loadgen, choose_log_folder(arguments.quick), arguments.quick, certificate, key)
+        bench = Bench(loadgen, log_folder, arguments.quick, Path(data_folder), certificate, key)
         if not arguments.quick and str(bench.log_folder) == "/dev/shm":
             warm_memory(bench.log_folder)
         lines = list(heading(bench, runs))

@@ -86,7 +86,9 @@ class Access:
         return _equal(presented, self.upload_key(generation))
 
     def _code(self, *parts: str) -> str:
-        digest = hmac.digest(self._access_token.encode(), "\0".join(("livelog", *parts)).encode(), "sha256")
+        digest = hmac.digest(
+            self._access_token.encode(), "\0".join(("livelog", *parts)).encode("utf-8", "surrogatepass"), "sha256"
+        )
         return base64.urlsafe_b64encode(digest[:CODE_SIZE]).decode()
 
 

@@ -297,6 +297,10 @@ class Producers:
     # What else can be done with a log.
 
     async def _tell(self, request: web.BaseRequest, name: str) -> web.Response:
+        if request.body_exists:
+            raise RequestError(
+                415, "what is told of a log stands in header fields, such as Livelog-Exit-Code: send no body"
+            )
         journal = self._known(name)
         metadata = journal.about.metadata.updated(_metadata_fields(request))
         if journal.state.ended:

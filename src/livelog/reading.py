@@ -98,10 +98,12 @@ class Readers:
         if resource not in ("log", "status"):
             raise RequestError(404, "there is nothing here: a log is at /log/, followed by its token, / and its name")
         name = self._authorised(request, rest)
+        Connection.of(request).note_log(name)
         self._check_method(request)
-        journal = await self._journal(request, name)
+        known = self._storage.get(name)
+        journal = known or await self._journal(request, name)
         if resource == "status":
-            return await self._status(request, journal)
+            return await self._status(request, journal, is_new=known is None)
         try:
             await journal.open()
         except DiskError as error:
@@ -136,7 +138,6 @@ class Readers:
     async def _journal(self, request: web.BaseRequest, name: str) -> Journal:
         """The log of that name, waiting for it as long as the request asks for. Raises: RequestError."""
         connection = Connection.of(request)
-        connection.note_log(name)
         connection.waiting = True
         journal = await self._storage.wait(name, 0 if connection.ended else _wait_seconds(request))
         connection.waiting = False
@@ -159,9 +160,9 @@ class Readers:
         )
         return _json(page, {})
 
-    async def _status(self, request: web.BaseRequest, journal: Journal) -> web.Response:
+    async def _status(self, request: web.BaseRequest, journal: Journal, *, is_new: bool) -> web.Response:
         """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
-        if "size" in request.query:
+        if "size" in request.query and not is_new:
             size, state = _whole_number("size", request.query["size"]), request.query.get("state", journal.state.value)
             await self._change(request, journal, size, state, _wait_seconds(request))
         return _json(status.describe(journal), {"ETag": journal.etag})

@@ -124,6 +124,8 @@ class Storage:
         Its `generation` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
         Raises: DiskError; RequestError, if there are too many logs.
         """
+        if self._closed:
+            raise RequestError(503, "the server is about to stop", {"Retry-After": "1"})
         limit, older = self._settings.max_logs, self._journals.get(about.name)
         self._beginning += 1
         try:

@@ -110,6 +110,11 @@ def test_a_token_with_another_time_does_not_open(change: str) -> None:
     assert not ACCESS.opens(for_ever + ".1900000000", "builds/42", NOW)
 
 
+def test_a_name_that_is_no_text_is_opened_by_nothing_but_the_access_token() -> None:
+    assert not ACCESS.opens("x", "\udcff", NOW)
+    assert not ACCESS.opens("\udcff.5", "\udcff", NOW)
+
+
 def test_without_a_write_token_everybody_may_write() -> None:
     assert ACCESS.may_write("")
     assert ACCESS.may_write("anything")

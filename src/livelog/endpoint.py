@@ -72,7 +72,8 @@ class Record:
     peer: str
     began: float
     requests: int = 0
-    statuses: Counter[int] = field(default_factory=Counter)
+    statuses: dict[int, int] = field(default_factory=dict)
+    """How often each status was answered."""
     log: str | None = None
     """The name of the log that was asked for last."""
     received: int = 0
@@ -328,7 +329,7 @@ class Endpoint(web.Server):
         self._working.add(task)
         try:
             response = await self._respond(request, connection)
-            record.statuses[response.status] += 1
+            record.statuses[response.status] = record.statuses.get(response.status, 0) + 1
             connection.answered(request, response)
             return response
         finally:

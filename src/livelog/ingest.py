@@ -107,7 +107,6 @@ class Producers:
         raise RequestError(405, "a log is sent with PUT", {"Allow": LOG_METHODS})
 
     async def _answer_upload(self, request: web.BaseRequest, key: str, name: str) -> web.Response:
-        Connection.of(request).note_log(name)
         if request.method == "OPTIONS":
             return self._response(204, {"Allow": UPLOAD_METHODS, "Upload-Limit": self._limits})
         if request.method not in ("GET", "HEAD", "PATCH", "DELETE"):
@@ -116,6 +115,7 @@ class Producers:
         if announcement is not None:
             _check_append(request, announcement)
         await self._production.break_off(self._upload(key, name).about.name)
+        Connection.of(request).note_log(name)
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
             raise RequestError(410, f"this upload was given up: {journal.about.reason}")
@@ -153,9 +153,7 @@ class Producers:
         about.metadata = about.metadata.updated(_metadata_fields(request))
         self._refuse_too_large(max(length or 0, request.content_length or 0))
         with self._production.claim(name, Connection.of(request)):
-            if older is not None and not older.state.ended:
-                await self._production.end(older, State.ABORTED, "another log of this name began")
-            journal = await self._storage.begin(about)
+            journal = await self._production.begin(about)
             logger.info("log begun", extra={"fields": {"log": name, "generation": journal.about.generation}})
             return await self._feed(request, journal, announcement, begins=True)
 

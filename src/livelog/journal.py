@@ -174,10 +174,11 @@ class Journal:
 
     def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:
         """Append `pieces`, which must not change until `written` is called: when they are on file, or never will be."""
-        assert self._closing is None
+        assert self._closing is None or self.failure is not None
         if self.failure is not None:
             self._loop.call_soon(written)
             return
+        assert not self.state.ended
         self._pending.append((pieces, written))
         self._pending_size += sum(map(len, pieces))
         self._schedule()
@@ -208,16 +209,18 @@ class Journal:
 
     async def save(self) -> None:
         """Keep what is known of the log besides its bytes, if there is a directory for it. Raises: DiskError."""
-        await self._save(self.state)
+        await self._save()
 
-    async def _save(self, state: State) -> None:
+    async def _save(self, end: State | None = None) -> None:
+        """As `save`; with `end`, the state that the log is about to have."""
         if self._directory is None:
             return
         if self._saving is None:
             self._saving = asyncio.Lock()
         async with self._saving:
             try:
-                job = self._disk.writers.submit(self._directory.save, self.about, state, self.length)
+                # The state as it is now, not as it was when this began to wait: an end must not be taken back.
+                job = self._disk.writers.submit(self._directory.save, self.about, end or self.state, self.length)
                 await asyncio.wrap_future(job)
             except OSError as error:
                 raise DiskError("keeping the log's state", error) from error

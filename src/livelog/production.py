@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from .about import State
+from .about import About, State
 from .endpoint import Connection
 from .errors import DiskError
 from .journal import Journal
@@ -59,6 +59,17 @@ class Production:
             if claim.connection is not None and claim.connection.transport is not None:
                 reset_connection(claim.connection.transport)
             await claim.gone.wait()
+
+    async def begin(self, about: About) -> Journal:
+        """Begin a log, by whoever has the claim: see `Storage.begin`. An older one that is interrupted is aborted, if that succeeds.
+
+        Raises: DiskError, RequestError.
+        """
+        older = self._storage.get(about.name)
+        journal = await self._storage.begin(about)
+        if older is not None:
+            self._stop_waiting(older)
+        return journal
 
     async def resume(self, journal: Journal) -> None:
         """Go on with an interrupted log, by whoever has the claim. What is known of it is kept, and its file opened.

@@ -11,6 +11,7 @@ With a data directory, logs outlive the process; without one, a log's file has n
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import tempfile
@@ -119,7 +120,7 @@ class Storage:
             raise
 
     async def begin(self, about: About) -> Journal:
-        """A new, empty log, in place of an older one of that name, which must have ended.
+        """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended.
 
         Its `generation` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
         Raises: DiskError; RequestError, if there are too many logs.
@@ -141,6 +142,8 @@ class Storage:
         finally:
             self._beginning -= 1
         if (older := self._journals.get(about.name)) is not None:
+            with contextlib.suppress(DiskError):
+                await self.end(older, State.ABORTED, "another log of this name began")
             self._remove(older)
         self._journals[about.name] = journal
         if (begun := self._awaited.get(about.name)) is not None and not begun.done():

@@ -121,9 +121,8 @@ async def test_a_replaced_log_goes_on_for_those_who_have_it(tmp_path: Path) -> N
         new = await begin(storage)
         assert storage.get(UNNAMED) is new is await storage.wait(UNNAMED, 1)
         assert (new.length, old.etag == new.etag) == (0, False)
-        await append(old, b"er")
-        assert await old.fetch(0, 5) == b"older"
-        await storage.end(old, State.ABORTED, "replaced")
+        assert (old.state, old.about.reason) == (State.ABORTED, "another log of this name began")
+        assert await old.fetch(0, 3) == b"old"
         assert names(storage) == [UNNAMED]
         old.release()
         await turns(lambda: file.closed)
@@ -395,6 +394,41 @@ async def test_logs_are_there_again_after_a_restart(tmp_path: Path) -> None:
         last = storage.get("paused")
         assert last is not None
         assert (last.state, last.length) == (State.COMPLETE, 10)
+
+
+@pytest.mark.parametrize("order", ["end first", "change first"])
+@on_loop
+async def test_a_change_of_what_is_known_never_takes_an_end_back(tmp_path: Path, order: str) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        journal = await begin(storage, "a")
+        await append(journal, b"hello")
+        acts = [storage.end(journal, State.COMPLETE, ""), journal.save()]
+        running = []
+        for act in acts if order == "end first" else reversed(acts):
+            running.append(asyncio.ensure_future(act))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.gather(*running)
+        journal.release()
+    with opened(data_dir=str(tmp_path)) as storage:
+        found = storage.get("a")
+        assert found is not None
+        assert found.state is State.COMPLETE
+
+
+@on_loop
+async def test_an_interrupted_log_is_aborted_when_another_begins_but_not_when_it_cannot(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path), max_logs=2) as storage:
+        first, second = await begin(storage, "a"), await begin(storage, "b")
+        first.interrupt()
+        with pytest.raises(RequestError):
+            await begin(storage, "c")
+        assert first.state is State.INTERRUPTED
+        third = await begin(storage, "a")
+        assert (first.state, first.about.reason) == (State.ABORTED, "another log of this name began")
+        assert storage.get("a") is third
+        for journal in (first, second, third):
+            journal.release()
 
 
 @on_loop

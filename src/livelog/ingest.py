@@ -230,7 +230,9 @@ class Producers:
         if announcement.content_digest:
             await self._receive_checked(request, journal, announcement)
             return
-        acknowledgements = Acknowledgements(connection, journal, interim) if interim else None
+        # What the end of this process takes away must not be acknowledged: its producer will have to send it again.
+        acknowledged = interim and self._storage.durable
+        acknowledgements = Acknowledgements(connection, journal, interim) if acknowledged else None
         try:
             await self._receive_into(journal, request, self._limit(journal), acknowledgements)
         finally:

@@ -83,6 +83,11 @@ class Storage:
         return self._journals.get(name)
 
     @property
+    def durable(self) -> bool:
+        """Whether what is on file outlives this process."""
+        return self._directory is not None
+
+    @property
     def used(self) -> int:
         """Bytes of all logs together, those included that are on their way to the disk."""
         return self._disk.used

@@ -64,9 +64,13 @@ class Access:
         return self._write_token is None or _equal(presented, self._write_token)
 
     def is_told_by(self, name: str) -> bool:
-        """Whether a name has one of the secrets in it: then it must not become a log's, which is told and kept."""
+        """Whether a name has a secret in it, or is what a link has behind /log/: it must not become a log's, which is told and kept."""
         secrets = [secret for secret in (self._access_token, self._write_token) if secret is not None]
-        return sum(_equal(segment, secret) for segment in name.split("/") for secret in secrets) > 0
+        first, _, rest = name.partition("/")
+        return (
+            self.opens(first, rest, 0)
+            or sum(_equal(segment, secret) for segment in name.split("/") for secret in secrets) > 0
+        )
 
     def read_token(self, name: str, expires: int | None = None) -> str:
         """The token that opens the log of that name only, until `expires` (seconds since the epoch), if that is given."""

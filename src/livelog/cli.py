@@ -4,6 +4,7 @@ Refuses to do anything itself.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -74,7 +75,7 @@ def _link(words: Sequence[str]) -> int:
     if name and not is_name(name):
         parser.error(f"{name!r} is not the name of a log, such as builds/42")
     settings = config.load({**os.environ, "LIVELOG_PUT_HOST": ""}, flags)  # how producers come is of no interest
-    expires = None if lifetime is None else int(time.time() + config.seconds("--expires", lifetime))
+    expires = None if lifetime is None else math.ceil(time.time() + config.seconds("--expires", lifetime))
     if not settings.get_port and settings.public_url is None:
         raise ConfigError(
             "which port the server has chosen is not known here: name it with --get-port, or set LIVELOG_PUBLIC_URL",

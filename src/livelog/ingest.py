@@ -17,6 +17,7 @@ import functools
 import ipaddress
 import json
 import logging
+import math
 import re
 import time
 from dataclasses import replace
@@ -314,7 +315,7 @@ class Producers:
             lifetime = config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
         except ConfigError as error:
             raise RequestError(400, f"the query parameter {error}") from error
-        link = self._link_headers(name, None if lifetime is None else int(time.time() + lifetime))
+        link = self._link_headers(name, None if lifetime is None else math.ceil(time.time() + lifetime))
         if (journal := self._storage.get(name)) is None:
             raise RequestError(404, "this log has not begun; its link is in Livelog-Link", link)
         text = json.dumps({**status.describe(journal), "link": link["Livelog-Link"]}) + "\n"

@@ -10,8 +10,7 @@ import re
 import select
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,27 +19,13 @@ import livelog
 from tests.conformance.link import Address, Connection
 from tests.harness import TIMEOUT, TOKEN, ask, chunk, serving
 
+from .commands import COMMAND, run, variables
 from .pattern import Producer, Reader
 from .servers import begin, running, wait_until
 
 pytestmark = pytest.mark.timeout(60)
 
-COMMAND = (sys.executable, "-W", "error", "-m", "livelog")  # no -X dev: its asyncio tells of slowness on stderr
-
 READY = re.compile(rb"livelog (\S+) ready: PUT (http://\S+:([0-9]+)/log) GET (http://\S+:([0-9]+)/log/ACCESS_TOKEN)\n")
-
-
-def variables(changes: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment, without any setting of the server, and then `changes`."""
-    ours = ("LIVELOG_", "SERVER_", "ACCESS_TOKEN", "DEBUG")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | dict(changes)
-
-
-def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    """The command, which is expected to end by itself."""
-    return subprocess.run(
-        (*COMMAND, *arguments), env=variables(changes), check=False, capture_output=True, text=True, timeout=30
-    )
 
 
 @contextlib.contextmanager

@@ -145,6 +145,13 @@ def test_a_name_with_a_secret_in_it_is_recognised(name: str, *, told: bool) -> N
     assert ACCESS.is_told_by(name) is (told and name != "write-token")
 
 
+@pytest.mark.parametrize("name", ["", "one", "builds/42"])
+@pytest.mark.parametrize("expires", [None, 1])
+def test_the_end_of_a_link_is_recognised_and_of_no_other(name: str, expires: int | None) -> None:
+    assert ACCESS.is_told_by(f"{ACCESS.read_token(name, expires)}/{name}".rstrip("/"))
+    assert not ACCESS.is_told_by(f"{Access('other').read_token(name, expires)}/{name}".rstrip("/"))
+
+
 @given(st.text(), st.text())
 def test_an_upload_has_a_key_of_its_own(generation: str, other: str) -> None:
     key = ACCESS.upload_key(generation)

@@ -121,14 +121,17 @@ class Production:
             timer.cancel()
 
     def _begin_giving_up(self, journal: Journal) -> None:
-        task = asyncio.get_running_loop().create_task(self._give_up(journal))
+        task = asyncio.get_running_loop().create_task(self._give_up(journal, self._waiting[journal]))
         self._giving_up.add(task)
         task.add_done_callback(self._giving_up.discard)
 
-    async def _give_up(self, journal: Journal) -> None:
-        # Nobody has a claim: who had one would have stopped the waiting.
-        with self.claim(journal.about.name):
-            await self.end(journal, State.ABORTED, f"no producer came back within {self._grace:g} s")
+    async def _give_up(self, journal: Journal, timer: asyncio.TimerHandle) -> None:
+        name = journal.about.name
+        while (claim := self._claims.get(name)) is not None:  # of somebody who came in time, or begins another log
+            await claim.gone.wait()
+        if self._waiting.get(journal) is timer:
+            with self.claim(name):
+                await self.end(journal, State.ABORTED, f"no producer came back within {self._grace:g} s")
 
 
 class _Claim:

@@ -109,7 +109,7 @@ class Producers:
 
     async def _answer_upload(self, request: web.BaseRequest, key: str, name: str) -> web.Response:
         if request.method == "OPTIONS":
-            return self._response(204, {"Allow": UPLOAD_METHODS, "Upload-Limit": self._limits})
+            return self._response(204, {"Allow": UPLOAD_METHODS, "Accept-Patch": uploads.PARTIAL_UPLOAD})
         if request.method not in ("GET", "HEAD", "PATCH", "DELETE"):
             raise RequestError(405, "an upload is gone on with by PATCH", {"Allow": UPLOAD_METHODS})
         announcement = uploads.announced(functools.partial(_lines, request)) if request.method == "PATCH" else None
@@ -120,6 +120,7 @@ class Producers:
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
             raise RequestError(410, f"this upload was given up: {journal.about.reason}")
+        self._production.renew(journal)
         if announcement is not None:
             return await self._append(request, journal, announcement)
         if request.method == "DELETE":
@@ -161,13 +162,15 @@ class Producers:
     # Going on with one.
 
     async def _append(self, request: web.BaseRequest, journal: Journal, announcement: Announcement) -> web.Response:
-        offset, length = announcement.offset, announcement.length_at(journal.length, request.content_length)
+        offset = announcement.offset
         assert offset is not None
         if offset != journal.length:
             raise uploads.mismatching_offset(offset, journal.length)
+        length = announcement.length_at(offset, request.content_length)
         if journal.state.ended:
             if announcement.complete and not request.body_exists:
-                return self._response(200 if journal.about.upload.replaces else 201, self._upload_headers(journal))
+                told = self._upload_headers(journal) | self._link_headers(journal.about.name)
+                return self._response(200 if journal.about.upload.replaces else 201, told)
             refused = {"Upload-Complete": "?0", "Upload-Offset": str(offset)}
             raise RequestError(409, "this upload is complete: nothing can be appended", refused)
         upload = journal.about.upload

@@ -86,6 +86,12 @@ class Production:
             self._await_return(journal)
             raise
 
+    def renew(self, journal: Journal) -> None:
+        """The producer of a log shows that it is there: if the log is interrupted, the time to go on begins anew."""
+        if journal in self._waiting:
+            self._stop_waiting(journal)
+            self._await_return(journal)
+
     async def interrupt(self, journal: Journal, reason: str) -> None:
         """Leave a log to a producer that may come back, by whoever has the claim; one whose disk failed is ended."""
         await journal.flush()

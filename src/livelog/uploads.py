@@ -54,6 +54,8 @@ class Announcement:
 
         Raises: RequestError, if it tells two things (section "Length").
         """
+        if self.length is not None and self.length < offset:
+            raise inconsistent_length(f"Upload-Length is {self.length}, but the upload has {offset} bytes already")
         if not self.complete or content_length is None:
             return self.length
         length = offset + content_length

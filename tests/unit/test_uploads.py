@@ -94,6 +94,14 @@ def test_indicators_that_differ_are_an_error() -> None:
     assert not raised.value.final
 
 
+@pytest.mark.parametrize("complete", ["?0", "?1"])
+@pytest.mark.parametrize("content_length", [None, 0])
+def test_a_length_below_the_offset_is_an_error(complete: str, content_length: int | None) -> None:
+    with pytest.raises(RequestError) as raised:
+        announcement(Upload_Complete=complete, Upload_Length="4").length_at(5, content_length)
+    assert (raised.value.problem, raised.value.final) == ("inconsistent-upload-length", False)
+
+
 def test_the_length_stays_what_it_was_told_to_be() -> None:
     known = Upload(length=10)
     assert agreed(known, 10) == agreed(known, None) == agreed(Upload(), 10) == 10

@@ -1,0 +1,23 @@
+"""A server for all tests of a file, and logs of their own in it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness import Server
+
+from .servers import running
+from .uploads import new_name
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server, with a data directory, for all tests of a file: whatever one does, the next one finds it unharmed."""
+    with running({"LIVELOG_DATA_DIR": str(tmp_path_factory.mktemp("data"))}) as server:
+        yield server
+
+
+@pytest.fixture
+def name() -> str:
+    """A log of this test's own."""
+    return new_name()

@@ -1,0 +1,462 @@
+"""Resumable uploads as the draft asks for them (draft-ietf-httpbis-resumable-upload, interop version 8), step by step.
+
+Categories: creation · interim responses · length · limits · offset retrieval · append · cancellation.
+Uploads that break off are in `test_interrupted_uploads`, digests in `test_upload_digests`. Refuses to judge the syntax
+of fields: see the unit tests.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness import Server, ask, chunk
+
+from .servers import running, wait_until
+from .uploads import (
+    CHUNKED,
+    MORE,
+    PARTIAL,
+    VERSION,
+    WHOLE,
+    acknowledged,
+    append,
+    create,
+    log_of,
+    look,
+    new_name,
+    request,
+    sending,
+    told,
+    wait_for_offset,
+)
+
+LARGEST = 100
+"""The limit of the server that has one."""
+
+LIMIT = f"max-size={LARGEST}, max-age=60"
+
+FRAMINGS = [(), (CHUNKED,)]
+framing = pytest.mark.parametrize("framing", FRAMINGS, ids=["length", "chunked"])
+
+REFUSED = "inconsistent-upload-length"
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[Server]:
+    """A server that takes small logs only."""
+    with running({"LIVELOG_MAX_LOG_SIZE": str(LARGEST)}) as server:
+        yield server
+
+
+step = pytest.mark.parametrize("begun", [b"", b"begun"], ids=["creation", "append"])
+
+
+def request_to_send(server: Server, name: str, begun: bytes) -> tuple[str, str, tuple[str, ...]]:
+    """Method, target and fields of a request that creates an upload, or goes on with one that has `begun`."""
+    if not begun:
+        return "PUT", f"/log/{name}", ()
+    return "PATCH", create(server, name, begun).location, (PARTIAL, f"Upload-Offset: {len(begun)}")
+
+
+# Creation.
+
+
+@framing
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_creation_with_all_of_the_content_completes_the_upload(
+    server: Server, name: str, method: str, framing: tuple[str, ...]
+) -> None:
+    answer = request(server, method, f"/log/{name}", WHOLE, *framing, content=b"all of it")
+    assert answer.progress == (201, "?1", "9")
+    assert log_of(server, name) == ("complete", b"all of it")
+    replacing = request(server, method, f"/log/{name}", WHOLE, *framing, content=b"another")
+    assert replacing.progress == (200, "?1", "7")
+
+
+@framing
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_creation_with_a_part_answers_201_with_the_uploads_address_and_limits(
+    server: Server, name: str, method: str, framing: tuple[str, ...]
+) -> None:
+    answer = request(server, method, f"/log/{name}", MORE, *framing, content=b"part")
+    assert answer.progress == (201, "?0", "4")
+    assert answer.head.get("Upload-Limit") == "max-age=60"
+    assert look(server, answer.location).progress == (204, "?0", "4")
+    assert log_of(server, name) == ("interrupted", b"part")
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["no body", "length 0"])
+@pytest.mark.parametrize(("complete", "state"), [(MORE, "interrupted"), (WHOLE, "complete")])
+def test_creation_may_have_no_content(
+    server: Server, name: str, content: bytes | None, complete: str, state: str
+) -> None:
+    answer = create(server, name, content, complete)
+    assert answer.progress == (201, complete[-2:], "0")
+    assert log_of(server, name) == (state, b"")
+
+
+@pytest.mark.parametrize("field", [None, "1", "true", "?2", "", "?1, ?1", '"?1"'])
+def test_malformed_upload_complete_is_no_upload(server: Server, name: str, field: str | None) -> None:
+    """It is ignored: PUT sends a plain log then, and POST is not for that."""
+    headers = () if field is None else (f"Upload-Complete: {field}",)
+    refused = request(server, "POST", f"/log/{name}", VERSION, *headers, content=b"log")
+    assert (refused.status, "POST" in told(refused.head, "Allow")) == (405, False)
+    plain = request(server, "PUT", f"/log/{name}", VERSION, *headers, content=b"log")
+    assert plain.interims == []
+    assert (plain.status, plain.head.get("Location"), plain.head.get("Upload-Offset")) == (201, None, None)
+    assert log_of(server, name) == ("complete", b"log")
+
+
+def test_each_upload_has_an_address_of_its_own_that_cannot_be_guessed(server: Server, name: str) -> None:
+    """One for each log, also of the same name; it holds 192 random bits, the name, and nothing else."""
+    keys = set()
+    for other in (name, name, new_name()):
+        start, resource, key, log = create(server, other).location.split("/", 3)
+        assert (start, resource, log, len(key)) == ("", "upload", other, 32)
+        keys.add(key)
+    assert len(keys) == 3
+
+
+def test_upload_address_with_another_key_or_name_is_nothing(server: Server, name: str) -> None:
+    """Whoever does not know the address learns nothing, and changes nothing."""
+    location = create(server, name, b"mine").location
+    key = location.split("/")[2]
+    other = new_name()
+    another = create(server, other).location.split("/")[2]
+    for wrong in (
+        f"/upload/{key[:-4]}AAAA/{name}",
+        f"/upload/{another}/{name}",
+        f"/upload/{key}/{other}",
+        f"/upload/{key}",
+    ):
+        for method in ("HEAD", "GET", "DELETE"):
+            assert look(server, wrong, method=method).status == 404
+        assert append(server, wrong, 4, b"!", WHOLE).status == 404
+    assert look(server, location).progress == (204, "?0", "4")
+
+
+def test_upload_address_needs_the_write_token_too(name: str) -> None:
+    """Its key alone is not enough where producers need a token, from the beginning to the end."""
+    with running({"LIVELOG_WRITE_TOKEN": "write-me"}) as server:
+        token = "Authorization: Bearer write-me"
+        location = create(server, name, b"mine", token).location
+        for method in ("HEAD", "DELETE"):
+            assert look(server, location, method=method).status == 401
+        assert append(server, location, 4, b"!", WHOLE).status == 401
+        assert look(server, location, token).progress == (204, "?0", "4")
+        assert append(server, location, 4, b"!", WHOLE, token).progress == (201, "?1", "5")
+
+
+# Interim responses.
+
+
+def test_creation_is_told_address_and_limits_before_its_content(limited: Server, name: str) -> None:
+    with sending(limited, "PUT", f"/log/{name}", WHOLE) as producer:
+        producer.wait(lambda answer: bool(answer.interims), "104")
+        producer.send(chunk(b"all") + chunk(b""))
+        answer = producer.wait_end()
+    announced, final = answer.interims[0], answer.head
+    assert final is not None
+    assert (announced.status, announced.get("Upload-Draft-Interop-Version")) == (104, "8")
+    assert told(announced, "Location") == told(final, "Location")
+    assert told(announced, "Upload-Limit") == told(final, "Upload-Limit") == LIMIT
+
+
+@step
+def test_progress_is_told_by_interim_responses_while_content_comes(server: Server, name: str, begun: bytes) -> None:
+    """They tell the offset and the version, and nothing else: no Location."""
+    method, target, headers = request_to_send(server, name, begun)
+    offset = len(begun)
+    with sending(server, method, target, WHOLE, *headers) as producer:
+        for line in (b"one", b"three"):
+            producer.send(chunk(line))
+            offset += len(line)
+            wait_for_offset(producer, offset)
+        producer.send(chunk(b""))
+        answer = producer.wait_end()
+    progress = answer.interims if begun else answer.interims[1:]
+    assert acknowledged(progress) == [str(offset - 5), str(offset)]
+    for head in progress:
+        assert head.fields == (("Upload-Draft-Interop-Version", "8"), ("Upload-Offset", head.get("Upload-Offset")))
+
+
+def test_progress_is_not_told_where_a_crash_would_undo_it(limited: Server, name: str) -> None:
+    """Without a data directory, the end of the server takes what it has."""
+    with sending(limited, "PUT", f"/log/{name}", WHOLE) as producer:
+        producer.send(chunk(b"here"))
+        wait_until(lambda: log_of(limited, name) == ("live", b"here"), "the content has arrived")
+        producer.send(chunk(b""))
+        assert acknowledged(producer.wait_end().interims) == []
+
+
+VERSIONS = [
+    ((), "1.1"), (("Upload-Draft-Interop-Version: 7",), "1.1"), (("Upload-Draft-Interop-Version: 9",), "1.1"),
+    (("Upload-Draft-Interop-Version: ?1",), "1.1"), (("Upload-Draft-Interop-Version: 8, 8",), "1.1"), ((VERSION,), "1.0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("headers", "version"), VERSIONS)
+def test_clients_of_another_version_of_the_draft_get_no_interim_response(
+    server: Server, name: str, headers: tuple[str, ...], version: str
+) -> None:
+    """Nor does HTTP/1.0, which has none. The upload works all the same."""
+    answer = request(server, "PUT", f"/log/{name}", MORE, *headers, content=b"part", version=version)
+    assert (answer.interims, answer.progress) == ([], (201, "?0", "4"))
+    fields = (PARTIAL, "Upload-Offset: 4", WHOLE)
+    answer = request(server, "PATCH", answer.location, *fields, *headers, content=b"ed", version=version)
+    assert (answer.interims, answer.progress) == ([], (201, "?1", "6"))
+
+
+@step
+def test_100_continue_is_sent_beside_104(server: Server, name: str, begun: bytes) -> None:
+    method, target, headers = request_to_send(server, name, begun)
+    with sending(server, method, target, "Expect: 100-continue", MORE, *headers) as producer:
+        producer.wait(lambda answer: 100 in [head.status for head in answer.interims], "100 Continue")
+        producer.send(chunk(b"content") + chunk(b""))
+        answer = producer.wait_end()
+    expected = [100] if begun else [104, 100]
+    assert [head.status for head in answer.interims][: len(expected)] == expected
+
+
+# Length.
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [((MORE, "Upload-Length: 9"), "9"), ((MORE,), None), ((MORE, "Upload-Length: -1"), None), ((MORE, "Upload-Length: x"), None)],
+)  # fmt: skip
+def test_length_is_told_if_the_client_told_it(
+    server: Server, name: str, headers: tuple[str, ...], length: str | None
+) -> None:
+    """A malformed one is as none."""
+    location = create(server, name, b"part", *headers).location
+    assert look(server, location).head.get("Upload-Length") == length
+    assert append(server, location, 4, b"", "Upload-Length: 9").status == 204
+    assert look(server, location).head.get("Upload-Length") == "9"
+
+
+@step
+def test_length_follows_from_content_length_of_the_last_part(server: Server, name: str, begun: bytes) -> None:
+    """Before that part has arrived."""
+    method, target, headers = request_to_send(server, name, begun)
+    with contextlib.closing(server.connect(producer=True)) as producer:
+        ask(producer, method, target, WHOLE, VERSION, *headers, "Content-Length: 5")
+        producer.send(b"ed")
+        first = wait_for_offset(producer, len(begun) + 2).interims[0]
+    state = look(server, target if begun else told(first, "Location"))
+    assert state.progress == (204, "?0", str(len(begun) + 2))
+    assert state.head.get("Upload-Length") == str(len(begun) + 5)
+
+
+def test_creation_that_tells_two_lengths_is_refused(server: Server, name: str) -> None:
+    answer = create(server, name, b"four", WHOLE, "Upload-Length: 5")
+    assert (answer.status, answer.problem["type"]) == (400, REFUSED)
+    assert answer.head.get("Upload-Complete") == "?0"
+    assert look(server, f"/log/{name}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        (("Upload-Length: 10",), b"ed"), (("Upload-Length: 3",), None), ((WHOLE,), b"ed"), ((WHOLE, CHUNKED), b"ed"),
+        ((WHOLE,), None), ((WHOLE, "Upload-Length: 9"), b"ed"),
+    ],
+)  # fmt: skip
+def test_append_that_tells_another_length_is_refused_and_the_upload_goes_on(
+    server: Server, name: str, headers: tuple[str, ...], content: bytes | None
+) -> None:
+    """Than the creation; as a field, by the end of the content, or both."""
+    location = create(server, name, b"part", "Upload-Length: 9").location
+    answer = append(server, location, 4, content, *headers)
+    assert (answer.status, answer.problem["type"]) == (400, REFUSED)
+    offset = int(told(look(server, location).head, "Upload-Offset"))
+    assert append(server, location, offset, b"part done"[offset:], WHOLE).progress == (201, "?1", "9")
+
+
+def test_length_may_not_be_less_than_what_has_arrived(server: Server, name: str) -> None:
+    location = create(server, name, b"part").location
+    for content in (None, b"", b"more"):
+        answer = append(server, location, 4, content, "Upload-Length: 3")
+        assert (answer.status, answer.problem["type"]) == (400, REFUSED)
+    state = look(server, location)
+    assert (state.progress, state.head.get("Upload-Length")) == ((204, "?0", "4"), None)
+
+
+@framing
+def test_upload_that_exceeds_its_length_is_over(server: Server, name: str, framing: tuple[str, ...]) -> None:
+    """Its offset does not pass the length, and its address is of no more use."""
+    location = create(server, name, b"part", "Upload-Length: 6").location
+    answer = append(server, location, 4, b"ed and more", *framing)
+    assert (answer.status, answer.problem["type"]) == (400, REFUSED)
+    assert log_of(server, name) == ("aborted", b"parted")
+    assert look(server, location).status == append(server, location, 6, b"", WHOLE).status == 410
+
+
+# Limits.
+
+
+@pytest.mark.parametrize("target", ["/log", "/log/some/name", "*"])
+def test_options_tells_the_limits_before_an_upload(server: Server, limited: Server, target: str) -> None:
+    for asked, limit in ((server, "max-age=60"), (limited, LIMIT)):
+        answer = request(asked, "OPTIONS", target)
+        assert (answer.status, answer.head.get("Upload-Limit")) == (204, limit)
+        assert "POST" in told(answer.head, "Allow")
+
+
+def test_options_of_an_upload_tells_what_may_be_done_with_it(server: Server, name: str) -> None:
+    """No upload can be created there, so no limits are told."""
+    answer = request(server, "OPTIONS", create(server, name).location)
+    assert answer.head.get("Allow") == "DELETE, GET, HEAD, OPTIONS, PATCH"
+    assert (answer.head.get("Accept-Patch"), answer.head.get("Upload-Limit")) == ("application/partial-upload", None)
+    refused = request(server, "POST", create(server, name).location, WHOLE, content=b"")
+    assert (refused.status, refused.head.get("Allow")) == (405, answer.head.get("Allow"))
+
+
+def test_limits_stay_what_they_were(limited: Server, name: str) -> None:
+    """On every answer: creation, retrieval, append."""
+    first = create(limited, name, b"part")
+    answers = [first, look(limited, first.location), append(limited, first.location, 4, b"ed", WHOLE)]
+    assert [answer.head.get("Upload-Limit") for answer in answers] == [LIMIT] * 3
+
+
+@pytest.mark.parametrize("size", [LARGEST, LARGEST + 1])
+@pytest.mark.parametrize("announced", [(), (CHUNKED,), (CHUNKED, f"Upload-Length: {LARGEST + 1}")])
+@pytest.mark.parametrize("begun", [0, 10])
+def test_upload_may_be_as_large_as_the_limit_and_no_larger(
+    limited: Server, name: str, begun: int, announced: tuple[str, ...], size: int
+) -> None:
+    """413 tells the limit; it comes at once if the length is announced, and as soon as the limit is passed if not."""
+    content = b"x" * (size - begun)
+    if begun:
+        location = create(limited, name, b"x" * begun).location
+        answer = append(limited, location, begun, content, WHOLE, *announced)
+    else:
+        answer = create(limited, name, content, WHOLE, *announced)
+    if size == LARGEST and len(announced) < 2:
+        assert answer.progress == (201, "?1", str(LARGEST))
+        return
+    assert (answer.status, answer.head.get("Upload-Limit")) == (413, LIMIT)
+    if announced == (CHUNKED,):
+        assert log_of(limited, name) == ("aborted", b"x" * LARGEST)
+    elif begun:
+        assert look(limited, location).progress == (204, "?0", str(begun))
+    else:
+        assert look(limited, f"/log/{name}").status == 404
+
+
+# Offset retrieval.
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_retrieval_tells_offset_completeness_length_and_limits(server: Server, name: str, method: str) -> None:
+    location = create(server, name, b"part", "Upload-Length: 6").location
+    for progress in ((204, "?0", "4"), (204, "?1", "6")):
+        answer = look(server, location, method=method)
+        assert (answer.progress, answer.body) == (progress, b"")
+        assert answer.head.get("Upload-Length") == "6"
+        assert answer.head.get("Upload-Limit") == "max-age=60"
+        assert answer.head.get("Cache-Control") == "no-store"
+        if progress[1] == "?0":
+            assert append(server, location, 4, b"ed", WHOLE).progress == (201, "?1", "6")
+
+
+def test_offset_at_the_length_does_not_complete_an_upload(server: Server, name: str) -> None:
+    """Only Upload-Complete does."""
+    location = create(server, name, b"part", "Upload-Length: 4").location
+    assert look(server, location).progress == (204, "?0", "4")
+    assert log_of(server, name) == ("interrupted", b"part")
+    assert append(server, location, 4, None, WHOLE).progress == (201, "?1", "4")
+
+
+# Append.
+
+
+@framing
+def test_parts_are_appended_until_one_says_that_it_is_the_last(
+    server: Server, name: str, framing: tuple[str, ...]
+) -> None:
+    """The last answer is the one that a single PUT would have got, and says that the upload is complete."""
+    location = create(server, name, b"one ").location
+    assert append(server, location, 4, b"two ", *framing).progress == (204, "?0", "8")
+    assert append(server, location, 8, b"", *framing).progress == (204, "?0", "8")
+    last = append(server, location, 8, b"three", WHOLE, *framing)
+    assert last.progress == (201, "?1", "13")
+    assert last.head.get("Livelog-Link") == look(server, f"/log/{name}").head.get("Livelog-Link")
+    assert log_of(server, name) == ("complete", b"one two three")
+    assert append(server, create(server, name, b"one ").location, 4, b"two", WHOLE).progress == (200, "?1", "7")
+
+
+@pytest.mark.parametrize("offset", [0, 3, 5, 10**14])
+@pytest.mark.parametrize("headers", [(), (WHOLE,), (WHOLE, "Upload-Length: {end}")])
+def test_append_at_another_offset_is_refused_with_the_right_one(
+    server: Server, name: str, headers: tuple[str, ...], offset: int
+) -> None:
+    """That comes first: a length that is right for the wrong offset is no other error."""
+    location = create(server, name, b"part").location
+    answer = append(server, location, offset, b"ed", *(header.format(end=offset + 2) for header in headers))
+    assert answer.progress == (409, "?0", "4")
+    problem = answer.problem
+    assert problem["type"] == "mismatching-upload-offset"
+    assert (problem["expected-offset"], problem["provided-offset"]) == (4, offset)
+    assert look(server, location).progress == (204, "?0", "4")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ((PARTIAL, MORE), 400), ((PARTIAL, MORE, "Upload-Offset: four"), 400), ((PARTIAL, MORE, "Upload-Offset: -4"), 400),
+        ((PARTIAL, MORE, "Upload-Offset: 4", "Upload-Offset: 4"), 400), ((PARTIAL, "Upload-Offset: 4"), 400),
+        ((PARTIAL, "Upload-Offset: 4", "Upload-Complete: 1"), 400), ((MORE, "Upload-Offset: 4"), 415),
+        (("Content-Type: text/plain", MORE, "Upload-Offset: 4"), 415),
+    ],
+)  # fmt: skip
+def test_append_must_tell_type_offset_and_completeness(
+    server: Server, name: str, headers: tuple[str, ...], status: int
+) -> None:
+    location = create(server, name, b"part").location
+    answer = request(server, "PATCH", location, *headers, content=b"ed")
+    assert answer.status == status
+    assert answer.head.get("Accept-Patch") == ("application/partial-upload" if status == 415 else None)
+    assert log_of(server, name) == ("interrupted", b"part")
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["no body", "length 0"])
+def test_answer_that_was_lost_is_given_again(server: Server, name: str, content: bytes | None) -> None:
+    location = create(server, name, b"part").location
+    first = append(server, location, 4, b"ed", WHOLE)
+    again = append(server, location, 6, content, WHOLE)
+    for field in ("Location", "Upload-Length", "Livelog-Link"):
+        assert told(again.head, field) == told(first.head, field)
+    assert again.progress == first.progress == (201, "?1", "6")
+
+
+@pytest.mark.parametrize(
+    ("offset", "content", "headers"), [(6, b"!", ()), (6, b"!", (WHOLE,)), (6, b"", ()), (4, b"!", ())]
+)
+def test_nothing_is_appended_to_an_upload_that_is_complete(
+    server: Server, name: str, offset: int, content: bytes, headers: tuple[str, ...]
+) -> None:
+    """The right offset is told, as it always is; but the answer is not the log's."""
+    location = create(server, name, b"parted", WHOLE).location
+    assert append(server, location, offset, content, *headers).progress == (409, "?0", "6")
+    assert log_of(server, name) == ("complete", b"parted")
+
+
+# Cancellation.
+
+
+def test_upload_that_is_cancelled_is_over(server: Server, name: str) -> None:
+    """What arrived can be read, as of any log that was aborted."""
+    location = create(server, name, b"part").location
+    assert look(server, location, method="DELETE").status == 204
+    assert log_of(server, name) == ("aborted", b"part")
+    for method in ("HEAD", "GET", "DELETE"):
+        assert look(server, location, method=method).status == 410
+    assert append(server, location, 4, b"ed", WHOLE).status == 410
+
+
+def test_upload_that_is_complete_cannot_be_cancelled(server: Server, name: str) -> None:
+    location = create(server, name, b"whole", WHOLE).location
+    assert look(server, location, method="DELETE").status == 409
+    assert log_of(server, name) == ("complete", b"whole")

@@ -57,7 +57,9 @@ class Metadata:
                 continue  # RFC 9110 section 5.6.1.2: a recipient accepts empty list elements
             if not equals or not _LABEL_NAME.fullmatch(name):
                 raise RequestError(
-                    400, "Livelog-Label is not name=value, where a name is 1 to 63 of a-z, 0-9, '.', '_' and '-'"
+                    400,
+                    "Livelog-Label is not name=value, where a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', "
+                    "and begins with a letter or digit",
                 )
             labels.pop(name, None)
             if value:

@@ -332,7 +332,7 @@ class Producers:
         with self._production.claim(name):
             if not journal.state.ended:
                 await self._production.end(journal, State.ABORTED, "the log was removed")
-            self._storage.remove(journal)
+            await self._storage.remove(journal)
         return self._response(204, {})
 
     async def _cancel(self, journal: Journal) -> web.Response:

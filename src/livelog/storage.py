@@ -198,19 +198,30 @@ class Storage:
                 }  # fmt: skip
                 logger.info("log ended", extra={"fields": fields})
 
-    def remove(self, journal: Journal) -> None:
-        """Remove a log, which must have ended. Whoever reads it keeps it until they are done."""
-        self._remove(journal)
-        self._tell("removed", journal)
+    async def remove(self, journal: Journal) -> None:
+        """Remove a log, which must have ended: no kill brings it back. Whoever reads it keeps it until they are done.
 
-    def _remove(self, journal: Journal) -> None:
+        Raises: DiskError, if its files are left; then it is there again after a restart.
+        """
+        removal = self._remove(journal)
+        self._tell("removed", journal)
+        if removal is not None:
+            try:
+                await asyncio.shield(asyncio.wrap_future(removal))
+            except OSError as error:
+                raise DiskError("removing the log's files", error) from error
+
+    def _remove(self, journal: Journal) -> Future[None] | None:
+        """Forget a log now. Returns the removal of its files by a thread, if it has any with names."""
         del self._journals[journal.about.name]
         self._ended.pop(journal.about.name, None)
         self._disk.used -= journal.length
         if self._directory is None:
             journal.release()
-        else:
-            self._disk.writers.submit(self._directory.remove, journal.about).add_done_callback(_removed)
+            return None
+        removal = self._disk.writers.submit(self._directory.remove, journal.about)
+        removal.add_done_callback(_removed)
+        return removal
 
     def _evict(self, spared: Journal | None = None) -> int | None:
         """Remove the log that ended first of those that nobody uses. Returns how many bytes it had; None: there is none."""

@@ -345,7 +345,7 @@ async def test_a_removed_log_is_read_to_the_end_by_who_has_it() -> None:
         journal = await ended(storage, "a", b"hello")
         file = file_of(journal)
         journal.acquire()
-        storage.remove(journal)
+        await storage.remove(journal)
         assert (storage.get("a"), storage.used) == (None, 0)
         assert await journal.fetch(0, 5) == b"hello"
         journal.release()
@@ -434,8 +434,8 @@ async def test_an_interrupted_log_is_aborted_when_another_begins_but_not_when_it
 @on_loop
 async def test_the_files_of_a_log_that_is_removed_or_replaced_go(tmp_path: Path) -> None:
     with opened(data_dir=str(tmp_path)) as storage:
-        storage.remove(await ended(storage, "a/b"))
-        await turns(lambda: is_empty(tmp_path / "logs"))
+        await storage.remove(await ended(storage, "a/b"))
+        assert is_empty(tmp_path / "logs"), "a kill now would bring it back"
         await ended(storage, "c")
         await ended(storage, "c")
         await turns(lambda: len(list((tmp_path / "logs" / "c").iterdir())) == 2)

@@ -180,15 +180,16 @@ class Directory:
 
 def _judged(about: About, state: State, length: int, size: int, changed: int) -> Found:
     """What became of a log of which `state` and `length` were kept, and whose file has `size` bytes."""
-    if not state.ended:
-        if about.upload.resumable:
-            return Found(about, State.INTERRUPTED, size, changed)
-        about = replace(about, ended=changed, reason="the server was killed")
-    elif length != size:
+    if size < length or (state.ended and size > length):
         logger.warning("log %s has %d bytes instead of %d and counts as aborted", about.name, size, length)
-        about = replace(about, reason="its file was changed by others, or its disk lost a part of it")
-    else:
+        reason = "its file was changed by others, or its disk lost a part of it"
+        about = replace(about, ended=about.ended or changed, reason=reason)
+    elif state.ended:
         return Found(about, state, size, changed)
+    elif about.upload.resumable:
+        return Found(about, State.INTERRUPTED, size, changed)
+    else:
+        about = replace(about, ended=changed, reason="the server was killed")
     return Found(about, State.ABORTED, size, changed)
 
 

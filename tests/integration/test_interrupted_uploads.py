@@ -6,6 +6,7 @@ see `test_resumable_uploads`.
 """
 
 import contextlib
+import os
 import random
 import signal
 import time
@@ -18,12 +19,11 @@ from tests.conformance.link import Connection
 from tests.conformance.wire import Ending, WireFault
 from tests.harness import Server, ask, chunk, serving
 
+from .logs import CHUNKED, INTERIM
 from .servers import elapse, running, wait_until
 from .uploads import (
-    CHUNKED,
     MORE,
     PARTIAL,
-    VERSION,
     WHOLE,
     append,
     assert_reader_ends,
@@ -77,7 +77,7 @@ def test_what_arrived_before_an_append_broke_off_counts(
     """Its beginning, without a gap; in the middle of a chunk, too."""
     location = create(server, name, b"begun ").location
     with contextlib.closing(server.connect(producer=True)) as producer:
-        ask(producer, "PATCH", location, PARTIAL, "Upload-Offset: 6", WHOLE, VERSION, *(length or (CHUNKED,)))
+        ask(producer, "PATCH", location, PARTIAL, "Upload-Offset: 6", WHOLE, INTERIM, *(length or (CHUNKED,)))
         producer.send(b"half" if length else b"a\r\nhalf")
         wait_for_offset(producer, 10)
         ENDS[end](producer)
@@ -281,6 +281,18 @@ def test_what_was_acknowledged_outlives_the_server(tmp_path: Path) -> None:
             assert append(server, location, length, b"!", WHOLE).progress == (201, "?1", str(length + 1))
         assert log_of(server, "between") == ("complete", b"part!")
         assert log_of(server, "within") == ("complete", b"x" * 300_000 + b"!")
+
+
+def test_upload_of_which_a_part_was_lost_is_over(tmp_path: Path) -> None:
+    """Here, the end of its file."""
+    data = {"LIVELOG_DATA_DIR": str(tmp_path)}
+    with running(data) as server:
+        location = create(server, "log", b"part").location
+    (file,) = (tmp_path / "logs").glob("*/*.log")
+    os.truncate(file, 3)
+    with running(data) as server:
+        assert look(server, location).status == append(server, location, 3, b"t", WHOLE).status == 410
+        assert log_of(server, "log") == ("aborted", b"par")
 
 
 def test_upload_that_was_lost_with_the_server_is_nothing() -> None:

@@ -12,12 +12,11 @@ import pytest
 
 from tests.harness import Server, ask, chunk
 
+from .logs import CHUNKED, INTERIM
 from .servers import running, wait_until
 from .uploads import (
-    CHUNKED,
     MORE,
     PARTIAL,
-    VERSION,
     WHOLE,
     acknowledged,
     append,
@@ -100,9 +99,9 @@ def test_creation_may_have_no_content(
 def test_malformed_upload_complete_is_no_upload(server: Server, name: str, field: str | None) -> None:
     """It is ignored: PUT sends a plain log then, and POST is not for that."""
     headers = () if field is None else (f"Upload-Complete: {field}",)
-    refused = request(server, "POST", f"/log/{name}", VERSION, *headers, content=b"log")
+    refused = request(server, "POST", f"/log/{name}", INTERIM, *headers, content=b"log")
     assert (refused.status, "POST" in told(refused.head, "Allow")) == (405, False)
-    plain = request(server, "PUT", f"/log/{name}", VERSION, *headers, content=b"log")
+    plain = request(server, "PUT", f"/log/{name}", INTERIM, *headers, content=b"log")
     assert plain.interims == []
     assert (plain.status, plain.head.get("Location"), plain.head.get("Upload-Offset")) == (201, None, None)
     assert log_of(server, name) == ("complete", b"log")
@@ -192,7 +191,7 @@ def test_progress_is_not_told_where_a_crash_would_undo_it(limited: Server, name:
 
 VERSIONS = [
     ((), "1.1"), (("Upload-Draft-Interop-Version: 7",), "1.1"), (("Upload-Draft-Interop-Version: 9",), "1.1"),
-    (("Upload-Draft-Interop-Version: ?1",), "1.1"), (("Upload-Draft-Interop-Version: 8, 8",), "1.1"), ((VERSION,), "1.0"),
+    (("Upload-Draft-Interop-Version: ?1",), "1.1"), (("Upload-Draft-Interop-Version: 8, 8",), "1.1"), ((INTERIM,), "1.0"),
 ]  # fmt: skip
 
 
@@ -241,7 +240,7 @@ def test_length_follows_from_content_length_of_the_last_part(server: Server, nam
     """Before that part has arrived."""
     method, target, headers = request_to_send(server, name, begun)
     with contextlib.closing(server.connect(producer=True)) as producer:
-        ask(producer, method, target, WHOLE, VERSION, *headers, "Content-Length: 5")
+        ask(producer, method, target, WHOLE, INTERIM, *headers, "Content-Length: 5")
         producer.send(b"ed")
         first = wait_for_offset(producer, len(begun) + 2).interims[0]
     state = look(server, target if begun else told(first, "Location"))

@@ -10,7 +10,8 @@ import pytest
 
 from tests.harness import Server
 
-from .uploads import CHUNKED, MORE, VERSION, WHOLE, append, create, digest, log_of, look, told
+from .logs import CHUNKED, INTERIM
+from .uploads import MORE, WHOLE, append, create, digest, log_of, look, told
 
 
 @pytest.mark.parametrize("algorithm", ["sha-256", "sha-512"])
@@ -21,7 +22,7 @@ def test_content_counts_only_if_it_has_its_digest(server: Server, name: str, beg
     if begun:
         refused = append(server, location, 0, b"wrong", right)
     else:
-        refused = create(server, name, b"wrong", right, VERSION)
+        refused = create(server, name, b"wrong", right, INTERIM)
         location = told(refused.interims[0], "Location")
     assert (refused.progress, refused.problem["type"]) == ((400, "?0", "0"), "digest-mismatching-values")
     assert look(server, location).progress == (204, "?0", "0")

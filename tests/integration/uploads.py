@@ -14,11 +14,12 @@ from typing import Any
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import AnswerParser, Ending, Head
-from tests.harness import TOKEN, Server, ask, chunk
+from tests.harness import Server, ask, chunk
 
-VERSION = "Upload-Draft-Interop-Version: 8"
+from . import logs
+from .logs import CHUNKED, INTERIM
+
 PARTIAL = "Content-Type: application/partial-upload"
-CHUNKED = "Transfer-Encoding: chunked"
 WHOLE = "Upload-Complete: ?1"
 MORE = "Upload-Complete: ?0"
 PROBLEMS = "https://iana.org/assignments/http-problem-types#"
@@ -115,7 +116,7 @@ def look(server: Server, location: str, *headers: str, method: str = "HEAD") -> 
 def sending(server: Server, method: str, target: str, *headers: str) -> Iterator[Connection]:
     """A producer in the middle of a chunked request that wants interim responses."""
     with contextlib.closing(server.connect(producer=True)) as connection:
-        ask(connection, method, target, CHUNKED, VERSION, *headers)
+        ask(connection, method, target, CHUNKED, INTERIM, *headers)
         yield connection
 
 
@@ -140,19 +141,16 @@ def acknowledged(interims: list[Head]) -> list[str]:
     return [offset for head in interims if head.status == 104 and (offset := head.get("Upload-Offset")) is not None]
 
 
-def log_of(server: Server, name: str) -> tuple[str | None, bytes]:
+def log_of(server: Server, name: str) -> tuple[str, bytes]:
     """What a reader gets of a log by now: its state and its bytes."""
-    with contextlib.closing(server.connect()) as connection:
-        ask(connection, "GET", f"/log/{TOKEN}/{name}?follow=0")
-        answer = Answer.of(connection.wait_end())
-        return answer.head.get("Livelog-State"), answer.body
+    answer = logs.read(server, name, query="?follow=0")
+    return answer["Livelog-State"], answer.body
 
 
 @contextlib.contextmanager
 def following(server: Server, name: str) -> Iterator[Connection]:
     """A reader that follows a log to its end."""
-    with contextlib.closing(server.connect()) as connection:
-        ask(connection, "GET", f"/log/{TOKEN}/{name}")
+    with contextlib.closing(logs.follow(server, name)) as connection:
         yield connection
 
 

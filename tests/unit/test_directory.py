@@ -254,6 +254,21 @@ def test_a_complete_log_of_another_size_is_not_complete(directory: Directory, si
     assert "changed by others" in found.about.reason
 
 
+@pytest.mark.parametrize("state", [State.LIVE, State.INTERRUPTED])
+@pytest.mark.parametrize(("size", "found"), [(0, State.ABORTED), (4, State.ABORTED), (6, State.INTERRUPTED)])
+def test_an_upload_that_has_lost_bytes_cannot_be_gone_on_with(
+    directory: Directory, state: State, size: int, found: State
+) -> None:
+    """One that has more than was kept of it was only killed before that was kept."""
+    log = about(upload=Upload(resumable=True))
+    write(directory, log, b"hello")
+    directory.save(log, state, 5)
+    os.truncate(Path(directory.logs) / "builds+42" / f"{log.generation}.log", size)
+    (there,) = directory.recover()
+    assert (there.state, there.length) == (found, size)
+    assert (there.about.ended is None) is (found is State.INTERRUPTED)
+
+
 def test_bytes_without_what_is_known_of_them_are_an_aborted_log(directory: Directory) -> None:
     log = about()
     write(directory, log, b"hello", State.COMPLETE)

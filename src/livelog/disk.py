@@ -109,10 +109,28 @@ class Disk:
 
     async def check(self) -> OSError | None:
         """Whether a log may begin: as `admit`, after a look at the disk."""
+        await self._look_now()
+        return self.admit(0)
+
+    async def refusal(self, spare: int) -> OSError | None:
+        """Why no log could begin and grow now, if `spare` bytes can be freed for it; None: one could. Frees nothing."""
+        await self._look_now()
+        if (refusal := self._excess(1 - spare)) is not None:
+            return refusal
+        try:
+            await asyncio.get_running_loop().run_in_executor(self.writers, self._try)
+        except OSError as error:
+            return error
+        return None
+
+    def _try(self) -> None:
+        with self.open_unlinked() as file:
+            file.write(b"\0")
+
+    async def _look_now(self) -> None:
         if self._reserve is not None:
             loop = asyncio.get_running_loop()
             self._look(time.monotonic(), await loop.run_in_executor(self.fetchers, self._measure))
-        return self.admit(0)
 
     def _excess(self, size: int) -> OSError | None:
         if self._max_used is not None and self.used + size > self._max_used:

@@ -93,13 +93,13 @@ class Storage:
         return self._disk.used
 
     async def refusal(self) -> str | None:
-        """Why no log could begin now; None: one could."""
+        """Why no log could begin and grow now; None: one could. Removes nothing."""
         if self._closed:
             return "the server is about to stop"
-        limit = self._settings.max_logs
-        if limit is not None and len(self._journals) >= limit and all(map(self._is_used, self._ended.values())):
+        limit, unused = self._settings.max_logs, [log for log in self._ended.values() if not self._is_used(log)]
+        if limit is not None and len(self._journals) >= limit and not unused:
             return f"there are {limit} logs, as many as there may be, all in use"
-        refusal = await self._disk.check()
+        refusal = await self._disk.refusal(sum(log.length for log in unused))
         return None if refusal is None else refusal.strerror
 
     def newest_first(self) -> Iterable[Journal]:

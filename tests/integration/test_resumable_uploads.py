@@ -135,18 +135,6 @@ def test_upload_address_with_another_key_or_name_is_nothing(server: Server, name
     assert look(server, location).progress == (204, "?0", "4")
 
 
-def test_upload_address_needs_the_write_token_too(name: str) -> None:
-    """Its key alone is not enough where producers need a token, from the beginning to the end."""
-    with running({"LIVELOG_WRITE_TOKEN": "write-me"}) as server:
-        token = "Authorization: Bearer write-me"
-        location = create(server, name, b"mine", token).location
-        for method in ("HEAD", "DELETE"):
-            assert look(server, location, method=method).status == 401
-        assert append(server, location, 4, b"!", WHOLE).status == 401
-        assert look(server, location, token).progress == (204, "?0", "4")
-        assert append(server, location, 4, b"!", WHOLE, token).progress == (201, "?1", "5")
-
-
 # Interim responses.
 
 

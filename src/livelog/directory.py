@@ -133,21 +133,28 @@ class Directory:
             if (name and not access.is_name(name)) or not folder.is_dir(follow_symlinks=False):
                 logger.warning("left alone, it is no log's folder: %s", path)
                 continue
-            files = set(os.listdir(path))
-            newest: Found | None = None
-            for generation in sorted({file[:GENERATION_LENGTH] for file in files}, reverse=True):
-                if not GENERATION.fullmatch(generation):
-                    continue
-                stem = os.path.join(path, generation)
-                if newest is None and (newest := self._find(name, generation, stem, files)) is not None:
-                    if generation + ".new" in files:
-                        os.unlink(stem + ".new")
-                    yield newest
-                else:
-                    self._remove(stem)
-            if newest is None:
-                with contextlib.suppress(OSError):
-                    os.rmdir(path)
+            try:
+                yield from self._recover_folder(name, path)
+            except OSError as error:  # one log's fault is no reason not to serve the others
+                logger.warning("left alone, it cannot be used: %s", error)
+
+    def _recover_folder(self, name: str, path: str) -> Iterator[Found]:
+        """The log that is there, if any."""
+        files = set(os.listdir(path))
+        newest: Found | None = None
+        for generation in sorted({file[:GENERATION_LENGTH] for file in files}, reverse=True):
+            if not GENERATION.fullmatch(generation):
+                continue
+            stem = os.path.join(path, generation)
+            if newest is None and (newest := self._find(name, generation, stem, files)) is not None:
+                yield newest
+                if generation + ".new" in files:
+                    os.unlink(stem + ".new")
+            else:
+                self._remove(stem)
+        if newest is None:
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
 
     def _find(self, name: str, generation: str, stem: str, files: set[str]) -> Found | None:
         """One generation of a log, if it is one."""
@@ -158,7 +165,7 @@ class Directory:
         if generation + ".json" in files:
             try:
                 about, state, length = About.from_json(json.loads(_content(stem + ".json")))
-            except ValueError as error:
+            except (ValueError, RecursionError, OSError) as error:
                 logger.warning("%s.json is damaged, the log counts as aborted: %s", stem, error)
             else:
                 if (about.name, about.generation) == (name, generation):

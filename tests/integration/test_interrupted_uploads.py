@@ -29,6 +29,7 @@ from .uploads import (
     assert_reader_ends,
     create,
     creating,
+    digest,
     following,
     log_of,
     look,
@@ -281,6 +282,22 @@ def test_what_was_acknowledged_outlives_the_server(tmp_path: Path) -> None:
             assert append(server, location, length, b"!", WHOLE).progress == (201, "?1", str(length + 1))
         assert log_of(server, "between") == ("complete", b"part!")
         assert log_of(server, "within") == ("complete", b"x" * 300_000 + b"!")
+
+
+def test_what_an_upload_began_with_binds_it_behind_a_restart(tmp_path: Path) -> None:
+    """Its length, its digest, and the digest that it asked for."""
+    data = {"LIVELOG_DATA_DIR": str(tmp_path)}
+    right = digest("Repr-Digest", b"right")
+    with serving(data) as server:
+        locations = [create(server, name, b"rig", "Upload-Length: 5", right).location for name in ("right", "wrong")]
+        asking = create(server, "asking", b"rig", "Want-Repr-Digest: sha-256=1").location
+        server.stop(signal.SIGKILL)
+    with running(data) as server:
+        assert look(server, locations[0]).head.get("Upload-Length") == "5"
+        assert append(server, locations[0], 3, b"ht!", WHOLE).problem["type"] == "inconsistent-upload-length"
+        assert append(server, locations[0], 3, b"ht", WHOLE).progress == (201, "?1", "5")
+        assert append(server, locations[1], 3, b"te", WHOLE).problem["type"] == "digest-mismatching-values"
+        assert f"Repr-Digest: {append(server, asking, 3, b'ht', WHOLE).head.get('Repr-Digest')}" == right
 
 
 def test_upload_of_which_a_part_was_lost_is_over(tmp_path: Path) -> None:

@@ -1,62 +1,37 @@
 """Resumable uploads as the draft asks for them (draft-ietf-httpbis-resumable-upload, interop version 8), step by step.
 
-Categories: creation · interim responses · length · limits · offset retrieval · append · cancellation.
-Uploads that break off are in `test_interrupted_uploads`, digests in `test_upload_digests`. Refuses to judge the syntax
-of fields: see the unit tests.
+Categories: creation · interim responses · offset retrieval · append · cancellation. Lengths and limits are in
+`test_upload_lengths`, digests in `test_upload_digests`, uploads that break off in `test_interrupted_uploads`. Refuses to
+judge the syntax of fields: see the unit tests.
 """
 
 import contextlib
-from collections.abc import Iterator
 
 import pytest
 
 from tests.harness import Server, ask, chunk
 
-from .logs import CHUNKED, INTERIM
-from .servers import running, wait_until
+from .logs import INTERIM
+from .servers import wait_until
 from .uploads import (
+    LIMIT,
     MORE,
     PARTIAL,
     WHOLE,
     acknowledged,
     append,
     create,
+    framing,
     log_of,
     look,
     new_name,
     request,
+    request_to_send,
     sending,
+    step,
     told,
     wait_for_offset,
 )
-
-LARGEST = 100
-"""The limit of the server that has one."""
-
-LIMIT = f"max-size={LARGEST}, max-age=60"
-
-FRAMINGS = [(), (CHUNKED,)]
-framing = pytest.mark.parametrize("framing", FRAMINGS, ids=["length", "chunked"])
-
-REFUSED = "inconsistent-upload-length"
-
-
-@pytest.fixture(scope="module")
-def limited() -> Iterator[Server]:
-    """A server that takes small logs only."""
-    with running({"LIVELOG_MAX_LOG_SIZE": str(LARGEST)}) as server:
-        yield server
-
-
-step = pytest.mark.parametrize("begun", [b"", b"begun"], ids=["creation", "append"])
-
-
-def request_to_send(server: Server, name: str, begun: bytes) -> tuple[str, str, tuple[str, ...]]:
-    """Method, target and fields of a request that creates an upload, or goes on with one that has `begun`."""
-    if not begun:
-        return "PUT", f"/log/{name}", ()
-    return "PATCH", create(server, name, begun).location, (PARTIAL, f"Upload-Offset: {len(begun)}")
-
 
 # Creation.
 
@@ -206,132 +181,6 @@ def test_100_continue_is_sent_beside_104(server: Server, name: str, begun: bytes
     assert [head.status for head in answer.interims][: len(expected)] == expected
 
 
-# Length.
-
-
-@pytest.mark.parametrize(
-    ("headers", "length"),
-    [((MORE, "Upload-Length: 9"), "9"), ((MORE,), None), ((MORE, "Upload-Length: -1"), None), ((MORE, "Upload-Length: x"), None)],
-)  # fmt: skip
-def test_length_is_told_if_the_client_told_it(
-    server: Server, name: str, headers: tuple[str, ...], length: str | None
-) -> None:
-    """A malformed one is as none."""
-    location = create(server, name, b"part", *headers).location
-    assert look(server, location).head.get("Upload-Length") == length
-    assert append(server, location, 4, b"", "Upload-Length: 9").status == 204
-    assert look(server, location).head.get("Upload-Length") == "9"
-
-
-@step
-def test_length_follows_from_content_length_of_the_last_part(server: Server, name: str, begun: bytes) -> None:
-    """Before that part has arrived."""
-    method, target, headers = request_to_send(server, name, begun)
-    with contextlib.closing(server.connect(producer=True)) as producer:
-        ask(producer, method, target, WHOLE, INTERIM, *headers, "Content-Length: 5")
-        producer.send(b"ed")
-        first = wait_for_offset(producer, len(begun) + 2).interims[0]
-    state = look(server, target if begun else told(first, "Location"))
-    assert state.progress == (204, "?0", str(len(begun) + 2))
-    assert state.head.get("Upload-Length") == str(len(begun) + 5)
-
-
-def test_creation_that_tells_two_lengths_is_refused(server: Server, name: str) -> None:
-    answer = create(server, name, b"four", WHOLE, "Upload-Length: 5")
-    assert (answer.status, answer.problem["type"]) == (400, REFUSED)
-    assert answer.head.get("Upload-Complete") == "?0"
-    assert look(server, f"/log/{name}").status == 404
-
-
-@pytest.mark.parametrize(
-    ("headers", "content"),
-    [
-        (("Upload-Length: 10",), b"ed"), (("Upload-Length: 3",), None), ((WHOLE,), b"ed"), ((WHOLE, CHUNKED), b"ed"),
-        ((WHOLE,), None), ((WHOLE, "Upload-Length: 9"), b"ed"),
-    ],
-)  # fmt: skip
-def test_append_that_tells_another_length_is_refused_and_the_upload_goes_on(
-    server: Server, name: str, headers: tuple[str, ...], content: bytes | None
-) -> None:
-    """Than the creation; as a field, by the end of the content, or both."""
-    location = create(server, name, b"part", "Upload-Length: 9").location
-    answer = append(server, location, 4, content, *headers)
-    assert (answer.status, answer.problem["type"]) == (400, REFUSED)
-    offset = int(told(look(server, location).head, "Upload-Offset"))
-    assert append(server, location, offset, b"part done"[offset:], WHOLE).progress == (201, "?1", "9")
-
-
-def test_length_may_not_be_less_than_what_has_arrived(server: Server, name: str) -> None:
-    location = create(server, name, b"part").location
-    for content in (None, b"", b"more"):
-        answer = append(server, location, 4, content, "Upload-Length: 3")
-        assert (answer.status, answer.problem["type"]) == (400, REFUSED)
-    state = look(server, location)
-    assert (state.progress, state.head.get("Upload-Length")) == ((204, "?0", "4"), None)
-
-
-@framing
-def test_upload_that_exceeds_its_length_is_over(server: Server, name: str, framing: tuple[str, ...]) -> None:
-    """Its offset does not pass the length, and its address is of no more use."""
-    location = create(server, name, b"part", "Upload-Length: 6").location
-    answer = append(server, location, 4, b"ed and more", *framing)
-    assert (answer.status, answer.problem["type"]) == (400, REFUSED)
-    assert log_of(server, name) == ("aborted", b"parted")
-    assert look(server, location).status == append(server, location, 6, b"", WHOLE).status == 410
-
-
-# Limits.
-
-
-@pytest.mark.parametrize("target", ["/log", "/log/some/name", "*"])
-def test_options_tells_the_limits_before_an_upload(server: Server, limited: Server, target: str) -> None:
-    for asked, limit in ((server, "max-age=60"), (limited, LIMIT)):
-        answer = request(asked, "OPTIONS", target)
-        assert (answer.status, answer.head.get("Upload-Limit")) == (204, limit)
-        assert "POST" in told(answer.head, "Allow")
-
-
-def test_options_of_an_upload_tells_what_may_be_done_with_it(server: Server, name: str) -> None:
-    """No upload can be created there, so no limits are told."""
-    answer = request(server, "OPTIONS", create(server, name).location)
-    assert answer.head.get("Allow") == "DELETE, GET, HEAD, OPTIONS, PATCH"
-    assert (answer.head.get("Accept-Patch"), answer.head.get("Upload-Limit")) == ("application/partial-upload", None)
-    refused = request(server, "POST", create(server, name).location, WHOLE, content=b"")
-    assert (refused.status, refused.head.get("Allow")) == (405, answer.head.get("Allow"))
-
-
-def test_limits_stay_what_they_were(limited: Server, name: str) -> None:
-    """On every answer: creation, retrieval, append."""
-    first = create(limited, name, b"part")
-    answers = [first, look(limited, first.location), append(limited, first.location, 4, b"ed", WHOLE)]
-    assert [answer.head.get("Upload-Limit") for answer in answers] == [LIMIT] * 3
-
-
-@pytest.mark.parametrize("size", [LARGEST, LARGEST + 1])
-@pytest.mark.parametrize("announced", [(), (CHUNKED,), (CHUNKED, f"Upload-Length: {LARGEST + 1}")])
-@pytest.mark.parametrize("begun", [0, 10])
-def test_upload_may_be_as_large_as_the_limit_and_no_larger(
-    limited: Server, name: str, begun: int, announced: tuple[str, ...], size: int
-) -> None:
-    """413 tells the limit; it comes at once if the length is announced, and as soon as the limit is passed if not."""
-    content = b"x" * (size - begun)
-    if begun:
-        location = create(limited, name, b"x" * begun).location
-        answer = append(limited, location, begun, content, WHOLE, *announced)
-    else:
-        answer = create(limited, name, content, WHOLE, *announced)
-    if size == LARGEST and len(announced) < 2:
-        assert answer.progress == (201, "?1", str(LARGEST))
-        return
-    assert (answer.status, answer.head.get("Upload-Limit")) == (413, LIMIT)
-    if announced == (CHUNKED,):
-        assert log_of(limited, name) == ("aborted", b"x" * LARGEST)
-    elif begun:
-        assert look(limited, location).progress == (204, "?0", str(begun))
-    else:
-        assert look(limited, f"/log/{name}").status == 404
-
-
 # Offset retrieval.
 
 
@@ -406,6 +255,41 @@ def test_append_must_tell_type_offset_and_completeness(
     assert answer.status == status
     assert answer.head.get("Accept-Patch") == ("application/partial-upload" if status == 415 else None)
     assert log_of(server, name) == ("interrupted", b"part")
+
+
+@pytest.mark.parametrize("headers", [("Upload-Offset: 3", MORE), ("Upload-Offset: 4",)])
+def test_refusal_of_an_append_comes_before_its_content(server: Server, name: str, headers: tuple[str, ...]) -> None:
+    """A client that waits for `100 Continue` is refused instead, and need not send it."""
+    location = create(server, name, b"part").location
+    with sending(server, "PATCH", location, PARTIAL, "Expect: 100-continue", *headers) as producer:
+        answer = producer.wait_end()
+    assert answer.head is not None
+    assert (answer.interims, answer.head.status) == ([], 409 if MORE in headers else 400)
+    assert log_of(server, name) == ("interrupted", b"part")
+
+
+def test_whole_upload_goes_over_one_connection(server: Server, name: str) -> None:
+    """As clients that keep connections do it, refusals included."""
+    with contextlib.closing(server.connect(producer=True)) as connection:
+
+        def answer(method: str, target: str, *headers: str, content: bytes = b"") -> tuple[int, str | None]:
+            ask(connection, method, target, INTERIM, f"Content-Length: {len(content)}", *headers)
+            connection.send(content)
+            head = connection.wait_end().head
+            connection.settle()
+            assert head is not None
+            locations.append(head.get("Location"))
+            return head.status, head.get("Upload-Offset")
+
+        locations: list[str | None] = []
+        assert answer("POST", f"/log/{name}", MORE, content=b"one ") == (201, "4")
+        location = locations[0]
+        assert location is not None
+        assert answer("PATCH", location, PARTIAL, MORE, "Upload-Offset: 4", content=b"two ") == (204, "8")
+        assert answer("PATCH", location, PARTIAL, MORE, "Upload-Offset: 4", content=b"two ") == (409, "8")
+        assert answer("HEAD", location) == (204, "8")
+        assert answer("PATCH", location, PARTIAL, WHOLE, "Upload-Offset: 8", content=b"three") == (201, "13")
+    assert log_of(server, name) == ("complete", b"one two three")
 
 
 @pytest.mark.parametrize("content", [None, b""], ids=["no body", "length 0"])

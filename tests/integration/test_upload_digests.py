@@ -8,10 +8,10 @@ import gzip
 
 import pytest
 
-from tests.harness import Server
+from tests.harness import Server, chunk
 
 from .logs import CHUNKED, INTERIM
-from .uploads import MORE, WHOLE, append, create, digest, log_of, look, told
+from .uploads import MORE, PARTIAL, WHOLE, append, create, digest, log_of, look, sending, told
 
 
 @pytest.mark.parametrize("algorithm", ["sha-256", "sha-512"])
@@ -28,6 +28,18 @@ def test_content_counts_only_if_it_has_its_digest(server: Server, name: str, beg
     assert look(server, location).progress == (204, "?0", "0")
     assert append(server, location, 0, b"right", right, WHOLE).progress == (201, "?1", "5")
     assert log_of(server, name) == ("complete", b"right")
+
+
+def test_content_with_a_digest_that_breaks_off_does_not_count(server: Server, name: str) -> None:
+    """What arrived of it cannot be checked."""
+    location = create(server, name, b"begun ").location
+    headers = (PARTIAL, "Upload-Offset: 6", WHOLE, digest("Content-Digest", b"half and half"))
+    with sending(server, "PATCH", location, *headers, "Expect: 100-continue") as producer:
+        producer.wait(lambda answer: bool(answer.interims), "100 Continue")
+        producer.send(chunk(b"half"))
+    assert look(server, location).progress == (204, "?0", "6")
+    assert append(server, location, 6, b"half and half", headers[-1], WHOLE).progress == (201, "?1", "19")
+    assert log_of(server, name) == ("complete", b"begun half and half")
 
 
 @pytest.mark.parametrize("algorithm", ["sha-256", "sha-512"])

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tests.conformance.link import Connection
 from tests.conformance.wire import AnswerParser, Ending, Head
 from tests.harness import Server, ask, chunk
@@ -22,7 +24,19 @@ from .logs import CHUNKED, INTERIM
 PARTIAL = "Content-Type: application/partial-upload"
 WHOLE = "Upload-Complete: ?1"
 MORE = "Upload-Complete: ?0"
+LARGEST = 100
+"""Bytes of the largest log that the server of the fixture `limited` takes."""
+
+LIMIT = f"max-size={LARGEST}, max-age=60"
+"""Its Upload-Limit."""
+
 PROBLEMS = "https://iana.org/assignments/http-problem-types#"
+
+framing = pytest.mark.parametrize("framing", [(), (CHUNKED,)], ids=["length", "chunked"])
+"""Runs a test with content of a known length, and with chunked content."""
+
+step = pytest.mark.parametrize("begun", [b"", b"begun"], ids=["creation", "append"])
+"""Runs a test with a request that creates an upload, and with one that goes on with it: see `request_to_send`."""
 
 _numbers = itertools.count(1)
 
@@ -105,6 +119,13 @@ def append(server: Server, location: str, offset: int, content: bytes | None, *h
     """Go on with an upload: it will have more, unless `headers` say otherwise."""
     complete = () if WHOLE in headers else (MORE,)
     return request(server, "PATCH", location, PARTIAL, f"Upload-Offset: {offset}", *complete, *headers, content=content)
+
+
+def request_to_send(server: Server, name: str, begun: bytes) -> tuple[str, str, tuple[str, ...]]:
+    """Method, target and fields of a request that creates an upload, or goes on with one that has `begun`."""
+    if not begun:
+        return "PUT", f"/log/{name}", ()
+    return "PATCH", create(server, name, begun).location, (PARTIAL, f"Upload-Offset: {len(begun)}")
 
 
 def look(server: Server, location: str, *headers: str, method: str = "HEAD") -> Answer:

@@ -127,7 +127,9 @@ class Journal:
                 assert self._directory is not None
                 self._opening = self._loop.run_in_executor(self._disk.fetchers, self._directory.open, self.about)
                 self._opening.add_done_callback(self._opened)
-            await asyncio.shield(self._opening)
+            opening = self._opening
+            await asyncio.shield(opening)
+            self._opened(opening)  # it may have been done already, and its callback not have run
         except BaseException as error:
             self.release()
             if isinstance(error, OSError):
@@ -135,6 +137,8 @@ class Journal:
             raise
 
     def _opened(self, opening: asyncio.Future[BinaryIO]) -> None:
+        if self._opening is not opening:
+            return
         self._opening = None
         if not opening.cancelled() and opening.exception() is None:
             self.file = opening.result()

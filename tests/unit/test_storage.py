@@ -469,6 +469,24 @@ async def test_a_log_file_that_vanished_is_told_when_it_is_opened(tmp_path: Path
 
 
 @on_loop
+async def test_who_opens_a_log_in_the_moment_in_which_it_was_opened_has_its_file(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        journal = await ended(storage, "a", b"hello")
+        first = asyncio.ensure_future(journal.open())
+        await asyncio.sleep(0)
+        opening = journal._opening
+        assert opening is not None
+        while not opening.done():
+            await asyncio.sleep(0)
+        await journal.open()
+        assert journal.read(0, 5) == b"hello"
+        await first
+        assert journal.users == 2
+        for _ in range(2):
+            journal.release()
+
+
+@on_loop
 async def test_many_who_open_a_log_at_once_share_one_file(tmp_path: Path) -> None:
     with opened(data_dir=str(tmp_path)) as storage:
         journal = await ended(storage, "a", b"hello")

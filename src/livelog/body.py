@@ -146,6 +146,7 @@ class Body(asyncio.BufferedProtocol):
         else:
             lent, held = self._buffers.lend(), BUFFER_SIZE
         self._buffers.received += size
+        self._connection.note_received(size)
         self._pending += held
         if self._pending > MAX_PENDING and not self._paused and (transport := self._connection.transport) is not None:
             self._paused = True

@@ -83,6 +83,10 @@ class Record:
     end: str = "closed"
     """How it ended, in words."""
 
+    def answered(self, status: int) -> None:
+        """Count an answer."""
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+
 
 class Endpoint(web.Server):
     """Makes the connections of one port, called `name`, and answers their requests with `answer`.
@@ -329,7 +333,7 @@ class Endpoint(web.Server):
         self._working.add(task)
         try:
             response = await self._respond(request, connection)
-            record.statuses[response.status] = record.statuses.get(response.status, 0) + 1
+            record.answered(response.status)
             connection.answered(request, response)
             return response
         finally:
@@ -340,6 +344,8 @@ class Endpoint(web.Server):
             # aiohttp would answer in the version asked for, which nobody here speaks.
             connection.transport.write(WRONG_VERSION)
             connection.transport.close()
+            if connection.record is not None:
+                connection.record.answered(505)
             raise ConnectionAbortedError("the request's HTTP version is not supported")
         try:
             if connection.refused:
@@ -493,6 +499,9 @@ class Connection(web.RequestHandler):
             detail = "its head is malformed"
         response = self.endpoint.refusal(request, RequestError(status, f"this is not an HTTP request: {detail}"))
         response.force_close()
+        if self.record is not None:  # what is no request does not come by `Endpoint`
+            self.record.requests += 1
+            self.record.answered(status)
         return response
 
     def note_log(self, name: str) -> None:

@@ -93,7 +93,9 @@ class Producers:
         raise RequestError(404, "there is nothing here: send a log with PUT /log, or /log/ and a name of it")
 
     async def _answer_log(self, request: web.BaseRequest, name: str) -> web.Response:
-        Connection.of(request).note_log(name)
+        # What never becomes a log's name is not told: it may be anything that got into the path, such as a token.
+        if request.method in ("PUT", "POST") or self._storage.get(name) is not None:
+            Connection.of(request).note_log(name)
         match request.method:
             case "PUT" | "POST":
                 return await self._begin(request, name)
@@ -269,10 +271,7 @@ class Producers:
         expects = request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1)
         if expects and not begin and transport is not None:
             transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        try:
-            rest = await body.receive(begin, ended=connection.ended or transport is None)
-        finally:
-            connection.note_received(body.size)
+        rest = await body.receive(begin, ended=connection.ended or transport is None)
         if length is None:
             connection.resume(b"0\r\n\r\n", rest)
         elif length <= MAX_SKELETON:

@@ -98,10 +98,10 @@ class Readers:
         if resource not in ("log", "status"):
             raise RequestError(404, "there is nothing here: a log is at /log/, followed by its token, / and its name")
         name = self._authorised(request, rest)
-        Connection.of(request).note_log(name)
         self._check_method(request)
         known = self._storage.get(name)
         journal = known or await self._journal(request, name)
+        Connection.of(request).note_log(name)
         if resource == "status":
             return await self._status(request, journal, is_new=known is None)
         try:

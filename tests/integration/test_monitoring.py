@@ -20,7 +20,7 @@ import livelog
 from tests.conformance.link import Connection
 from tests.harness import TOKEN, Server, ask, chunk
 
-from .disks import memory_disk
+from .disks import image_disk, memory_disk
 from .logs import Answer, begin, finish, follow, names, path_of, read, request, send
 from .pattern import Producer, Reader
 from .servers import running, wait_until
@@ -155,6 +155,21 @@ def test_server_that_can_keep_its_reserve_by_removing_logs_is_ready(tmp_path: Pa
         assert names(server) == ["new"]
         (place / "hog").write_bytes(bytes(mib * 5 // 2))
         assert_not_ready(server, "of the disk, 2097152 bytes must stay free")
+
+
+@pytest.mark.needs("root", "mount", "losetup", "mkfs.ext4", "fsfreeze")
+def test_server_whose_disk_stalls_is_well_and_says_nothing_of_being_ready(tmp_path: Path) -> None:
+    """Until the disk answers again: whoever asks gives up before, as they would on a log. Figures are told all the while."""
+    with image_disk(tmp_path, 32 << 20) as disk, running({"LIVELOG_DATA_DIR": str(disk.place)}) as server:
+        disk.freeze()
+        waiting = server.connect(producer=True)
+        ask(waiting, "GET", "/readyz")
+        for path in ("/healthz", "/metrics"):
+            assert request(server.put, "GET", path).status == 200
+        assert not waiting.poll().begun
+        disk.thaw()
+        assert finish(waiting).status == 200
+        assert send(server, "a").status == 201
 
 
 # The formats.

@@ -11,46 +11,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.conformance.link import Connection
-from tests.conformance.wire import AnswerParser, Ending, Head, WireFault
+from tests.conformance.wire import AnswerParser, Ending, WireFault
 from tests.harness import TOKEN, Server, ask, chunk
 
+from .logs import INTERIM
 from .pattern import PERIOD, pattern
-
-INTERIM = "Upload-Draft-Interop-Version: 8"
-"""The header of a producer that understands interim responses."""
+from .uploads import Answer, log_of, look, told
 
 Status = Mapping[str, Any]
 """What is known of a log, as the server tells it."""
 
 
-def request(server: Server, method: str, target: str, *headers: str, body: bytes = b"") -> AnswerParser:
-    """The answer to one request of a producer."""
-    with contextlib.closing(server.connect(producer=True)) as connection:
-        ask(connection, method, target, f"Content-Length: {len(body)}", *headers)
-        connection.send(body)
-        return connection.wait_end()
-
-
-def head_of(answer: AnswerParser) -> Head:
-    """The head of an answer that has one."""
-    assert answer.head is not None
-    return answer.head
-
-
-def field(head: Head, name: str) -> str:
-    """The value of a header field that must be there."""
-    value = head.get(name)
-    assert value is not None, (name, head)
-    return value
-
-
 def stored(server: Server, name: str) -> bytes:
     """All bytes of a log that there are now."""
-    with contextlib.closing(server.connect()) as reader:
-        ask(reader, "GET", f"/log/{TOKEN}/{name}?follow=0")
-        answer = reader.wait_end()
-    assert (head_of(answer).status, answer.ending) == (200, Ending.CLEAN), answer.head
-    return bytes(answer.body)
+    return log_of(server, name)[1]
 
 
 def all_logs(server: Server) -> dict[str, Status]:
@@ -138,7 +112,7 @@ class Job:
         if not self.generation:
             self._hear(self.producer.wait(lambda answer: bool(answer.interims), "sign that the log has begun"))
         self.reader = self._connect(server, f"/log/{TOKEN}/{self.name}", "GET", producer=False)
-        self._recognise(field(self.reader.wait_head(), "ETag").strip('"'))
+        self._recognise(told(self.reader.wait_head(), "ETag").strip('"'))
 
     def wait_until_seen(self) -> None:
         """Wait until the reader has been given all that was sent of the log."""
@@ -181,9 +155,7 @@ class Job:
 
     def resume(self, server: Server) -> None:
         """Ask how much has arrived, which must be what is stored, and go on from there."""
-        told = head_of(request(server, "HEAD", self.location))
-        assert told.status == 204, told
-        assert (told.get("Upload-Offset"), told.get("Upload-Complete")) == (str(self.acknowledged), "?0"), self.name
+        assert look(server, self.location).progress == (204, "?0", str(self.acknowledged)), self.name
         self.producer = self._connect(
             server, self.location, "PATCH", "Transfer-Encoding: chunked", "Content-Type: application/partial-upload",
             f"Upload-Offset: {self.acknowledged}", "Upload-Complete: ?1", INTERIM,
@@ -192,12 +164,12 @@ class Job:
 
     def _begin(self, server: Server) -> None:
         kind = ("Upload-Complete: ?1", INTERIM) if self.resumable else ("Expect: 100-continue",)
-        told = (f"Livelog-Title: job {self.name}", "Livelog-Label: change=0")
-        self.producer = self._connect(server, f"/log/{self.name}", "PUT", "Transfer-Encoding: chunked", *kind, *told)
+        known = (f"Livelog-Title: job {self.name}", "Livelog-Label: change=0")
+        self.producer = self._connect(server, f"/log/{self.name}", "PUT", "Transfer-Encoding: chunked", *kind, *known)
 
     def _tell(self, server: Server) -> None:
         if self._teller is not None:
-            assert head_of(self._teller.wait_end()).status in (204, 409)
+            assert Answer.of(self._teller.wait_end()).status in (204, 409)
             self._hear(self._teller.answer())
         self.changes += 1
         self._teller = self._connect(server, f"/log/{self.name}", "PATCH", f"Livelog-Label: change={self.changes}")

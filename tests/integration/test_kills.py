@@ -21,9 +21,10 @@ import pytest
 from tests.conformance.link import Connection
 from tests.harness import TOKEN, Server, ask, serving
 
-from .kept import Job, Status, all_logs, head_of, last_words, request, stored
+from .kept import Job, Status, all_logs, last_words, stored
 from .pattern import PERIOD, pattern
 from .servers import assert_no_fault
+from .uploads import request
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -194,7 +195,7 @@ def test_only_the_logs_that_ended_first_go_to_make_room(tmp_path: Path) -> None:
             for _ in range(chance.randrange(1, 6)):
                 sent.append(pattern(len(sent), len(sent) + chance.choice((0, 10, 50_000))))
                 answered.append(len(sent) - 1)
-                assert head_of(request(server, "PUT", f"/log/{answered[-1]}", body=sent[-1])).status == 201
+                assert request(server, "PUT", f"/log/{answered[-1]}", content=sent[-1]).status == 201
             assert len(all_logs(server)) <= limit
             for _ in range(chance.randrange(3)):
                 sent.append(pattern(len(sent), len(sent) + 50_000))
@@ -207,8 +208,8 @@ def test_a_start_that_is_killed_anywhere_harms_nothing(tmp_path: Path) -> None:
     """Three directories, of which one is new, one has logs, and one has what kills left; five kills each."""
     with killing(tmp_path / "logs") as server:
         whole = page_faults(server.pid)
-        assert head_of(request(server, "PUT", "/log/whole", body=b"all of it")).status == 201
-        assert head_of(request(server, "PUT", "/log/part", "Upload-Complete: ?0", body=b"a part")).status == 201
+        assert request(server, "PUT", "/log/whole", content=b"all of it").status == 201
+        assert request(server, "PUT", "/log/part", "Upload-Complete: ?0", content=b"a part").status == 201
     shutil.copytree(tmp_path / "logs", tmp_path / "mess")
     for folder in (tmp_path / "mess" / "logs").iterdir():
         stem = str(next(folder.glob("*.log"))).removesuffix(".log")

@@ -16,7 +16,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -58,7 +58,7 @@ class Disk:
     """The disk that `directory` is on.
 
     `max_used`: bytes that all logs together may have; `reserve`: bytes of the disk that must stay free; None: no
-    limit. `evict` removes a log that may go and returns how many bytes that frees; None: there is no such log.
+    limit. `evict` removes a log that may go; False: there is no such log.
     Raises: OSError, if no file can be made there.
     """
 
@@ -68,7 +68,7 @@ class Disk:
         *,
         max_used: int | None = None,
         reserve: int | None = None,
-        evict: Callable[[], int | None] = lambda: None,
+        evict: Callable[[], bool] = lambda: False,
     ) -> None:
         self._directory = directory
         self._max_used = max_used
@@ -76,6 +76,7 @@ class Disk:
         self._evict = evict
         self.used = 0
         self._free = 0
+        self._given = self._gone = 0  # bytes that threads were told to give back, and those that they have
         self._looked = float("-inf")
         self._small: list[Write] = []  # that wait for a thread
         self._gathering = False  # whether a thread writes small ones, or will before the loop's next turn
@@ -86,23 +87,21 @@ class Disk:
         """The flag with which `os.preadv` reads only what needs no wait: `os.RWF_NOWAIT`; 0 if no read of a file here
         ever waits; None if that cannot be told."""
         if reserve is not None:
-            self._look(time.monotonic(), self._measure())
+            self._look(time.monotonic(), self._measure(), 0)
 
     def admit(self, size: int) -> OSError | None:
         """Count `size` more bytes as used, making room for them if need be. Returns why not, if there is none."""
         if self._reserve is not None and (now := time.monotonic()) - self._looked > LOOK_DISTANCE:
-            self._looked, loop = now, asyncio.get_running_loop()
+            self._looked, gone, loop = now, self._gone, asyncio.get_running_loop()
 
             def looked(job: asyncio.Future[int]) -> None:
                 if not job.cancelled() and job.exception() is None:
-                    self._look(now, job.result())
+                    self._look(now, job.result(), gone)
 
             loop.run_in_executor(self.fetchers, self._measure).add_done_callback(looked)
         while (refusal := self._excess(size)) is not None:
-            freed = self._evict()
-            if freed is None:
+            if not self._evict():
                 return refusal
-            self._free += freed
         self.used += size
         self._free -= size
         return None
@@ -129,8 +128,8 @@ class Disk:
 
     async def _look_now(self) -> None:
         if self._reserve is not None:
-            loop = asyncio.get_running_loop()
-            self._look(time.monotonic(), await loop.run_in_executor(self.fetchers, self._measure))
+            now, gone, loop = time.monotonic(), self._gone, asyncio.get_running_loop()
+            self._look(now, await loop.run_in_executor(self.fetchers, self._measure), gone)
 
     def _excess(self, size: int) -> OSError | None:
         if self._max_used is not None and self.used + size > self._max_used:
@@ -143,8 +142,29 @@ class Disk:
         status = os.statvfs(self._directory)
         return status.f_bavail * status.f_frsize
 
-    def _look(self, moment: float, free: int) -> None:
-        self._looked, self._free = moment, free
+    def _look(self, moment: float, free: int, gone: int) -> None:
+        """Take note of a look, before which `gone` bytes had been given back: it may have missed all later ones."""
+        self._looked, self._free = moment, free + self._given - gone
+
+    def give_back(self, size: int, job: Callable[[], None]) -> Future[None]:
+        """Have a thread do `job`, which gives `size` bytes back to the disk: they count as free at once.
+
+        Raises: RuntimeError, if there are no threads any more.
+        """
+        loop = asyncio.get_running_loop()
+
+        def gone(_: Future[None]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._note_gone, size)
+
+        future = self.writers.submit(job)
+        self._free += size
+        self._given += size
+        future.add_done_callback(gone)
+        return future
+
+    def _note_gone(self, size: int) -> None:
+        self._gone += size
 
     def write(self, write: Write) -> None:
         """Have a thread write."""

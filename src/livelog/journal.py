@@ -160,7 +160,7 @@ class Journal:
         assert self.file is not None
         file, self.file = self.file, None
         try:
-            self._disk.writers.submit(file.close)
+            self._disk.give_back(self.length if self._directory is None else 0, file.close)
         except RuntimeError:  # no threads any more: the server has stopped
             file.close()
 

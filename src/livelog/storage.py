@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 
 from .about import About, State, new_generation, now
 from .config import Settings
@@ -136,7 +137,7 @@ class Storage:
         self._beginning += 1
         try:
             while limit is not None and len(self._journals) - (older is not None) + self._beginning > limit:
-                if self._evict(spared=older) is None:
+                if not self._evict(spared=older):
                     raise RequestError(
                         429, f"there are {limit} logs, as many as there may be, all in use", {"Retry-After": "60"}
                     )
@@ -219,17 +220,17 @@ class Storage:
         if self._directory is None:
             journal.release()
             return None
-        removal = self._disk.writers.submit(self._directory.remove, journal.about)
+        removal = self._disk.give_back(journal.length, partial(self._directory.remove, journal.about))
         removal.add_done_callback(_removed)
         return removal
 
-    def _evict(self, spared: Journal | None = None) -> int | None:
-        """Remove the log that ended first of those that nobody uses. Returns how many bytes it had; None: there is none."""
+    def _evict(self, spared: Journal | None = None) -> bool:
+        """Remove the log that ended first of those that nobody uses. Returns whether there was one."""
         for journal in self._ended.values():
             if journal is not spared and not self._is_used(journal):
                 self._retire(journal, "removed to make room")
-                return journal.length
-        return None
+                return True
+        return False
 
     def _is_used(self, journal: Journal) -> bool:
         """Whether somebody reads a log that has ended. Without a directory, the storage itself is a user."""

@@ -276,6 +276,23 @@ def test_reserve_of_the_disk_stays_free(tmp_path: Path, *, kept: bool) -> None:
 
 
 @as_root
+@kept_or_not
+def test_logs_that_begin_at_once_remove_no_more_than_it_takes(tmp_path: Path, *, kept: bool) -> None:
+    """One log that goes is room for all of them: none of them goes by what the disk was before."""
+    with memory_disk(tmp_path, "8m") as place, limited(place, kept=kept, disk_reserve="2M") as server:
+        old = [f"old/{number}" for number in range(10)]
+        for name in old:
+            assert send(server, name, bytes(400 * KIB)).status == 201
+        (place / "hog").write_bytes(bytes(2200 * KIB))
+        producers = [server.connect(producer=True) for _ in range(16)]
+        for number, producer in enumerate(producers):
+            ask(producer, "PUT", f"/log/new/{number}", CHUNKED)
+            producer.send(chunk(b"x") + chunk(b""))
+        assert {finish(producer).status for producer in producers} == {201}
+        assert sorted(set(old) & set(names(server))) == old[1:]
+
+
+@as_root
 def test_full_disk_refuses_new_bytes_and_keeps_the_old_ones(tmp_path: Path) -> None:
     """Without any limit: 507 for who writes, and all that was there before stays, also over a restart."""
     with memory_disk(tmp_path, "1m") as place:
@@ -307,9 +324,14 @@ def test_full_disk_refuses_new_bytes_and_keeps_the_old_ones(tmp_path: Path) -> N
 # File descriptors.
 
 
+def descriptors(server: Server) -> set[int]:
+    """The files and sockets that a server has open."""
+    return {int(path.name) for path in Path(f"/proc/{server.pid}/fd").iterdir()}
+
+
 def leave_one_descriptor(server: Server) -> None:
     """From now on the server can open one file or socket at a time, besides those that it has."""
-    taken = {int(path.name) for path in Path(f"/proc/{server.pid}/fd").iterdir()}
+    taken = descriptors(server)
     limit = max(taken) + 2
     while limit - sum(number < limit for number in taken) > 1:
         limit -= 1
@@ -320,11 +342,15 @@ def leave_one_descriptor(server: Server) -> None:
 def test_without_file_descriptors_new_requests_are_told_and_others_go_on(tmp_path: Path) -> None:
     """503 with Retry-After for a new log and for a reader of one that nobody has open; none of it does any harm."""
     with limited(tmp_path) as server:
+        idle = len(descriptors(server))
         send(server, "ended")
         before = status_of(server, "ended")
         producer = begin(server, "live")
         reader = follow(server, "live")
         usual = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        wait_until(
+            lambda: len(descriptors(server)) == idle + 3, "it has a producer, a reader and their log, and no more"
+        )
         leave_one_descriptor(server)
         for refused in (send(server, "new"), send(server, "ended"), read(server, "ended"), read(server, "ended")):
             assert (refused.status, refused["Retry-After"]) == (503, "1")

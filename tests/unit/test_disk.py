@@ -8,6 +8,7 @@ import errno
 import os
 import tempfile
 import threading
+from concurrent.futures import Future
 
 from livelog.disk import IOV_MAX, LARGE, THREADS, Disk, Piece, Write
 
@@ -97,11 +98,11 @@ async def test_a_disk_that_has_stopped_refuses_writes_and_closes_files_that_hang
 async def test_room_is_made_as_long_as_there_is_something_to_evict() -> None:
     evictable = [30, 20]
 
-    def evict() -> int | None:
+    def evict() -> bool:
         if not evictable:
-            return None
-        disk.used -= evictable[0]
-        return evictable.pop(0)
+            return False
+        disk.used -= evictable.pop(0)
+        return True
 
     disk = Disk(tempfile.gettempdir(), max_used=100, evict=evict)
     assert disk.admit(90) is None
@@ -125,4 +126,30 @@ async def test_the_reserve_counts_what_is_free_and_what_was_admitted_since() -> 
     assert refusal is not None
     assert refusal.errno == errno.ENOSPC
     assert await disk.check() is None
+    disk.stop()
+
+
+@on_loop
+async def test_what_is_being_given_back_counts_as_free_until_a_look_can_have_seen_it() -> None:
+    folder = tempfile.gettempdir()
+    gigabyte, slow = 1 << 30, threading.Event()
+    evicted: list[Future[None]] = []
+
+    def remove() -> None:
+        slow.wait(TIMEOUT)
+
+    def evict() -> bool:
+        if not evicted:
+            evicted.append(disk.give_back(2 * gigabyte, remove))
+            return True
+        return False
+
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    disk = Disk(folder, reserve=free + gigabyte, evict=evict)
+    for _ in range(3):
+        assert await disk.check() is None, "one that goes is enough"
+    slow.set()
+    await asyncio.wrap_future(evicted[0])
+    await asyncio.sleep(0)
+    assert await disk.check() is not None, "what was promised did not come"
     disk.stop()

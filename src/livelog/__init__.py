@@ -1,3 +1,57 @@
-"""livelog: serves a log over HTTP while it is being written."""
+"""livelog: logs over HTTP while they are being written.
+
+For Python programs that write or read logs (the server is a command): `Writer`, `AsyncWriter`, `Handler` and `run` send
+a log, `Reader` and `AsyncReader` follow one. All but `__version__` is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .client.process import run as run
+    from .client.reader import AsyncReader as AsyncReader
+    from .client.reader import Line as Line
+    from .client.reader import Reader as Reader
+    from .client.settings import ClientSettings as ClientSettings
+    from .client.writer import AsyncWriter as AsyncWriter
+    from .client.writer import Handler as Handler
+    from .client.writer import Writer as Writer
+    from .errors import ClientError as ClientError
+    from .errors import ConfigError as ConfigError
+    from .errors import GaveUp as GaveUp
+    from .errors import LivelogError as LivelogError
+    from .errors import LogAborted as LogAborted
+    from .errors import LogReplaced as LogReplaced
+    from .errors import Refused as Refused
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "run": "client.process",
+    "AsyncReader": "client.reader",
+    "Line": "client.reader",
+    "Reader": "client.reader",
+    "ClientSettings": "client.settings",
+    "AsyncWriter": "client.writer",
+    "Handler": "client.writer",
+    "Writer": "client.writer",
+    "ClientError": "errors",
+    "ConfigError": "errors",
+    "GaveUp": "errors",
+    "LivelogError": "errors",
+    "LogAborted": "errors",
+    "LogReplaced": "errors",
+    "Refused": "errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -8,11 +8,41 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from . import __version__, config
 from .access import Access, is_name
-from .errors import ConfigError
+from .errors import ConfigError, LivelogError
+
+OVERVIEW = f"""\
+livelog {__version__}: logs over HTTP while they are being written. One command sends each, any number of readers follow it.
+
+  livelog run -- make -j8                 run a command, and print the link at which others can watch it
+  livelog tail URL                        follow a log in the terminal
+  ACCESS_TOKEN=secretpuppy livelog        start a server, to which these and curl can talk:
+    some-job 2>&1 | curl -T - http://localhost:60022/log/nightly
+    curl http://localhost:60023/log/secretpuppy/nightly
+
+Commands; each explains itself with --help:
+
+  serve       start the server (what livelog does without a command)
+  run         run a command, and send its output to a log
+  push        send standard input, or a file
+  tail        show a log, then what comes
+  ls          list logs
+  status      show what is known of a log
+  open        open a log in the browser
+  link        print the link that opens one log
+  completion  have the shell complete all this: bash, zsh, fish
+
+  --version, --short-version
+
+Where the server is: LIVELOG_SERVER (default http://localhost:60022), LIVELOG_PUBLIC_URL (http://localhost:60023),
+LIVELOG_CA_FILE. What opens it: LIVELOG_WRITE_TOKEN, ACCESS_TOKEN. Or in ~/.config/livelog.toml:
+
+  server = "http://logs.example.org:60022"
+  write_token = "..."
+"""
 
 SERVE = """\
 Serve logs over HTTP while they are being written: a producer sends each, any number of readers follow it.
@@ -20,15 +50,13 @@ Serve logs over HTTP while they are being written: a producer sends each, any nu
   ACCESS_TOKEN=secretpuppy livelog                                    start the server
   some-long-job 2>&1 | curl -T - http://localhost:60022/log/nightly   send a log
   curl http://localhost:60023/log/secretpuppy/nightly                 follow it
-
-  livelog link --help    how to make a link that opens one log only
 """
 
 LINK = """\
-Print the link that opens one log, and no other: made from ACCESS_TOKEN and the log's name, without asking a server.
-The log need not have begun.
+Print the link that opens one log, and no other: made from ACCESS_TOKEN and the log's name, or, where that is not known, by
+the server at LIVELOG_SERVER. The log need not have begun.
 
-  livelog link nightly                 for as long as ACCESS_TOKEN is the same
+  livelog link nightly                 for as long as the server's ACCESS_TOKEN is the same
   livelog link nightly --expires 2h    until in two hours
   livelog link                         of the log that has no name
 """
@@ -41,48 +69,87 @@ EXIT_CODES = (
     "69 a port or a data directory in use, 78 any other wrong setting."
 )
 
+CLIENT_COMMANDS = ("run", "push", "tail", "ls", "status", "open")
+"""Those of `client.commands`, which is imported only for them: the others need not wait for it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments`, by default the process's own. Returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    commands: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "link": _link}
-    run = commands[words.pop(0)] if words and words[0] in commands else _serve
+    command = words[0] if words else ""
     try:
-        return run(words)
-    except ConfigError as error:
+        if command in CLIENT_COMMANDS:
+            from .client import commands  # noqa: PLC0415
+
+            return commands.main(command, words[1:])
+        if command in ("-h", "--help", "help"):
+            print(OVERVIEW, end="")  # noqa: T201  # what was asked for
+            return 0
+        if command == "completion":
+            return _completion(words[1:])
+        if command == "link":
+            return _link(words[1:])
+        return _serve(words[1:] if command == "serve" else words)
+    except LivelogError as error:
         print(f"livelog: {error}", file=sys.stderr)  # noqa: T201  # what the command says to its user
-        return error.exit_code
+        return error.exit_code if isinstance(error, ConfigError) else 1
 
 
 def _serve(words: Sequence[str]) -> int:
-    parser = _parser("livelog", SERVE)
-    parser.add_argument("--version", action="version", version=f"livelog {__version__}")
-    parser.add_argument("--short-version", action="version", version=__version__, help="the version, without the name")
-    config.add_flags(parser)
-    settings = config.load(os.environ, vars(parser.parse_args(words)))
+    settings = config.load(os.environ, vars(_serve_parser().parse_args(words)))
     from . import service  # noqa: PLC0415  # slow to load: only where it is needed
 
     return service.run(settings)
 
 
-def _link(words: Sequence[str]) -> int:
+def _serve_parser() -> argparse.ArgumentParser:
+    parser = _parser("livelog serve", SERVE)
+    parser.add_argument("--version", action="version", version=f"livelog {__version__}")
+    parser.add_argument("--short-version", action="version", version=__version__, help="the version, without the name")
+    config.add_flags(parser)
+    return parser
+
+
+def _link_parser() -> argparse.ArgumentParser:
     parser = _parser("livelog link", LINK)
     parser.add_argument("name", nargs="?", default="", help="the log's name; none: the log that has none")
     parser.add_argument("--expires", metavar="TIME", help="when the link ends to open the log: in 90, 10m, 2h, 7d")
     config.add_flags(parser, LINK_SETTINGS)
+    return parser
+
+
+def _link(words: Sequence[str]) -> int:
+    parser = _link_parser()
     flags: Mapping[str, str | None] = vars(parser.parse_args(words))
     name, lifetime = flags["name"] or "", flags["expires"]
     if name and not is_name(name):
         parser.error(f"{name!r} is not the name of a log, such as builds/42")
-    settings = config.load({**os.environ, "LIVELOG_PUT_HOST": ""}, flags)  # how producers come is of no interest
-    expires = None if lifetime is None else math.ceil(time.time() + config.seconds("--expires", lifetime))
-    if not settings.get_port and settings.public_url is None:
-        raise ConfigError(
-            "which port the server has chosen is not known here: name it with --get-port, or set LIVELOG_PUBLIC_URL",
-            config.EX_CONFIG,
-        )
-    url = settings.readers_url(settings.get_port)
-    print(Access(settings.access_token).link(url, name, expires))  # noqa: T201  # what was asked for
+    lasts = None if lifetime is None else config.seconds("--expires", lifetime)
+    if not (flags["access_token"] or os.environ.get("ACCESS_TOKEN")):
+        from .client import commands, settings  # noqa: PLC0415
+
+        link = commands.make_link(name, lasts, settings.load())
+    else:
+        known = config.load({**os.environ, "LIVELOG_PUT_HOST": ""}, flags)  # how producers come is of no interest
+        if not known.get_port and known.public_url is None:
+            raise ConfigError(
+                "which port the server has chosen is not known here: name it with --get-port, or set LIVELOG_PUBLIC_URL",
+                config.EX_CONFIG,
+            )
+        expires = None if lasts is None else math.ceil(time.time() + lasts)
+        link = Access(known.access_token).link(known.readers_url(known.get_port), name, expires)
+    print(link)  # noqa: T201  # what was asked for
+    return 0
+
+
+def _completion(words: Sequence[str]) -> int:
+    from .client import commands, completion  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog="livelog completion", description=completion.__doc__)
+    parser.add_argument("shell", choices=completion.SHELLS)
+    parsers = {name: make() for name, (make, _) in commands.COMMANDS.items()}
+    known = {**parsers, "serve": _serve_parser(), "link": _link_parser(), "completion": parser}
+    print(completion.script(parser.parse_args(words).shell, known), end="")  # noqa: T201  # what was asked for
     return 0
 
 

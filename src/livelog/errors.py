@@ -4,7 +4,12 @@
     ├── ConfigError      a setting is wrong; `exit_code` is what the command exits with
     ├── RequestError     a client's request is refused; `status` is what HTTP answers
     │   └── FramingError the body of a request is not framed as RFC 9112 asks
-    └── DiskError        the disk refused; `cause` says how
+    ├── DiskError        the disk refused; `cause` says how
+    └── ClientError      what a client of a server asked for cannot be had
+        ├── Refused      the server refuses, and will go on refusing; `status` is what HTTP answered
+        ├── GaveUp       the server could not be reached for as long as the client was willing to try
+        ├── LogAborted   all bytes of the log were read, but it did not end as a complete one
+        └── LogReplaced  there is another log under that name: what was read and what follows are not one log
 
 Each message is one line, says what was wrong and what would be right, and holds no secret.
 """
@@ -56,6 +61,30 @@ class FramingError(RequestError):
 
     def __init__(self, message: str) -> None:
         super().__init__(400, message)
+
+
+class ClientError(LivelogError):
+    """What a client asked for cannot be had."""
+
+
+class Refused(ClientError):
+    """The server refuses, and will go on refusing. `status`: an HTTP status code, 4xx or 5xx; 0: it told none."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class GaveUp(ClientError):
+    """The server could not be reached for as long as the client was willing to try."""
+
+
+class LogAborted(ClientError):
+    """All bytes of the log were read, but it did not end as a complete one: its producer failed, or gave it up."""
+
+
+class LogReplaced(ClientError):
+    """There is another log under that name by now: what was read and what would follow are not one log."""
 
 
 class DiskError(LivelogError):

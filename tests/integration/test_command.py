@@ -60,7 +60,7 @@ def test_versions_are_told() -> None:
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_names_every_setting(flag: str) -> None:
     """Each variable of the contract, and its flag."""
-    done = run(flag)
+    done = run("serve", flag)
     assert (done.returncode, done.stderr) == (0, "")
     for name in (
         "ACCESS_TOKEN", "LIVELOG_PUT_PORT", "LIVELOG_GET_PORT", "LIVELOG_PUT_HOST", "LIVELOG_GET_HOST",
@@ -69,6 +69,20 @@ def test_help_names_every_setting(flag: str) -> None:
         "--put-port", "--get-port", "60022", "60023",
     ):  # fmt: skip
         assert name in done.stdout, name
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_teaches_by_example_and_names_every_command(flag: str) -> None:
+    """What to type first, and each command with a help of its own."""
+    done = run(flag)
+    assert (done.returncode, done.stderr) == (0, "")
+    commands = re.findall(r"^  ([a-z]+)  +[a-z]", done.stdout, re.MULTILINE)
+    assert {"serve", "run", "push", "tail", "ls", "status", "open", "link", "completion"} <= set(commands)
+    assert "ACCESS_TOKEN=secretpuppy livelog " in done.stdout
+    for command in commands:
+        told = run(command, "--help")
+        assert (told.returncode, told.stderr) == (0, "")
+        assert f"usage: livelog {command}" in told.stdout
 
 
 def test_unknown_arguments_are_a_usage_error() -> None:

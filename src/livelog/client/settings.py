@@ -1,0 +1,93 @@
+"""Where the server is and what opens it: from environment variables, and from one small file for what they leave out.
+
+    LIVELOG_SERVER        the producers' port, as a URL; none: http://localhost and LIVELOG_PUT_PORT
+    LIVELOG_PUBLIC_URL    where readers reach the server; none: http://localhost and LIVELOG_GET_PORT
+    LIVELOG_WRITE_TOKEN   the producers' secret, if the server has one
+    ACCESS_TOKEN          the readers' secret, for those who have it
+    LIVELOG_CA_FILE       certificates that are trusted for https, PEM; none: the system's
+    LIVELOG_SPOOL_DIR     where bytes wait that a server has not acknowledged; none: the user's state directory
+
+The file is `livelog.toml` in the user's configuration directory; its keys are the variables in lower case, without
+`LIVELOG_`. Refuses to take a token from the command line, or from a file that others may read.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from livelog.errors import ConfigError
+
+EX_CONFIG = 78
+"""Exit code for a setting that is missing or wrong (sysexits.h)."""
+
+KEYS = ("server", "public_url", "write_token", "access_token", "ca_file", "spool_dir")
+
+_VARIABLES = {key: "ACCESS_TOKEN" if key == "access_token" else f"LIVELOG_{key.upper()}" for key in KEYS}
+
+_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSettings:
+    """How a client reaches its server."""
+
+    server: str
+    """The producers' side, as a URL without a slash at its end."""
+    public_url: str
+    """The readers' side, likewise."""
+    spool_dir: Path
+    write_token: str | None = None
+    access_token: str | None = None
+    ca_file: str | None = None
+    chosen: bool = True
+    """Whether anybody said where the server is; else the URLs are those of a server with default ports on this machine."""
+
+
+def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
+    """The settings from `environ` (by default the process's), and from the file. Raises: ConfigError."""
+    environ = os.environ if environ is None else environ
+    home = environ.get("HOME") or os.path.expanduser("~")
+    file = Path(environ.get("XDG_CONFIG_HOME") or Path(home, ".config"), "livelog.toml")
+    found = _read(file)
+    for key, variable in _VARIABLES.items():
+        if environ.get(variable):
+            found[key] = environ[variable]
+    for key in ("server", "public_url"):
+        if key in found and not _URL.fullmatch(found[key]):
+            raise ConfigError(f"{_VARIABLES[key]} is not a URL such as http://logs.example.org:60022", EX_CONFIG)
+    state = environ.get("XDG_STATE_HOME") or Path(home, ".local", "state")
+    return ClientSettings(
+        server=found.get("server", f"http://localhost:{environ.get('LIVELOG_PUT_PORT') or 60022}").rstrip("/"),
+        public_url=found.get("public_url", f"http://localhost:{environ.get('LIVELOG_GET_PORT') or 60023}").rstrip("/"),
+        write_token=found.get("write_token"),
+        access_token=found.get("access_token"),
+        ca_file=found.get("ca_file"),
+        spool_dir=Path(found.get("spool_dir") or Path(state, "livelog")),
+        chosen="server" in found,
+    )
+
+
+def _read(file: Path) -> dict[str, str]:
+    """What the file says. Raises: ConfigError."""
+    try:
+        with file.open("rb") as opened:
+            mode, content = os.fstat(opened.fileno()).st_mode, opened.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}", EX_CONFIG) from error
+    import tomllib  # noqa: PLC0415  # only those who have the file need it
+
+    try:
+        found = tomllib.loads(content.decode())
+    except ValueError as error:
+        raise ConfigError(f"{file} is not TOML in UTF-8: {error}", EX_CONFIG) from error
+    for key, value in found.items():
+        if key not in KEYS or not isinstance(value, str):
+            raise ConfigError(f"{file}: {key} is none of {', '.join(KEYS)}, or not a text", EX_CONFIG)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO) and any(key.endswith("_token") for key in found):
+        raise ConfigError(f"{file} holds a token, and others may read it: chmod 600 {file}", EX_CONFIG)
+    return found

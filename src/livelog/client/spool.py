@@ -1,0 +1,164 @@
+"""Bytes on their way to a server: kept until it has acknowledged them, in memory, and beyond that on disk.
+
+    write → [ segment file ][ segment file ][ memory ] → read, as often as needed
+            ↑ start: acknowledged                    ↑ end: written
+
+One thread writes, another reads and releases. Refuses to wait for anything but the disk. Invariants:
+
+1. Every byte of `[start, end)` can be read; offsets count from the first byte of the log.
+2. Memory stays below `MEMORY` and one write, however far behind the server is.
+3. What is on disk is read with `cat`: segments are named by the offset at which they begin, so that they sort.
+4. If the disk refuses, `failure` says so and what is written from then on is dropped: all before it stays in order.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MEMORY = 4 * 1024 * 1024
+"""Bytes held in memory at most; beyond that, all of them go to disk."""
+
+SEGMENT = 16 * 1024 * 1024
+"""Bytes after which a new segment begins: what has been acknowledged frees its disk space in such steps."""
+
+ABOUT = "upload.json"
+"""The file that says which log the bytes belong to."""
+
+
+class _Segment(NamedTuple):
+    start: int
+    path: Path
+    fd: int
+
+
+class Spool:
+    """The bytes of one log that a server has not acknowledged; on disk they are in `folder`, made when needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.start = 0
+        """All before this offset is acknowledged."""
+        self.end = 0
+        """How many bytes were written in all."""
+        self.ended = False
+        """Whether nothing more will be written."""
+        self.failure: OSError | None = None
+        """Why bytes were dropped; None: none were."""
+        self.about: dict[str, Any] = {}
+        """What must be known to go on with the log some other time; kept beside its bytes."""
+        self._lock = threading.Lock()
+        self._memory = bytearray()
+        self._memory_start = 0
+        self._segments: deque[_Segment] = deque()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take `data`."""
+        with self._lock:
+            if self.failure is None:
+                self._memory += data
+                self.end = self._memory_start + len(self._memory)
+                if len(self._memory) > MEMORY:
+                    self._spill()
+
+    def read(self, offset: int, size: int) -> bytes:
+        """At most `size` bytes at `offset`, which is in `[start, end]`; none: that is the end. Raises: OSError."""
+        with self._lock:
+            if offset >= self._memory_start:
+                index = offset - self._memory_start
+                with memoryview(self._memory) as view:
+                    return bytes(view[index : index + size])
+            segment = next(segment for segment in reversed(self._segments) if segment.start <= offset)
+            size = min(size, self._memory_start - offset)
+            data = os.pread(segment.fd, size, offset - segment.start)
+            if not data:
+                raise OSError(f"{segment.path} was cut short by somebody else")
+            return data
+
+    def release(self, offset: int) -> None:
+        """All before `offset` is acknowledged: it will not be read again."""
+        with self._lock:
+            self.start = max(self.start, min(offset, self.end))
+            if self.start > self._memory_start:
+                del self._memory[: self.start - self._memory_start]
+                self._memory_start = self.start
+            while self._segments and self._end_of_first() <= self.start:
+                segment = self._segments.popleft()
+                os.close(segment.fd)
+                segment.path.unlink(missing_ok=True)
+
+    def keep(self) -> None:
+        """Put all that is left on disk, and say there what it is. If the disk refuses, `failure` is set."""
+        with self._lock:
+            self._spill()
+            with contextlib.suppress(OSError):
+                self._describe()
+
+    def discard(self) -> None:
+        """Forget all that is left."""
+        with self._lock:
+            while self._segments:
+                os.close(self._segments.popleft().fd)
+            self._memory.clear()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @classmethod
+    def reopen(cls, folder: Path) -> "Spool":
+        """What `keep` left in `folder`, which has ended. Raises: OSError; ValueError, if it is no spool."""
+        spool = cls(folder)
+        spool.about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("[0-9]" * 20)):
+            segment = _Segment(int(path.name), path, os.open(path, os.O_RDWR | os.O_CLOEXEC))
+            if spool._segments and segment.start != spool.end:
+                raise ValueError(f"the bytes from {spool.end} to {segment.start} are missing")
+            if not spool._segments:
+                spool.start = segment.start
+            spool._segments.append(segment)
+            spool.end = spool._memory_start = segment.start + os.fstat(segment.fd).st_size
+        if not spool._segments:
+            raise ValueError("there are no bytes in it")
+        spool.ended = True
+        return spool
+
+    def _end_of_first(self) -> int:
+        return self._segments[1].start if len(self._segments) > 1 else self._memory_start
+
+    def _spill(self) -> None:
+        """Move what is in memory to disk, all of it or nothing."""
+        if not self._memory:
+            return
+        try:
+            if not self.folder.is_dir():
+                self.folder.mkdir(parents=True, mode=0o700)
+                self._describe()
+            if not self._segments or self._memory_start - self._segments[-1].start >= SEGMENT:
+                path = self.folder / f"{self._memory_start:020}"
+                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                self._segments.append(_Segment(self._memory_start, path, fd))
+            segment = self._segments[-1]
+            self._write_all(segment.fd, self._memory_start - segment.start)
+        except OSError as error:
+            self.failure = error
+            return
+        self._memory_start = self.end
+        self._memory.clear()
+
+    def _write_all(self, fd: int, offset: int) -> None:
+        with memoryview(self._memory) as view:
+            written = 0
+            try:
+                while written < len(view):
+                    written += os.pwrite(fd, view[written:], offset + written)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(fd, offset)
+                raise
+
+    def _describe(self) -> None:
+        # Whoever finds this after a crash must know that there may have been more.
+        about = {**self.about, "whole": self.ended and self.failure is None}
+        (self.folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,291 @@
+"""A user's place: a home of their own, a server that can be killed and started again, and the command as they type it.
+
+Refuses to look into a client: what it did is what it wrote, what it left on disk, and what the server has.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from livelog.client.settings import ClientSettings
+
+TOKEN = "secret-puppy_42"
+TIMEOUT = 20.0
+"""Seconds that any wait may last: reached only by a fault."""
+
+COMMAND = (sys.executable, "-W", "error", "-m", "livelog")
+
+LINK = re.compile(r"^livelog: readers: (http://\S+)$", re.MULTILINE)
+
+
+class Place:
+    """A home at `home`, and a server that listens, while it runs, at `server` and `readers` (URLs)."""
+
+    def __init__(self, home: Path, *, durable: bool) -> None:
+        self.home = home
+        self.durable = durable
+        self._ports = _free_ports(2)
+        self.server = f"http://127.0.0.1:{self._ports[0]}"
+        self.readers = f"http://127.0.0.1:{self._ports[1]}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def spools(self) -> list[Path]:
+        """What clients have left on disk."""
+        folder = self.home / "spools"
+        return sorted(folder.iterdir()) if folder.exists() else []
+
+    def settings(self, server: str = "") -> ClientSettings:
+        """For the Python API; `server`: another way to the server."""
+        return ClientSettings(
+            server=server or self.server,
+            public_url=self.readers,
+            spool_dir=self.home / "spools",
+            access_token=TOKEN,
+        )
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        """What the command is started with."""
+        inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TMPDIR", "LANG") if name in os.environ}
+        return {
+            **inherited,
+            "HOME": str(self.home),
+            "LIVELOG_SERVER": self.server,
+            "LIVELOG_PUBLIC_URL": self.readers,
+            "LIVELOG_SPOOL_DIR": str(self.home / "spools"),
+            "ACCESS_TOKEN": TOKEN,
+            **changes,
+        }
+
+    def run(
+        self, *words: str, data: bytes | None = None, variables: Mapping[str, str] | None = None, **changes: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """The command, which is expected to end by itself."""
+        changes |= variables or {}
+        return subprocess.run(
+            (*COMMAND, *words), input=data, capture_output=True, timeout=60, env=self.environment(**changes)
+        )
+
+    @contextlib.contextmanager
+    def started(
+        self, *words: str, stdin: Any = subprocess.DEVNULL, **changes: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """The command, which is ended with this block if it still runs."""
+        with subprocess.Popen(
+            (*COMMAND, *words),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment(**changes),
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def start(self, **changes: str) -> None:
+        """Start the server, at the same address as before."""
+        settings = {
+            "ACCESS_TOKEN": TOKEN,
+            "LIVELOG_PUT_PORT": str(self._ports[0]),
+            "LIVELOG_GET_PORT": str(self._ports[1]),
+            "LIVELOG_SHUTDOWN_TIMEOUT": "1",
+            **({"LIVELOG_DATA_DIR": str(self.home / "data")} if self.durable else {}),
+            **changes,
+        }
+        with (self.home / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                (sys.executable, "-W", "error", "-m", "livelog"),
+                env={"PATH": os.environ["PATH"], "HOME": str(self.home), **settings},
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert b" ready: " in line, (self.home / "server.log").read_text()
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End the server."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(TIMEOUT)
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self.process = None
+
+    def get(self, target: str) -> tuple[int, bytes]:
+        """The status and body of an answer of the readers' port."""
+        connection = HTTPConnection("127.0.0.1", self._ports[1], timeout=TIMEOUT)
+        with contextlib.closing(connection):
+            connection.request("GET", target, headers={"Authorization": f"Bearer {TOKEN}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def log(self, name: str) -> bytes:
+        """The bytes of a log so far."""
+        status, body = self.get(f"/log/{name}?follow=0")
+        assert status == 200, body
+        return body
+
+    def status(self, name: str) -> dict[str, Any]:
+        """What the server knows of a log."""
+        status, body = self.get(f"/status/{name}")
+        assert status == 200, body
+        return dict(json.loads(body))
+
+    def wait_for(self, name: str, size: int, state: str = "") -> dict[str, Any]:
+        """Wait until a log has `size` bytes at least, and is in `state`. Returns its status."""
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            status, body = self.get(f"/status/{name}?wait=5")
+            known: dict[str, Any] = json.loads(body) if status == 200 else {"size": -1, "state": ""}
+            if known["size"] >= size and state in ("", known["state"]):
+                return known
+            assert time.monotonic() < deadline, known
+            self.get(f"/status/{name}?wait=1&size={known['size']}&state={known['state'] or 'live'}")
+
+
+@contextlib.contextmanager
+def place(
+    home: Path, *, durable: bool = True, running: bool = True, variables: Mapping[str, str] | None = None
+) -> Iterator[Place]:
+    """A place whose server runs, unless it shall not yet."""
+    home.mkdir(exist_ok=True)
+    here = Place(home, durable=durable)
+    try:
+        if running:
+            here.start(**(variables or {}))
+        yield here
+        trouble = (home / "server.log").read_text() if running else ""
+        assert "Traceback" not in trouble, trouble
+    finally:
+        here.kill()
+
+
+class Proxy:
+    """A way to `url` over TCP which breaks: each connection is cut, in both directions, after so many bytes.
+
+    `cuts`: for each connection, in their order, the bytes that it lets through, both directions together; those beyond let
+    everything through. A cut is a reset.
+    """
+
+    def __init__(self, url: str, cuts: Sequence[int]) -> None:
+        host, _, port = url.rpartition("/")[2].partition(":")
+        self._target = host, int(port)
+        self._cuts = iter(cuts)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.cut = 0
+        """How many connections were cut so far."""
+        self._held = False
+        self._open: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> "Proxy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut_all()
+
+    def hold(self) -> None:
+        """Cut what is open, and whatever comes, until `let_go`."""
+        self._held = True
+        self.cut_all()
+
+    def let_go(self) -> None:
+        """Let connections through again."""
+        self._held = False
+
+    def cut_all(self) -> None:
+        """Cut what is open."""
+        for one in list(self._open):
+            _reset(one)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._held:
+                _reset(near)
+                continue
+            try:
+                far = socket.create_connection(self._target, TIMEOUT)
+            except OSError:
+                _reset(near)
+                continue
+            self._open |= {near, far}
+            left = [next(self._cuts, 2**62)]
+            for source, target in ((near, far), (far, near)):
+                threading.Thread(target=self._pass_on, args=(source, target, left), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, left: list[int]) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data[: left[0]])
+                left[0] -= len(data)
+                if left[0] <= 0:
+                    self.cut += 1
+                    break
+            else:
+                target.shutdown(socket.SHUT_WR)
+                return
+        for one in (source, target):
+            _reset(one)
+            self._open.discard(one)
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something of which no event tells, looking often."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {TIMEOUT:g} s: {what}"
+        threading.Event().wait(0.02)
+
+
+def links(output: bytes) -> list[str]:
+    """The links that a command has told."""
+    return LINK.findall(output.decode())
+
+
+def peak_memory(pid: int) -> int:
+    """Bytes of memory that a process, which may have ended but was not waited for, has occupied at most."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmHWM")
+
+
+def _free_ports(count: int) -> list[int]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+def _reset(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()
+
+
+def lines(count: int, *, start: int = 0) -> bytes:
+    """Numbered lines."""
+    return b"".join(b"line %d\n" % number for number in range(start, start + count))

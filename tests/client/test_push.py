@@ -1,0 +1,149 @@
+"""`livelog push`: pipes, files, growing files, and what was left on disk.
+
+Categories: what is sent · failures and exit codes · growing files · notes.
+"""
+
+import random
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .place import COMMAND, TIMEOUT, Place, Proxy, lines, links, place
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("home")) as made:
+        yield made
+
+
+def test_pipe_and_file_are_sent_whole_and_told_of(here: Place) -> None:
+    data = random.Random(1).randbytes(3_000_000)
+    file = here.home / "build.log"
+    file.write_bytes(data)
+    about = ("--title", "a title", "--label", "branch=main", "--exit-code", "2", "--content-type", "application/json")
+    for name, source, given in (("piped", "-", data), ("file", str(file), None)):
+        done = here.run("push", "--name", name, *about, source, data=given)
+        assert (done.returncode, done.stdout) == (0, b""), done.stderr
+        assert here.log(name) == data
+        known = here.status(name)
+        assert (known["state"], known["title"], known["labels"]) == ("complete", "a title", {"branch": "main"})
+        assert (known["exit_code"], known["content_type"]) == (2, "application/json")
+
+
+def test_name_is_made_of_the_files_unless_it_is_given(here: Place) -> None:
+    file = here.home / "nightly build.log"
+    file.write_bytes(b"x")
+    (link,) = links(here.run("push", str(file)).stderr)
+    assert re.search(r"/nightly-build\.log/\d{8}T\d{6}-[0-9a-f]{4}$", link)
+    assert here.run("tail", link).stdout == b"x"
+
+
+def test_pipe_is_sent_while_it_flows(here: Place) -> None:
+    with here.started("push", "-q", "--name", "flowing", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for number in range(1, 4):
+            process.stdin.write(b"line\n")
+            process.stdin.flush()
+            here.wait_for("flowing", 5 * number, "live")
+        process.stdin.close()
+        assert process.wait(TIMEOUT) == 0
+
+
+def test_interrupt_is_for_whatever_writes_into_the_pipe(here: Place) -> None:
+    with here.started("push", "-q", "--name", "interrupted", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"before\n")
+        process.stdin.flush()
+        here.wait_for("interrupted", 7)
+        process.send_signal(signal.SIGINT)
+        process.stdin.write(b"last words\n")
+        process.stdin.close()
+        assert process.wait(TIMEOUT) == 0
+    assert here.log("interrupted") == b"before\nlast words\n"
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("source", ["-", "file"])
+def test_network_that_is_cut_at_random_bytes_loses_nothing(here: Place, source: str, seed: int) -> None:
+    chance = random.Random(seed)
+    cuts = [chance.randrange(1, 900) if chance.random() < 0.3 else chance.randrange(900, 400_000) for _ in range(8)]
+    data, name = lines(200_000), f"cut/{source.strip('-')}{seed}"
+    file = here.home / "cut.log"
+    file.write_bytes(data)
+    with Proxy(here.server, cuts) as proxy:
+        done = here.run(
+            "push", "-q", "--name", name, source.replace("file", str(file)),
+            data=data if source == "-" else None, LIVELOG_SERVER=proxy.url,
+        )  # fmt: skip
+        assert proxy.cut > 3, cuts
+    assert (done.returncode, done.stderr) == (0, b""), cuts
+    assert here.log(name) == data, cuts
+    assert here.status(name)["state"] == "complete"
+
+
+def test_growing_file_is_followed_until_ctrl_c(here: Place) -> None:
+    file = here.home / "growing.log"
+    file.write_bytes(b"there already\n")
+    with here.started("push", "-q", "--follow", "--name", "growing", str(file)) as process:
+        here.wait_for("growing", 14)
+        with file.open("ab") as opened:
+            opened.write(b"appended\n")
+        here.wait_for("growing", 23, "live")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT) == 0
+    assert here.log("growing") == b"there already\nappended\n"
+    assert here.status("growing")["state"] == "complete"
+
+
+def test_file_that_is_cut_short_aborts_the_log(here: Place) -> None:
+    file = here.home / "short.log"
+    file.write_bytes(b"x" * 1000)
+    with here.started("push", "-q", "--follow", "--name", "short", str(file)) as process:
+        here.wait_for("short", 1000)
+        file.write_bytes(b"y" * 10)
+        assert process.wait(TIMEOUT) == 3
+        assert process.stderr is not None
+        assert b"shorter" in process.stderr.read()
+    assert here.status("short")["state"] == "aborted"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["no-such-file"], 1, "no-such-file: No such file or directory"),
+        (["."], 1, "holds no log that could be sent"),
+        (["--name", "a//b"], 2, "'a//b' is not the name of a log"),
+        (["--label", "x"], 2, "'x' is not NAME=VALUE"),
+        (["--label", "x y=1"], 1, "Livelog-Label is not name=value"),
+        (["--exit-code", "x"], 2, "invalid int value"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(here: Place, words: list[str], code: int, said: str) -> None:
+    done = here.run("push", *words, data=b"")
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert said in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_pipe_that_a_server_does_not_take_is_kept(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        done = here.run("push", "--name", "kept", "--drain", "0.1", data=lines(10))
+        assert done.returncode == 6
+        (spool,) = here.spools
+        assert f"livelog push {spool}" in done.stderr.decode()
+        here.start()
+        assert here.run("push", "-q", str(spool)).returncode == 0
+        assert here.log("kept") == lines(10)
+
+
+def test_pipeline_of_a_shell(here: Place) -> None:
+    script = f"seq 5 | {' '.join(COMMAND)} push -q --name pipeline && {' '.join(COMMAND)} tail pipeline"
+    done = subprocess.run(["sh", "-c", script], env=here.environment(), capture_output=True, timeout=60)
+    assert (done.stdout, done.stderr) == (b"1\n2\n3\n4\n5\n", b"")

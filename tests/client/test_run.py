@@ -1,0 +1,338 @@
+"""`livelog run`: the command is as it would be without, and its log is what it wrote, whatever becomes of the server.
+
+Categories: exit codes and signals · output · the server down, killed, cut off · bounded memory · a full disk · a server of
+its own · nothing left behind.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.disks import memory_disk
+
+from .place import COMMAND, TIMEOUT, TOKEN, Place, Proxy, lines, links, peak_memory, place, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+
+PRINT = "import sys; sys.stdout.buffer.write(b''.join(b'line %d\\n' % n for n in range({})))"
+"""A program that prints so many numbered lines."""
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("home")) as made:
+        yield made
+
+
+# Exit codes and signals.
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 42, 64, 124, 125, 126, 127, 128, 130, 137, 141, 254, 255])
+def test_exit_code_is_the_commands_and_told_to_readers(here: Place, code: int) -> None:
+    done = here.run("run", "--name", f"exit/{code}", "--", "sh", "-c", f"exit {code}")
+    assert done.returncode == code
+    known = here.status(f"exit/{code}")
+    assert (known["state"], known["exit_code"], known["title"]) == ("complete", code, "sh")
+
+
+@pytest.mark.parametrize(
+    "number", ["HUP", "INT", "QUIT", "ILL", "ABRT", "KILL", "SEGV", "PIPE", "ALRM", "TERM", "USR1"]
+)
+def test_signal_that_ends_the_command_ends_this_one(here: Place, number: str) -> None:
+    script = ["sh", "-c", f"ulimit -c 0; kill -{number} $$"]
+    bare = subprocess.run(script)
+    done = here.run("run", "-q", "--name", f"signal/{number}", "--", *script)
+    assert done.returncode == bare.returncode == -getattr(signal, f"SIG{number}")
+    assert here.status(f"signal/{number}")["exit_code"] == 128 - done.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR2])
+def test_signals_are_passed_on_once(here: Place, number: signal.Signals) -> None:
+    name = f"passed-on/{number.name}"
+    script = (
+        "import os, signal, sys\n"
+        f"signal.signal({int(number)}, lambda *_: os.write(1, b'got it\\n'))\n"
+        "os.write(1, b'ready\\n'); sys.stdin.read(); sys.exit(9)"
+    )
+    with here.started(
+        "run", "-q", "--name", name, "--", sys.executable, "-c", script, stdin=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == b"got it\n"
+        process.stdin.close()
+        assert process.stdout.read() == b""
+        assert process.wait(TIMEOUT) == 9
+    assert here.log(name) == b"ready\ngot it\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("no-such-command", 127), ("./no-such-file", 127), ("/etc/passwd", 126), ("/etc", 126), ("/etc/passwd/x", 127)],
+)
+def test_command_that_cannot_be_started_has_the_exit_code_of_shells(here: Place, command: str, code: int) -> None:
+    bare = subprocess.run(["sh", "-c", command], capture_output=True)
+    done = here.run("run", "-q", "--", command)
+    assert done.returncode == bare.returncode == code
+    assert done.stderr.startswith(f"livelog: {command}: ".encode())
+    assert done.stdout == b""
+
+
+def test_script_without_an_interpreter_is_a_shells(here: Place, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("echo $0 $1; exit 3\n")
+    script.chmod(0o755)
+    done = here.run("run", "-q", "--", str(script), "word")
+    assert (done.returncode, done.stdout) == (3, f"{script} word\n".encode())
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "--"], ["run", "--no-such-flag", "--", "true"]])
+def test_own_failure_before_the_start_is_125(here: Place, words: list[str]) -> None:
+    done = here.run(*words)
+    assert (done.returncode, done.stdout) == (125, b"")
+    assert done.stderr.startswith(b"livelog: ")
+
+
+def test_wrong_setting_is_125_and_the_command_does_not_run(here: Place) -> None:
+    done = here.run("run", "--", "echo", "ran", LIVELOG_SERVER="nonsense")
+    assert (done.returncode, done.stdout) == (125, b"")
+    assert b"LIVELOG_SERVER is not a URL" in done.stderr
+
+
+def test_signal_that_was_ignored_stays_ignored(here: Place) -> None:
+    script = f"trap '' HUP; exec {' '.join(COMMAND)} run -q -- sh -c 'kill -HUP $$; kill -HUP $PPID; echo alive'"
+    done = subprocess.run(["sh", "-c", script], env=here.environment(), capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, b"alive\n")
+
+
+# Output.
+
+
+def test_both_outputs_go_where_they_would_and_into_the_log(here: Place) -> None:
+    binary = random.Random(1).randbytes(300_000)
+    (here.home / "binary").write_bytes(binary)
+    script = "cat binary; echo 'to stderr' >&2; echo end"
+    command = ["sh", "-c", f"cd {here.home}; {script}"]
+    done = here.run("run", "-q", "--name", "both", "--", *command)
+    assert (done.stdout, done.stderr) == (binary + b"end\n", b"to stderr\n")
+    assert len(here.log("both")) == len(done.stdout + done.stderr)
+    assert here.log("both").replace(b"to stderr\n", b"") == done.stdout
+
+
+def test_order_is_kept_where_both_outputs_are_one(here: Place) -> None:
+    script = "for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done"
+    done = subprocess.run(
+        [*COMMAND, "run", "-q", "--name", "order", "--", "sh", "-c", script],
+        env=here.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+    )  # fmt: skip
+    expected = b"".join(b"out %d\nerr %d\n" % (number, number) for number in range(1, 10))
+    assert done.stdout == expected == here.log("order")
+
+
+def test_links_are_told_at_the_start_and_at_the_end_and_open_the_log(here: Place) -> None:
+    done = here.run("run", "--", "echo", "hello")
+    assert done.stdout == b"hello\n"
+    first, last = links(done.stderr)
+    assert first == last
+    assert "/echo/" in first
+    assert here.run("tail", first).stdout == b"hello\n"
+    assert TOKEN.encode() not in done.stderr
+
+
+def test_input_is_the_commands(here: Place) -> None:
+    done = here.run("run", "-q", "--", "tr", "a-z", "A-Z", data=b"hello")
+    assert done.stdout == b"HELLO"
+
+
+def test_command_gets_the_broken_pipe_that_it_would_get(here: Place) -> None:
+    script = f"{' '.join(COMMAND)} run -q --name broken-pipe -- yes | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], env=here.environment(), capture_output=True, timeout=60)
+    assert (done.stdout, done.stderr) == (b"y\n141\n", b"")
+    assert here.status("broken-pipe")["exit_code"] == 141
+
+
+def test_what_a_command_leaves_running_is_not_waited_for(here: Place) -> None:
+    # The one left behind holds the pipe, and would for longer than this test may last.
+    done = here.run("run", "-q", "--name", "left", "--", "sh", "-c", "sleep 90 & echo $!; exit 4")
+    os.kill(int(done.stdout), signal.SIGKILL)
+    assert done.returncode == 4
+    assert here.log("left") == done.stdout
+
+
+def test_no_terminal_without_a_terminal(here: Place) -> None:
+    done = here.run("run", "-q", "--", "sh", "-c", "test -t 1 || test -t 2 || echo none")
+    assert done.stdout == b"none\n"
+
+
+# The server: down, killed, cut off.
+
+
+def test_server_that_is_down_changes_nothing_and_gets_the_log_later(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        done = here.run("run", "--name", "late", "--drain", "0.1", "--", "sh", "-c", "echo hello; exit 5")
+        assert (done.returncode, done.stdout) == (5, b"hello\n")
+        (spool,) = here.spools
+        assert f"livelog push {spool}".encode() in done.stderr
+        here.start()
+        pushed = here.run("push", str(spool))
+        assert pushed.returncode == 0, pushed.stderr
+        assert (here.log("late"), here.status("late")["exit_code"]) == (b"hello\n", 5)
+        assert here.status("late")["state"] == "complete"
+        assert here.spools == []
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_server_that_is_killed_and_started_again_gets_every_byte(tmp_path: Path, durable: bool) -> None:
+    script = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
+    with place(tmp_path / "home", durable=durable) as here:
+        with here.started(
+            "run", "-q", "--name", "survivor", "--", sys.executable, "-c", script, stdin=subprocess.PIPE
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None
+            sent = b""
+            for part in range(4):
+                more = lines(1000, start=1000 * part)  # all of it fits into the pipe that nobody reads yet
+                process.stdin.write(more)
+                process.stdin.flush()
+                sent += more
+                here.wait_for("survivor", len(sent) if durable or not part else 1)
+                here.kill()
+                process.stdin.write(b"while it is down\n")
+                process.stdin.flush()
+                sent += b"while it is down\n"
+                here.start()
+            output, errors = process.communicate(timeout=TIMEOUT)
+            assert (process.returncode, errors) == (0, b"")
+        assert output == sent == here.log("survivor")
+        assert here.status("survivor")["state"] == "complete"
+        assert here.spools == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_network_that_is_cut_at_random_bytes_loses_nothing(here: Place, seed: int) -> None:
+    chance = random.Random(seed)
+    cuts = [
+        chance.choice((chance.randrange(1, 900), chance.randrange(1200, 300_000), chance.randrange(1200, 300_000)))
+        for _ in range(8)
+    ]
+    with Proxy(here.server, cuts) as proxy:
+        done = here.run(
+            "run",
+            "-q",
+            "--name",
+            f"cut/{seed}",
+            "--",
+            sys.executable,
+            "-c",
+            PRINT.format(50_000),
+            LIVELOG_SERVER=proxy.url,
+        )
+        assert proxy.cut > 2, cuts
+    assert (done.returncode, done.stderr) == (0, b""), cuts
+    assert done.stdout == lines(50_000) == here.log(f"cut/{seed}"), cuts
+    assert here.status(f"cut/{seed}")["state"] == "complete"
+
+
+def test_wrong_write_token_is_told_and_the_output_kept(tmp_path: Path) -> None:
+    with place(tmp_path / "home", variables={"LIVELOG_WRITE_TOKEN": "right"}) as here:
+        done = here.run("run", "--name", "guarded", "--", "echo", "hello", LIVELOG_WRITE_TOKEN="wrong")
+        assert (done.returncode, done.stdout) == (0, b"hello\n")
+        assert b"401 Access denied" in done.stderr
+        (spool,) = here.spools
+        assert here.run("push", "-q", str(spool), LIVELOG_WRITE_TOKEN="wrong").returncode == 5
+        assert here.run("push", "-q", str(spool), LIVELOG_WRITE_TOKEN="right").returncode == 0
+        assert here.log("guarded") == b"hello\n"
+
+
+# Bounds.
+
+
+def test_flood_is_held_in_bounded_memory_while_the_server_stands_still(tmp_path: Path) -> None:
+    size = 200_000_000
+    with place(tmp_path / "home") as here:
+        assert here.process is not None
+        with here.started(
+            "run",
+            "-q",
+            "--name",
+            "flood",
+            "--",
+            "sh",
+            "-c",
+            f"read go; yes | head -c {size}; read go",
+            stdin=subprocess.PIPE,
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None
+            here.wait_for("flood", 0)
+            here.process.send_signal(signal.SIGSTOP)
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+            left = size
+            while left:
+                left -= len(os.read(process.stdout.fileno(), 1 << 20))
+            memory = peak_memory(process.pid)
+            here.process.send_signal(signal.SIGCONT)
+            process.stdin.close()
+            assert process.wait(60) == 1  # the second `read` found no line
+        assert memory < 60_000_000
+        assert here.log("flood") == b"y\n" * (size // 2)
+        assert here.spools == []
+
+
+@pytest.mark.needs("root", "mount", "umount")
+def test_full_disk_for_the_spool_is_told_and_the_command_goes_on(tmp_path: Path) -> None:
+    with memory_disk(tmp_path, "1M") as disk, place(tmp_path / "home", running=False) as here:
+        done = here.run(
+            "run", "-q", "--name", "full", "--drain", "0.1", "--", "sh", "-c", "yes | head -c 20000000; exit 6",
+            LIVELOG_SPOOL_DIR=str(disk),
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (6, b"y\n" * 10_000_000)
+        assert b"No space left on device" in done.stderr
+
+
+# A server of its own.
+
+
+def test_without_a_server_there_is_one_for_the_command(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        with here.started(
+            "run", "--", "sh", "-c", "echo hello; read line; echo $line", stdin=subprocess.PIPE, LIVELOG_SERVER=""
+        ) as process:
+            assert process.stderr is not None and process.stdin is not None and process.stdout is not None
+            (link,) = links(process.stderr.readline())
+            assert link.startswith("http://127.0.0.1:")
+            assert process.stdout.readline() == b"hello\n"
+            with here.started("tail", "--give-up", "2", link) as reader:
+                assert reader.stdout is not None
+                assert reader.stdout.readline() == b"hello\n"
+                process.stdin.write(b"bye\n")
+                process.stdin.close()
+                assert reader.stdout.read() == b"bye\n"
+                assert reader.wait(TIMEOUT) == 0
+            assert process.wait(TIMEOUT) == 0
+        assert here.spools == []
+
+
+def test_own_server_stays_for_as_long_as_it_is_asked_to(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        done = here.run("run", "--keep", "3", "--", "echo", "hello", LIVELOG_SERVER="", TMPDIR=str(tmp_path))
+        link = links(done.stderr)[-1]
+        assert here.run("tail", link).stdout == b"hello\n"
+        wait_until(lambda: not list(tmp_path.glob("livelog-*")), "its directory goes with it")
+        assert here.run("tail", "--give-up", "0.1", link).returncode == 6
+
+
+def test_nothing_is_left_behind_by_many_short_runs(here: Place) -> None:
+    for number in range(25):
+        assert here.run("run", "-q", "--name", f"short/{number}", "--", "true").returncode == 0
+    assert here.spools == []
+    assert here.process is not None
+    sockets = [link for link in Path(f"/proc/{here.process.pid}/fd").iterdir() if "socket" in os.readlink(link)]
+    assert len(sockets) < 25

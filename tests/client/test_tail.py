@@ -1,0 +1,346 @@
+"""`livelog tail`, `ls`, `status`, `link`, `open`: what is shown, what is said, and what is exited with.
+
+Categories: where it begins and ends · exit codes · broken connections and restarts · replaced logs · forms of output ·
+downloads · the smaller commands · https.
+"""
+
+import json
+import random
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from livelog import Writer
+from tests.integration.certificates import Authority, environment
+
+from .place import COMMAND, TIMEOUT, TOKEN, Place, Proxy, lines, place, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+
+ALL = lines(1000)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("home")) as made:
+        assert (
+            made.run("push", "-q", "--name", "whole", "--exit-code", "3", "--title", "a title", data=ALL).returncode
+            == 0
+        )
+        with Writer("broken", settings=made.settings()) as log:
+            log.write(b"one\ntwo\n")
+            log.abort()
+        yield made
+
+
+# Where it begins and ends.
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], lines(100, start=900)),
+        (["-n", "3"], lines(3, start=997)),
+        (["-n", "0"], b""),
+        (["--from-line", "1"], ALL),
+        (["--from-line", "999"], lines(2, start=998)),
+        (["--from-line", "5000"], b""),
+        (["--bytes", "0-9"], ALL[:10]),
+        (["--bytes", "100-"], ALL[100:]),
+        (["--bytes", "100-1000000", "--no-follow"], ALL[100:]),
+        (["--no-follow", "-n", "2"], lines(2, start=998)),
+    ],
+)
+def test_shows_what_is_asked_for(here: Place, words: list[str], expected: bytes) -> None:
+    done = here.run("tail", *words, "whole")
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected, b"")
+
+
+def test_link_and_viewers_link_show_the_same(here: Place) -> None:
+    link = here.run("link", "whole").stdout.decode().strip()
+    for url in (link, link.replace("/log/", "/view/") + "#L5-L9"):
+        assert here.run("tail", "-n", "1", url, ACCESS_TOKEN="").stdout == lines(1, start=999)
+
+
+def test_name_needs_no_token_where_the_producers_port_can_be_asked(here: Place) -> None:
+    assert here.run("tail", "-n", "1", "whole", ACCESS_TOKEN="").stdout == lines(1, start=999)
+
+
+def test_follows_from_the_last_lines_to_the_end(here: Place) -> None:
+    with Writer("growing", settings=here.settings()) as log:
+        log.write(lines(500))
+        here.wait_for("growing", len(lines(500)))
+        with here.started("tail", "-n", "2", "growing") as reader:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() + reader.stdout.readline() == lines(2, start=498)
+            log.write(b"more\n")
+            assert reader.stdout.readline() == b"more\n"
+            log.close()
+            assert reader.stdout.read() == b""
+            assert reader.wait(TIMEOUT) == 0
+
+
+def test_no_follow_ends_at_what_there_is(here: Place) -> None:
+    with Writer("unfinished", settings=here.settings()) as log:
+        log.write(b"so far\n")
+        here.wait_for("unfinished", 7)
+        for words in ([], ["--from-line", "1"], ["--bytes", "0-"]):
+            done = here.run("tail", "--no-follow", *words, "unfinished")
+            assert (done.returncode, done.stdout) == (0, b"so far\n")
+
+
+def test_waits_for_a_log_that_has_not_begun(here: Place) -> None:
+    with here.started("tail", "--wait", "1m", "to-come") as reader:
+        assert reader.stdout is not None
+        with Writer("to-come", settings=here.settings()) as log:
+            log.write(b"here it is\n")
+            assert reader.stdout.readline() == b"here it is\n"
+        assert reader.wait(TIMEOUT) == 0
+
+
+# Exit codes.
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["broken"], 3, "the log was aborted after 8 bytes"),
+        (["--no-follow", "broken"], 3, "the log was aborted after 8 bytes"),
+        (["-o", "{home}/broken.log", "broken"], 3, "the log was aborted after 8 bytes"),
+        (["no-such-log"], 4, "this log has not begun"),
+        (["--exit-status", "whole"], 3, ""),
+        (["{readers}/log/wrong-token/whole"], 5, "Access denied"),
+        (["http://127.0.0.1:9/log/x", "--give-up", "0.1"], 6, "the server cannot be reached"),
+        (["--bytes", "99999999-", "whole"], 1, "the log has 8890 bytes"),
+        (["not/a//name"], 1, "neither a link nor the name of a log"),
+        (["--no-such-flag", "whole"], 2, "unrecognized arguments"),
+        (["--bytes", "9-1", "whole"], 2, "'9-1' is not A-B or A-"),
+    ],
+)
+def test_exit_code_says_how_it_ended(here: Place, words: list[str], code: int, said: str) -> None:
+    done = here.run("tail", *(word.format(home=here.home, readers=here.readers) for word in words))
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr.decode()
+    assert (done.stderr == b"") == (said == "")
+    assert TOKEN.encode() not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_aborted_log_is_shown_whole_and_later_too(here: Place) -> None:
+    assert here.run("tail", "broken").stdout == b"one\ntwo\n"
+    with Writer("breaking", settings=here.settings()) as log:
+        log.write(b"last words\n")
+        here.wait_for("breaking", 11)
+        with here.started("tail", "breaking") as reader:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == b"last words\n"
+            log.abort()
+            assert reader.wait(TIMEOUT) == 3
+
+
+def test_closed_pipe_ends_it_quietly(here: Place) -> None:
+    script = f"{' '.join(COMMAND)} tail --from-line 1 whole | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], env=here.environment(), capture_output=True, timeout=60)
+    # It may have written everything before the pipe was closed.
+    assert done.stdout in (b"line 0\n141\n", b"line 0\n0\n")
+    assert done.stderr == b""
+
+
+# Broken connections, restarts, replaced logs.
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_byte_comes_once_through_a_network_that_is_cut(here: Place, seed: int) -> None:
+    chance = random.Random(seed)
+    name, size = f"cut/{seed}", 20_000
+    cuts = [chance.choice((chance.randrange(1, 700), chance.randrange(700, 60_000))) for _ in range(9)]
+    with Writer(name, settings=here.settings()) as log, Proxy(here.readers, cuts) as proxy:
+        log.write(lines(100))
+        here.wait_for(name, 1)
+        words = (["--from-line", "1"], ["-n", "1000000"], ["--bytes", "0-"])[seed % 3]
+        with here.started("tail", *words, f"{proxy.url}/log/{TOKEN}/{name}") as reader:
+            assert reader.stdout is not None
+            for part in range(100, size, 100):
+                log.write(lines(100, start=part))
+            log.close()
+            output, notes = reader.communicate(timeout=60)
+        assert proxy.cut > 3, cuts
+    assert (reader.returncode, output) == (0, lines(size)), (cuts, notes)
+    assert all(line.startswith("livelog: ") for line in notes.decode().splitlines())
+
+
+def test_restart_of_the_server_is_survived(tmp_path: Path) -> None:
+    with place(tmp_path / "home") as here, Writer("log", settings=here.settings()) as log:
+        log.write(b"before\n")
+        here.wait_for("log", 7)
+        with here.started("tail", "log") as reader:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == b"before\n"
+            for number in range(3):
+                here.kill()
+                log.write(b"while it is down %d\n" % number)
+                here.start()
+                assert reader.stdout.readline() == b"while it is down %d\n" % number
+            log.close()
+            assert reader.stdout.read() == b""
+            assert reader.wait(TIMEOUT) == 0
+
+
+def test_log_that_was_replaced_is_said_and_never_spliced(here: Place) -> None:
+    with Proxy(here.readers, []) as proxy:
+        first = Writer("replaced", settings=here.settings())
+        first.write(b"old\n")
+        here.wait_for("replaced", 4)
+        with here.started("tail", f"{proxy.url}/log/{TOKEN}/replaced") as reader:
+            assert reader.stdout is not None and reader.stderr is not None
+            assert reader.stdout.readline() == b"old\n"
+            proxy.cut_all()
+            first.abort()
+            assert here.run("push", "-q", "--name", "replaced", data=b"new, and longer\n").returncode == 0
+            output, notes = reader.communicate(timeout=TIMEOUT)
+        # Whether it asked before the other log began decides which of the two it is told.
+        assert output == b""
+        assert (reader.returncode, True) in ((7, b"was replaced" in notes), (3, b"was aborted" in notes))
+
+
+def test_replaced_while_the_reader_is_away_is_exit_code_7(here: Place) -> None:
+    assert here.run("push", "-q", "--name", "away", data=b"old\n").returncode == 0
+    generation = here.status("away")["generation"]
+    part = here.home / f"away.log.{generation}.part"
+    part.write_bytes(b"ol")
+    assert here.run("push", "-q", "--name", "away", data=b"new\n").returncode == 0
+    done = here.run("tail", "-o", str(here.home / "away.log"), "away")
+    assert done.returncode == 0
+    assert (here.home / "away.log").read_bytes() == b"new\n"  # the part belongs to another log: not touched
+    assert part.read_bytes() == b"ol"
+
+
+# Forms of output.
+
+
+def test_json_has_an_object_for_each_line(here: Place) -> None:
+    found = [json.loads(line) for line in here.run("tail", "--json", "--from-line", "2", "whole").stdout.splitlines()]
+    assert [one["text"] for one in found] == lines(999, start=1).decode().splitlines()
+    assert [one["line"] for one in found[:3]] == [2, 3, 4]
+    assert all(ALL[one["byte"] :].startswith(one["text"].encode() + b"\n") for one in found)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found[0]["time"])
+    (last,) = here.run("tail", "--json", "-n", "1", "whole").stdout.splitlines()
+    assert json.loads(last)["line"] is None  # nobody has counted
+    assert json.loads(last)["byte"] == len(ALL) - len("line 999\n")
+
+
+def test_timestamps_stand_before_each_line(here: Place) -> None:
+    found = here.run("tail", "--timestamps", "-n", "2", "whole").stdout.decode()
+    assert re.fullmatch(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z line 99[89]\n){2}", found)
+
+
+# Downloads.
+
+
+def test_download_goes_on_where_it_broke_off(here: Place) -> None:
+    file = here.home / "whole.log"
+    part = file.with_name(f"whole.log.{here.status('whole')['generation']}.part")
+    part.write_bytes(ALL[:1234])
+    with Proxy(here.readers, [2**62, 700]) as proxy:  # the first asks for the status
+        done = here.run("tail", "-o", str(file), f"{proxy.url}/log/{TOKEN}/whole")
+        assert proxy.cut == 1
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert file.read_bytes() == ALL
+    assert not part.exists()
+
+
+def test_download_that_is_killed_leaves_a_part_and_no_file(here: Place) -> None:
+    file = here.home / "live.log"
+    with Writer("live", settings=here.settings()) as log:
+        log.write(lines(10))
+        here.wait_for("live", 1)
+        with here.started("tail", "-o", str(file), "live") as reader:
+            (part,) = [file.with_name(f"live.log.{here.status('live')['generation']}.part")]
+            wait_until(lambda: part.exists() and part.read_bytes() == lines(10), "the part is written")
+            reader.kill()
+            reader.wait()
+        assert not file.exists()
+        log.write(lines(10, start=10))
+        log.close()
+    assert here.run("tail", "-o", str(file), "live").returncode == 0
+    assert file.read_bytes() == lines(20)
+
+
+# The smaller commands.
+
+
+def test_ls_shows_newest_first_and_filters(here: Place) -> None:
+    names = here.run("ls", "--names", "-n", "500").stdout.decode().split()
+    assert [name for name in names if name in ("whole", "broken")] == ["broken", "whole"]
+    assert here.run("ls", "--names", "--state", "aborted").stdout.decode().split()[-1] == "broken"
+    table = here.run("ls", "-n", "500").stdout.decode().splitlines()
+    assert table[0].split() == ["STATE", "SIZE", "BEGAN", "EXIT", "NAME"]
+    assert table[-1].split()[0] == "complete"
+    assert table[-1].endswith("   3  whole  a title")
+    assert json.loads(here.run("ls", "--json", "-n", "500").stdout.splitlines()[-1])["name"] == "whole"
+    assert len(here.run("ls", "--names", "-n", "1").stdout.splitlines()) == 1
+    refused = here.run("ls", ACCESS_TOKEN="")
+    assert (refused.returncode, refused.stdout) == (78, b"")
+    assert here.run("ls", ACCESS_TOKEN="wrong").returncode == 5
+
+
+def test_status_is_for_people_or_as_the_server_tells_it(here: Place) -> None:
+    told = here.run("status", "whole").stdout.decode()
+    assert re.search(r"^exit code: +3$", told, re.MULTILINE)
+    assert re.search(r"^size: +8890$", told, re.MULTILINE)
+    assert json.loads(here.run("status", "--json", "whole").stdout) == here.status("whole")
+    assert here.run("status", "no-such-log").returncode == 4
+
+
+def test_link_is_the_same_with_and_without_the_token(here: Place) -> None:
+    port = here.readers.rpartition(":")[2]
+    made = here.run("link", "whole", "--get-port", port).stdout
+    asked = here.run("link", "whole", ACCESS_TOKEN="").stdout
+    assert made.partition(b"/log/")[2] == asked.partition(b"/log/")[2] != b""
+    expiring = here.run("link", "whole", "--expires", "1h", ACCESS_TOKEN="").stdout.decode().strip()
+    assert int(expiring.split("/")[4].partition(".")[2]) - time.time() == pytest.approx(3600, abs=30)
+
+
+def test_open_gives_the_browser_a_link(here: Place) -> None:
+    opened = here.home / "opened"
+    browser = here.home / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {opened}\n')
+    browser.chmod(0o755)
+    assert here.run("open", "whole", BROWSER=str(browser)).returncode == 0
+    assert here.run("tail", "-n", "1", opened.read_text(), ACCESS_TOKEN="").stdout == lines(1, start=999)
+
+
+def test_settings_may_stand_in_a_file_that_nobody_else_reads(here: Place) -> None:
+    folder = here.home / ".config"
+    folder.mkdir(exist_ok=True)
+    file = folder / "livelog.toml"
+    file.write_text(f'public_url = "{here.readers}"\naccess_token = "{TOKEN}"\n')
+    unset = {"ACCESS_TOKEN": "", "LIVELOG_PUBLIC_URL": ""}
+    try:
+        file.chmod(0o644)
+        refused = here.run("ls", variables=unset)
+        assert refused.returncode == 78
+        assert f"chmod 600 {file}" in refused.stderr.decode()
+        file.chmod(0o600)
+        assert b"whole" in here.run("ls", "--names", "-n", "500", variables=unset).stdout.split()
+        file.write_text("nonsense = 1\n")
+        assert "nonsense is none of server" in here.run("ls", variables=unset).stderr.decode()
+    finally:
+        file.unlink()
+
+
+def test_https_with_an_authority_of_ones_own(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with place(tmp_path / "home", variables=environment(authority.sign("localhost"))) as here:
+        readers = here.readers.replace("http:", "https:")
+        assert here.run("push", "-q", "--name", "secret", data=b"hello\n").returncode == 0
+        trusting = {"LIVELOG_PUBLIC_URL": readers, "LIVELOG_CA_FILE": str(authority.certificate)}
+        assert here.run("tail", "secret", variables=trusting).stdout == b"hello\n"
+        assert b"secret" in here.run("ls", variables=trusting).stdout
+        distrusting = here.run("tail", "--give-up", "0.1", "secret", LIVELOG_PUBLIC_URL=readers)
+        assert (distrusting.returncode, distrusting.stdout) == (6, b"")
+        assert b"certificate verify failed" in distrusting.stderr

@@ -1,0 +1,287 @@
+"""`livelog run` and `livelog tail` in front of a person: a terminal that the command sees as its own.
+
+Each session is held against the same one without livelog: what was shown is the same, byte for byte, and is the log.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from .place import COMMAND, Place, place, wait_until
+from .terminals import Terminal, terminal
+
+pytestmark = pytest.mark.timeout(120)
+
+RUN = (*COMMAND, "run", "-q", "--name")
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("home")) as made:
+        yield made
+
+
+def sessions(here: Place, name: str, command: Sequence[str]) -> Iterator[Terminal]:
+    """A terminal with the bare command, then one with it under `livelog run`."""
+    for prefix in ((), (*RUN, name, "--")):
+        with terminal((*prefix, *command), here.environment()) as made:
+            yield made
+
+
+def same(here: Place, name: str, shown: Sequence[bytes]) -> None:
+    """What was shown with and without livelog is the same, and is the log."""
+    bare, logged = shown
+    assert bare == logged
+    assert here.log(name) == logged
+    assert here.status(name)["state"] == "complete"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "test -t 0 && test -t 1 && test -t 2 && echo all",
+        "stty size; stty -a",
+        "printf 'a\\nb\\r\\nc\\033[31mred\\033[0m\\n'; ls --color=auto -C /",
+        'for i in 1 2 3 4 5; do printf "\\r%d0%%" $i; done; echo',
+        "echo to stderr >&2; echo to the terminal >/dev/tty",
+        "seq 20000",
+    ],
+)
+def test_command_sees_a_terminal_and_shows_the_same(here: Place, script: str) -> None:
+    name = f"same/{zlib.crc32(script.encode())}"
+    shown = []
+    for one in sessions(here, name, ["sh", "-c", script]):
+        assert one.wait_end() == 0
+        shown.append(one.screen)
+    same(here, name, shown)
+
+
+def test_command_that_lets_go_of_its_terminal_for_a_while_has_not_lost_it(here: Place) -> None:
+    script = "exec >/dev/null 2>&1 </dev/null; sleep 0.1; echo back >/dev/tty"
+    with terminal((*RUN, "back", "--", "sh", "-c", script), here.environment()) as one:
+        assert one.wait_end() == 0
+        assert one.screen == b"back\r\n" == here.log("back")
+
+
+def test_what_is_typed_arrives_and_is_echoed_once(here: Place) -> None:
+    shown = []
+    for one in sessions(here, "typed", ["sh", "-c", "printf 'name? '; read name; echo hello $name; cat"]):
+        one.wait_for(b"name? ")
+        one.type(b"livelogg\x7f\n")
+        one.wait_for(b"hello livelog\r\n")
+        one.type(b"line\n")
+        one.wait_for(b"line\r\nline\r\n")
+        one.type(b"\x04")
+        assert one.wait_end() == 0
+        shown.append(one.screen)
+    same(here, "typed", shown)
+
+
+def test_password_is_not_echoed_and_not_in_the_log(here: Place) -> None:
+    shown = []
+    program = "import getpass; getpass.getpass('password: '); print('thanks')"
+    for one in sessions(here, "password", [sys.executable, "-c", program]):
+        one.wait_for(b"password: ")
+        one.type(b"hunter2\n")
+        assert one.wait_end() == 0
+        shown.append(one.screen)
+    same(here, "password", shown)
+    assert b"hunter2" not in here.log("password")
+
+
+@pytest.mark.parametrize(("key", "number"), [(b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)])
+def test_keys_that_signal_reach_the_command_and_end_both(here: Place, key: bytes, number: signal.Signals) -> None:
+    name, shown = f"key/{number.name}", []
+    for one in sessions(here, name, ["sh", "-c", "ulimit -c 0; echo ready; exec sleep 60"]):
+        one.wait_for(b"ready")
+        one.type(key)
+        assert one.wait_end() == -number
+        shown.append(one.screen)
+    same(here, name, shown)
+
+
+def test_command_hears_of_another_window_size(here: Place) -> None:
+    script = "trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.02; done"
+    shown = []
+    for one in sessions(here, "resize", ["sh", "-c", script]):
+        one.wait_for(b"ready")
+        one.resize(41, 132)
+        assert one.wait_end() == 0
+        assert b"41 132" in one.screen
+        shown.append(one.screen)
+    same(here, "resize", shown)
+
+
+def test_signal_to_livelog_is_passed_on_from_a_terminal_too(here: Place) -> None:
+    with terminal((*RUN, "term", "--", "sh", "-c", "trap 'echo ending; exit 7' TERM; echo ready; while :; do sleep 0.02; done"),
+                  here.environment()) as one:  # fmt: skip
+        one.wait_for(b"ready")
+        os.kill(one.pid, signal.SIGTERM)
+        assert one.wait_end() == 7
+        assert one.screen == b"ready\r\nending\r\n" == here.log("term")
+
+
+def test_errors_that_go_elsewhere_still_do(here: Place) -> None:
+    script = (
+        f"{' '.join(RUN)} elsewhere -- sh -c 'test -t 1 && echo out; test -t 2 || echo err >&2' 2>{here.home}/errors"
+    )
+    with terminal(["sh", "-c", script], here.environment()) as one:
+        assert one.wait_end() == 0
+        assert one.screen == b"out\r\n"
+    assert (here.home / "errors").read_bytes() == b"err\n"
+    assert sorted(here.log("elsewhere").split()) == [b"err", b"out"]
+
+
+def test_input_that_is_no_terminal_stays_the_commands(here: Place) -> None:
+    script = f"echo from the pipe | {' '.join(RUN)} piped -- sh -c 'test -t 0 || cat; test -t 1 && echo terminal'"
+    with terminal(["sh", "-c", script], here.environment()) as one:
+        assert one.wait_end() == 0
+        assert one.screen == b"from the pipe\r\nterminal\r\n" == here.log("piped")
+
+
+def test_shell_has_job_control_inside_and_outside(here: Place) -> None:
+    """In the background livelog leaves the terminal alone; in front it passes on what is typed."""
+    with terminal(["bash", "--norc", "-i"], here.environment(PS1="$ ")) as one:
+        one.wait_for(b"$ ")
+        one.type(f"{' '.join(RUN)} background -- cat &\n".encode())
+        one.wait_for(b"[1]")
+        one.type(b"echo shell $((40 + 2))\n")
+        one.wait_for(b"shell 42")
+        one.type(b"fg\n")
+        wait_until(one.is_raw, "livelog has the terminal")
+        one.type(b"in front\n")
+        one.wait_for(b"in front\r\nin front\r\n")
+        one.type(b"\x04")
+        wait_until(lambda: not one.is_raw(), "livelog has given it back")
+        one.type(b"exit\n")
+        assert one.wait_end() == 0
+    assert b"in front\r\nin front\r\n" in here.log("background")
+
+
+def test_terminal_is_as_before_after_any_end(here: Place) -> None:
+    for script in ("exit 3", "kill -9 $$", "stty raw -echo; exit 0"):
+        bare = f"stty -g; {' '.join(RUN)} restored -- sh -c '{script}'; stty -g"
+        with terminal(["sh", "-c", bare], here.environment()) as one:
+            one.wait_end()
+            before, *_, after = [line for line in one.screen.split() if line.count(b":") > 10]
+            assert before == after
+
+
+@pytest.mark.needs("tmux", "vim")
+def test_full_screen_editor_works_in_a_real_terminal_emulator(here: Place, tmp_path: Path) -> None:
+    """Every sequence is interpreted, by tmux; vim asks it questions, and gets the answers through livelog."""
+    file = tmp_path / "file.txt"
+    tmux = ["tmux", "-L", f"livelog-{os.getpid()}", "-f", "/dev/null"]
+    command = f"{' '.join(RUN)} vim -- vim -u NONE -n {file}"
+    environment = here.environment(TERM="xterm-256color", LANG="C.UTF-8")
+    subprocess.run([*tmux, "new-session", "-d", "-x", "90", "-y", "20", command], env=environment, check=True)
+    try:
+
+        def screen() -> str:
+            done = subprocess.run([*tmux, "capture-pane", "-p"], env=environment, capture_output=True, text=True)
+            return done.stdout
+
+        wait_until(lambda: "file.txt" in screen(), "vim shows its file")
+        subprocess.run(
+            [*tmux, "send-keys", "ihello from vim", "Escape", ":set columns?", "Enter"], env=environment, check=True
+        )
+        wait_until(lambda: "columns=90" in screen(), "vim knows the size")
+        subprocess.run([*tmux, "resize-window", "-x", "70", "-y", "22"], env=environment, check=True)
+        subprocess.run([*tmux, "send-keys", ":set columns?", "Enter"], env=environment, check=True)
+        wait_until(lambda: "columns=70" in screen(), "vim knows the new size")
+        subprocess.run([*tmux, "send-keys", ":wq", "Enter"], env=environment, check=True)
+        wait_until(lambda: file.exists() and file.read_text() == "hello from vim\n", "vim has written")
+        here.wait_for("vim", 1, "complete")
+    finally:
+        subprocess.run([*tmux, "kill-server"], env=environment, capture_output=True)
+    assert b"hello from vim" in here.log("vim")
+
+
+# `livelog tail`.
+
+HOSTILE = (
+    b'plain \x1b[1;31mred\x1b[0m\n\x1b]0;title\x07\x1b[2J\x1b[H\x1b]52;c;aGk=\x07\x1b[6n\x1bP$q"p\x1b\\'
+    b"\x1b[?1049h\x9b31m\xc2\x9b2J\x0e\x07end\xe2\x82\xac\n"
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(here: Place) -> str:
+    assert here.run("push", "-q", "--name", "hostile", data=HOSTILE).returncode == 0
+    return "hostile"
+
+
+def test_on_a_terminal_a_log_can_only_colour(here: Place, hostile: str) -> None:
+    with terminal([*COMMAND, "tail", hostile], here.environment()) as one:
+        assert one.wait_end() == 0
+        assert one.screen == "plain \x1b[1;31mred\x1b[0m\r\n\ufffd31m2Jend€\r\n\x1b[0m".encode()
+
+
+def test_raw_and_pipes_get_every_byte(here: Place, hostile: str) -> None:
+    assert here.run("tail", hostile).stdout == HOSTILE
+    with terminal([*COMMAND, "tail", "--raw", hostile], here.environment()) as one:
+        assert one.wait_end() == 0
+        assert one.screen == HOSTILE.replace(b"\n", b"\r\n")
+
+
+def test_interrupt_ends_tail_with_130_and_without_a_traceback(here: Place) -> None:
+    with here.started(
+        "run", "-q", "--name", "endless", "--", "sh", "-c", "echo begun; read x", stdin=subprocess.PIPE
+    ) as job:
+        here.wait_for("endless", 6)
+        with terminal([*COMMAND, "tail", "endless"], here.environment()) as one:
+            one.wait_for(b"begun\r\n")
+            one.type(b"\x03")
+            assert one.wait_end() == 130
+            assert one.screen == b"begun\r\n^C"
+        assert job.stdin is not None
+        job.stdin.close()
+        job.wait(20)
+
+
+def test_push_shows_progress_on_a_terminal_only(here: Place, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 30_000_000)
+    assert here.process is not None
+    here.process.send_signal(signal.SIGSTOP)
+    try:
+        with terminal([*COMMAND, "push", "--name", "progress", str(file)], here.environment()) as one:
+            one.wait_for(b"MB/s")
+            here.process.send_signal(signal.SIGCONT)
+            assert one.wait_end() == 0
+            assert re.search(
+                rb"\r[0-9.]+ [KMG]?B  [0-9.]+ [KMG]?B/s  of 30 MB  [0-9]+:[0-9]{2} left\x1b\[K", one.screen
+            )
+            assert one.screen.count(b"sent 30 MB in ") == 1
+    finally:
+        here.process.send_signal(signal.SIGCONT)
+    done = here.run("push", "--name", "progress/none", str(file))
+    assert b"\r" not in done.stderr
+
+
+def test_shell_completes_commands_options_and_names(here: Place) -> None:
+    assert here.run("push", "-q", "--name", "nightly/linux", data=b"x").returncode == 0
+    script = (
+        f'livelog() {{ {" ".join(COMMAND)} "$@"; }}; eval "$(livelog completion bash)";'
+        'try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _livelog; echo ${COMPREPLY[@]}; };'
+        "try livelog ta; try livelog tail --no; try livelog status nightly/"
+    )
+    done = subprocess.run(["bash", "-c", script], env=here.environment(), capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("tail\n--no-follow\nnightly/linux\n", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_that_the_shell_understands(here: Place, shell: str) -> None:
+    script = here.run("completion", shell).stdout
+    for option in (b"--no-follow", b"--keep", b"--put-port"):
+        assert option.removeprefix(b"--") in script
+    if shutil.which(shell) is not None:
+        assert subprocess.run([shell, "-n"], input=script).returncode == 0

@@ -49,7 +49,10 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True)
 class Workload:
-    """One row of the table: `mode` is loadgen's, "startup" or "restart"; `full` and `quick` are loadgen's options."""
+    """One row of the table.
+
+    `mode` is loadgen's, "startup", "restart" or "command"; `full` and `quick` are loadgen's options, or the command's words.
+    """
 
     name: str
     title: str
@@ -193,6 +196,16 @@ WORKLOADS = [
     ),
     Workload("startup", "exec to ready", "startup", STARTUP, goal="≤ 300 ms"),
     Workload("restart", "exec to ready, 10,000 logs in the data directory", "restart", STARTUP, goal="≤ 2000 ms"),
+    Workload("help", "`livelog --help`", "command", STARTUP, "--help", "--help", goal="≤ 60 ms"),
+    Workload(
+        "run-true",
+        "`livelog run -- true`, less `true`",
+        "command",
+        STARTUP,
+        "run --quiet -- true",
+        "run --quiet -- true",
+        goal="≤ 150 ms",
+    ),
     Workload("memory-logs", "memory of 10,000 logs that nobody uses", "restart", KEPT, goal="≤ 2 KB"),
 ]
 
@@ -209,7 +222,7 @@ class Server:
 
     def takes(self, workload: Workload) -> bool:
         """Whether this server can do that workload."""
-        can = (self.has_tls or not workload.tls) and (self.keeps or workload.mode != "restart")
+        can = (self.has_tls or not workload.tls) and (self.keeps or workload.mode not in ("restart", "command"))
         return can and (not self.is_nginx or workload.mode == "catchup")
 
 
@@ -511,6 +524,30 @@ def restart(bench: Bench, server: Server) -> dict[str, float]:
     return {STARTUP: outcome["full"][0], KEPT: (outcome["full"][1] - outcome["empty"][1]) / count}
 
 
+def command_time(bench: Bench, server: Server, workload: Workload) -> dict[str, float]:
+    """Run a command of the client, with a server up; less what it runs itself. Raises: RunFailed."""
+    words = workload.full.split()
+    inner = words[words.index("--") + 1 :] if "--" in words else []
+    with new_site(bench) as site, running_livelog(server, site, site.folder) as process:
+        wait_until(lambda: accepts(site.put_port), "the port is closed", process, site.folder)
+        environment = server_environment(site) | {
+            "LIVELOG_SERVER": f"http://127.0.0.1:{site.put_port}",
+            "HOME": str(site.folder),
+        }
+
+        def milliseconds(command: list[str]) -> float:
+            began = time.perf_counter()
+            done = subprocess.run(command, env=environment, capture_output=True, check=False)
+            if done.returncode:
+                raise RunFailed(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.decode()[-200:]}")
+            return 1000 * (time.perf_counter() - began)
+
+        milliseconds([server.command[0], *words])  # the first has to find its files on the disk
+        repeated = range(2 if bench.quick else 9)
+        bare = statistics.median(milliseconds(inner) for _ in repeated) if inner else 0.0
+        return {STARTUP: statistics.median(milliseconds([server.command[0], *words]) for _ in repeated) - bare}
+
+
 @contextmanager
 def running_livelog(server: Server, site: Site, data_folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A livelog that keeps its logs in a folder."""
@@ -537,6 +574,8 @@ def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, floa
     """One run of one workload against a fresh server. Returns its figures. Raises: RunFailed."""
     if workload.mode == "restart":
         return restart(bench, server)
+    if workload.mode == "command":
+        return command_time(bench, server, workload)
     options = (workload.quick if bench.quick else workload.full).split()
     size = options[options.index("--bytes") :][:2] if "--bytes" in options else []
     with new_site(bench) as site:

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from weakref import WeakValueDictionary
 
 from .about import About, State, new_generation, now
 from .config import Settings
@@ -57,7 +58,8 @@ class Storage:
         """How many logs were removed because of a limit."""
         self._beginning = 0
         self._last_began = 0
-        self._awaited: dict[str, asyncio.Future[Journal]] = {}
+        # Kept by those who wait, and gone with the last of them.
+        self._awaited: WeakValueDictionary[str, asyncio.Future[Journal]] = WeakValueDictionary()
         self._closed = False
         self._last: tuple[Journal, ...] = ()  # the logs there were when the storage was closed
         if self._directory is not None:
@@ -114,7 +116,6 @@ class Storage:
         begun = self._awaited.get(name)
         if begun is None:
             begun = self._awaited[name] = asyncio.get_running_loop().create_future()
-            begun.add_done_callback(lambda _: self._awaited.pop(name, None))
         try:
             async with asyncio.timeout(timeout):
                 return await asyncio.shield(begun)
@@ -152,7 +153,7 @@ class Storage:
                 await self.end(older, State.ABORTED, "another log of this name began")
             self._remove(older)
         self._journals[about.name] = journal
-        if (begun := self._awaited.get(about.name)) is not None and not begun.done():
+        if (begun := self._awaited.pop(about.name, None)) is not None:
             begun.set_result(journal)
         return journal
 

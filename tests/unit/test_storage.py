@@ -7,6 +7,7 @@ go for their number, bytes or age, and such that may not; restarts.
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +160,21 @@ async def test_who_waits_too_long_gets_none_and_may_wait_again(tmp_path: Path, t
         journal = await begin(storage, "name")
         assert await waiting is journal is await storage.wait("name", timeout)
         journal.release()
+
+
+@on_loop
+async def test_a_log_that_nobody_waits_for_any_more_is_forgotten(tmp_path: Path) -> None:
+    """However many names were asked for that no log ever had."""
+
+    def futures() -> int:
+        gc.collect()
+        return sum(type(thing) is asyncio.Future for thing in gc.get_objects())
+
+    with opened(tmp_path) as storage:
+        before = futures()
+        for number in range(100):
+            assert await storage.wait(f"never/{number}", 1e-6) is None
+        await turns(lambda: futures() == before)
 
 
 @on_loop

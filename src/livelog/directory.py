@@ -20,7 +20,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple, cast
 
@@ -114,8 +114,15 @@ class Directory:
         return cast(BinaryIO, open(self._path(about) + ".log", "r+b", buffering=0))
 
     def remove(self, about: About) -> None:
-        """Remove a log. Whoever has its file open can still read it. Raises: OSError."""
-        self._remove(self._path(about))
+        """Remove a log, and before it what is left of those that it replaced: nothing brings one of them back.
+
+        Whoever has its file open can still read it. Raises: OSError.
+        """
+        folder = os.path.dirname(self._path(about))
+        with contextlib.suppress(FileNotFoundError):
+            for generation in _generations(os.listdir(folder)):
+                if generation <= about.generation:
+                    self._remove(os.path.join(folder, generation))
 
     def _remove(self, path: str) -> None:
         for suffix in (".new", ".log", ".json"):
@@ -142,9 +149,7 @@ class Directory:
         """The log that is there, if any."""
         files = set(os.listdir(path))
         newest: Found | None = None
-        for generation in sorted({file[:GENERATION_LENGTH] for file in files}, reverse=True):
-            if not GENERATION.fullmatch(generation):
-                continue
+        for generation in reversed(_generations(files)):
             stem = os.path.join(path, generation)
             if newest is None and (newest := self._find(name, generation, stem, files)) is not None:
                 yield newest
@@ -183,6 +188,11 @@ class Directory:
     def _path(self, about: About) -> str:
         """Where a log's files are, without the suffix."""
         return os.path.join(self.logs, about.name.replace("/", "+") or "+", about.generation)
+
+
+def _generations(files: Iterable[str]) -> list[str]:
+    """The generations of a log to which `files` belong, the oldest first."""
+    return sorted(filter(GENERATION.fullmatch, {file[:GENERATION_LENGTH] for file in files}))
 
 
 def _judged(about: About, state: State, length: int, size: int, changed: int) -> Found:

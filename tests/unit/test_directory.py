@@ -110,6 +110,15 @@ def test_what_a_log_is_removed_and_its_folder_with_it(directory: Directory) -> N
     directory.remove(second)
 
 
+def test_removing_a_log_leaves_none_that_it_replaced(directory: Directory) -> None:
+    """A kill as that is done must not bring back what another thread was about to remove."""
+    logs = [about(began=1_700_000_000_000_000 + number) for number in range(4)]
+    for log in logs:
+        write(directory, log, b"x", State.COMPLETE)
+    directory.remove(logs[2])
+    assert files(directory) == [f"builds+42/{logs[3].generation}.{suffix}" for suffix in ("json", "log")]
+
+
 # Kills.
 
 

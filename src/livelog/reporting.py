@@ -17,7 +17,7 @@ class Formatter(logging.Formatter):
     def __init__(self, form: str, secrets: Sequence[str]) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._json = form == "json"
-        self._secrets = secrets
+        self._secrets = sorted(secrets, key=len, reverse=True)  # one may be a part of another
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter`."""

@@ -76,6 +76,11 @@ def test_secrets_are_blotted_out_wherever_they_are(formatter: Formatter) -> None
     assert TOKEN not in shown
 
 
+def test_a_secret_that_is_part_of_another_leaves_nothing_of_it() -> None:
+    shown = Formatter("text", ["puppy", "puppy-and-more"]).format(record("puppy-and-more puppy"))
+    assert shown.endswith(" [secret] [secret]")
+
+
 @given(st.text(), st.text())
 def test_anything_is_one_line(message: str, value: str) -> None:
     line = JSON.format(record("%s", message, value=value))

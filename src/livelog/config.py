@@ -239,6 +239,10 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Setting
     if "access_token" not in values:
         raise ConfigError("ACCESS_TOKEN must be set to the readers' secret: any URL-safe text", EX_CONFIG)
     settings = Settings(**values)
+    if settings.write_token == settings.access_token:
+        raise ConfigError(
+            "LIVELOG_WRITE_TOKEN is the same as ACCESS_TOKEN: readers must not be able to write", EX_CONFIG
+        )
     if (settings.server_crt_file is None) != (settings.server_key_file is None):
         missing = "SERVER_KEY_FILE" if settings.server_key_file is None else "SERVER_CRT_FILE"
         raise ConfigError(f"{missing} is missing: https needs both the certificate and its key", EX_CONFIG)

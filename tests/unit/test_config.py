@@ -113,6 +113,12 @@ def test_values_are_read_as_meant(variable: str, text: str, value: object) -> No
     assert getattr(load({**BASE, variable: text}, {}), field) == value
 
 
+def test_readers_and_producers_have_no_secret_in_common() -> None:
+    with pytest.raises(ConfigError, match="LIVELOG_WRITE_TOKEN is the same as ACCESS_TOKEN") as raised:
+        load({"ACCESS_TOKEN": "same", "LIVELOG_WRITE_TOKEN": "same"}, {})
+    assert raised.value.exit_code == 78
+
+
 @pytest.mark.parametrize("hosts", ["0.0.0.0", "127.0.0.1,::", "10.0.0.1"])
 def test_a_producers_port_that_others_reach_must_be_guarded_or_waived(hosts: str) -> None:
     open_port = {**BASE, "LIVELOG_PUT_HOST": hosts}

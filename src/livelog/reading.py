@@ -152,9 +152,11 @@ class Readers:
             known = ", ".join(state.value for state in State)
             raise RequestError(400, f"the query parameter state is none of {known}") from error
         size = _whole_number("limit", request.query.get("limit", str(status.PAGE_SIZE)))
+        if not size:
+            raise RequestError(400, "the query parameter limit is not a whole number above 0")
         page = status.page(
             self._storage.newest_first(),
-            size=max(1, min(size, status.MAX_PAGE_SIZE)),
+            size=min(size, status.MAX_PAGE_SIZE),
             before=request.query.get("before"),
             state=state,
         )

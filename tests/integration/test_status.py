@@ -354,7 +354,9 @@ def test_list_of_no_logs_is_empty() -> None:
         assert head.body == b""
 
 
-@pytest.mark.parametrize("query", ["?state=dead", "?state=", "?state=Live", "?limit=x", "?limit=-1", "?limit="])
+@pytest.mark.parametrize(
+    "query", ["?state=dead", "?state=", "?state=Live", "?limit=x", "?limit=-1", "?limit=0", "?limit="]
+)
 def test_list_of_what_there_is_not_is_refused(server: Server, query: str) -> None:
     """400, with what would be right."""
     answer = request(server.get, "GET", f"/logs/{TOKEN}{query}")

@@ -146,7 +146,7 @@ class Producers:
         _check_framing(request)
         if "Content-Range" in request.headers:
             raise RequestError(400, "a PUT with Content-Range is not supported: send the whole log in one body")
-        if self._production.is_claimed(name):
+        if await self._production.is_claimed(name):
             raise RequestError(409, "this log is being written by another producer: wait until that one has ended")
         older = self._storage.get(name)
         if older is not None and request.headers.get("If-None-Match", "").strip() == "*":
@@ -325,9 +325,9 @@ class Producers:
         return web.Response(text=text, content_type="application/json", headers=headers)
 
     async def _remove(self, name: str) -> web.Response:
-        journal = self._known(name)
-        if self._production.is_claimed(name):
+        if await self._production.is_claimed(name):
             raise RequestError(409, "this log is being written: end its producer first")
+        journal = self._known(name)
         with self._production.claim(name):
             if not journal.state.ended:
                 await self._production.end(journal, State.ABORTED, "the log was removed")

@@ -38,9 +38,11 @@ class Production:
             if journal.state is State.INTERRUPTED:
                 self._await_return(journal)
 
-    def is_claimed(self, name: str) -> bool:
-        """Whether somebody produces the log of that name."""
-        return name in self._claims
+    async def is_claimed(self, name: str) -> bool:
+        """Whether a request produces the log of that name. Who only ends the log is waited for."""
+        while (claim := self._claims.get(name)) is not None and claim.connection is None:
+            await claim.gone.wait()
+        return claim is not None
 
     @contextlib.contextmanager
     def claim(self, name: str, connection: Connection | None = None) -> Iterator[None]:

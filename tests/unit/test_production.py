@@ -1,6 +1,6 @@
 """Who produces a log: what becomes of an interrupted one whose time is over at the moment that somebody comes.
 
-Categories: another log replaces it; it is gone on with; neither succeeds. Real files, no sockets.
+Categories: another log replaces it; it is gone on with; neither succeeds; it is being ended. Real files, no sockets.
 """
 
 import asyncio
@@ -79,8 +79,21 @@ async def test_upload_whose_time_is_over_while_a_log_cannot_begin_is_given_up(tm
         with production.claim(NAME):
             await until_idle()
             assert not journal.state.ended
-        await turns(lambda: journal.state.ended and not production.is_claimed(NAME))
+        await turns(lambda: journal.state.ended)
+        assert not await production.is_claimed(NAME)
         assert journal.about.reason == "no producer came back within 0 s"
+        assert faults == []
+
+
+@on_loop
+async def test_who_comes_while_a_log_is_only_ended_waits_for_that(tmp_path: Path) -> None:
+    """It is no producer, and will be gone at once."""
+    with producing(tmp_path, 60.0) as (production, faults):
+        with production.claim(NAME):
+            asked = asyncio.ensure_future(production.is_claimed(NAME))
+            await until_idle()
+            assert not asked.done()
+        assert not await asked
         assert faults == []
 
 

@@ -308,8 +308,13 @@ class Producers:
         metadata = journal.about.metadata.updated(_metadata_fields(request))
         if journal.state.ended:
             raise RequestError(409, "this log has ended: what is told of it cannot change any more")
-        journal.about.metadata = metadata
-        await journal.save()
+        before, journal.about.metadata = journal.about.metadata, metadata
+        try:
+            await journal.save()
+        except DiskError:
+            if journal.about.metadata is metadata:  # else more was told meanwhile
+                journal.about.metadata = before
+            raise
         return self._response(204, self._link_headers(name))
 
     def _show(self, request: web.BaseRequest, name: str) -> web.Response:

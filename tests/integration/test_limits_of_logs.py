@@ -311,6 +311,8 @@ def test_full_disk_refuses_new_bytes_and_keeps_the_old_ones(tmp_path: Path) -> N
             with (place / "hog").open("wb", buffering=0) as hog, contextlib.suppress(OSError):
                 while True:
                     hog.write(bytes(4096))
+            assert request(server.put, "PATCH", path_of("live"), "Livelog-Title: not kept").status == 507
+            assert status_of(server, "live")["title"] == ""
             live.send(chunk(b"y" * 100 * KIB) + chunk(b""))
             assert finish(live).status == 507
             assert send(server, "new", bytes(100 * KIB)).status == 507

@@ -274,6 +274,7 @@ class Journal:
             self._later = self._loop.call_at(self._not_before, self._write)
 
     def _write(self) -> None:
+        assert self.file is not None
         if self._later is not None:
             self._later.cancel()
             self._later = None
@@ -289,7 +290,6 @@ class Journal:
             self._loop.call_soon(self._written, batch, 0, 0, refusal)
             return
         pieces = [piece for appended, _ in batch for piece in appended]
-        assert self.file is not None
         self._disk.write(Write(self.file, self.length, pieces, size, partial(self._written, batch, size)))
 
     def _written(

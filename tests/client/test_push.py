@@ -41,7 +41,7 @@ def test_name_is_made_of_the_files_unless_it_is_given(here: Place) -> None:
     file = here.home / "nightly build.log"
     file.write_bytes(b"x")
     (link,) = links(here.run("push", str(file)).stderr)
-    assert re.search(r"/nightly-build\.log/\d{8}T\d{6}-[0-9a-f]{4}$", link)
+    assert re.search(r"/nightly-build\.log/\d{8}T\d{6}-[0-9a-f]{8}$", link)
     assert here.run("tail", link).stdout == b"x"
 
 
@@ -122,6 +122,8 @@ def test_file_that_is_cut_short_aborts_the_log(here: Place) -> None:
         (["--name", "a//b"], 2, "'a//b' is not the name of a log"),
         (["--label", "x"], 2, "'x' is not NAME=VALUE"),
         (["--label", "x y=1"], 1, "Livelog-Label is not name=value"),
+        (["--label", "x=1,2"], 1, "the label x has a comma in it"),
+        (["--content-type", "é"], 1, "'é' is not a content type"),
         (["--exit-code", "x"], 2, "invalid int value"),
     ],
 )

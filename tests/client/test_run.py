@@ -112,6 +112,14 @@ def test_signal_that_was_ignored_stays_ignored(here: Place) -> None:
     assert (done.returncode, done.stdout) == (0, b"alive\n")
 
 
+def test_exit_code_is_told_where_ended_children_are_ignored(here: Place) -> None:
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", ignoring, *COMMAND, "run", "-q", "--", "sh", "-c", "exit 3"]
+    assert subprocess.run(command, env=here.environment(), timeout=60).returncode == 3
+
+
 # Output.
 
 
@@ -164,6 +172,30 @@ def test_what_a_command_leaves_running_is_not_waited_for(here: Place) -> None:
     os.kill(int(done.stdout), signal.SIGKILL)
     assert done.returncode == 4
     assert here.log("left") == done.stdout
+
+
+def test_what_is_left_running_may_write_on_without_being_waited_for(here: Place) -> None:
+    script = "while echo more; do :; done & exit 4"  # ends by the broken pipe
+    done = here.run("run", "-q", "--name", "left/noisy", "--", "sh", "-c", f"yes begin | head -5000; {script}")
+    assert done.returncode == 4
+    assert here.log("left/noisy") == done.stdout
+    assert done.stdout.startswith(b"begin\n" * 5000)
+
+
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_stay_closed_for_the_command(here: Place, streams: str) -> None:
+    """Nor does anything that livelog opens take their numbers, and their bytes."""
+    script = "echo out; echo err >&2; cat; ls /proc/self/fd | wc -l >count; exit 3"
+    seen = []
+    for prefix in ("", f"{' '.join(COMMAND)} run -q --name closed -- "):
+        done = subprocess.run(
+            ["sh", "-c", f"cd {here.home}; {prefix}sh -c '{script}' {streams}"],
+            env=here.environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        )  # fmt: skip
+        seen.append((done.returncode, done.stdout, done.stderr, (here.home / "count").read_text()))
+    assert seen[0] == seen[1]
+    assert sorted(here.log("closed")) == sorted(seen[1][1] + seen[1][2])
+    assert here.status("closed")["state"] == "complete"
 
 
 def test_no_terminal_without_a_terminal(here: Place) -> None:
@@ -318,6 +350,15 @@ def test_without_a_server_there_is_one_for_the_command(tmp_path: Path) -> None:
                 assert reader.wait(TIMEOUT) == 0
             assert process.wait(TIMEOUT) == 0
         assert here.spools == []
+
+
+def test_own_server_takes_no_module_from_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "secrets.py").write_text("raise SystemExit")
+    command = (COMMAND[0], "-P", *COMMAND[1:], "run", "--", "true")
+    with place(tmp_path / "home", running=False) as here:
+        environment = here.environment(LIVELOG_SERVER="")
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=60)
+        assert len(links(done.stderr)) == 2, done.stderr
 
 
 def test_own_server_stays_for_as_long_as_it_is_asked_to(tmp_path: Path) -> None:

@@ -153,6 +153,15 @@ def test_closed_pipe_ends_it_quietly(here: Place) -> None:
 # Broken connections, restarts, replaced logs.
 
 
+@pytest.mark.parametrize(
+    ("stdout", "said"), [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")]
+)
+def test_stdout_that_takes_nothing_is_told(here: Place, stdout: str, said: str) -> None:
+    script = f"{' '.join(COMMAND)} tail whole {stdout}"
+    done = subprocess.run(["sh", "-c", script], env=here.environment(), capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr.decode()) == (1, f"livelog: reading or writing: {said}\n")
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_every_byte_comes_once_through_a_network_that_is_cut(here: Place, seed: int) -> None:
     chance = random.Random(seed)

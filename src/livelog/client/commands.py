@@ -107,6 +107,7 @@ Run = Callable[[argparse.Namespace], int]
 def main(command: str, words: Sequence[str]) -> int:
     """Run `command` with `words`. Returns the exit code."""
     make_parser, run = COMMANDS[command]
+    process.hold_closed_streams()
     try:
         return run(make_parser().parse_args(words))
     except BrokenPipeError:
@@ -116,6 +117,9 @@ def main(command: str, words: Sequence[str]) -> int:
     except LivelogError as error:
         _note(str(error))
         return EX_OWN_FAILURE if command == "run" else _exit_code(error)
+    except OSError as error:  # the other ones are told of where they come from
+        _note(f"{error.filename or 'reading or writing'}: {error.strerror or error}")
+    return EX_OWN_FAILURE if command == "run" else EX_FAILED
 
 
 # run
@@ -176,7 +180,7 @@ def _run(arguments: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _own_server(settings: ClientSettings, keep: float) -> Iterator[ClientSettings]:
     """A server for this log only, on this machine, which ends `keep` seconds after this block."""
-    command = [sys.executable, "-m", "livelog.embedded", str(keep)]
+    command = [sys.executable, "-P", "-m", "livelog.embedded", str(keep)]  # -P: modules of the folder are not ours
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ) as server:

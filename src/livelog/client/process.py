@@ -11,13 +11,16 @@ The bytes of the log are those that the terminal gets. Refuses to know where the
 3. The terminal is as before at the end, however that comes.
 """
 
+import array
 import contextlib
 import errno
+import fcntl
 import os
 import select
 import signal
 import termios
 import threading
+import time
 import tty
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,6 +33,9 @@ BLOCK = 64 * 1024
 
 QUIET = 0.05
 """Seconds without output after the command's end, after which there is taken to be no more."""
+
+LATE = 1.0
+"""Seconds after the command's end in which what it has left behind may still say something."""
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -70,6 +76,7 @@ class Process:
 
         Raises: OSError, if it cannot be started.
         """
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, nobody is told how a command has ended
         if self._terminal:
             pid, outputs = self._start_on_terminal(mask)
         else:
@@ -90,8 +97,9 @@ class Process:
     # Starting.
 
     def _start_on_pipes(self, mask: set[signal.Signals]) -> tuple[int, dict[int, int]]:
-        together = _same_file(1, 2)
-        ends = {target: os.pipe() for target in ((1,) if together else (1, 2))}
+        targets = [fd for fd in (1, 2) if _is_open(fd)]
+        together = len(targets) == 2 and _same_file(1, 2)
+        ends = {target: os.pipe() for target in targets[: 1 if together else 2]}
         actions = [(os.POSIX_SPAWN_DUP2, write_end, target) for target, (_, write_end) in ends.items()]
         if together:
             actions.append((os.POSIX_SPAWN_DUP2, 1, 2))
@@ -115,7 +123,7 @@ class Process:
             *((os.POSIX_SPAWN_DUP2, first, other) for other in others),
         ]
         outputs = {self._master: 1}
-        if 2 in others:
+        if 2 in others or not _is_open(2):
             pid = _spawn(self._command, actions, mask, leads=True)
         else:
             read_end, write_end = os.pipe()
@@ -135,7 +143,7 @@ class Process:
         for output in outputs:
             poll.register(output, select.POLLIN)
         poll.register(self._child, select.POLLIN)
-        ended = False
+        ended, last = False, 0.0
         while outputs or not ended:
             if typing:
                 # While the command does not read, neither is read what is typed.
@@ -143,14 +151,18 @@ class Process:
                 if self._master in outputs:
                     poll.register(self._master, select.POLLIN | (select.POLLOUT if self._typed else 0))
             events = poll.poll(QUIET * 1000 if ended else None)
-            if ended and not events:
+            if ended and (not events or (time.monotonic() > last and self._master not in outputs)):
                 return
             for fd, event in events:
                 if fd == self._child:
-                    ended = True
+                    ended, last = True, time.monotonic() + LATE
                     poll.unregister(fd)
                     if self._slave >= 0:
                         os.close(self._slave)
+                    # What it has said itself is passed on, however long that takes.
+                    for output in outputs.keys() - {self._master}:
+                        for _ in range(0, _available(output), BLOCK):
+                            self._pass_on(output, outputs[output])
                 elif fd == 0:
                     typing = self._read_typed()
                     if not typing:
@@ -247,6 +259,15 @@ class Process:
                 termios.tcsetattr(1, termios.TCSADRAIN, self._settings)
 
 
+def hold_closed_streams() -> None:
+    """Have those of stdin, stdout and stderr that are closed stay so: else the next file or socket would become one."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open("/dev/null", os.O_PATH)  # can be neither read nor written, and takes the lowest number
+
+
 def has_terminal(wanted: bool | None) -> bool:
     """Whether a command gets a terminal: as `wanted`, or, if that is None, if stdout is one."""
     return os.isatty(1) if wanted is None else wanted
@@ -316,6 +337,18 @@ def _same_file(one: int, other: int) -> bool:
     except OSError:
         return False
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
+
+
+def _is_open(fd: int) -> bool:
+    """Whether a stream is not one that `hold_closed_streams` holds."""
+    return not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
+
+
+def _available(pipe: int) -> int:
+    """How many bytes are in it."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def _write_all(fd: int, data: bytes) -> bool:

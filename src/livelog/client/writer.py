@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from livelog.access import is_name
-from livelog.errors import ClientError
+from livelog.errors import ClientError, RequestError
 from livelog.metadata import Metadata
 
 from .sender import Sender
@@ -50,8 +50,8 @@ class Writer(io.RawIOBase):
 
     `name`: the log's name on the server; empty: the log that has none; None: a new one, made of the program's name
     and the time. `title` and `labels` are told to readers. `content_type`: what the log is served as. `drain`: seconds
-    that `close` waits for the server at most. Raises: ConfigError; RequestError and ValueError, if what is told of the log
-    is not allowed.
+    that `close` waits for the server at most. Raises: ConfigError; ValueError, if that is no name; RequestError, if what is
+    told of the log is not allowed.
     """
 
     def __init__(
@@ -282,7 +282,7 @@ def push_spool(folder: Path, settings: ClientSettings, drain: float | None = Non
 def new_name(hint: str) -> str:
     """A name that no other log has: made of the last part of `hint`, a path, and the time."""
     word = re.sub(r"[^A-Za-z0-9._~-]+", "-", hint.rstrip("/").rpartition("/")[2]).strip("-.")[:60] or "log"
-    return f"{word}/{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
+    return f"{word}/{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
 
 
 def _spool_folder(directory: Path, name: str) -> Path:
@@ -290,10 +290,10 @@ def _spool_folder(directory: Path, name: str) -> Path:
 
 
 def header_fields(title: str, labels: Mapping[str, str], content_type: str) -> dict[str, str]:
-    """Header fields that tell of a log. Raises: RequestError, if the server would refuse them; ValueError."""
+    """Header fields that tell of a log. Raises: RequestError, if they are not allowed."""
     for name, value in labels.items():
         if "," in name + value:
-            raise ValueError(f"the label {name} has a comma in it")
+            raise RequestError(400, f"the label {name} has a comma in it")
     fields = {}
     if title:
         fields["Livelog-Title"] = title
@@ -302,6 +302,6 @@ def header_fields(title: str, labels: Mapping[str, str], content_type: str) -> d
     Metadata.NONE.updated({name.lower(): [value] for name, value in fields.items()})
     if content_type:
         if not content_type.isprintable() or not content_type.isascii():
-            raise ValueError(f"{content_type!r} is not a content type, such as text/plain")
+            raise RequestError(400, f"{content_type!r} is not a content type, such as text/plain")
         fields["Content-Type"] = content_type
     return fields

@@ -117,7 +117,7 @@ class Producers:
         announcement = uploads.announced(functools.partial(_lines, request)) if request.method == "PATCH" else None
         if announcement is not None:
             _check_append(request, announcement)
-        await self._production.break_off(self._upload(key, name).about.name)
+        await self._production.break_off(self._upload(key, name))
         Connection.of(request).note_log(name)
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
@@ -156,8 +156,9 @@ class Producers:
         about = About(name, "", 0, _content_type(request.headers.get("Content-Type")), upload=upload)
         about.metadata = about.metadata.updated(_metadata_fields(request))
         self._refuse_too_large(max(length or 0, request.content_length or 0))
-        with self._production.claim(name, Connection.of(request)):
+        with self._production.claim(name):
             journal = await self._production.begin(about)
+        with self._production.claim(name, Connection.of(request)):
             logger.info("log begun", extra={"fields": {"log": name, "generation": journal.about.generation}})
             return await self._feed(request, journal, announcement, begins=True)
 

@@ -39,14 +39,14 @@ class Production:
                 self._await_return(journal)
 
     async def is_claimed(self, name: str) -> bool:
-        """Whether a request produces the log of that name. Who only ends the log is waited for."""
+        """Whether a request produces the log of that name. Who only begins or ends it is waited for."""
         while (claim := self._claims.get(name)) is not None and claim.connection is None:
             await claim.gone.wait()
         return claim is not None
 
     @contextlib.contextmanager
     def claim(self, name: str, connection: Connection | None = None) -> Iterator[None]:
-        """Produce the log of that name, which nobody else does, by a request on `connection`; None: only end it."""
+        """Produce the log of that name, which nobody else does, by a request on `connection`; None: only begin or end it."""
         assert name not in self._claims
         claim = self._claims[name] = _Claim(connection)
         try:
@@ -55,9 +55,13 @@ class Production:
             del self._claims[name]
             claim.gone.set()
 
-    async def break_off(self, name: str) -> None:
-        """Have nobody produce the log of that name: whoever does is broken off, and what it brought is settled."""
-        while (claim := self._claims.get(name)) is not None:
+    async def break_off(self, journal: Journal) -> None:
+        """Have nobody produce that log: whoever does is broken off, and what it brought is settled.
+
+        Who begins another log of that name is not broken off, but waited for until it has begun, or cannot.
+        """
+        name = journal.about.name
+        while self._storage.get(name) is journal and (claim := self._claims.get(name)) is not None:
             if claim.connection is not None and claim.connection.transport is not None:
                 reset_connection(claim.connection.transport)
             await claim.gone.wait()

@@ -236,6 +236,21 @@ def test_new_log_replaces_an_interrupted_one(server: Server, name: str, headers:
     assert log_of(server, name) == ("interrupted" if MORE in headers else "complete", b"new")
 
 
+def test_who_asks_for_an_upload_breaks_off_no_log_that_just_replaces_it(server: Server, name: str) -> None:
+    """However close they are: the new log is not the upload's."""
+    for _ in range(20):
+        location = create(server, name, b"old").location
+        with (
+            contextlib.closing(server.connect(producer=True)) as newer,
+            contextlib.closing(server.connect(producer=True)) as older,
+        ):
+            ask(newer, "PUT", f"/log/{name}", "Content-Length: 3")
+            ask(older, "HEAD", location)
+            newer.send(b"new")
+            assert (status(newer), older.wait_head().status in (204, 404)) == (200, True)
+        assert log_of(server, name) == ("complete", b"new")
+
+
 def test_upload_whose_log_is_removed_is_nothing(server: Server, name: str) -> None:
     location = create(server, name, b"old").location
     assert request(server, "DELETE", f"/log/{name}").status == 204

@@ -1,6 +1,6 @@
 """Who produces a log: what becomes of an interrupted one whose time is over at the moment that somebody comes.
 
-Categories: another log replaces it; it is gone on with; neither succeeds; it is being ended. Real files, no sockets.
+Categories: another log replaces it; it is gone on with; neither succeeds; it is being ended; who goes on with one is too late. Real files, no sockets.
 """
 
 import asyncio
@@ -95,6 +95,22 @@ async def test_who_comes_while_a_log_is_only_ended_waits_for_that(tmp_path: Path
             assert not asked.done()
         assert not await asked
         assert faults == []
+
+
+@on_loop
+async def test_who_goes_on_with_an_upload_does_not_break_off_the_log_that_replaces_it(tmp_path: Path) -> None:
+    """It waits until that has begun, and no longer: there is nothing to go on with then."""
+    with producing(tmp_path, 60.0) as (production, faults):
+        older = await interrupted(production)
+        with production.claim(NAME):
+            asked = asyncio.ensure_future(production.break_off(older))
+            await until_idle()
+            assert not asked.done()
+            journal = await production.begin(About(NAME, "", 0))
+        with production.claim(NAME):
+            await asked
+        assert faults == []
+        journal.release()
 
 
 async def until_idle() -> None:

@@ -250,6 +250,41 @@ class Proxy:
             self._open.discard(one)
 
 
+@contextlib.contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server that is none of logs: it says `answer` after the end of every body in chunks, or every head, that it gets."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                with near:
+                    received = b""
+                    while data := near.recv(65536):
+                        received += data
+                        if received.endswith(b"0\r\n\r\n") or (b"chunked" not in received and b"\r\n\r\n" in received):
+                            near.sendall(answer)
+                            received = b""
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def unreachable() -> Iterator[str]:
+    """A server whose queue is full: the system neither makes nor refuses a connection to it."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 def wait_until(condition: Callable[[], bool], what: str) -> None:
     """Wait for something of which no event tells, looking often."""
     deadline = time.monotonic() + TIMEOUT

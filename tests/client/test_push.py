@@ -140,6 +140,8 @@ def test_pipe_that_a_server_does_not_take_is_kept(tmp_path: Path) -> None:
         assert done.returncode == 6
         (spool,) = here.spools
         assert f"livelog push {spool}" in done.stderr.decode()
+        again = here.run("push", "--drain", "0.1", str(spool))
+        assert (again.returncode, here.spools) == (6, [spool])
         here.start()
         assert here.run("push", "-q", str(spool)).returncode == 0
         assert here.log("kept") == lines(10)

@@ -21,7 +21,7 @@ import pytest
 import livelog
 from livelog.errors import RequestError
 
-from .place import TIMEOUT, TOKEN, Place, Proxy, lines, place
+from .place import TIMEOUT, TOKEN, Place, Proxy, answering, lines, place, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -155,7 +155,61 @@ def test_log_that_outlived_its_grace_is_aborted_and_the_rest_kept(tmp_path: Path
         assert here.log("outlived") == lines(10)
 
 
+def test_exception_in_the_handler_of_a_signal_loses_nothing_at_the_end(tmp_path: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    def enough(*_: object) -> None:
+        raise Enough
+
+    def interrupt() -> None:
+        wait_until(lambda: log._spool.ended, "the log is being closed")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, enough)
+    try:
+        with place(tmp_path / "home", running=False) as here:
+            log = livelog.Writer("interrupted", settings=here.settings())
+            log.write(b"hello")
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            with pytest.raises(Enough):
+                log.close()
+            thread.join()
+            assert log.spool is not None
+            assert (log.spool / f"{0:020}").read_bytes() == b"hello"
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_fork_neither_writes_nor_ends_the_log(here: Place) -> None:
+    program = """
+import livelog, os, sys
+log = livelog.Writer("forked")
+log.write(b"before\\n")
+if not (child := os.fork()):
+    try:
+        log.write(b"child\\n")
+    except ValueError:
+        log.close()
+        sys.exit(5)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+log.write(b"after\\n")
+log.close()
+"""
+    done = subprocess.run([sys.executable, "-c", program], env=here.environment(), timeout=60)
+    assert done.returncode == 0
+    assert here.log("forked") == b"before\nafter\n"
+    assert here.status("forked")["state"] == "complete"
+
+
 # Reading.
+
+
+def test_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livelog.client.reader.TIMEOUT", 0.1)
+    with answering(b"") as url, pytest.raises(livelog.GaveUp, match="timed out"):
+        list(livelog.Reader(f"{url}/log/silent", give_up=0.1))
 
 
 @pytest.mark.parametrize("seed", range(4))

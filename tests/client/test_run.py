@@ -6,6 +6,7 @@ its own · nothing left behind.
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,20 @@ import pytest
 
 from tests.integration.disks import memory_disk
 
-from .place import COMMAND, TIMEOUT, TOKEN, Place, Proxy, lines, links, peak_memory, place, wait_until
+from .place import (
+    COMMAND,
+    TIMEOUT,
+    TOKEN,
+    Place,
+    Proxy,
+    answering,
+    lines,
+    links,
+    peak_memory,
+    place,
+    unreachable,
+    wait_until,
+)  # fmt: skip
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -100,8 +114,11 @@ def test_own_failure_before_the_start_is_125(here: Place, words: list[str]) -> N
     assert done.stderr.startswith(b"livelog: ")
 
 
-def test_wrong_setting_is_125_and_the_command_does_not_run(here: Place) -> None:
-    done = here.run("run", "--", "echo", "ran", LIVELOG_SERVER="nonsense")
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://localhost:99999", "http://localhost:x", "http://a..b", "http://[::1"]
+)
+def test_wrong_setting_is_125_and_the_command_does_not_run(here: Place, url: str) -> None:
+    done = here.run("run", "--", "echo", "ran", LIVELOG_SERVER=url)
     assert (done.returncode, done.stdout) == (125, b"")
     assert b"LIVELOG_SERVER is not a URL" in done.stderr
 
@@ -218,6 +235,74 @@ def test_server_that_is_down_changes_nothing_and_gets_the_log_later(tmp_path: Pa
         assert (here.log("late"), here.status("late")["exit_code"]) == (b"hello\n", 5)
         assert here.status("late")["state"] == "complete"
         assert here.spools == []
+
+
+def test_how_a_command_ended_is_kept_too_where_there_are_no_bytes(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        assert here.run("run", "-q", "--name", "silent", "--drain", "0.1", "--", "false").returncode == 1
+        (spool,) = here.spools
+        here.start()
+        assert here.run("push", "-q", str(spool)).returncode == 0
+        known = here.status("silent")
+        assert (known["state"], known["size"], known["exit_code"]) == ("complete", 0, 1)
+
+
+def test_how_a_command_ended_is_kept_where_the_server_has_the_bytes(tmp_path: Path) -> None:
+    with place(tmp_path / "home") as here:
+        script = "echo hello; read x; exit 7"
+        with here.started(
+            "run", "-q", "--name", "late-end", "--drain", "0.1", "--", "sh", "-c", script, stdin=subprocess.PIPE
+        ) as process:
+            here.wait_for("late-end", 6)
+            here.kill()
+            process.communicate(timeout=TIMEOUT)
+        (spool,) = here.spools
+        here.start()
+        assert here.run("push", "-q", str(spool)).returncode == 0
+        known = here.status("late-end")
+        assert (known["state"], known["exit_code"], here.log("late-end")) == ("complete", 7, b"hello\n")
+
+
+def test_spool_that_cannot_be_written_is_not_promised(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        done = here.run("run", "-q", "--drain", "0.1", "--", "echo", "hello", LIVELOG_SPOOL_DIR="/dev/null/spools")
+        assert (done.returncode, done.stdout) == (0, b"hello\n")
+        assert b"lacks all after its first 0 bytes: Not a directory" in done.stderr
+        assert b"nothing is kept" in done.stderr
+        assert b"livelog push" not in done.stderr
+        pushed = here.run("push", "--drain", "0.1", data=b"hello", LIVELOG_SPOOL_DIR="/dev/null/spools")
+        assert pushed.returncode == 6
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n",
+            "the server takes no resumable uploads: it answers 200 ok",
+        ),
+        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 6\r\n\r\n<html>", "the server refuses this log: 302)"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "the length of the answer is none: 'x'"),
+        (b"SSH-2.0-\x1b[2Jserver\r\n\r\n", "this is no answer of an HTTP/1 server"),
+    ],
+)
+def test_other_server_on_the_port_is_told_and_the_output_kept(here: Place, answer: bytes, said: str) -> None:
+    with answering(answer) as url:
+        done = here.run("run", "-q", "--drain", "1", "--", "echo", "hello", LIVELOG_SERVER=url)
+    assert (done.returncode, done.stdout) == (0, b"hello\n")
+    assert said in done.stderr.decode()
+    spool = Path(done.stderr.decode().split()[-1])
+    assert (spool / f"{0:020}").read_bytes() == b"hello\n"
+    shutil.rmtree(spool)
+
+
+def test_end_does_not_wait_for_a_connection_to_be_made(here: Place) -> None:
+    """That would take the system 30 seconds."""
+    with unreachable() as url, here.started("run", "--drain", "0.1", "--", "true", LIVELOG_SERVER=url) as process:
+        _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0
+    assert b"the server has not answered yet; it gets the log later" in errors
+    shutil.rmtree(errors.decode().split()[-1])
 
 
 @pytest.mark.parametrize("durable", [True, False])

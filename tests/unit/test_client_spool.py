@@ -72,8 +72,6 @@ def test_what_was_kept_can_be_gone_on_with(size: int, released: int, segment: in
         first.release(released)
         first.ended = True
         first.keep()
-        if first.start == size:
-            return  # nothing was left
         again = Spool.reopen(Path(folder, "log"))
         assert again.about == {"name": "x", "whole": True}
         assert again.start <= first.start
@@ -105,6 +103,27 @@ def test_disk_that_refuses_ends_the_log_in_front_of_what_is_lost(tmp_path: Path)
     assert spool.read(module.MEMORY + 1, 3) == b"bbb"
     assert os.stat(tmp_path / "log" / f"{0:020}").st_size == module.MEMORY + 1  # what `cat` shows is right
     spool.discard()
+
+
+def test_disk_that_refuses_at_the_end_keeps_nothing_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    spool = Spool(tmp_path / "file" / "log")
+    spool.write(b"lost")
+    assert not spool.keep()
+    assert (failure(spool), spool.end) == (errno.ENOTDIR, 0)
+
+
+def test_where_to_go_on_is_on_disk_before_anything_is_forgotten(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "log")
+    for _ in range(6):
+        spool.write(b"a" * (module.MEMORY + 1))
+    spool.about["location"] = "/somewhere"
+    spool.release(module.SEGMENT + module.MEMORY + 1)
+    again = Spool.reopen(tmp_path / "log")
+    assert again.start > 0
+    assert again.about["location"] == "/somewhere"
+    for one in (spool, again):
+        one.discard()
 
 
 def failure(spool: Spool) -> int:

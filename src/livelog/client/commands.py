@@ -11,6 +11,7 @@ import math
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,8 +161,7 @@ def _run(arguments: argparse.Namespace) -> int:
         title = os.path.basename(command[0]) if arguments.title is None else arguments.title
         log = Writer(name, title=told(title), labels=_labels(arguments), drain=drain, settings=settings)
         if not arguments.quiet:
-            link = log.link
-            _note(f"readers: {link}" if link else f"{_reason(log.problem)}; it gets the log later")
+            _note_link(log)
         child = process.Process(command, log.write, terminal=terminal, late=log.hurry)
         try:
             code = child.run(mask)
@@ -172,7 +172,7 @@ def _run(arguments: argparse.Namespace) -> int:
         with _own_warnings():
             log.close()
         _note_rest(log)
-        if log.spool is None and not arguments.quiet and log.link:
+        if log.delivered and not arguments.quiet and log.link:
             _note(f"readers: {log.link}")
     return process.end_as(code)
 
@@ -217,7 +217,10 @@ def _push(arguments: argparse.Namespace) -> int:
         return _push_input(arguments, settings)
     path = Path(arguments.file)
     if path.is_dir():
-        return _progress(push_spool(path, settings), None, arguments, path)
+        code = _progress(push_spool(path, settings), None, arguments, path)
+        if code == 0:
+            shutil.rmtree(path, ignore_errors=True)
+        return code
     name = new_name(arguments.file) if arguments.name is None else arguments.name
     try:
         file = _File(path, follow=arguments.follow)
@@ -247,7 +250,7 @@ def _push_input(arguments: argparse.Namespace, settings: ClientSettings) -> int:
     )
     log.exit_code = arguments.exit_code
     if not arguments.quiet:
-        _note(f"readers: {log.link}" if log.link else f"{_reason(log.problem)}; it gets the log later")
+        _note_link(log)
     # Who presses Ctrl-C means whatever writes into the pipe: its last words belong to the log.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while data := os.read(0, process.BLOCK):
@@ -255,7 +258,7 @@ def _push_input(arguments: argparse.Namespace, settings: ClientSettings) -> int:
     with _own_warnings():
         log.close()
     _note_rest(log)
-    return 0 if log.spool is None else EX_GAVE_UP
+    return 0 if log.delivered else EX_GAVE_UP
 
 
 class _File:
@@ -646,7 +649,15 @@ def _write(data: bytes) -> None:
 
 def _note(text: str) -> None:
     with contextlib.suppress(OSError):  # nobody listens
-        os.write(2, f"livelog: {text}\n".encode(errors="replace"))
+        shown = "".join(
+            character if character.isprintable() else " " for character in text
+        )  # a server may have said it
+        os.write(2, f"livelog: {shown}\n".encode(errors="replace"))
+
+
+def _note_link(log: Writer) -> None:
+    link = log.link
+    _note(f"readers: {link}" if link else f"{_reason(log.problem, 'has not answered yet')}; it gets the log later")
 
 
 def _note_rest(log: Writer) -> None:
@@ -655,12 +666,12 @@ def _note_rest(log: Writer) -> None:
         _note(f"the log lacks all after its first {log.size} bytes: {log.failure.strerror}")
     if log.spool is not None:
         _note(f"{_reason(log.problem)}; what it has not got is kept: livelog push {log.spool}")
+    elif not log.delivered:
+        _note(f"{_reason(log.problem)}; nothing is kept")
 
 
-def _reason(problem: str) -> str:
-    return (
-        f"the server cannot take the log ({problem})" if problem else "the server has not taken all of the log in time"
-    )
+def _reason(problem: str, otherwise: str = "has not taken all of the log in time") -> str:
+    return f"the server cannot take the log ({problem})" if problem else f"the server {otherwise}"
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from livelog.errors import ClientError, GaveUp, LogAborted, LogReplaced, Refused
 
-from .wire import connect
+from .wire import TIMEOUT, connect
 
 BLOCK = 256 * 1024
 """Bytes handed out at once, at most."""
@@ -201,12 +201,15 @@ class Reader:
         raise Refused(text or f"{response.status} {response.reason}", response.status)
 
     def _request(self, target: str, fields: dict[str, str]) -> HTTPResponse:
-        # A log may be silent for days, and so may the answer to a request that waits for one to begin.
         self._connection = connect(self._server, self._ca_file)
+        connection = self._connection.sock
+        connection.settimeout(TIMEOUT + max(0, self._wait))
         if self._closed.is_set():
             raise ConnectionAbortedError("this reader was closed")
         self._connection.request("GET", target, headers=fields)
-        return self._connection.getresponse()
+        response = self._connection.getresponse()
+        connection.settimeout(None)  # a log may be silent for days
+        return response
 
     def _body(self, response: HTTPResponse) -> Iterator[bytes]:
         """Hand out the body of an answer. Raises: OSError, HTTPException, if it breaks off; LogAborted."""

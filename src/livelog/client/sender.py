@@ -110,12 +110,15 @@ class Sender(threading.Thread):
         self.wake()
 
     def stop(self) -> None:
-        """Give up, now, and wait for the thread's end: from then on nothing is sent, and `delivered` is true or not."""
+        """Give up, now: from then on nothing is sent, and `delivered` is true or not.
+
+        The thread's end is waited for, unless it is making a connection: that may take long, and comes to nothing.
+        """
         self.done.set()
         self._hurry.set()
         if (wire := self._wire) is not None:
             wire.shut_down()
-        self.join()
+            self.join()
 
     def run(self) -> None:
         """See `threading.Thread`."""
@@ -149,8 +152,11 @@ class Sender(threading.Thread):
 
     def _attempt(self) -> None:
         """Send all that there is and will be. Raises: OSError, HTTPException: try again; Refused."""
-        with Wire(self._settings.server, self._settings.ca_file) as self._wire:
-            wire = self._wire
+        self._wire = None
+        if self.done.is_set():
+            return
+        with Wire(self._settings.server, self._settings.ca_file) as wire:
+            self._wire = wire
             if self.done.is_set():
                 return
             sent = self._begin(wire) if not self._location else self._resume(wire)
@@ -213,6 +219,8 @@ class Sender(threading.Thread):
                 self._note(answer)
         self._check(answer)
         self._note(answer)
+        if not self._location:
+            raise Refused(f"the server takes no resumable uploads: it answers {answer}", answer.status)
         return sent
 
     def _end(self, wire: Wire, size: int) -> None:

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from livelog.errors import ConfigError
 
@@ -56,7 +57,7 @@ def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
         if environ.get(variable):
             found[key] = environ[variable]
     for key in ("server", "public_url"):
-        if key in found and not _URL.fullmatch(found[key]):
+        if key in found and not _is_url(found[key]):
             raise ConfigError(f"{_VARIABLES[key]} is not a URL such as http://logs.example.org:60022", EX_CONFIG)
     state = environ.get("XDG_STATE_HOME") or Path(home, ".local", "state")
     return ClientSettings(
@@ -68,6 +69,15 @@ def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
         spool_dir=Path(found.get("spool_dir") or Path(state, "livelog")),
         chosen="server" in found,
     )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")
+        return _URL.fullmatch(text) is not None and parts.port != 0
+    except ValueError:  # a host or a port that cannot be one
+        return False
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -90,13 +90,21 @@ class Spool:
                 segment = self._segments.popleft()
                 os.close(segment.fd)
                 segment.path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self._describe()  # what begins later needs the place at which it goes on
 
-    def keep(self) -> None:
-        """Put all that is left on disk, and say there what it is. If the disk refuses, `failure` is set."""
+    def keep(self) -> bool:
+        """Put all that is left on disk, and say there what it is; that may be no byte, but how the log ended.
+
+        If the disk refuses, `failure` is set, and what was in memory is lost. Returns whether anything was kept.
+        """
         with self._lock:
             self._spill()
+            self.end = self._memory_start
+            self._memory.clear()
             with contextlib.suppress(OSError):
                 self._describe()
+            return bool(self._segments)
 
     def discard(self) -> None:
         """Forget all that is left."""
@@ -129,16 +137,13 @@ class Spool:
 
     def _spill(self) -> None:
         """Move what is in memory to disk, all of it or nothing."""
-        if not self._memory:
-            return
         try:
-            if not self.folder.is_dir():
-                self.folder.mkdir(parents=True, mode=0o700)
-                self._describe()
+            self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             if not self._segments or self._memory_start - self._segments[-1].start >= SEGMENT:
                 path = self.folder / f"{self._memory_start:020}"
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
                 self._segments.append(_Segment(self._memory_start, path, fd))
+                self._describe()
             segment = self._segments[-1]
             self._write_all(segment.fd, self._memory_start - segment.start)
         except OSError as error:

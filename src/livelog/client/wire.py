@@ -35,8 +35,8 @@ class Answer(NamedTuple):
         return self.headers.get(name, "").strip()
 
     def __str__(self) -> str:
-        text = self.body.decode(errors="replace").strip()
-        return f"{self.status} {text}" if text and not text.startswith("{") else str(self.status)
+        text = self.body.decode(errors="replace").strip().partition("\n")[0].rstrip()
+        return f"{self.status} {text}" if text and text[0] not in "{<" else str(self.status)
 
 
 class Wire:
@@ -127,7 +127,7 @@ class Wire:
         if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
             raise HTTPException(f"this is no answer of an HTTP/1 server: {version[:40]!r}")
         status, headers = int(rest[:3]), parse_headers(file)
-        length = 0 if status < 200 or status == 204 or self._bodiless else int(headers.get("Content-Length", "0"))
+        length = 0 if status < 200 or status == 204 or self._bodiless else _length(headers)
         if length > MAX_BODY or "Transfer-Encoding" in headers:
             raise HTTPException("the answer is longer than any of livelog's")
         if len(self._received) < end + length:
@@ -135,6 +135,13 @@ class Wire:
         body = bytes(self._received[end : end + length])
         del self._received[: end + length]
         return Answer(status, headers, body)
+
+
+def _length(headers: Message) -> int:
+    text = headers.get("Content-Length", "0")
+    if not text.isascii() or not text.isdigit():
+        raise HTTPException(f"the length of the answer is none: {text[:40]!r}")
+    return int(text)
 
 
 class WholeHead(HTTPResponse):
@@ -162,7 +169,7 @@ class _WholeLines:
 
 
 def connect(parts: SplitResult, ca_file: str | None) -> HTTPConnection:
-    """A reader's connection to the host of a URL, which waits for answers for as long as they take. Raises: OSError."""
+    """A reader's connection to the host of a URL, which waits for bytes for `TIMEOUT`. Raises: OSError."""
     if parts.scheme == "https":
         import ssl  # noqa: PLC0415  # most are beside their server, and need not wait for it
 
@@ -173,7 +180,6 @@ def connect(parts: SplitResult, ca_file: str | None) -> HTTPConnection:
     connection.response_class = WholeHead
     connection.connect()
     keep_alive(connection.sock)
-    connection.sock.settimeout(None)
     return connection
 
 

@@ -11,6 +11,7 @@ text: bytes are what a log is made of; `io.TextIOWrapper(log)` encodes.
 import atexit
 import io
 import logging
+import os
 import re
 import secrets
 import sys
@@ -73,9 +74,10 @@ class Writer(io.RawIOBase):
         self.delivered = False
         """After `close`: whether the server has the whole log."""
         self.spool: Path | None = None
-        """After `close`: the folder that holds what the server does not have; `livelog push` sends it. None: nothing."""
+        """After `close`: the folder that holds what the server does not have; `livelog push` sends it. None: nothing is kept."""
         settings = settings or load()
         self._drain = drain
+        self._process = os.getpid()
         self._spool = Spool(_spool_folder(settings.spool_dir, self.name))
         fields = header_fields(title, labels or {}, content_type)
         self._spool.about = {"name": self.name, "server": settings.server, "fields": fields}
@@ -118,7 +120,12 @@ class Writer(io.RawIOBase):
         return True
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Append `data`, all of it. Returns its size in bytes. Raises: ValueError, if the log has ended."""
+        """Append `data`, all of it. Returns its size in bytes. Raises: ValueError, if the log has ended.
+
+        After a fork, the log belongs to the process that has begun it: in the other one this raises ValueError, too.
+        """
+        if self._process != os.getpid():
+            raise ValueError("this log belongs to another process, of which this one is a fork")
         if self.closed:
             raise ValueError("this log has ended: nothing can be appended")
         with memoryview(data).cast("B") as view:
@@ -140,26 +147,34 @@ class Writer(io.RawIOBase):
             return
         super().close()
         _open.discard(self)
+        if self._process != os.getpid():  # it goes on there
+            return
         sender, spool = self._sender, self._spool
         sender.aborted = aborted
         if self.exit_code is not None:
             sender.final_fields["Livelog-Exit-Code"] = str(self.exit_code)
         spool.about |= {"aborted": aborted, "final_fields": sender.final_fields}
-        sender.finish()
-        sender.done.wait(self._drain)
+        try:
+            sender.finish()
+            sender.done.wait(self._drain)
+        finally:  # also if the handler of a signal raises an exception, such as KeyboardInterrupt
+            self._settle()
+
+    def _settle(self) -> None:
+        """Give up what the server does not have by now, and keep it."""
+        sender, spool = self._sender, self._spool
         sender.stop()
         self.delivered = sender.delivered
-        if spool.failure is not None:
-            logger.warning("log %s: %s: it ends after %d bytes", self.name, spool.failure.strerror, spool.end)
         if self.delivered:
             spool.discard()
-        else:
-            spool.keep()
+        elif spool.keep():
             self.spool = spool.folder
             logger.warning(
                 "log %s: %s; %d bytes are in %s: livelog push sends them", self.name,
                 self.problem or "the server has not taken all of it in time", spool.end - spool.start, spool.folder,
             )  # fmt: skip
+        if spool.failure is not None:
+            logger.warning("log %s: %s: it ends after %d bytes", self.name, spool.failure.strerror, spool.end)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -257,8 +272,8 @@ def _abandon() -> None:
         writer.abort()
 
 
-def push_spool(folder: Path, settings: ClientSettings, drain: float | None = None) -> Sender:
-    """Send what a writer had to leave in `folder`, for `drain` seconds at most; the folder goes once it is delivered.
+def push_spool(folder: Path, settings: ClientSettings) -> Sender:
+    """Begin to send what a writer had to leave in `folder`.
 
     Raises: ClientError, if it is no such folder.
     """
@@ -272,10 +287,6 @@ def push_spool(folder: Path, settings: ClientSettings, drain: float | None = Non
         raise ClientError(f"{folder} holds no log that could be sent: {error}") from error
     sender.start()
     sender.finish()
-    sender.done.wait(drain)
-    sender.stop()
-    if sender.delivered:
-        spool.discard()
     return sender
 
 

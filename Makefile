@@ -16,7 +16,7 @@ run: $(VENV)/server
 
 ## test: set everything up, run all tests that need nothing but Python
 test: $(VENV)/dev
-	$(BIN)/python -X dev -m pytest
+	$(BIN)/python -X dev -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 ## check: lint, formatting, types
 check: $(VENV)/dev

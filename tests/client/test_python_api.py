@@ -357,6 +357,7 @@ def test_logging_handler_sends_each_record_as_a_line(here: Place) -> None:
     handler = livelog.Handler("records", settings=here.settings())
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     logger = logging.getLogger("livelog.tests")
+    logger.propagate = False
     logger.addHandler(handler)
     logger.warning("one %d", 1)
     logger.error("surrogate \udcff")

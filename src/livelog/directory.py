@@ -204,7 +204,8 @@ def _judged(about: About, state: State, length: int, size: int, changed: int) ->
     elif state.ended:
         return Found(about, state, size, changed)
     elif about.upload.resumable:
-        return Found(about, State.INTERRUPTED, size, changed)
+        # A kill on its way to the end may have left the end's time.
+        return Found(replace(about, ended=None, reason=""), State.INTERRUPTED, size, changed)
     else:
         about = replace(about, ended=changed, reason="the server was killed")
     return Found(about, State.ABORTED, size, changed)

@@ -307,7 +307,7 @@ class Producers:
             )
         journal = self._known(name)
         metadata = journal.about.metadata.updated(_metadata_fields(request))
-        if journal.state.ended:
+        if journal.ending:  # a change that is kept later than the end could be kept after the log was removed
             raise RequestError(409, "this log has ended: what is told of it cannot change any more")
         before, journal.about.metadata = journal.about.metadata, metadata
         try:

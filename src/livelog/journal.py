@@ -108,6 +108,11 @@ class Journal:
         return self.state.ended or self._parked
 
     @property
+    def ending(self) -> bool:
+        """Whether the log has ended, or is about to: what is known of it cannot change any more."""
+        return self.state.ended or self.about.ended is not None
+
+    @property
     def users(self) -> int:
         """How many need the file."""
         return self._users

@@ -17,6 +17,7 @@ from tests.conformance.wire import Ending
 from tests.harness import TOKEN, Server, ask, chunk
 
 from .disks import Disk, image_disk, memory_disk
+from .logs import request, send, status_of
 from .pattern import Producer, Reader, pattern
 from .servers import FOLLOW, begin, resident_memory, running, wait_until
 
@@ -271,6 +272,22 @@ def test_producer_that_leaves_while_the_disk_stalls_harms_nobody(tmp_path: Path)
         assert reader.offset == MIB + 1000
         with Producer(server) as producer:
             assert producer.finish() == 200
+
+
+@as_root
+def test_what_is_told_of_a_log_cannot_change_while_it_is_removed(tmp_path: Path) -> None:
+    """409, however long its end takes: what is kept after that would be left when the log has gone."""
+    with image_disk(tmp_path, 64 * MIB) as disk, running({"LIVELOG_DATA_DIR": str(disk.place)}) as server:
+        assert send(server, "a", b"some", "Upload-Complete: ?0").status == 201
+        with contextlib.closing(server.connect(producer=True)) as removing, contextlib.ExitStack() as stack:
+            stack.callback(disk.thaw)
+            disk.freeze()
+            ask(removing, "DELETE", "/log/a")
+            wait_until(lambda: status_of(server, "a")["ended"] is not None, "the log is about to end")
+            assert request(server.put, "PATCH", "/log/a", "Livelog-Exit-Code: 0").status == 409
+            disk.thaw()
+            assert removing.wait_head().status == 204
+        assert list((disk.place / "logs").iterdir()) == []
 
 
 @as_root

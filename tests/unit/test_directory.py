@@ -90,6 +90,16 @@ def test_a_log_is_found_in_its_state(directory: Directory, state: State | None, 
         assert there.about.reason == "the server was killed"
 
 
+def test_a_log_that_was_killed_on_its_way_to_the_end_can_go_on(directory: Directory) -> None:
+    """When it would have ended is not told of it."""
+    log = about(upload=Upload(resumable=True))
+    write(directory, log, b"hello")
+    log.ended, log.reason = log.began + 1, "the body ended"
+    directory.save(log, State.LIVE, 5)
+    (there,) = directory.recover()
+    assert (there.state, there.about.ended, there.about.reason) == (State.INTERRUPTED, None, "")
+
+
 def test_the_newest_of_a_name_counts_and_the_others_go(directory: Directory) -> None:
     logs = [about(began=1_700_000_000_000_000 + number) for number in range(3)]
     for log in (logs[1], logs[2], logs[0]):

@@ -1,18 +1,12 @@
-"""livelog: logs over HTTP while they are being written.
-
-For Python programs that write or read logs (the server is a command): `Writer`, `AsyncWriter`, `Handler` and `run` send
-a log, `Reader` and `AsyncReader` follow one. All but `__version__` is loaded when it is first used.
-"""
+"""livelog: logs over HTTP while they are being written."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .client.process import run as run
-    from .client.reader import AsyncReader as AsyncReader
     from .client.reader import Line as Line
     from .client.reader import Reader as Reader
     from .client.settings import ClientSettings as ClientSettings
-    from .client.writer import AsyncWriter as AsyncWriter
     from .client.writer import Handler as Handler
     from .client.writer import Writer as Writer
     from .errors import ClientError as ClientError
@@ -27,11 +21,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "run": "client.process",
-    "AsyncReader": "client.reader",
     "Line": "client.reader",
     "Reader": "client.reader",
     "ClientSettings": "client.settings",
-    "AsyncWriter": "client.writer",
     "Handler": "client.writer",
     "Writer": "client.writer",
     "ClientError": "errors",

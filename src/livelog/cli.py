@@ -126,9 +126,9 @@ def _link(words: Sequence[str]) -> int:
         parser.error(f"{name!r} is not the name of a log, such as builds/42")
     lasts = None if lifetime is None else config.seconds("--expires", lifetime)
     if not (flags["access_token"] or os.environ.get("ACCESS_TOKEN")):
-        from .client import commands, settings  # noqa: PLC0415
+        from .client import lookup, settings  # noqa: PLC0415
 
-        link = commands.make_link(name, lasts, settings.load())
+        link = lookup.make_link(name, lasts, settings.load())
     else:
         known = config.load({**os.environ, "LIVELOG_PUT_HOST": ""}, flags)  # how producers come is of no interest
         if not known.get_port and known.public_url is None:

@@ -311,16 +311,16 @@ def test_log_that_replaces_the_one_being_read_is_an_error(here: Place) -> None:
 
 def test_asyncio_writes_and_reads(here: Place) -> None:
     async def both() -> list[bytes]:
-        async with livelog.AsyncWriter("async", title="from asyncio", settings=here.settings()) as log:
-            assert await log.link()
-            await log.write(b"one\n")
-            follower = livelog.AsyncReader(f"{here.readers}/log/async", token=TOKEN)
+        async with livelog.Writer("async", title="from asyncio", settings=here.settings()) as log:
+            assert log.link
+            log.write(b"one\n")
+            follower = livelog.Reader(f"{here.readers}/log/async", token=TOKEN)
             got = []
-            async for line in follower.lines():
+            async for line in follower.alines():
                 got.append(line.data)
                 if len(got) == 1:
-                    await log.write(b"two\n")
-                    await log.close()
+                    log.write(b"two\n")
+                    await log.aclose()
             return got
 
     assert asyncio.run(both()) == [b"one\n", b"two\n"]
@@ -329,10 +329,10 @@ def test_asyncio_writes_and_reads(here: Place) -> None:
 def test_asyncio_exception_aborts_and_cancelled_reader_lets_go(here: Place) -> None:
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
-            async with livelog.AsyncWriter("async/raised", settings=here.settings()) as log:
-                await log.write(b"x")
-                await log.link()
-                follower = livelog.AsyncReader(f"{here.readers}/log/async/raised", token=TOKEN)
+            async with livelog.Writer("async/raised", settings=here.settings()) as log:
+                log.write(b"x")
+                assert log.link
+                follower = livelog.Reader(f"{here.readers}/log/async/raised", token=TOKEN)
 
                 async def read() -> None:
                     async for _ in follower:
@@ -354,7 +354,7 @@ def test_asyncio_exception_aborts_and_cancelled_reader_lets_go(here: Place) -> N
 
 
 def test_logging_handler_sends_each_record_as_a_line(here: Place) -> None:
-    handler = livelog.Handler("records", settings=here.settings())
+    handler = livelog.Handler(livelog.Writer("records", settings=here.settings()))
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     logger = logging.getLogger("livelog.tests")
     logger.propagate = False
@@ -370,7 +370,7 @@ def test_logging_handler_sends_each_record_as_a_line(here: Place) -> None:
 def test_logging_shutdown_at_the_end_of_a_program_completes_the_log(here: Place) -> None:
     program = (
         "import livelog, logging\n"
-        "logging.basicConfig(level=logging.INFO, format='%(message)s', handlers=[livelog.Handler('program')])\n"
+        "logging.basicConfig(level=logging.INFO, format='%(message)s', handlers=[livelog.Handler(livelog.Writer('program'))])\n"
         "logging.info('hello')"
     )
     done = subprocess.run([sys.executable, "-c", program], env=here.environment(), capture_output=True, timeout=60)

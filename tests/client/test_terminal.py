@@ -195,8 +195,13 @@ def test_full_screen_editor_works_in_a_real_terminal_emulator(here: Place, tmp_p
         )
         wait_until(lambda: "columns=90" in screen(), "vim knows the size")
         subprocess.run([*tmux, "resize-window", "-x", "70", "-y", "22"], env=environment, check=True)
-        subprocess.run([*tmux, "send-keys", ":set columns?", "Enter"], env=environment, check=True)
-        wait_until(lambda: "columns=70" in screen(), "vim knows the new size")
+
+        def columns() -> bool:
+            # It may read this before it hears of the new size: then it is asked again.
+            subprocess.run([*tmux, "send-keys", ":set columns?", "Enter"], env=environment, check=True)
+            return "columns=70" in screen()
+
+        wait_until(columns, "vim knows the new size")
         subprocess.run([*tmux, "send-keys", ":wq", "Enter"], env=environment, check=True)
         wait_until(lambda: file.exists() and file.read_text() == "hello from vim\n", "vim has written")
         here.wait_for("vim", 1, "complete")

@@ -7,7 +7,7 @@
     writer      a log as a file that Python writes to
     reader      a log as bytes or lines that Python reads
     process     a command's output to the terminal and to a log
-    commands    `livelog run`, `push`, `tail`, `ls`, `status`, `open`
+    run, push, tail, look    the commands, with what they share in console and lookup
 
 Refuses to import the server, or anything beyond the standard library: a command must begin at once, and a job that
 writes its log must not depend on what a server needs.

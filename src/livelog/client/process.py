@@ -59,6 +59,8 @@ class Process:
         terminal: bool,
         late: Callable[[], object] = lambda: None,
     ) -> None:
+        self.trouble: OSError | None = None
+        """Why output did not get to where it should, if not for the usual reason: that a pipe's reader has left."""
         self._command = command
         self._sink = sink
         self._terminal = terminal
@@ -186,8 +188,14 @@ class Process:
         if not data:
             return False
         self._sink(data)
-        # If nobody takes it, the command shall get the same error as it would without us: its pipe is closed.
-        return _write_all(target, data) or output == self._master
+        try:
+            _write_all(target, data)
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                self.trouble = error
+            # Nobody takes it: the command shall hear of it, as it would without us. Its pipe is closed.
+            return output == self._master
+        return True
 
     def _read_typed(self) -> bool:
         try:
@@ -351,17 +359,14 @@ def _available(pipe: int) -> int:
     return count[0]
 
 
-def _write_all(fd: int, data: bytes) -> bool:
-    """Write `data`. Returns whether somebody still takes it."""
+def _write_all(fd: int, data: bytes) -> None:
+    """Write `data`. Raises: OSError."""
     view = memoryview(data)
     while view:
         try:
             view = view[os.write(fd, view) :]
         except BlockingIOError:
             select.select([], [fd], [])
-        except OSError:
-            return False
-    return True
 
 
 def run(command: Sequence[str], name: str | None = None, **options: Any) -> "subprocess.CompletedProcess[None]":

@@ -4,6 +4,9 @@
         for data in log:
             sys.stdout.buffer.write(data)
 
+    async for line in livelog.Reader(...).alines():    # the same for asyncio
+        ...
+
 After a break the log is asked for from the byte that is next, and only if it is still the same log (RFC 9110
 section 13.1.5, RFC 8673 section 2). Refuses to guess: a log that was replaced, or did not end as a complete one, is an error.
 Invariants:
@@ -13,6 +16,7 @@ Invariants:
 """
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -141,6 +145,25 @@ class Reader:
         if error is not None:
             raise error
 
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._each(iter(self))
+
+    def alines(self) -> AsyncIterator[Line]:
+        """The same as `lines`, for asyncio."""
+        return self._each(self.lines())
+
+    async def _each(self, iterator: Iterator[T]) -> AsyncIterator[T]:
+        """What `iterator` gives, by a thread of its own, which ends when the iteration is left."""
+        import asyncio  # noqa: PLC0415  # whoever gets here has it
+
+        loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "livelog reader")
+        try:
+            while (item := await loop.run_in_executor(thread, next, iterator, None)) is not None:
+                yield item
+        finally:
+            self.close()
+            thread.shutdown(wait=False)
+
     def resume(self, generation: str, offset: int) -> None:
         """Begin at byte `offset` of the log that is that `generation`, of which all before it was read some other time."""
         self.generation, self.offset = generation, offset
@@ -166,7 +189,7 @@ class Reader:
             return None
         fields, query = dict(self._fields), []
         if self._wait and not self.generation:
-            query.append(f"wait={int(min(self._wait, 300))}")
+            query.append(f"wait={math.ceil(min(self._wait, 300))}")
         if self._tail is not None and not self.generation:
             query += [f"tail={self._tail}", *([] if self._follow else ["follow=0"])]
         else:
@@ -250,52 +273,6 @@ class Reader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-class AsyncReader:
-    """The same for asyncio: `async for data in livelog.AsyncReader(url)`. The arguments are those of `Reader`.
-
-    A thread reads for it; leaving the iteration ends the thread.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        token: str | None = None,
-        start: int = 0,
-        stop: int | None = None,
-        tail: int | None = None,
-        follow: bool = True,
-        wait: float = 0,
-        give_up: float = GIVE_UP,
-        ca_file: str | None = None,
-        notice: Callable[[str], None] | None = None,
-    ) -> None:
-        self.reader = Reader(
-            url, token=token, start=start, stop=stop, tail=tail, follow=follow, wait=wait, give_up=give_up,
-            ca_file=ca_file, notice=notice,
-        )  # fmt: skip
-        """The reader that does it: what it knows of the log is there, such as `offset`."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._each(iter(self.reader))
-
-    def lines(self) -> AsyncIterator[Line]:
-        """See `Reader.lines`."""
-        return self._each(self.reader.lines())
-
-    async def _each(self, iterator: Iterator[T]) -> AsyncIterator[T]:
-        import asyncio  # noqa: PLC0415  # whoever gets here has it
-
-        loop = asyncio.get_running_loop()
-        thread = ThreadPoolExecutor(1, "livelog reader")
-        try:
-            while (item := await loop.run_in_executor(thread, next, iterator, None)) is not None:
-                yield item
-        finally:
-            self.reader.close()
-            thread.shutdown(wait=False)
 
 
 def _first(response: HTTPResponse) -> int:

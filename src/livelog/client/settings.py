@@ -85,7 +85,7 @@ def _read(file: Path) -> dict[str, str]:
     try:
         with file.open("rb") as opened:
             mode, content = os.fstat(opened.fileno()).st_mode, opened.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # or not meant for this user
         return {}
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}", EX_CONFIG) from error

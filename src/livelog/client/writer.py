@@ -4,7 +4,8 @@ r"""A log as a file that Python writes to. Writing never waits for the server, a
         print("see", log.link)
         log.write(b"all is well\\n")
 
-Leaving the block completes the log; an exception inside aborts it, and what was written stays readable. Refuses to take
+`async with` and `aclose` do the same for asyncio, where `write` may be called as it is: it waits for nothing but, when the
+server is far behind, this machine's disk. Leaving the block completes the log; an exception inside aborts it, and what was written stays readable. Refuses to take
 text: bytes are what a log is made of; `io.TextIOWrapper(log)` encodes.
 """
 
@@ -142,6 +143,18 @@ class Writer(io.RawIOBase):
         """End the log as an aborted one; otherwise as `close`."""
         self._close(aborted=True)
 
+    async def aclose(self) -> None:
+        """The same as `close`, for asyncio."""
+        await to_thread(self.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await to_thread(self._close, aborted=kind is not None)
+
     def _close(self, *, aborted: bool) -> None:
         if self.closed:
             return
@@ -187,70 +200,17 @@ class Writer(io.RawIOBase):
             self._close(aborted=True)
 
 
-class AsyncWriter:
-    """The same for asyncio: `async with livelog.AsyncWriter(...) as log: await log.write(...)`."""
-
-    def __init__(
-        self,
-        name: str | None = None,
-        *,
-        title: str = "",
-        labels: Mapping[str, str] | None = None,
-        content_type: str = "",
-        drain: float = DRAIN,
-        settings: ClientSettings | None = None,
-    ) -> None:
-        self.writer = Writer(
-            name, title=title, labels=labels, content_type=content_type, drain=drain, settings=settings
-        )
-        """The writer that does it: what it knows of the log is there, such as `exit_code`."""
-
-    async def link(self) -> str:
-        """See `Writer.link`."""
-        return await to_thread(lambda: self.writer.link)
-
-    async def write(self, data: "ReadableBuffer") -> int:
-        """See `Writer.write`. Nothing is waited for but, when the server is far behind, this machine's disk."""
-        return self.writer.write(data)
-
-    async def close(self) -> None:
-        """See `Writer.close`."""
-        await to_thread(self.writer.close)
-
-    async def abort(self) -> None:
-        """See `Writer.abort`."""
-        await to_thread(self.writer.abort)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await (self.close() if kind is None else self.abort())
-
-
 class Handler(logging.Handler):
-    """Sends what Python logs to a log of its own: `logging.getLogger().addHandler(livelog.Handler("worker/7"))`.
+    """Sends what Python logs to a log: `logging.getLogger().addHandler(livelog.Handler(livelog.Writer("worker/7")))`.
 
-    The arguments are those of `Writer`. Each record is a line. `logging.shutdown`, which Python calls at its end,
-    completes the log.
+    Each record is a line. `logging.shutdown`, which Python calls at its end, completes the log.
     """
 
-    def __init__(
-        self,
-        name: str | None = None,
-        *,
-        title: str = "",
-        labels: Mapping[str, str] | None = None,
-        drain: float = DRAIN,
-        settings: ClientSettings | None = None,
-        level: int = logging.NOTSET,
-    ) -> None:
+    def __init__(self, writer: Writer, level: int = logging.NOTSET) -> None:
         super().__init__(level)
-        self.writer = Writer(name, title=title, labels=labels, drain=drain, settings=settings)
+        self.writer = writer
         """The log; its `link` is for readers."""
-        _open.discard(self.writer)  # `logging` ends it
+        _open.discard(writer)  # `logging` ends it
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler`."""

@@ -1,0 +1,142 @@
+"""What the commands share: how they take their words, and how they speak.
+
+On stdout is what was asked for and nothing else; what a person may want to know besides is on stderr. Refuses to show a
+token: links are secrets, and shown only where a link is what the command is for.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+import re
+import select
+from collections.abc import Iterator
+from typing import NoReturn
+
+from livelog.access import is_name
+from livelog.config import seconds
+
+from .writer import Writer
+
+EX_FAILED, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED = 1, 3, 4, 5, 6, 7
+EX_OWN_FAILURE = 125
+"""Exit code of `livelog run` for what is not the command's."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A command's parser, whose errors are told like all others. `usage_error`: what it then exits with."""
+
+    def __init__(self, name: str, description: str, usage_error: int = 2) -> None:
+        super().__init__(
+            prog=f"livelog {name}",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self._usage_error = usage_error
+
+    def error(self, message: str) -> NoReturn:
+        """See `argparse.ArgumentParser`."""
+        self.exit(self._usage_error, f"livelog: {message}\n{self.format_usage()}")
+
+
+def duration(name: str, text: str) -> float:
+    """Seconds, also none at all. Raises: ConfigError."""
+    return 0.0 if text == "0" else seconds(name, text)
+
+
+def told(title: str) -> str:
+    """`title` in the form in which a server takes it: one printable line of at most 256 bytes."""
+    printable = "".join(character if character.isprintable() else " " for character in title)
+    return printable.encode(errors="ignore")[:256].decode(errors="ignore").strip()
+
+
+def add_description(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options that tell of a log."""
+    parser.add_argument("--name", metavar="NAME", type=log_name, help="the log's name (default: a new one)")
+    parser.add_argument("--title", metavar="TEXT", help="what readers are told that it is")
+    parser.add_argument(
+        "--label", metavar="NAME=VALUE", action="append", default=[], type=label_pair, help="what else they are told"
+    )
+
+
+def labels(arguments: argparse.Namespace) -> dict[str, str]:
+    """The labels that were given."""
+    return dict(arguments.label)
+
+
+def label_pair(text: str) -> tuple[str, str]:
+    """An option's `NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def log_name(text: str) -> str:
+    """An option's name of a log."""
+    if text and not is_name(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a log, such as builds/42")
+    return text
+
+
+def natural(text: str) -> int:
+    """An option's whole number."""
+    if not re.fullmatch("[0-9]{1,15}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def interval(text: str) -> tuple[int, int | None]:
+    """An option's inclusive `A-B`, as a half-open interval."""
+    match = re.fullmatch("([0-9]{1,15})-([0-9]{1,15})?", text, re.ASCII)
+    if match is None or (match[2] and int(match[2]) < int(match[1])):
+        raise argparse.ArgumentTypeError(f"{text!r} is not A-B or A-, such as 100-199")
+    return int(match[1]), int(match[2]) + 1 if match[2] else None
+
+
+def write(data: bytes) -> None:
+    """To stdout, unbuffered. Raises: BrokenPipeError."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(1, view) :]
+        except BlockingIOError:
+            select.select([], [1], [])
+
+
+def note(text: str) -> None:
+    """Say something on stderr."""
+    with contextlib.suppress(OSError):  # nobody listens
+        shown = "".join(
+            character if character.isprintable() else " " for character in text
+        )  # a server may have said it
+        os.write(2, f"livelog: {shown}\n".encode(errors="replace"))
+
+
+def note_link(log: Writer) -> None:
+    """Say where readers find a log."""
+    link = log.link
+    note(f"readers: {link}" if link else f"{reason(log.problem, 'has not answered yet')}; it gets the log later")
+
+
+def note_rest(log: Writer) -> None:
+    """Say what of a log that has ended did not get to the server."""
+    if log.failure is not None:
+        note(f"the log lacks all after its first {log.size} bytes: {log.failure.strerror}")
+    if log.spool is not None:
+        note(f"{reason(log.problem)}; what it has not got is kept: livelog push {log.spool}")
+    elif not log.delivered:
+        note(f"{reason(log.problem)}; nothing is kept")
+
+
+def reason(problem: str, otherwise: str = "has not taken all of the log in time") -> str:
+    """Why a server does not have all of a log."""
+    return f"the server cannot take the log ({problem})" if problem else f"the server {otherwise}"
+
+
+@contextlib.contextmanager
+def own_warnings() -> Iterator[None]:
+    """What a writer warns of is told by the command itself."""
+    logging.getLogger("livelog").disabled = True
+    yield

@@ -1,0 +1,112 @@
+"""`livelog ls`, `livelog status` and `livelog open`: which logs there are, and what is known of one."""
+
+import argparse
+import json
+from urllib.parse import urlencode
+
+from livelog.errors import ConfigError
+
+from .console import EX_FAILED, Parser, natural, note, write
+from .lookup import fetch, locate, make_link, name_of, status_of
+from .settings import load
+from .terminal import size
+
+LS = """\
+List the logs of a server, those that began last first. Needs ACCESS_TOKEN.
+
+  livelog ls
+  livelog ls --state live
+  livelog ls --json | jq -r .name
+"""
+
+STATUS = """\
+Show what is known of a log: as lines for people, or with --json as the server tells it.
+
+  livelog status nightly
+"""
+
+OPEN = """\
+Open a log in the browser.
+
+  livelog open nightly
+"""
+
+
+def ls_parser() -> argparse.ArgumentParser:
+    """What `livelog ls` takes."""
+    parser = Parser("ls", LS)
+    parser.add_argument(
+        "--state", choices=("live", "interrupted", "complete", "aborted"), help="only those in that state"
+    )
+    parser.add_argument("-n", "--limit", metavar="N", type=natural, default=50, help="at most so many (default 50)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a JSON object for each log")
+    form.add_argument("--names", action="store_true", help="their names only")
+    return parser
+
+
+def ls(arguments: argparse.Namespace) -> int:
+    """List logs. Returns the exit code. Raises: LivelogError."""
+    settings, left, before = load(), arguments.limit, None
+    if settings.access_token is None:
+        raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", 78)
+    if not (arguments.json or arguments.names):
+        write(f"{'STATE':11} {'SIZE':>8}  {'BEGAN':20} {'EXIT':>4}  NAME\n".encode())
+    while left > 0:
+        query = {"limit": min(left, 1000), "before": before, "state": arguments.state}
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        page = fetch(f"{settings.public_url}/logs?{asked}", settings.access_token, settings)
+        for log in page["logs"]:
+            if arguments.json or arguments.names:
+                write(f"{log['name'] or '-' if arguments.names else json.dumps(log)}\n".encode())
+                continue
+            code = "" if log["exit_code"] is None else log["exit_code"]
+            title = f"  {log['title']}" if log["title"] else ""
+            began = log["began"][:19] + "Z"
+            write(
+                f"{log['state']:11} {size(log['size']):>8}  {began:20} {code:>4}  {log['name'] or '-'}{title}\n".encode()
+            )
+        left, before = left - len(page["logs"]), page["next"]
+        if before is None:
+            break
+    return 0
+
+
+def status_parser() -> argparse.ArgumentParser:
+    """What `livelog status` takes."""
+    parser = Parser("status", STATUS)
+    parser.add_argument("log", metavar="URL|NAME", help="a link, or a name on the configured server")
+    parser.add_argument("--json", action="store_true", help="as the server tells it")
+    return parser
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Show a log's status. Returns the exit code. Raises: LivelogError."""
+    settings = load()
+    known = status_of(*locate(arguments.log, settings), settings)
+    if arguments.json:
+        write(json.dumps(known).encode() + b"\n")
+        return 0
+    for name, value in known.items():
+        text = ", ".join(map("=".join, value.items())) if isinstance(value, dict) else value
+        if text not in (None, ""):
+            write(f"{name.replace('_', ' ') + ':':14} {text}\n".encode())
+    return 0
+
+
+def open_parser() -> argparse.ArgumentParser:
+    """What `livelog open` takes."""
+    parser = Parser("open", OPEN)
+    parser.add_argument("log", metavar="URL|NAME", help="a link, or a name on the configured server")
+    return parser
+
+
+def open_in_browser(arguments: argparse.Namespace) -> int:
+    """Open a log in the browser. Returns the exit code. Raises: LivelogError."""
+    import webbrowser  # noqa: PLC0415  # only here
+
+    link = arguments.log if "://" in arguments.log else make_link(name_of(arguments.log), None, load())
+    if webbrowser.open(link):
+        return 0
+    note("no browser was found: BROWSER names one")
+    return EX_FAILED

@@ -1,0 +1,131 @@
+"""`livelog tail`: a log on stdout, line by line, or into a file."""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+from livelog.config import seconds
+from livelog.errors import LogAborted
+
+from .console import Parser, duration, interval, natural, note, write
+from .lookup import locate, status_of
+from .reader import Reader
+from .settings import ClientSettings, load
+from .terminal import RESET, Neutraliser
+
+HELP = """\
+Show a log: its last lines, then what comes, to its end, through broken connections and restarts of the server.
+
+  livelog tail http://localhost:60023/log/secretpuppy/nightly     by its link, or a viewer's
+  livelog tail nightly                                            by its name
+  livelog tail --from-line 1 --no-follow nightly | grep error     all that there is by now
+  livelog tail -o nightly.log nightly                             into a file; goes on where it broke off
+
+Exit codes: 0 the log is complete (or all was shown that was asked for), 3 it was aborted, 4 there is no such log,
+5 wrong token, 6 the server cannot be reached, 7 it was replaced by another log, 130 Ctrl-C.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What `livelog tail` takes."""
+    parser = Parser("tail", HELP)
+    parser.add_argument("log", metavar="URL|NAME", help="a link, or a name on the configured server")
+    parser.add_argument("-n", "--lines", metavar="N", type=natural, help="begin with the last N lines (default 100)")
+    parser.add_argument("--from-line", metavar="N", type=natural, help="begin with line N; 1: everything")
+    parser.add_argument("--bytes", metavar="A-B", type=interval, help="bytes A to B, from 0, inclusive; A-: all from A")
+    parser.add_argument("--no-follow", dest="follow", action="store_false", help="end at what there is by now")
+    parser.add_argument("--wait", metavar="TIME", default="0", help="wait so long for a log that has not begun")
+    parser.add_argument("--give-up", metavar="TIME", default="5m", help="try so long to reach the server (default 5m)")
+    parser.add_argument("--timestamps", action="store_true", help="before each line the time at which it arrived here")
+    parser.add_argument("--json", action="store_true", help="a JSON object for each line")
+    parser.add_argument(
+        "--exit-status", action="store_true", help="exit with the job's exit code, if the log is complete"
+    )
+    parser.add_argument("--raw", action="store_true", help="to a terminal, too, exactly the log's bytes")
+    parser.add_argument("--quiet", "-q", action="store_true", help="say nothing of broken connections")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write all of it into FILE, going on where that broke off"
+    )
+    return parser
+
+
+def tail(arguments: argparse.Namespace) -> int:
+    """Show a log. Returns the exit code. Raises: LivelogError."""
+    settings = load()
+    url, token = locate(arguments.log, settings)
+    start, stop = arguments.bytes or (0, None)
+    whole = arguments.bytes is not None or arguments.from_line is not None or arguments.output is not None
+    reader = Reader(
+        url,
+        token=token,
+        start=start,
+        stop=stop,
+        tail=None if whole else 100 if arguments.lines is None else arguments.lines,
+        follow=arguments.follow,
+        wait=duration("--wait", arguments.wait),
+        give_up=seconds("--give-up", arguments.give_up),
+        ca_file=settings.ca_file,
+        notice=(lambda _text: None) if arguments.quiet else note,
+    )
+    if arguments.output is not None:
+        _download(reader, Path(arguments.output), url, token, settings)
+    elif arguments.json or arguments.timestamps:
+        _print_lines(reader, arguments)
+    else:
+        _print_bytes(reader, arguments)
+    if arguments.exit_status and reader.state == "complete":
+        code = status_of(url, token, settings)["exit_code"]
+        return 0 if code is None else int(code) & 0xFF
+    return 0
+
+
+def _print_bytes(reader: Reader, arguments: argparse.Namespace) -> None:
+    neutralise = Neutraliser() if os.isatty(1) and not arguments.raw else None
+    skip = (arguments.from_line or 1) - 1
+    try:
+        for block in reader:
+            data = block
+            while skip and data:
+                _line, newline, data = data.partition(b"\n")
+                skip -= len(newline)
+            write(data if neutralise is None else neutralise(data))
+    finally:
+        if neutralise is not None:
+            write(neutralise(b"", last=True) + (RESET if neutralise.coloured else b""))
+
+
+def _print_lines(reader: Reader, arguments: argparse.Namespace) -> None:
+    counted = arguments.from_line is not None or (arguments.bytes is not None and arguments.bytes[0] == 0)
+    neutralise = Neutraliser() if os.isatty(1) and not arguments.raw and not arguments.json else None
+    for number, line in enumerate(reader.lines(), 1):
+        if number < (arguments.from_line or 1):
+            continue
+        moment = time.time()
+        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{int(moment * 1000) % 1000:03}Z"
+        if arguments.json:
+            text = line.data.rstrip(b"\n").decode(errors="replace")
+            told_of = {"line": number if counted else None, "byte": line.offset, "time": stamp, "text": text}
+            write(json.dumps(told_of).encode() + b"\n")
+        else:
+            data = line.data if line.data.endswith(b"\n") else line.data + b"\n"
+            write(
+                f"{stamp} ".encode() + (data if neutralise is None else neutralise(data) + RESET * neutralise.coloured)
+            )
+
+
+def _download(reader: Reader, file: Path, url: str, token: str | None, settings: ClientSettings) -> None:
+    """Into a file beside `file`, which says in its name which log it is of; at the end it gets its own name."""
+    generation = status_of(url, token, settings)["generation"]
+    part = file.with_name(f"{file.name}.{generation}.part")
+    with part.open("ab") as opened:
+        reader.resume(generation, opened.tell())
+        try:
+            for data in reader:
+                opened.write(data)
+                opened.flush()
+        except LogAborted:
+            part.replace(file)
+            raise
+    part.replace(file)

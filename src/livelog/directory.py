@@ -3,6 +3,8 @@
     livelog.lock                                               held by the server that uses the directory
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.log        the bytes of the log builds/42, as they came
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.json       everything else that is known of it
+    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.times      when the blocks of a larger log came
+    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.index      where its lines are: made again if it is missing
     logs/+/                                                    the log without a name
 
 All functions here wait for the disk. Refuses to know which logs are needed. Invariants, at every instant, so that a
@@ -10,9 +12,10 @@ kill finds them true:
 
 1. A .json is whole: it is written under another name, .new, and then renamed.
 2. A .log with a .json is a log. Of several in a folder the newest counts, and the others are removed.
-3. A .json is made after its .log, and removed after it: a lone .json is what is left of a log that was removed, and a
+3. A .json is made after its .log, and removed after it, as .times and .index are: a lone one is what is left of a log that was removed, and a
    lone .log is one that had not begun if it is empty; else its .json was lost, and its bytes are an aborted log's.
-4. Files whose names are not of this form are nobody's here: they are never removed.
+4. .times and .index hold a code (CRC-32) of their content: without it they are taken to be nothing.
+5. Files whose names are not of this form are nobody's here: they are never removed.
 """
 
 import contextlib
@@ -20,6 +23,8 @@ import fcntl
 import json
 import logging
 import os
+import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple, cast
@@ -33,6 +38,8 @@ GENERATION_LENGTH = len("20261122T121846.123456Z-1a2b3c4d")
 
 MAX_JSON = 64 * 1024
 """Bytes of a .json that are read: several times what the largest has. (More takes longer to allocate than to read.)"""
+
+_SUM = struct.Struct("=I")
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +120,23 @@ class Directory:
         """A log's file, open for reading and writing, unbuffered. Raises: OSError."""
         return cast(BinaryIO, open(self._path(about) + ".log", "r+b", buffering=0))
 
+    def keep(self, about: About, suffix: str, data: bytes) -> None:
+        """Keep `data` beside a log, in place of what was kept there, unless the log was removed. Raises: OSError."""
+        path = f"{self._path(about)}.{suffix}"
+        with open(path, "wb", buffering=0) as file:
+            file.write(_SUM.pack(zlib.crc32(data)) + data)
+        if not os.path.exists(self._path(about) + ".log"):
+            os.unlink(path)
+
+    def kept(self, about: About, suffix: str) -> bytes:
+        """What was kept beside a log; empty if that is nothing, or damaged."""
+        try:
+            content = _content(f"{self._path(about)}.{suffix}", -1)
+        except OSError:
+            return b""
+        data = content[_SUM.size :]
+        return data if content[: _SUM.size] == _SUM.pack(zlib.crc32(data)) else b""
+
     def remove(self, about: About) -> None:
         """Remove a log, and before it what is left of those that it replaced: nothing brings one of them back.
 
@@ -125,7 +149,7 @@ class Directory:
                     self._remove(os.path.join(folder, generation))
 
     def _remove(self, path: str) -> None:
-        for suffix in (".new", ".log", ".json"):
+        for suffix in (".new", ".log", ".times", ".index", ".json"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path + suffix)
         with contextlib.suppress(OSError):  # there may be another generation
@@ -169,7 +193,7 @@ class Directory:
         size, changed = status.st_size, status.st_mtime_ns // 1000
         if generation + ".json" in files:
             try:
-                about, state, length = About.from_json(json.loads(_content(stem + ".json")))
+                about, state, length = About.from_json(json.loads(_content(stem + ".json", MAX_JSON)))
             except (ValueError, RecursionError, OSError) as error:
                 logger.warning("%s.json is damaged, the log counts as aborted: %s", stem, error)
             else:
@@ -211,6 +235,7 @@ def _judged(about: About, state: State, length: int, size: int, changed: int) ->
     return Found(about, State.ABORTED, size, changed)
 
 
-def _content(path: str) -> bytes:
+def _content(path: str, limit: int) -> bytes:
+    """The content of a file, at most `limit` bytes of it; -1: all."""
     with open(path, "rb", buffering=0) as file:
-        return cast(bytes, file.read(MAX_JSON))
+        return cast(bytes, file.read(limit))

@@ -4,7 +4,8 @@ The producer's side appends and closes; a thread writes, so that a disk that sta
 Readers need four things of a journal: its `length`, its `state`, its bytes at an offset (a copy of them, or the
 file to send them from), and a wake-up when the first two change. Who feeds it is none of their business.
 
-Refuses to know of HTTP, of sockets, and of how many readers there are.
+Besides, it notes when each 64 KiB block of the log began to come. Refuses to know of HTTP, of sockets, and of how many
+readers there are.
 
 1. `length` only grows, and every byte below it can be read: it counts what the file has taken.
 2. `state` goes to and fro between LIVE and INTERRUPTED; the end, COMPLETE or ABORTED, comes once, after the last byte
@@ -18,9 +19,11 @@ Refuses to know of HTTP, of sockets, and of how many readers there are.
 import asyncio
 import contextlib
 import os
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from .about import About, State, now
 from .directory import Directory
@@ -42,8 +45,16 @@ EAGER = 64 * 1024
 DIGEST_BLOCK = 1024 * 1024
 """Bytes read at a time to compute a digest: while they are hashed, others can run."""
 
+BLOCK = 64 * 1024
+"""Bytes of the log between two times that are noted."""
+
+TICK = 10_000
+"""Microseconds: the unit of these times, so that 32 bits last for more than a year."""
+
 FRESH = 5.0
 """Seconds, or up to twice as many, for which what was written is taken to be cached where nobody can tell."""
+
+T = TypeVar("T")
 
 
 class Journal:
@@ -57,7 +68,7 @@ class Journal:
     __slots__ = (
         "_closing", "_directory", "_disk", "_eager", "_flushed", "_fresh_from", "_fresh_since", "_later",
         "_loop", "_not_before", "_opening", "_parked", "_pending", "_pending_size", "_saving", "_users", "_writing",
-        "about", "changed", "failure", "file", "length", "state", "watchers",
+        "about", "changed", "failure", "file", "length", "state", "times", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +89,9 @@ class Journal:
         self.failure: DiskError | None = None
         self.changed = about.began if changed is None else changed
         """When the last byte was written, in microseconds since the epoch."""
+        self.times: array[int] | None = None
+        """When the first byte of each block was written, in ticks since the log began; what is not known is that of the
+        block before. None: not loaded, or there is but one block."""
         self.watchers: set[Callable[[], None]] = set()
         """Called on the event loop whenever `length`, `state` or `over` has changed."""
         self._disk = disk
@@ -216,6 +230,26 @@ class Journal:
         finally:
             self._eager = False
 
+    async def load_times(self) -> None:
+        """Have `times`, if they were kept."""
+        if self.times is None and self._directory is not None and self.length > BLOCK:
+            kept = await self.kept("times")
+            if self.times is None and kept:
+                self.times = array("I", kept[: len(kept) // 4 * 4])
+
+    async def keep(self, suffix: str, data: bytes) -> None:
+        """Keep `data` beside the log, if there is a directory for it; what cannot be kept is not."""
+        if self._directory is not None:
+            with contextlib.suppress(OSError, RuntimeError):
+                job = self._disk.writers.submit(self._directory.keep, self.about, suffix, data)
+                await asyncio.wrap_future(job)
+
+    async def kept(self, suffix: str) -> bytes:
+        """What was kept; empty if that is nothing, or damaged."""
+        if self._directory is None:
+            return b""
+        return await self._loop.run_in_executor(self._disk.fetchers, self._directory.kept, self.about, suffix)
+
     async def save(self) -> None:
         """Keep what is known of the log besides its bytes, if there is a directory for it. Raises: DiskError."""
         await self._save()
@@ -235,6 +269,8 @@ class Journal:
                 raise DiskError("keeping the log's state", error) from error
             except RuntimeError as error:
                 raise DiskError("keeping the log's state", OSError("the server has stopped")) from error
+            if self.times is not None:
+                await self.keep("times", self.times.tobytes())
 
     async def close(self, state: State, reason: str) -> None:
         """End the log, as soon as all that was appended is written, with `state`: COMPLETE or ABORTED, for that `reason`.
@@ -264,6 +300,8 @@ class Journal:
             with contextlib.suppress(DiskError):
                 await self._save(state)
         self.state = state
+        if self._directory is not None:
+            self.times = None  # they were kept
         self._saving = None
         if self.failure is None:
             self._closing = None  # an ended log costs no more than it must
@@ -303,8 +341,11 @@ class Journal:
         self._writing = False
         self.release()
         self._disk.used -= admitted - count
+        before = self.length
         self.length += count
         self.changed = now()
+        if (before - 1) // BLOCK != (self.length - 1) // BLOCK:
+            self._note_time(before)
         if error is not None and self.failure is None:
             self.failure = DiskError("writing the log", error)
             self.state = State.ABORTED
@@ -319,6 +360,16 @@ class Journal:
             self._flushed.set_result(None)
             self._flushed = None
         self._wake()
+
+    def _note_time(self, before: int) -> None:
+        """Note when the blocks that began to come behind `before` did."""
+        if self.length <= BLOCK:
+            return  # that is when the log began
+        if self.times is None:
+            self.times = array("I", [0])
+        tick = min((self.changed - self.about.began) // TICK, 0xFFFFFFFF)
+        self.times.extend([self.times[-1]] * (-(-before // BLOCK) - len(self.times)))
+        self.times.extend([max(tick, self.times[-1])] * (-(-self.length // BLOCK) - len(self.times)))
 
     def _wake(self) -> None:
         for watcher in tuple(self.watchers):
@@ -344,19 +395,30 @@ class Journal:
         """The bytes `[start, stop)`, below `length`, waiting for the disk unless `is_cached`. Raises: DiskError."""
         return _read_all(self.fileno(), start, stop)
 
+    async def run(self, job: Callable[[], T]) -> T:
+        """Have a thread do `job`, which may `read`: the file, which must be open, stays so for as long as that takes."""
+        running = self._loop.run_in_executor(self._disk.fetchers, job)
+        self.acquire()
+        running.add_done_callback(lambda _: self.release())
+        return await asyncio.shield(running)
+
     async def fetch(self, start: int, stop: int) -> bytes:
         """The bytes `[start, stop)`, below `length`, read by a thread; then they are cached. Raises: DiskError."""
-        job = self._loop.run_in_executor(self._disk.fetchers, _read_all, self.fileno(), start, stop)
-        self.acquire()
-        job.add_done_callback(lambda _: self.release())
-        return await asyncio.shield(job)
+        return await self.run(partial(_read_all, self.fileno(), start, stop))
 
     async def digest(self, hasher: Any) -> bytes:
         """The digest, by a new object of `hashlib`, of all that there is now; computed by a thread. Raises: DiskError."""
-        job = self._loop.run_in_executor(self._disk.fetchers, _digest, self.fileno(), self.length, hasher)
-        self.acquire()
-        job.add_done_callback(lambda _: self.release())
-        return await asyncio.shield(job)
+        return await self.run(partial(_digest, self.fileno(), self.length, hasher))
+
+    def time_at(self, offset: int) -> int:
+        """When the byte at `offset` came, in milliseconds since the epoch, rounded down to what is known."""
+        ticks = self.times[min(offset // BLOCK, len(self.times) - 1)] if self.times else 0
+        return (self.about.began + TICK * ticks) // 1000
+
+    def offset_at(self, moment: int) -> int:
+        """The offset of the last block that had begun to come by then, as `time_at` tells it; 0: none had."""
+        tick = (1000 * (moment + 1) - 1 - self.about.began) // TICK
+        return BLOCK * max(0, bisect_right(self.times, tick) - 1) if self.times else 0
 
 
 def _digest(fd: int, length: int, hasher: Any) -> bytes:

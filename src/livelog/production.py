@@ -85,6 +85,7 @@ class Production:
         self._stop_waiting(journal)
         journal.resume()
         try:
+            await journal.load_times()
             await journal.save()
             await journal.open()
         except BaseException:

@@ -2,6 +2,7 @@
 
     /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, or the log's own
     /status/{token}[/{name}]    what is known of the log, as JSON
+    /lines/{token}[/{name}]     some lines of it, and their numbers: see `queries`
     /logs/{token}               the list of logs, as JSON; {token} is ACCESS_TOKEN
 
 Refuses to know who writes a log. A request for bytes is answered in four steps: may it (token), what is meant (the
@@ -13,19 +14,29 @@ log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer
 """
 
 import asyncio
-import json
 import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from aiohttp import web
 
-from . import __version__, ranges, status
+from . import ranges, status
 from .about import State
 from .access import Access, bearer, is_name
+from .answers import (
+    ALLOW,
+    COMMON_HEADERS,
+    PREFLIGHT_HEADERS,
+    begin_answer,
+    json_answer,
+    send_parts,
+    stream,
+    wait_seconds,
+    whole_number,
+)
 from .config import Settings
 from .endpoint import RETRY_AFTER, Connection
 from .errors import DiskError, RequestError
@@ -34,40 +45,16 @@ from .journal import Journal
 from .lines import tail_offset
 from .metrics import Histogram
 from .outlet import Outlet, end_by_reset
+from .queries import Queries
 from .ranges import Follow, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
-
-MAX_WAIT = 300
-"""The longest time, in seconds, that a request is held until its log begins."""
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Buckets, in seconds, for the time of a fan-out's pass."""
 
-ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
-
-COMMON_HEADERS: Mapping[str, str] = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag, Livelog-Error, "
-    "Livelog-Offset, Livelog-State, Retry-After",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Server": f"livelog/{__version__}",
-    "X-Content-Type-Options": "nosniff",
-}
-"""On every answer of the readers' port, errors included."""
-
-PREFLIGHT_HEADERS: Mapping[str, str] = {
-    **ALLOW,
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Prefer, Range",
-    "Access-Control-Max-Age": "86400",
-}
-
 logger = logging.getLogger(__name__)
 
 _ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")', re.ASCII)
-
-_WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII | re.IGNORECASE)
 
 
 class Readers:
@@ -77,6 +64,7 @@ class Readers:
         self._settings = settings
         self._access = access
         self._storage = storage
+        self.queries = Queries()
         self._fanouts: dict[Journal, Fanout] = {}
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """How long the passes of all fan-outs took."""
@@ -95,7 +83,7 @@ class Readers:
             self._authorise_all(request, rest)
             self._check_method(request)
             return self._list(request)
-        if resource not in ("log", "status"):
+        if resource not in ("log", "status", *self.queries.answers):
             raise RequestError(404, "there is nothing here: a log is at /log/, followed by its token, / and its name")
         name = self._authorised(request, rest)
         self._check_method(request)
@@ -111,6 +99,8 @@ class Readers:
                 raise RequestError(404, "this log was removed just now") from error
             raise
         try:
+            if resource != "log":
+                return await self.queries.answers[resource](request, journal)
             return await self._answer_log(request, journal)
         finally:
             journal.release()
@@ -139,7 +129,7 @@ class Readers:
         """The log of that name, waiting for it as long as the request asks for. Raises: RequestError."""
         connection = Connection.of(request)
         connection.waiting = True
-        journal = await self._storage.wait(name, 0 if connection.ended else _wait_seconds(request))
+        journal = await self._storage.wait(name, 0 if connection.ended else wait_seconds(request))
         connection.waiting = False
         if journal is None:
             raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
@@ -151,7 +141,7 @@ class Readers:
         except ValueError as error:
             known = ", ".join(state.value for state in State)
             raise RequestError(400, f"the query parameter state is none of {known}") from error
-        size = _whole_number("limit", request.query.get("limit", str(status.PAGE_SIZE)))
+        size = whole_number("limit", request.query.get("limit", str(status.PAGE_SIZE)))
         if not size:
             raise RequestError(400, "the query parameter limit is not a whole number above 0")
         page = status.page(
@@ -160,14 +150,15 @@ class Readers:
             before=request.query.get("before"),
             state=state,
         )
-        return _json(page, {})
+        return json_answer(page, {})
 
     async def _status(self, request: web.BaseRequest, journal: Journal, *, is_new: bool) -> web.Response:
         """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
         if "size" in request.query and not is_new:
-            size, state = _whole_number("size", request.query["size"]), request.query.get("state", journal.state.value)
-            await self._change(request, journal, size, state, _wait_seconds(request))
-        return _json(status.describe(journal), {"ETag": journal.etag})
+            size, state = whole_number("size", request.query["size"]), request.query.get("state", journal.state.value)
+            await self._change(request, journal, size, state, wait_seconds(request))
+        lines = await self.queries.known_lines(journal)
+        return json_answer(status.describe(journal, lines), {"ETag": journal.etag})
 
     async def _change(self, request: web.BaseRequest, journal: Journal, size: int, state: str, timeout: float) -> None:
         """Wait for a log to be different from what the client knows."""
@@ -206,7 +197,7 @@ class Readers:
         start, bounded = 0, journal.state is State.COMPLETE or request.query.get("follow") == "0"
         plan: ranges.Plan = Whole()
         if (tail := request.query.get("tail")) is not None:
-            start = await tail_offset(journal, _whole_number("tail", tail))
+            start = await tail_offset(journal, whole_number("tail", tail))
             headers["Livelog-Offset"] = str(start)
         else:
             plan = ranges.resolve(
@@ -215,7 +206,7 @@ class Readers:
         logger.debug("asked of %d bytes, %s: %s", length, journal.state.value, plan)
         match plan:
             case Whole() if bounded:
-                return await self._send(request, journal, 200, headers, [(b"", Part(start, length))])
+                return await send_parts(request, journal, 200, headers, [(b"", Part(start, length))])
             case Whole():
                 return await self._follow(request, journal, 200, headers, start)
             case Follow(first, last_text):
@@ -223,7 +214,7 @@ class Readers:
                 return await self._follow(request, journal, 206, headers, first)
             case Part(first, stop):
                 headers["Content-Range"] = _content_range(plan, length, live)
-                return await self._send(request, journal, 206, headers, [(b"", Part(first, stop))])
+                return await send_parts(request, journal, 206, headers, [(b"", Part(first, stop))])
             case Parts(parts):
                 boundary = secrets.token_hex(16)
                 inner = headers["Content-Type"]
@@ -237,7 +228,7 @@ class Readers:
                     for part in parts
                 ]
                 pieces.append((f"\r\n--{boundary}--\r\n".encode(), Part(0, 0)))
-                return await self._send(request, journal, 206, headers, pieces)
+                return await send_parts(request, journal, 206, headers, pieces)
             case Unsatisfiable():
                 refused = {name: headers[name] for name in ("Accept-Ranges", "Cache-Control", "ETag", "Livelog-State")}
                 raise RequestError(
@@ -246,33 +237,11 @@ class Readers:
                     {**refused, "Content-Range": f"bytes */{length}"},
                 )
 
-    async def _send(
-        self,
-        request: web.BaseRequest,
-        journal: Journal,
-        status: int,
-        headers: Mapping[str, str],
-        pieces: list[tuple[bytes, Part]],
-    ) -> web.StreamResponse:
-        """A bounded answer: for each piece some bytes, then a part of the log."""
-
-        async def body(outlet: Outlet) -> None:
-            for text, part in pieces:
-                outlet.write(text)
-                await outlet.send(journal, part.start, part.stop)
-
-        response = _response(request, status, headers)
-        response.content_length = sum(len(text) + part.stop - part.start for text, part in pieces)
-        await response.prepare(request)
-        if request.method != "HEAD" and response.content_length:
-            _stream(request, response, journal, body)
-        return response
-
     async def _follow(
         self, request: web.BaseRequest, journal: Journal, status: int, headers: Mapping[str, str], start: int
     ) -> web.StreamResponse:
         """An answer that ends when the log does: cleanly if that is complete, broken off if it is not."""
-        response = _response(request, status, headers)
+        response = begin_answer(request, status, headers)
         chunked = request.version >= (1, 1)
         if chunked:
             response.enable_chunked_encoding()
@@ -280,7 +249,7 @@ class Readers:
             response.force_close()
         await response.prepare(request)
         if request.method != "HEAD":
-            _stream(request, response, journal, partial(self._follow_body, journal, start, chunked))
+            stream(request, response, journal, partial(self._follow_body, journal, start, chunked))
         return response
 
     async def _follow_body(self, journal: Journal, start: int, chunked: bool, outlet: Outlet) -> None:
@@ -309,42 +278,6 @@ class Readers:
             end_by_reset(outlet.check(), False)
 
 
-def _json(document: object, headers: Mapping[str, str]) -> web.Response:
-    text = json.dumps(document) + "\n"
-    return web.Response(
-        text=text, content_type="application/json", headers={**COMMON_HEADERS, **headers, "Cache-Control": "no-store"}
-    )
-
-
-def _response(request: web.BaseRequest, status: int, headers: Mapping[str, str]) -> web.StreamResponse:
-    response = web.StreamResponse(status=status, headers=headers)
-    if not request.content.is_eof():
-        response.force_close()  # a body that nobody wants follows: it must not be taken for the next request
-    return response
-
-
-def _stream(
-    request: web.BaseRequest,
-    response: web.StreamResponse,
-    journal: Journal,
-    body: Callable[[Outlet], Awaitable[None]],
-) -> None:
-    """Have `body` send the body of `response` from `journal`, whose file stays open for it. Raises: ConnectionError."""
-
-    async def send(outlet: Outlet) -> None:
-        try:
-            await body(outlet)
-        finally:
-            journal.release()
-
-    journal.acquire()
-    try:
-        Connection.of(request).endpoint.stream(request, send, response)
-    except ConnectionError:
-        journal.release()
-        raise
-
-
 def _precondition(request: web.BaseRequest, etag: str) -> int | None:
     """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on."""
     wanted, known = (",".join(request.headers.getall(name, [])) for name in ("If-Match", "If-None-Match"))
@@ -366,18 +299,3 @@ def _ranges(request: web.BaseRequest, etag: str) -> tuple[ranges.Spec, ...] | No
 def _content_range(part: Part, length: int, live: bool) -> str:
     """A Content-Range header (RFC 9110 section 14.4); a log that grows has no length."""
     return f"bytes {part.start}-{part.stop - 1}/{'*' if live else length}"
-
-
-def _wait_seconds(request: web.BaseRequest) -> float:
-    """How long the client is willing to wait for the log to begin: `?wait=N` or `Prefer: wait=N` (RFC 7240)."""
-    text = request.query.get("wait")
-    if text is None:
-        preference = _WAIT_PREFERENCE.search(",".join(request.headers.getall("Prefer", [])))
-        return min(int(preference[1][:9]), MAX_WAIT) if preference else 0
-    return min(_whole_number("wait", text), MAX_WAIT)
-
-
-def _whole_number(parameter: str, text: str) -> int:
-    if not re.fullmatch("[0-9]+", text, re.ASCII):
-        raise RequestError(400, f"the query parameter {parameter} is not a whole number")
-    return int(text[:18])

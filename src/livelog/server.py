@@ -22,13 +22,13 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from .access import Access
+from .answers import COMMON_HEADERS as READERS_HEADERS
 from .config import EX_CONFIG, EX_UNAVAILABLE, Settings
 from .endpoint import Endpoint
 from .errors import ConfigError
 from .ingest import COMMON_HEADERS as PRODUCERS_HEADERS
 from .ingest import Producers, refuse_foreign
 from .monitoring import PATHS, Monitoring
-from .reading import COMMON_HEADERS as READERS_HEADERS
 from .reading import Readers
 from .storage import Storage
 
@@ -109,7 +109,13 @@ async def serve(
         gc.collect()
         gc.freeze()  # what was imported stays: the collector need not look at it again
         async with asyncio.TaskGroup() as tasks:
-            forever = (producers.reap(), readers.reap(), storage.retire(), monitoring.watch_loop())
+            forever = (
+                producers.reap(),
+                readers.reap(),
+                storage.retire(),
+                reading.queries.retire(),
+                monitoring.watch_loop(),
+            )
             chores = [tasks.create_task(chore) for chore in forever]
             if context is not None:
                 chores.append(tasks.create_task(_reload_certificate(settings, context, reload)))
@@ -120,6 +126,7 @@ async def serve(
             producing.close()
             storage.close()
             await readers.close(settings.shutdown_timeout)
+            await reading.queries.close()
             for chore in chores:
                 chore.cancel()
 

@@ -1,7 +1,7 @@
 """What clients are told of logs, as JSON: one log's status, and a page of the list. No I/O.
 
-Refuses to know who asks. What is told of a log is what `About` knows, its state and size, and `changed`: the time of the
-last byte.
+Refuses to know who asks. What is told of a log is what `About` knows, its state and size, `changed`: the time of the
+last byte, and `lines`: how many there are, if somebody has asked for lines before.
 """
 
 from collections.abc import Iterable
@@ -25,9 +25,10 @@ class Page(TypedDict):
     """What to give as `before` to get the next page; None: there is none."""
 
 
-def describe(journal: Journal) -> dict[str, object]:
-    """One log's status."""
-    return {**journal.about.to_json(journal.state, journal.length), "changed": timestamp(journal.changed)}
+def describe(journal: Journal, lines: int | None = None) -> dict[str, object]:
+    """One log's status. `lines`: how many it has, if that is known."""
+    about = journal.about.to_json(journal.state, journal.length)
+    return {**about, "changed": timestamp(journal.changed), "lines": lines}
 
 
 def page(newest_first: Iterable[Journal], *, size: int, before: str | None, state: State | None) -> Page:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(60)
 
 MEMBERS = {
     "name", "generation", "state", "size", "content_type", "began", "changed", "ended", "reason", "title", "exit_code",
-    "labels",
+    "labels", "lines",
 }  # fmt: skip
 
 

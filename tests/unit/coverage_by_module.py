@@ -18,11 +18,13 @@ PURE = (
     "config",
     "errors",
     "framing",
+    "index",
     "lines",
     "metadata",
     "metrics",
     "ranges",
     "reporting",
+    "sgr",
     "uploads",
 )
 

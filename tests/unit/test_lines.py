@@ -1,7 +1,7 @@
 """The offset of the last lines, against `splitlines` of the same bytes.
 
 Categories: the table of endings, counts beyond the number of lines, lines at and across the edges of what is
-read at a time, any bytes, and a log whose file is shorter than it should be.
+read at a time, any bytes, and a log whose file is shorter than it should be; lines in a window, forwards and backwards.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.errors import DiskError
-from livelog.lines import BLOCK, tail_offset
+from livelog.lines import MAX_BYTES, first_lines, last_lines, nth_newline, tail_offset
+from livelog.lines import READ_SIZE as BLOCK
 
 from .live import file_of, on_loop, open_file, open_journal
 
@@ -92,3 +93,42 @@ async def test_a_file_that_cannot_be_read_is_a_disk_error() -> None:
         os.ftruncate(file.fileno(), 1)
         with pytest.raises(DiskError, match="reading the log failed"):
             await tail_offset(journal, 2)
+
+
+CONTENT = st.lists(st.sampled_from([b"\n", b"\n\n", b"a", b"\r", b"long line " * 9]), max_size=40).map(b"".join)
+
+
+@given(CONTENT.filter(lambda content: b"\n" in content), st.data())
+def test_newlines_are_found_by_their_number(content: bytes, data: st.DataObject) -> None:
+    number = data.draw(st.integers(1, content.count(b"\n")))
+    place = nth_newline(content, number)
+    assert (content[place : place + 1], content.count(b"\n", 0, place)) == (b"\n", number - 1)
+
+
+@given(CONTENT, st.integers(0, 45))
+def test_lines_of_a_whole_log_are_found_from_both_ends(content: bytes, count: int) -> None:
+    assert last_lines(content, count, first=True) == oracle(content, count)
+    lines = content.split(b"\n")
+    lines = [line + b"\n" for line in lines[:-1]] + lines[-1:]
+    assert first_lines(content, count, last=True) == len(b"".join(lines[:count]))
+
+
+@given(CONTENT, st.integers(1, 45))
+def test_a_window_that_may_end_in_the_middle_of_a_line_is_enough_only_if_it_has_the_lines(
+    window: bytes, count: int
+) -> None:
+    forwards, backwards = first_lines(window, count, last=False), last_lines(window, count, first=False)
+    assert (forwards is None) == (window.count(b"\n") < count)
+    assert (backwards is None) == (window[:-1].count(b"\n") < count and window != b"")
+    assert forwards is None or forwards == first_lines(window, count, last=True)
+    assert backwards is None or backwards == last_lines(window, count, first=True)
+
+
+def test_a_window_as_large_as_an_answer_gives_the_whole_lines_in_it_or_a_part_of_one() -> None:
+    line = b"x" * (MAX_BYTES // 2 - 1)
+    window = line + b"\n" + line + b"y"
+    assert first_lines(window, 2, last=False) == MAX_BYTES // 2
+    assert last_lines(window, 2, first=False) == MAX_BYTES // 2
+    window = b"x" * MAX_BYTES
+    assert first_lines(window, 2, last=False) == MAX_BYTES
+    assert last_lines(window, 2, first=False) == 0

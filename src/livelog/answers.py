@@ -1,0 +1,118 @@
+"""What answers on the readers' port have in common: header fields, JSON, streams of a log's bytes; numbers in queries.
+
+Every answer may be read by any web page (CORS), and none is run by a browser. Refuses to know what is asked.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from . import __version__
+from .endpoint import Connection
+from .errors import RequestError
+from .journal import Journal
+from .outlet import Outlet
+from .ranges import Part
+
+MAX_WAIT = 300
+"""The longest time, in seconds, that a request is held until its log begins."""
+
+ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
+
+COMMON_HEADERS: Mapping[str, str] = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag, Livelog-Error, "
+    "Livelog-First-Line, Livelog-Lines, Livelog-Offset, Livelog-Size, Livelog-State, Livelog-Style, Livelog-Time, Retry-After",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Server": f"livelog/{__version__}",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer of the readers' port, errors included."""
+
+PREFLIGHT_HEADERS: Mapping[str, str] = {
+    **ALLOW,
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Prefer, Range",
+    "Access-Control-Max-Age": "86400",
+}
+
+_WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII | re.IGNORECASE)
+
+
+def json_answer(document: object, headers: Mapping[str, str]) -> web.Response:
+    """An answer that no cache keeps."""
+    text = json.dumps(document) + "\n"
+    return web.Response(
+        text=text, content_type="application/json", headers={**COMMON_HEADERS, **headers, "Cache-Control": "no-store"}
+    )
+
+
+def begin_answer(request: web.BaseRequest, status: int, headers: Mapping[str, str]) -> web.StreamResponse:
+    """An answer whose body will be streamed."""
+    response = web.StreamResponse(status=status, headers=headers)
+    if not request.content.is_eof():
+        response.force_close()  # a body that nobody wants follows: it must not be taken for the next request
+    return response
+
+
+def stream(
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    journal: Journal,
+    body: Callable[[Outlet], Awaitable[None]],
+) -> None:
+    """Have `body` send the body of `response` from `journal`, whose file stays open for it. Raises: ConnectionError."""
+
+    async def send(outlet: Outlet) -> None:
+        try:
+            await body(outlet)
+        finally:
+            journal.release()
+
+    journal.acquire()
+    try:
+        Connection.of(request).endpoint.stream(request, send, response)
+    except ConnectionError:
+        journal.release()
+        raise
+
+
+def wait_seconds(request: web.BaseRequest) -> float:
+    """How long the client is willing to wait for the log to begin: `?wait=N` or `Prefer: wait=N` (RFC 7240)."""
+    text = request.query.get("wait")
+    if text is None:
+        preference = _WAIT_PREFERENCE.search(",".join(request.headers.getall("Prefer", [])))
+        return min(int(preference[1][:9]), MAX_WAIT) if preference else 0
+    return min(whole_number("wait", text), MAX_WAIT)
+
+
+def whole_number(parameter: str, text: str) -> int:
+    """The value of a query parameter. Raises: RequestError."""
+    if not re.fullmatch("[0-9]+", text, re.ASCII):
+        raise RequestError(400, f"the query parameter {parameter} is not a whole number")
+    return int(text[:18])
+
+
+async def send_parts(
+    request: web.BaseRequest,
+    journal: Journal,
+    status: int,
+    headers: Mapping[str, str],
+    pieces: list[tuple[bytes, Part]],
+) -> web.StreamResponse:
+    """A bounded answer: for each piece some bytes, then a part of the log."""
+
+    async def body(outlet: Outlet) -> None:
+        for text, part in pieces:
+            outlet.write(text)
+            await outlet.send(journal, part.start, part.stop)
+
+    response = begin_answer(request, status, headers)
+    response.content_length = sum(len(text) + part.stop - part.start for text, part in pieces)
+    await response.prepare(request)
+    if request.method != "HEAD" and response.content_length:
+        stream(request, response, journal, body)
+    return response

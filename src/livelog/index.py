@@ -1,0 +1,115 @@
+"""A sparse index of one log: how many newlines are in front of each block, and which style is in force there.
+
+So the line of an offset, and the offset of a line, are found by one bisection and one look into a block, however long the
+lines. No I/O: what must be read is read by a function that is given. Refuses to index less than a whole block: what
+follows the last one is looked at anew each time.
+
+1. `newlines[i]` counts the newlines in front of block i, for every block up to and including the first that is not indexed.
+2. A style is that of all sequences that end in front of the block. One that lies across the edge is found from either
+   side, since applying it once more changes nothing.
+3. `from_bytes` refuses what is damaged or of another machine; it is then made anew from the log.
+"""
+
+import struct
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+
+from .journal import BLOCK
+from .lines import READ_SIZE, nth_newline
+from .sgr import MAX_SEQUENCE, style_after
+
+Read = Callable[[int, int], bytes]
+"""Gives the bytes `[start, stop)` of a log."""
+
+_HEAD = struct.Struct("=QQQ")
+_MAGIC = int.from_bytes(b"livelog1", "big")
+
+
+def scan(read: Read, first: int, stop: int, style: str) -> list[tuple[int, str]]:
+    """For each of the blocks `[first, stop)`: its newlines, and the style behind it, if `style` is in force in front."""
+    found = []
+    for start in range(first * BLOCK, stop * BLOCK, READ_SIZE):
+        margin = min(start, MAX_SEQUENCE)
+        data = read(start - margin, min(start + READ_SIZE, stop * BLOCK))
+        for place in range(margin, len(data), BLOCK):
+            style = style_after(style, data, max(0, place - MAX_SEQUENCE), place + BLOCK)
+            found.append((data.count(b"\n", place, place + BLOCK), style))
+    return found
+
+
+class Index:
+    """What is known of the first `blocks` blocks of a log."""
+
+    def __init__(self) -> None:
+        self.newlines = array("Q", [0])
+        self._changes = array("Q", [0])  # blocks in front of which the style is another than one block before
+        self._styles = [""]
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks are indexed."""
+        return len(self.newlines) - 1
+
+    @property
+    def style(self) -> str:
+        """The style behind the last of them."""
+        return self._styles[-1]
+
+    def add(self, found: list[tuple[int, str]]) -> None:
+        """Index more blocks, of which `scan` has found this."""
+        for count, style in found:
+            self.newlines.append(self.newlines[-1] + count)
+            if style != self._styles[-1]:
+                self._changes.append(self.blocks)
+                self._styles.append(style)
+
+    def newlines_before(self, offset: int, read: Read) -> int:
+        """How many newlines are in front of the byte at `offset`."""
+        block = min(offset // BLOCK, self.blocks)
+        return self.newlines[block] + read(block * BLOCK, offset).count(b"\n")
+
+    def lines(self, length: int, read: Read) -> int:
+        """How many lines a log of so many bytes has; what follows its last newline is one."""
+        return self.newlines_before(length, read) + (length > 0 and read(length - 1, length) != b"\n")
+
+    def offset_of(self, line: int, length: int, read: Read) -> int | None:
+        """The offset of the first byte of that line (from 1) of a log of so many bytes; None: it has not begun."""
+        number = line - 1
+        if number == 0:
+            return 0 if length else None
+        block = bisect_left(self.newlines, number) - 1
+        start = block * BLOCK
+        data = read(start, min(start + BLOCK, length) if block < self.blocks else length)
+        number -= self.newlines[block]
+        if data.count(b"\n") < number:
+            return None
+        offset = start + nth_newline(data, number) + 1
+        return offset if offset < length else None
+
+    def style_at(self, offset: int, read: Read) -> str:
+        """The style in force at the byte at `offset`."""
+        block = min(offset // BLOCK, self.blocks)
+        data = read(max(0, block * BLOCK - MAX_SEQUENCE), offset)
+        return style_after(self._styles[bisect_right(self._changes, block) - 1], data, 0, len(data))
+
+    def to_bytes(self) -> bytes:
+        """What is kept of it."""
+        head = _HEAD.pack(_MAGIC, len(self.newlines), len(self._changes))
+        return b"".join((head, self.newlines.tobytes(), self._changes.tobytes(), "\n".join(self._styles).encode()))
+
+    @classmethod
+    def from_bytes(cls, kept: bytes, length: int) -> "Index":
+        """The reverse, for a log of so many bytes. Raises: ValueError, if that is not what it is."""
+        if len(kept) < _HEAD.size:
+            raise ValueError("it is too short")
+        magic, size, changes = _HEAD.unpack_from(kept)
+        middle, end = _HEAD.size + 8 * size, _HEAD.size + 8 * (size + changes)
+        if magic != _MAGIC or not 1 <= size <= length // BLOCK + 1 or end > len(kept):
+            raise ValueError("it is not an index of this log")
+        index = cls()
+        index.newlines, index._changes = array("Q", kept[_HEAD.size : middle]), array("Q", kept[middle:end])
+        index._styles = kept[end:].decode("ascii").split("\n")
+        if len(index._styles) != changes:
+            raise ValueError("it is not whole")
+        return index

@@ -1,0 +1,187 @@
+"""Questions about the lines of a log, and their answers over HTTP.
+
+    /lines/{token}[/{name}]     some lines, and where they are
+
+Refuses to know who may ask: `Readers` has found the log, and has its file open. What takes long is done by the threads that
+read the disk, and never on the event loop.
+"""
+
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import web
+
+from .about import microseconds, timestamp
+from .answers import COMMON_HEADERS, send_parts, whole_number
+from .errors import DiskError, RequestError
+from .index import Index
+from .indexing import Indexes
+from .journal import BLOCK, Journal
+from .lines import MAX_BYTES, MAX_LINES, first_lines, last_lines
+from .ranges import Part
+
+PATIENCE = 0.1
+"""Seconds that an answer that can do without line numbers waits for the index."""
+
+DEFAULT_LINES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which lines are asked for: `count` of them from a place on, or, if it is negative, so many in front of it.
+
+    The place is where line `line` begins, or the line that the byte at `offset` belongs to; neither: the end.
+    """
+
+    count: int
+    line: int | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the lines are. What only an index tells is None if there is none yet."""
+
+    part: Part
+    first: int | None
+    lines: int | None
+    style: str | None
+
+
+class Queries:
+    """Answers the questions; `answers` has the method for each resource."""
+
+    def __init__(self) -> None:
+        self._indexes = Indexes()
+        self.answers: Mapping[str, Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]]] = {
+            "lines": self._lines
+        }
+
+    async def retire(self) -> None:
+        """Drop, for ever, what nobody asks for any more."""
+        await self._indexes.retire()
+
+    async def close(self) -> None:
+        """Keep what shall be found again after a restart."""
+        await self._indexes.close()
+
+    async def known_lines(self, journal: Journal) -> int | None:
+        """How many lines a log has, if there is an index."""
+        indexed = self._indexes.get(journal)
+        with contextlib.suppress(DiskError):
+            if indexed is not None and await indexed.ready(PATIENCE):
+                await journal.open()
+                try:
+                    return await journal.run(partial(indexed.index.lines, journal.length, journal.read))
+                finally:
+                    journal.release()
+        return None
+
+    async def _lines(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
+        asked, indexed = _asked(request.query, journal), self._indexes.of(journal)
+        numbered = await indexed.ready(None if asked.line is not None else PATIENCE)
+        length = journal.length
+        find = partial(_find, asked, length, journal.read)
+        if (found := await journal.run(partial(find, indexed.index if numbered else None))) is None:
+            await indexed.ready()
+            found = await journal.run(partial(find, indexed.index))
+        assert found is not None
+        headers = {
+            **COMMON_HEADERS,
+            "Cache-Control": "no-store",
+            "Content-Type": "application/octet-stream",
+            "ETag": journal.etag,
+            "Livelog-Offset": str(found.part.start),
+            "Livelog-Size": str(length),
+            "Livelog-State": journal.state.value,
+            "Livelog-Time": f"{timestamp(1000 * journal.time_at(found.part.start))[:-4]}Z",
+        }
+        if found.first is not None:
+            headers |= {"Livelog-First-Line": str(found.first), "Livelog-Lines": str(found.lines)}
+        if found.style is not None:
+            headers["Livelog-Style"] = found.style
+        return await send_parts(request, journal, 200, headers, [(b"", found.part)])
+
+
+def _asked(query: Mapping[str, str], journal: Journal) -> Lines:
+    """Which lines a request wants. Raises: RequestError."""
+    named = [name for name in ("from", "tail", "at", "time") if name in query]
+    if len(named) != 1:
+        raise RequestError(400, "say which lines by one of the query parameters from, tail, at and time")
+    [name], text = named, query[named[0]]
+    count_text = query.get("count", str(DEFAULT_LINES))
+    sign = -1 if count_text.startswith("-") else 1
+    count = sign * min(whole_number("count", count_text.removeprefix("-")), MAX_LINES)
+    if name == "tail":
+        return Lines(-min(whole_number(name, text), MAX_LINES))
+    if name == "time":
+        return Lines(count, offset=journal.offset_at(_moment(text)))
+    number = whole_number(name, text)
+    if name == "at":
+        return Lines(count, offset=number)
+    if not number:
+        raise RequestError(400, "lines are counted from 1")
+    return Lines(count, line=number)
+
+
+def _moment(text: str) -> int:
+    """A time in milliseconds since the epoch. Raises: RequestError."""
+    if re.fullmatch(r"[0-9]{1,11}(?:\.[0-9]+)?", text, re.ASCII):
+        return int(float(text) * 1000)
+    try:
+        # Without its zone it is no moment: `microseconds` refuses it.
+        return microseconds(text) // 1000
+    except (ValueError, TypeError) as error:
+        wanted = "a time such as 2026-11-25T05:26:53Z, nor seconds since the epoch"
+        raise RequestError(400, f"the query parameter time is neither {wanted}") from error
+
+
+def _find(asked: Lines, length: int, read: Callable[[int, int], bytes], index: Index | None) -> Found | None:
+    """Where those lines of a log of so many bytes are; None: it takes an index to tell. Waits for the disk."""
+    place: int | None = length
+    if asked.line is not None:
+        place = index.offset_of(asked.line, length, read) if index is not None else None
+        place = length if place is None else place
+    elif asked.offset is not None and asked.offset < length:
+        place = _line_start(asked.offset, length, read, index)
+    if place is None:
+        return None
+    part = _after(place, asked.count, length, read) if asked.count >= 0 else _before(place, -asked.count, read)
+    if index is None:
+        return Found(part, None, None, None)
+    lines = index.lines(length, read)
+    first = index.newlines_before(part.start, read) + 1 if part.start < length else lines + 1
+    return Found(part, first, lines, index.style_at(part.start, read))
+
+
+def _line_start(offset: int, length: int, read: Callable[[int, int], bytes], index: Index | None) -> int | None:
+    """Where the line begins that the byte at `offset` belongs to."""
+    for size in (BLOCK, MAX_BYTES):
+        start = max(0, offset - size)
+        newline = read(start, offset).rfind(b"\n")
+        if newline >= 0 or not start:
+            return start + newline + 1
+    return None if index is None else index.offset_of(index.newlines_before(offset, read) + 1, length, read)
+
+
+def _after(start: int, count: int, length: int, read: Callable[[int, int], bytes]) -> Part:
+    size = BLOCK
+    while True:
+        stop = min(length, start + size)
+        taken = first_lines(read(start, stop), count, last=stop == length)
+        if taken is not None:
+            return Part(start, start + taken)
+        size = min(8 * size, MAX_BYTES)
+
+
+def _before(stop: int, count: int, read: Callable[[int, int], bytes]) -> Part:
+    size = BLOCK
+    while True:
+        start = max(0, stop - size)
+        skipped = last_lines(read(start, stop), count, first=start == 0)
+        if skipped is not None:
+            return Part(start + skipped, stop)
+        size = min(8 * size, MAX_BYTES)

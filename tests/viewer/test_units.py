@@ -1,0 +1,70 @@
+"""The viewer's source: it is sound, its pure parts do what they say, and the page in the package is what it builds.
+
+Refuses to open a browser. What the page does in one is in the files beside this.
+"""
+
+import gzip
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.needs("node", "npm")]  # the first test here installs
+
+PACKAGED = ROOT / "src/livelog/viewer.html"
+
+BUDGET = 27_500
+"""Bytes of the compressed page, all in all."""
+
+
+def run(workshop: Path, *command: str) -> str:
+    """What a command in the viewer's folder prints. It must succeed."""
+    done = subprocess.run(command, cwd=workshop, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def test_source_passes_the_strict_compiler(workshop: Path) -> None:
+    run(workshop, "npx", "tsc", "--noEmit")
+
+
+def test_pure_parts_do_what_they_say(workshop: Path) -> None:
+    run(workshop, "node", "build.mjs", "--test", "build/test")
+    tests = sorted(str(path) for path in (workshop / "build/test").glob("*.test.mjs"))
+    printed = run(workshop, "node", "--test", "--test-reporter=tap", *tests)
+    assert int(re.findall(r"^# pass (\d+)$", printed, re.MULTILINE)[-1]) > 80
+    assert "# skipped 0" in printed
+
+
+def test_page_in_the_package_is_what_the_source_builds(workshop: Path, tmp_path: Path) -> None:
+    run(workshop, "node", "build.mjs", str(tmp_path))
+    assert (tmp_path / PACKAGED.name).read_bytes() == PACKAGED.read_bytes()
+
+
+def test_compressed_page_is_the_page_and_within_its_budget() -> None:
+    packed = PACKAGED.with_name("viewer.html.gz").read_bytes()
+    assert gzip.decompress(packed) == PACKAGED.read_bytes()
+    assert len(packed) <= BUDGET
+
+
+def test_page_needs_nothing_from_elsewhere() -> None:
+    page = PACKAGED.read_text(encoding="utf-8")
+    # The name of SVG is an address that nobody asks.
+    addresses = set(re.findall(r"https?://[\w.-]+", page)) - {"http://www.w3.org"}
+    assert addresses == set()
+    assert not re.search(r"<(?:script|link|img|iframe)[^>]+src=", page)
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_packages_are_pinned_without_saying_where_they_come_from() -> None:
+    lock = (ROOT / "viewer/package-lock.json").read_text(encoding="utf-8")
+    assert "://" not in lock
+    package = json.loads((ROOT / "viewer/package.json").read_text(encoding="utf-8"))
+    for version in {**package["dependencies"], **package["devDependencies"]}.values():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version)

@@ -1,0 +1,51 @@
+/**
+ * Builds the page: one file with its script and its style, and the same compressed. Equal sources give equal bytes.
+ *
+ *   node build.mjs [FOLDER]     writes FOLDER/viewer.html and viewer.html.gz; FOLDER is ../src/livelog
+ *   node build.mjs --test DIR   writes what the tests of the pure parts run
+ *
+ * The page may run this script and use this style, which it names by their hashes, and nothing else; it may ask this
+ * server and no other.
+ */
+
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build, transform } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const read = (name) => readFileSync(join(here, "src", name), "utf8");
+const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+if (process.argv[2] === "--test") {
+  const tests = readdirSync(join(here, "test")).map((name) => join(here, "test", name));
+  await build({ entryPoints: tests, outdir: process.argv[3], bundle: true, platform: "node", format: "esm", outExtension: { ".js": ".mjs" },
+    external: ["@xterm/headless"], absWorkingDir: here });
+} else {
+  const { outputFiles } = await build({ entryPoints: ["src/main.ts"], bundle: true, minify: true, write: false, format: "iife",
+    target: ["chrome123", "firefox120", "safari17.5"], legalComments: "none", absWorkingDir: here, charset: "utf8" });
+  const script = outputFiles[0].text.trim();
+  if (script.includes("</script")) throw new Error("the script would end itself");
+  const style = (await transform(read("theme.css"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code.trim();
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hash(script)}`,
+    `style-src ${hash(style)}`,
+    "connect-src 'self'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types lit-html",
+  ].join("; ");
+  const parts = { policy, style, script };
+  const page = read("page.html").replace(/\{(policy|style|script)\}/g, (_, name) => parts[name]);
+  const folder = process.argv[2] ?? join(here, "../src/livelog");
+  const packed = gzipSync(page, { level: 9 });
+  packed[9] = 255; // the operating system is nobody's business
+  writeFileSync(join(folder, "viewer.html"), page);
+  writeFileSync(join(folder, "viewer.html.gz"), packed);
+  console.log(`${page.length} characters, ${packed.length} bytes compressed`);
+}

@@ -1,0 +1,28 @@
+/** What the user likes: kept by the browser, if it may. */
+
+export interface Settings {
+  wrap: boolean;
+  time: "none" | "local" | "utc" | "ago";
+  theme: "auto" | "light" | "dark";
+  /** Whether single letters are keys. */
+  letters: boolean;
+}
+
+const NAME = "livelog settings";
+
+export function load(): Settings {
+  const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", letters: true };
+  try {
+    return Object.assign(settings, JSON.parse(localStorage.getItem(NAME) ?? "{}"));
+  } catch {
+    return settings;
+  }
+}
+
+export function save(settings: Settings): void {
+  try {
+    localStorage.setItem(NAME, JSON.stringify(settings));
+  } catch {
+    // they last as long as the page
+  }
+}

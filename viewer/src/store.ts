@@ -1,0 +1,245 @@
+/**
+ * The lines of a log that are in memory: some around the view, and the newest. Pure; constant in size.
+ *
+ * A line has a number (from 1) and an offset. Until the server has counted a long log, the last lines have numbers that are
+ * made up (`numbered` is false), far above any real one, so that there is room for those before them; `renumber` then moves all.
+ */
+
+import { PLAIN, type Style, styleAfter } from "./ansi.js";
+
+/** As much of a line as is kept; of what is longer, the beginning and the end. */
+export const KEPT = 16 * 1024;
+const KEPT_END = 4 * 1024;
+
+const SEGMENT = 500;
+const MAX_SEGMENTS = 24;
+const MAX_BYTES = 6 * 1024 * 1024;
+const UNKNOWN = 2 ** 40;
+
+export interface Line {
+  /** Offset of its first byte. */
+  readonly at: number;
+  /** Its bytes, without the newline. */
+  length: number;
+  /** The first KEPT of them. */
+  bytes: Uint8Array;
+  /** If there are more, the last ones. */
+  end: Uint8Array | null;
+  /** Whether its newline has come. */
+  finished: boolean;
+  /** The style in force at its beginning. */
+  readonly style: Style;
+  /** When it was received, about; milliseconds since the epoch. */
+  readonly time: number | null;
+}
+
+/** What the server answers when it is asked for lines. */
+export interface Piece {
+  /** Number of the first line, if the server knows it. */
+  readonly first: number | null;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** Lines and bytes of the whole log when it was asked. */
+  readonly lines: number | null;
+  readonly size: number;
+  readonly style: Style;
+  readonly time: number | null;
+}
+
+interface Segment {
+  first: number;
+  lines: Line[];
+  bytes: number;
+}
+
+const decoder = new TextDecoder();
+
+export class Store {
+  /** Bytes of the log that have been seen: the next one has this offset. */
+  size = 0;
+  /** The number of the last line; 0 if there is none. */
+  last = 0;
+  numbered = true;
+
+  private segments: Segment[] = [];
+  /** The style in force after the last byte. */
+  private style: Style = PLAIN;
+
+  /** Begin with the last lines of the log. */
+  open(piece: Piece): void {
+    const lines = split(piece);
+    this.size = piece.size;
+    this.numbered = piece.first !== null || piece.offset === 0;
+    const first = piece.first ?? (piece.offset === 0 ? 1 : UNKNOWN);
+    this.last = first + lines.length - 1;
+    this.segments = lines.length ? [segment(first, lines)] : [];
+    const newest = lines.at(-1);
+    if (newest) {
+      if (!newest.finished) newest.length = piece.size - newest.at;
+      this.style = after(newest);
+    }
+  }
+
+  get(line: number): Line | undefined {
+    const found = this.segments.find(({ first, lines }) => line >= first && line < first + lines.length);
+    return found?.lines[line - found.first];
+  }
+
+  /** The line that holds the byte at this offset, if it is in memory. */
+  lineAt(offset: number): number | null {
+    for (const { first, lines } of this.segments) {
+      const newest = lines.at(-1)!;
+      if (offset < lines[0]!.at || offset > newest.at + newest.length) continue;
+      let [low, high] = [0, lines.length - 1];
+      while (low < high) {
+        const middle = Math.ceil((low + high) / 2);
+        if (lines[middle]!.at <= offset) low = middle;
+        else high = middle - 1;
+      }
+      return first + low;
+    }
+    return null;
+  }
+
+  /** The nearest line in memory that is above `line`, or below it. */
+  nearest(line: number, direction: -1 | 1): number | null {
+    let best: number | null = null;
+    for (const { first, lines } of this.segments) {
+      const edge = direction < 0 ? first + lines.length - 1 : first;
+      if ((edge - line) * direction > 0 && (best === null || (edge - best) * direction < 0)) best = edge;
+    }
+    return best;
+  }
+
+  /** The next bytes of the log, just received. */
+  append(data: Uint8Array, now: number): void {
+    let start = 0;
+    while (start < data.length) {
+      const newline = data.indexOf(10, start);
+      const stop = newline < 0 ? data.length : newline;
+      this.add(data, start, stop, newline >= 0, now);
+      start = stop + 1;
+    }
+  }
+
+  private add(data: Uint8Array, start: number, stop: number, finished: boolean, now: number): void {
+    let tail = this.segments.at(-1);
+    if (tail && tail.first + tail.lines.length - 1 !== this.last) tail = undefined;
+    let line = tail?.lines.at(-1);
+    if (line === undefined || line.finished) {
+      line = { at: this.size, length: 0, bytes: NONE, end: null, finished: false, style: this.style, time: now };
+      if (!tail || tail.lines.length >= SEGMENT) this.segments.push((tail = segment(this.last + 1, [])));
+      tail.lines.push(line);
+      this.last += 1;
+    }
+    const before = weight(line);
+    extend(line, data, start, stop);
+    line.finished = finished;
+    tail!.bytes += weight(line) - before;
+    this.size += stop - start + (finished ? 1 : 0);
+    if (finished) this.style = after(line);
+  }
+
+  /** Lines that were asked for. Those that are known already stay, and so do those that only the stream brings. */
+  insert(piece: Piece, first: number): void {
+    const lines = split(piece);
+    const tail = this.segments.at(-1);
+    let begin = 0;
+    for (let at = 0; at <= lines.length; at++) {
+      const line = first + at;
+      const known = at < lines.length && (this.get(line) !== undefined || (tail !== undefined && line >= tail.first));
+      if (known || at === lines.length || at - begin >= SEGMENT) {
+        if (at > begin) this.segments.push(segment(first + begin, lines.slice(begin, at)));
+        begin = known ? at + 1 : at;
+      }
+    }
+    this.segments.sort((one, other) => one.first - other.first);
+  }
+
+  /** The made-up number `line` turned out to be `real`. Returns by how much all numbers change. */
+  renumber(line: number, real: number): number {
+    const shift = real - line;
+    for (const segment of this.segments) segment.first += shift;
+    this.last += shift;
+    this.numbered = true;
+    return shift;
+  }
+
+  /** Forget lines that are far from this one. */
+  trim(around: number): void {
+    let bytes = this.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    const distance = ({ first, lines }: Segment) => Math.max(first - around, around - (first + lines.length - 1), 0);
+    while (this.segments.length > 2 && (this.segments.length > MAX_SEGMENTS || bytes > MAX_BYTES)) {
+      const old = this.segments.slice(0, -1).reduce((far, one) => (distance(one) > distance(far) ? one : far));
+      if (distance(old) < 100) return;
+      bytes -= old.bytes;
+      this.segments.splice(this.segments.indexOf(old), 1);
+    }
+  }
+}
+
+const NONE = new Uint8Array(0);
+
+/** The lines of a piece. */
+export function split({ bytes, offset, style, time }: Piece): Line[] {
+  const lines: Line[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const newline = bytes.indexOf(10, start);
+    const stop = newline < 0 ? bytes.length : newline;
+    const line: Line = { at: offset + start, length: 0, bytes: NONE, end: null, finished: newline >= 0, style, time };
+    extend(line, bytes, start, stop);
+    lines.push(line);
+    style = after(line);
+    start = stop + 1;
+  }
+  return lines;
+}
+
+function extend(line: Line, data: Uint8Array, start: number, stop: number): void {
+  line.length += stop - start;
+  const room = KEPT - line.bytes.length;
+  if (room > 0 && start < stop) line.bytes = join(line.bytes, data.subarray(start, Math.min(stop, start + room)));
+  if (stop - start > room) {
+    const rest = data.subarray(Math.max(start + room, stop - KEPT_END), stop);
+    line.end = join(line.end ?? NONE, rest).slice(-KEPT_END);
+  }
+}
+
+function join(one: Uint8Array, other: Uint8Array): Uint8Array {
+  if (one.length === 0) return other.slice(); // never a view of a buffer that is used again
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}
+
+function after(line: Line): Style {
+  let style = line.style;
+  for (const part of [line.bytes, line.end]) {
+    if (part && part.includes(27)) style = styleAfter(decoder.decode(part), style);
+  }
+  return style;
+}
+
+function weight(line: Line): number {
+  return 120 + line.bytes.length + (line.end?.length ?? 0);
+}
+
+function segment(first: number, lines: Line[]): Segment {
+  return { first, lines, bytes: lines.reduce((sum, line) => sum + weight(line), 0) };
+}
+
+/** The text of a line as far as it is kept. A bar that goes on and on without a newline is its last state. */
+export function textOf({ bytes, end }: Line): string {
+  if (end?.includes(13)) return decoder.decode(end.subarray(end.indexOf(13) + 1));
+  return decoder.decode(end ? bytes.subarray(0, boundary(bytes, bytes.length)) : bytes);
+}
+
+/** The last place at or before `stop` at which no character is cut. */
+export function boundary(bytes: Uint8Array, stop: number): number {
+  let start = stop - 1;
+  while (start > stop - 4 && start > 0 && (bytes[start]! & 0xc0) === 0x80) start--;
+  const lead = bytes[start] ?? 0;
+  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+  return start + length > stop ? start : stop;
+}

@@ -1,0 +1,460 @@
+/**
+ * The window on the log: which lines it shows, and how it moves over them.
+ *
+ * Rows exist only for what is visible. The anchor (see `scroller`) says where the window is, and nothing but the
+ * user moves it, unless the window follows the end. A selection is kept as lines and columns, not as elements, which come and go.
+ */
+
+import type { Log } from "./log.js";
+import type { Lines } from "./fragment.js";
+import { Folds } from "./folds.js";
+import { make, MORE, MOST, Row, SHOWN } from "./rows.js";
+import * as scroller from "./scroller.js";
+
+/** Elements that all rows together may have inside their texts. */
+const SPANS = 360;
+const decoder = new TextDecoder();
+
+interface Caret {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface Options {
+  wrap: boolean;
+  dark: boolean;
+  time(milliseconds: number): string;
+  showTime: boolean;
+}
+
+export class View {
+  anchor: scroller.Anchor = { line: 1, offset: 0 };
+  following = true;
+  /** Lines that are marked, as the address says. */
+  marked: Lines | null = null;
+  readonly folds = new Folds();
+  /** The last line that had been seen when the view was paused. */
+  seen = 0;
+  /** Called with each row that is shown anew, and when all are shown. */
+  decorate: (rows: readonly Row[]) => void = () => {};
+
+  private readonly rows = make("div", "rows");
+  private readonly ruler = make("div", "ruler rows");
+  private readonly gauge = new Row();
+  private readonly cell = make("span", "text", "0".repeat(100));
+  private shown = new Map<number, Row>();
+  private spare: Row[] = [];
+  private heights = new Map<number, { length: number; height: number }>();
+  private readonly limits = new Map<number, number>();
+  private readonly whole = new Map<number, string>();
+  private row = 20;
+  private columns = 80;
+  private window = 0;
+  /** The line that is in the middle until all around it are known, and with them their heights. */
+  private target: number | null = null;
+  private from: Caret | null = null;
+  private to: Caret | null = null;
+  private dragging = false;
+  private shape = "";
+
+  constructor(
+    readonly surface: HTMLElement,
+    private readonly log: Log,
+    private readonly options: Options,
+    private readonly changed: () => void,
+  ) {
+    this.ruler.append(this.gauge.element, this.cell);
+    this.ruler.setAttribute("aria-hidden", "true");
+    this.gauge.element.removeAttribute("role");
+    this.rows.setAttribute("role", "list");
+    this.rows.setAttribute("aria-label", "Lines");
+    surface.append(this.rows, this.ruler);
+    new ResizeObserver(() => this.measure()).observe(surface);
+    surface.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    surface.addEventListener("scroll", () => this.scrolled());
+    this.touch();
+    this.select();
+  }
+
+  // Moving
+
+  get geometry(): scroller.Geometry {
+    const { folds } = this;
+    return {
+      first: 1,
+      last: this.log.store.last,
+      window: this.window,
+      row: this.row,
+      height: (line) => this.height(line),
+      next: (line) => folds.next(line),
+      previous: (line) => folds.previous(line),
+    };
+  }
+
+  /** Whole rows in the window. */
+  get page(): number {
+    return Math.max(1, Math.floor(this.window / this.row) - 1);
+  }
+
+  /** Move by pixels. Whoever moves up wants to read; whoever reaches the end follows. */
+  by(pixels: number): void {
+    if (pixels === 0) return;
+    const lines = this.geometry;
+    const before = this.following ? scroller.end(lines) : this.anchor;
+    const anchor = scroller.move(lines, before, pixels);
+    this.go(anchor, pixels > 0 && scroller.compare(anchor, scroller.end(lines)) >= 0);
+  }
+
+  /** Move by rows: exactly to the next line, or the one before. */
+  step(rows: number): void {
+    if (this.options.wrap && Math.abs(rows) === 1) {
+      const { line, offset } = this.following ? scroller.end(this.geometry) : this.anchor;
+      this.by(rows > 0 ? this.height(line) - offset : offset > 0 ? -offset : -this.height(this.folds.previous(line)));
+    } else this.by(rows * this.row);
+  }
+
+  /** Move to a part of the log, from 0 to 1. */
+  toRatio(ratio: number): void {
+    this.go(scroller.at(this.geometry, ratio), ratio >= 1);
+  }
+
+  /** Show a line in the middle. */
+  toLine(line: number): void {
+    line = Math.min(Math.max(1, line), Math.max(1, this.log.store.last));
+    this.folds.open(line);
+    this.go(scroller.centred(this.geometry, line), false);
+    this.target = line;
+  }
+
+  follow(): void {
+    this.go(this.anchor, true);
+  }
+
+  pause(): void {
+    if (this.following) this.go(scroller.end(this.geometry), false);
+  }
+
+  private go(anchor: scroller.Anchor, following: boolean): void {
+    if (this.following && !following) this.seen = this.log.store.last;
+    this.anchor = anchor;
+    this.following = following;
+    this.target = null;
+    this.changed();
+  }
+
+  /** All lines got other numbers. */
+  renumber(shift: number): void {
+    this.anchor = { ...this.anchor, line: this.anchor.line + shift };
+    this.seen += shift;
+    if (this.target !== null) this.target += shift;
+    if (this.from) this.from = { ...this.from, line: this.from.line + shift };
+    if (this.to) this.to = { ...this.to, line: this.to.line + shift };
+    this.heights.clear();
+    this.limits.clear();
+    this.whole.clear();
+    this.shown = new Map([...this.shown].map(([line, row]) => [line + shift, row]));
+  }
+
+  // Sizes
+
+  private measure(): void {
+    const style = getComputedStyle(this.surface);
+    this.row = parseFloat(style.lineHeight);
+    this.window = this.surface.clientHeight;
+    const room = this.surface.clientWidth - this.gauge.text.getBoundingClientRect().left + this.gauge.element.getBoundingClientRect().left;
+    this.columns = Math.floor((room - 16) / (this.cell.getBoundingClientRect().width / 100)) || 80;
+    this.heights.clear();
+    this.changed();
+  }
+
+  private height(line: number): number {
+    if (!this.options.wrap) return this.row;
+    const known = this.log.store.get(line);
+    if (!known) return this.row;
+    // Fewer bytes than columns are one row, unless there are tabs, or buttons.
+    if (known.length < this.columns - 4 && !known.bytes.includes(9) && !this.folds.at(line)) return this.row;
+    const cached = this.heights.get(line);
+    if (cached?.length === known.length) return cached.height;
+    this.fill(this.gauge, line, 0);
+    const height = Math.max(this.row, this.gauge.element.getBoundingClientRect().height);
+    if (this.heights.size > 2000) this.heights.clear();
+    this.heights.set(line, { length: known.length, height });
+    return height;
+  }
+
+  private fill(row: Row, line: number, spans: number): void {
+    const { store } = this.log;
+    const known = store.get(line);
+    row.show(line, known, {
+      numbered: store.numbered,
+      spans,
+      limit: this.limits.get(line) ?? SHOWN,
+      whole: this.whole.get(line),
+      group: this.folds.at(line),
+      folded: this.folds.isFolded(line),
+      time: this.options.showTime ? (known?.time ? this.options.time(known.time) : "") : null,
+      dark: this.options.dark,
+    });
+  }
+
+  // Showing
+
+  /** Make the page show what the window is on. */
+  render(): void {
+    const { store } = this.log;
+    const shape = [this.options.wrap, this.options.showTime, String(store.numbered ? store.last : 0).length].join();
+    if (shape !== this.shape) {
+      this.shape = shape;
+      this.surface.classList.toggle("wrap", this.options.wrap);
+      this.surface.style.setProperty("--digits", String(Math.max(3, String(store.numbered ? store.last : 0).length)));
+      this.fill(this.gauge, 0, 0);
+      this.measure();
+    }
+    const lines = this.geometry;
+    if (this.target !== null) this.anchor = scroller.centred(lines, this.target);
+    this.anchor = this.following ? scroller.end(lines) : scroller.clamp(lines, this.anchor);
+    const numbers = store.last ? scroller.visible(lines, this.anchor) : [];
+    store.trim(this.anchor.line);
+    for (const line of numbers) {
+      if (!store.get(line)) {
+        this.log.need(line);
+        break;
+      }
+    }
+    if (numbers.every((line) => store.get(line))) this.target = null;
+    this.place(numbers);
+    this.prefetch(numbers);
+    this.rows.style.transform = `translateY(${-this.anchor.offset}px)`;
+    this.restore();
+  }
+
+  private place(numbers: readonly number[]): void {
+    const wanted = new Set(numbers);
+    for (const [line, row] of this.shown) {
+      if (wanted.has(line)) continue;
+      this.shown.delete(line);
+      row.element.remove();
+      if (this.spare.length < 50) this.spare.push(row);
+    }
+    let spans = SPANS;
+    let before: Element | null = null;
+    const rows: Row[] = [];
+    for (const [at, line] of numbers.entries()) {
+      const row: Row = this.shown.get(line) ?? this.spare.pop() ?? new Row();
+      this.shown.set(line, row);
+      // Those that come get what is left, but for a few for each that follows.
+      this.fill(row, line, Math.max(4, spans - 4 * (numbers.length - at - 1)));
+      spans -= row.spans;
+      const { marked } = this;
+      row.element.classList.toggle("marked", marked !== null && line >= marked.from && line <= marked.to);
+      row.element.setAttribute("aria-setsize", this.log.ended && this.log.store.numbered ? String(this.log.store.last) : "-1");
+      const next: ChildNode | null = before ? before.nextSibling : this.rows.firstChild;
+      if (next !== row.element) this.rows.insertBefore(row.element, next);
+      before = row.element;
+      rows.push(row);
+    }
+    this.decorate(rows);
+  }
+
+  private prefetch(numbers: readonly number[]): void {
+    const [first, last] = [numbers[0], numbers.at(-1)];
+    if (first === undefined || last === undefined || this.following) return;
+    this.log.need(this.folds.previous(first - this.page));
+    this.log.need(this.folds.next(last + this.page));
+  }
+
+  /** The lines that are visible. */
+  get lines(): readonly number[] {
+    return [...this.shown.keys()].sort((one, other) => one - other);
+  }
+
+  /** The texts of visible lines, as they are shown. */
+  texts(from: number, to: number): string[] {
+    const shown = this.lines.filter((line) => line >= from && line <= to);
+    return shown.map((line) => this.shown.get(line)!.text.textContent ?? "");
+  }
+
+  /** Show more of a long line. */
+  async expand(number: number): Promise<void> {
+    const line = this.log.store.get(number);
+    if (!line) return;
+    const limit = Math.min(MOST, (this.limits.get(number) ?? SHOWN) * MORE);
+    const bytes = await this.log.bytes(line.at, Math.min(line.at + line.length, line.at + limit));
+    this.pause();
+    this.whole.set(number, decoder.decode(bytes));
+    this.limits.set(number, limit);
+    this.heights.delete(number);
+    this.changed();
+  }
+
+  refresh(): void {
+    this.heights.clear();
+    this.shape = "";
+    this.changed();
+  }
+
+  // Wheel and fingers
+
+  private wheel(event: WheelEvent): void {
+    if (event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) return;
+    event.preventDefault();
+    const unit = [1, this.row, this.window][event.deltaMode] ?? 1;
+    this.by(event.deltaY * unit);
+  }
+
+  /** What the browser itself scrolls, to show what it has found or selected, is a movement like any other. */
+  private scrolled(): void {
+    const { scrollTop } = this.surface;
+    if (scrollTop === 0) return;
+    this.surface.scrollTop = 0;
+    this.by(scrollTop);
+  }
+
+  private touch(): void {
+    let last: { y: number; time: number } | null = null;
+    let speed = 0;
+    const glide = (before: number) => (now: number) => {
+      if (last || Math.abs(speed) < 0.02) return;
+      this.by(speed * (now - before));
+      speed *= 0.998 ** (now - before);
+      if (this.following) speed = 0;
+      requestAnimationFrame(glide(now));
+    };
+    this.surface.addEventListener("touchstart", ({ touches, timeStamp }) => {
+      last = touches.length === 1 ? { y: touches[0]!.clientY, time: timeStamp } : null;
+      speed = 0;
+    }, { passive: true });
+    this.surface.addEventListener("touchmove", ({ touches, timeStamp }) => {
+      const touch = touches[0];
+      if (!last || !touch || !getSelection()?.isCollapsed) return;
+      const moved = last.y - touch.clientY;
+      speed = 0.7 * (moved / Math.max(1, timeStamp - last.time)) + 0.3 * speed;
+      last = { y: touch.clientY, time: timeStamp };
+      this.by(moved);
+    }, { passive: true });
+    this.surface.addEventListener("touchend", ({ timeStamp }) => {
+      if (last && timeStamp - last.time > 80) speed = 0;
+      last = null;
+      if (matchMedia("(prefers-reduced-motion: reduce)").matches) speed = 0;
+      requestAnimationFrame(glide(performance.now()));
+    }, { passive: true });
+  }
+
+  // Selecting and copying
+
+  /** The line of an element in the log. */
+  lineOf(node: Node | null): number | null {
+    const element = node instanceof Element ? node : node?.parentElement;
+    const line = element?.closest<HTMLElement>(".row")?.dataset["line"];
+    return line === undefined || !this.rows.contains(node) ? null : Number(line);
+  }
+
+  private caret(node: Node | null, offset: number): Caret | null {
+    const line = this.lineOf(node);
+    const text = line === null ? undefined : this.shown.get(line)?.text;
+    if (line === null || !text || !node) return null;
+    if (!text.contains(node)) return { line, column: 0 };
+    const range = document.createRange();
+    range.setStart(text, 0);
+    range.setEnd(node, offset);
+    return { line, column: range.toString().length };
+  }
+
+  private select(): void {
+    let pointer = 0;
+    let timer: ReturnType<typeof setInterval> | undefined;
+    this.surface.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || this.lineOf(event.target as Node) === null) return;
+      this.dragging = true;
+      if (!event.shiftKey) this.from = this.to = null;
+      pointer = event.clientY;
+    });
+    addEventListener("pointermove", (event) => {
+      if (!this.dragging || event.pointerType === "touch") return;
+      pointer = event.clientY;
+      timer ||= setInterval(() => {
+        const { top, bottom } = this.surface.getBoundingClientRect();
+        if (this.from) this.by(pointer < top ? pointer - top : pointer > bottom ? pointer - bottom : 0);
+      }, 50);
+    });
+    const stop = () => {
+      this.dragging = false;
+      clearInterval(timer);
+      timer = undefined;
+    };
+    addEventListener("pointerup", stop);
+    addEventListener("pointercancel", stop);
+    document.addEventListener("selectionchange", () => {
+      const selection = getSelection();
+      if (!selection || !this.rows.contains(selection.focusNode)) return;
+      if (selection.isCollapsed && !this.dragging) return;
+      const to = this.caret(selection.focusNode, selection.focusOffset);
+      if (!to || this.restoring(selection)) return;
+      this.from ??= this.caret(selection.anchorNode, selection.anchorOffset);
+      this.to = to;
+      if (!selection.isCollapsed) this.pause();
+    });
+    this.surface.addEventListener("mousedown", () => (this.restored = ""));
+  }
+
+  private restored = "";
+
+  /** Whether the browser only tells of the selection that was just made by `restore`. */
+  private restoring(selection: Selection): boolean {
+    return this.restored !== "" && this.restored === place(selection);
+  }
+
+  /** Select again what is visible of the selection, if rows have changed under it. */
+  private restore(): void {
+    const selection = getSelection();
+    if (!this.from || !this.to || !selection || this.shown.size === 0) return;
+    if (this.from.line === this.to.line && this.from.column === this.to.column) return;
+    const [from, to] = [this.point(this.from), this.point(this.to)];
+    if (!from || !to) return;
+    const same = selection.anchorNode === from[0] && selection.anchorOffset === from[1];
+    if (same && selection.focusNode === to[0] && selection.focusOffset === to[1]) return;
+    selection.setBaseAndExtent(...from, ...to);
+    this.restored = place(selection);
+  }
+
+  private point({ line, column }: Caret): [Node, number] | null {
+    const shown = this.lines;
+    const [first, last] = [shown[0]!, shown.at(-1)!];
+    if (line < first) return [this.shown.get(first)!.text, 0];
+    if (line > last) return [this.shown.get(last)!.text, this.shown.get(last)!.text.childNodes.length];
+    const row = this.shown.get(line);
+    if (!row) return null;
+    const walker = document.createTreeWalker(row.text, NodeFilter.SHOW_TEXT);
+    let left = column;
+    let node: Node | null = null;
+    while (walker.nextNode()) {
+      node = walker.currentNode;
+      if (left <= node.nodeValue!.length) return [node, left];
+      left -= node.nodeValue!.length;
+    }
+    return node ? [node, node.nodeValue!.length] : [row.text, 0];
+  }
+
+  /** What is selected, in the order of the log. */
+  get selection(): { from: Caret; to: Caret } | null {
+    const { from, to } = this;
+    if (!from || !to || (from.line === to.line && from.column === to.column)) return null;
+    const backwards = from.line - to.line || from.column - to.column;
+    return backwards > 0 ? { from: to, to: from } : { from, to };
+  }
+
+  deselect(): void {
+    this.from = this.to = null;
+    getSelection()?.removeAllRanges();
+  }
+
+  /** Where lines begin and end in the log; the end is behind the last one's newline. */
+  async range({ from, to }: Lines): Promise<[number, number]> {
+    return [await this.log.offsetOf(from), await this.log.offsetOf(to + 1)];
+  }
+}
+
+function place({ anchorNode, anchorOffset, focusNode, focusOffset }: Selection): string {
+  const name = (node: Node | null) => node?.parentElement?.closest<HTMLElement>(".row")?.dataset["line"];
+  return [name(anchorNode), anchorOffset, name(focusNode), focusOffset].join();
+}

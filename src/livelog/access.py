@@ -77,9 +77,9 @@ class Access:
         code = self._code("read", name, "" if expires is None else str(expires))
         return code if expires is None else f"{code}.{expires}"
 
-    def link(self, readers_url: str, name: str, expires: int | None = None) -> str:
-        """The address at which the log of that name can be read, with its `read_token`."""
-        return f"{readers_url}/log/{self.read_token(name, expires)}{'/' if name else ''}{name}"
+    def link(self, readers_url: str, name: str, expires: int | None = None, resource: str = "log") -> str:
+        """The address at which the log of that name can be read, with its `read_token`; `view`: by people."""
+        return f"{readers_url}/{resource}/{self.read_token(name, expires)}{'/' if name else ''}{name}"
 
     def upload_key(self, generation: str) -> str:
         """What the address of an upload holds, so that only those who were told can go on with it."""

@@ -39,6 +39,8 @@ PREFLIGHT_HEADERS: Mapping[str, str] = {
     "Access-Control-Max-Age": "86400",
 }
 
+_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")', re.ASCII)
+
 _WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII | re.IGNORECASE)
 
 
@@ -78,6 +80,16 @@ def stream(
     except ConnectionError:
         journal.release()
         raise
+
+
+def precondition(request: web.BaseRequest, etag: str) -> int | None:
+    """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on."""
+    wanted, known = (",".join(request.headers.getall(name, [])) for name in ("If-Match", "If-None-Match"))
+    if wanted and wanted.strip() != "*" and ("", etag) not in _ENTITY_TAG.findall(wanted):
+        return 412  # compared strongly: weak tags never match
+    if known and (known.strip() == "*" or any(tag == etag for _, tag in _ENTITY_TAG.findall(known))):
+        return 304
+    return None
 
 
 def wait_seconds(request: web.BaseRequest) -> float:

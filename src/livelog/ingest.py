@@ -326,7 +326,9 @@ class Producers:
         link = self._link_headers(name, None if lifetime is None else math.ceil(time.time() + lifetime))
         if (journal := self._storage.get(name)) is None:
             raise RequestError(404, "this log has not begun; its link is in Livelog-Link", link)
-        text = json.dumps({**status.describe(journal), "link": link["Livelog-Link"]}) + "\n"
+        text = (
+            json.dumps({**status.describe(journal), "link": link["Livelog-Link"], "view": link["Livelog-View"]}) + "\n"
+        )
         headers = {**COMMON_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
         return web.Response(text=text, content_type="application/json", headers=headers)
 
@@ -400,7 +402,10 @@ class Producers:
         return f"/upload/{self._access.upload_key(about.generation)}{'/' if about.name else ''}{about.name}"
 
     def _link_headers(self, name: str, expires: int | None = None) -> dict[str, str]:
-        return {"Livelog-Link": self._access.link(self._readers_url, name, expires)}
+        return {
+            f"Livelog-{field}": self._access.link(self._readers_url, name, expires, resource)
+            for field, resource in (("Link", "log"), ("View", "view"))
+        }
 
     def _response(self, code: int, headers: dict[str, str]) -> web.Response:
         return web.Response(status=code, headers={**COMMON_HEADERS, **headers})

@@ -3,6 +3,7 @@
     /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, or the log's own
     /status/{token}[/{name}]    what is known of the log, as JSON
     /lines/{token}[/{name}]     some lines of it, and their numbers: see `queries`
+    /view                       the page that shows logs, see `viewer`
     /logs/{token}               the list of logs, as JSON; {token} is ACCESS_TOKEN
 
 Refuses to know who writes a log. A request for bytes is answered in four steps: may it (token), what is meant (the
@@ -15,7 +16,6 @@ log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer
 
 import asyncio
 import logging
-import re
 import secrets
 import time
 from collections.abc import Collection, Mapping
@@ -32,6 +32,7 @@ from .answers import (
     PREFLIGHT_HEADERS,
     begin_answer,
     json_answer,
+    precondition,
     send_parts,
     stream,
     wait_seconds,
@@ -48,13 +49,12 @@ from .outlet import Outlet, end_by_reset
 from .queries import Queries
 from .ranges import Follow, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
+from .viewer import Viewer
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Buckets, in seconds, for the time of a fan-out's pass."""
 
 logger = logging.getLogger(__name__)
-
-_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")', re.ASCII)
 
 
 class Readers:
@@ -65,6 +65,7 @@ class Readers:
         self._access = access
         self._storage = storage
         self.queries = Queries()
+        self._viewer = Viewer()
         self._fanouts: dict[Journal, Fanout] = {}
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """How long the passes of all fan-outs took."""
@@ -83,6 +84,9 @@ class Readers:
             self._authorise_all(request, rest)
             self._check_method(request)
             return self._list(request)
+        if resource == "view":
+            self._check_method(request)
+            return self._viewer.answer(request)
         if resource not in ("log", "status", *self.queries.answers):
             raise RequestError(404, "there is nothing here: a log is at /log/, followed by its token, / and its name")
         name = self._authorised(request, rest)
@@ -188,7 +192,7 @@ class Readers:
         }
         live = not journal.state.ended
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
-        if (status := _precondition(request, journal.etag)) is not None:
+        if (status := precondition(request, journal.etag)) is not None:
             if status == 412:
                 raise RequestError(412, "this is not the log that If-Match names: it was replaced")
             del headers["Content-Type"]
@@ -276,16 +280,6 @@ class Readers:
             outlet.write(b"0\r\n\r\n")
         else:
             end_by_reset(outlet.check(), False)
-
-
-def _precondition(request: web.BaseRequest, etag: str) -> int | None:
-    """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on."""
-    wanted, known = (",".join(request.headers.getall(name, [])) for name in ("If-Match", "If-None-Match"))
-    if wanted and wanted.strip() != "*" and ("", etag) not in _ENTITY_TAG.findall(wanted):
-        return 412  # compared strongly: weak tags never match
-    if known and (known.strip() == "*" or any(tag == etag for _, tag in _ENTITY_TAG.findall(known))):
-        return 304
-    return None
 
 
 def _ranges(request: web.BaseRequest, etag: str) -> tuple[ranges.Spec, ...] | None:

@@ -402,7 +402,11 @@ def test_producers_port_tells_the_status_and_the_link(server: Server) -> None:
         answer = request(server.put, "GET", "/log/told")
         assert answer.status == 200
         assert answer["Cache-Control"] == "no-store"
-        assert answer.json == {**status_of(server, "told"), "link": answer["Livelog-Link"]}
+        assert answer.json == {
+            **status_of(server, "told"),
+            "link": answer["Livelog-Link"],
+            "view": answer["Livelog-View"],
+        }
         assert (answer.json["state"], answer.json["title"]) == (state, "told")
         assert answer["ETag"] == f'"{answer.json["generation"]}"'
         head = request(server.put, "HEAD", "/log/told")
@@ -429,7 +433,7 @@ def test_link_is_told_before_the_log_begins(server: Server, method: str) -> None
 
 
 def test_secrets_are_in_no_answer_but_where_they_belong(guarded: Server) -> None:
-    """A log's own token in Livelog-Link (and the link of its status), an upload's key in Location; the others nowhere."""
+    """A log's own token in Livelog-Link and Livelog-View (and the links of its status), an upload's key in Location; the others nowhere."""
     begun = request(guarded.put, "PUT", "/log/secret", AS_PRODUCER, "Upload-Complete: ?1", body=b"one")
     key, own = begun["Location"].split("/")[2], token_of(begun["Livelog-Link"])
     every = (TOKEN, WRITE_TOKEN, key, own)
@@ -448,7 +452,7 @@ def test_secrets_are_in_no_answer_but_where_they_belong(guarded: Server) -> None
     assert len({answer.status for answer in answers}) > 5
     for answer in answers:
         text = "\n".join(f"{name}: {value}" for name, value in answer.head.fields)
-        text = re.sub("^Livelog-Link: .*|^Location: .*", "", text, flags=re.MULTILINE)
-        text += re.sub('"link": "[^"]*"', "", answer.body.decode())
+        text = re.sub("^Livelog-(Link|View): .*|^Location: .*", "", text, flags=re.MULTILINE)
+        text += re.sub('"(link|view)": "[^"]*"', "", answer.body.decode())
         for secret in every:
             assert secret not in text, (answer.status, text)

@@ -1,0 +1,53 @@
+"""The page that shows a log to people, for any browser: `viewer.html`, the same for every log.
+
+It asks this server for what it shows, so that getting it takes no token. Refuses to change it: it is built from `viewer/`.
+"""
+
+import hashlib
+import os
+import re
+
+from aiohttp import web
+
+from .answers import COMMON_HEADERS, precondition
+from .errors import RequestError
+
+_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
+
+_FOLDER = os.path.dirname(__file__)
+
+
+class Viewer:
+    """The page, as it was when the server started."""
+
+    def __init__(self) -> None:
+        self._page, self._packed = (_content(name) for name in ("viewer.html", "viewer.html.gz"))
+        digest = hashlib.sha256(self._page).hexdigest()[:32]
+        # The page says which script and which style are its own. What a page cannot say of itself is added.
+        policy = _POLICY.search(self._page.decode())
+        own = policy[1] if policy is not None else "default-src 'none'"
+        self._headers = {
+            **COMMON_HEADERS,
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": f"{own}; frame-ancestors 'none'",
+            "ETag": f'"{digest}"',
+            "Vary": "Accept-Encoding",
+        }
+        self._packed_headers = {**self._headers, "Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
+
+    def answer(self, request: web.BaseRequest) -> web.Response:
+        """The page, compressed for whom that suits. Raises: RequestError."""
+        suits = re.search(
+            r"\b(?:x-)?gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))", request.headers.get("Accept-Encoding", "")
+        )
+        page, headers = (self._packed, self._packed_headers) if suits else (self._page, self._headers)
+        if (status := precondition(request, headers["ETag"])) is not None:
+            if status == 412:
+                raise RequestError(412, "this is not the page that If-Match names")
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=page, headers=headers, content_type="text/html", charset="utf-8")
+
+
+def _content(name: str) -> bytes:
+    with open(os.path.join(_FOLDER, name), "rb") as file:
+        return file.read()

@@ -1,0 +1,94 @@
+"""The page that shows logs: for anybody, whole, with a policy that lets it do no more than it must; and links to it.
+
+What the page does is shown in `tests/viewer`.
+"""
+
+import base64
+import gzip
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import livelog
+from tests.harness import TOKEN, Server
+
+from .logs import Answer, path_of, request, send
+from .servers import running
+
+pytestmark = pytest.mark.timeout(60)
+
+PAGE = (Path(livelog.__file__).parent / "viewer.html").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server."""
+    with running() as server:
+        yield server
+
+
+def view(server: Server, path: str = "/view", *headers: str, method: str = "GET") -> Answer:
+    """The answer to a question for the page."""
+    return request(server.get, method, path, *headers)
+
+
+@pytest.mark.parametrize("path", ["/view", "/view/", f"/view/{TOKEN}", "/view/wrong/builds/42", "/view/builds/42?x=1"])
+def test_page_is_the_same_for_every_log_and_takes_no_token(server: Server, path: str) -> None:
+    """It asks for one."""
+    answer = view(server, path)
+    assert (answer.status, answer.body, answer["Content-Type"]) == (200, PAGE, "text/html; charset=utf-8")
+
+
+def test_page_may_run_its_own_script_and_ask_its_own_server_and_no_more(server: Server) -> None:
+    """By the header, too, which no page can weaken."""
+    answer = view(server)
+    policy = {name: values for name, *values in (part.split() for part in answer["Content-Security-Policy"].split(";"))}
+    assert {name: policy[name] for name in ("default-src", "connect-src", "base-uri", "frame-ancestors")} == {
+        "default-src": ["'none'"], "connect-src": ["'self'"], "base-uri": ["'none'"], "frame-ancestors": ["'none'"]
+    }  # fmt: skip
+    assert policy["require-trusted-types-for"] == ["'script'"]
+    for element in ("script", "style"):
+        found = re.findall(rb"<%b>(.*?)</%b>" % ((element.encode(),) * 2), PAGE, re.DOTALL)
+        hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'" for text in found]
+        assert policy[f"{element}-src"] == hashes
+    assert (answer["Referrer-Policy"], answer["X-Content-Type-Options"]) == ("no-referrer", "nosniff")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True), ("br, gzip;q=0.5", True), ("gzip ; q=1.0, br", True), ("gzip;q=0", False), ("gzip;q=0.0, br", False),
+        ("identity", False), ("", False), ("nogzipped", False),
+    ],
+)  # fmt: skip
+def test_page_is_compressed_for_whom_that_suits(server: Server, accepted: str, packed: bool) -> None:
+    """With another ETag, so that a cache does not mix them up."""
+    answer = view(server, "/view", f"Accept-Encoding: {accepted}")
+    assert (answer["Content-Encoding"] == "gzip", answer["Vary"]) == (packed, "Accept-Encoding")
+    assert (gzip.decompress(answer.body) if packed else answer.body) == PAGE
+    assert (answer["ETag"] == view(server)["ETag"]) != packed
+
+
+def test_page_that_a_browser_has_is_not_sent_again(server: Server) -> None:
+    """304 as long as it is the same."""
+    tag = view(server)["ETag"]
+    answer = view(server, "/view", f"If-None-Match: {tag}")
+    assert (answer.status, answer.body, answer["ETag"]) == (304, b"", tag)
+    assert view(server, "/view", 'If-None-Match: "another"').status == 200
+    assert view(server, "/view", 'If-Match: "another"').status == 412
+    head = view(server, method="HEAD")
+    assert (head.status, head["ETag"], head["Content-Length"]) == (200, tag, str(len(PAGE)))
+    assert view(server, method="POST").status == 405
+
+
+def test_producers_are_told_where_people_can_see_their_log(server: Server) -> None:
+    """With the token of the link, and as a member beside it."""
+    put = send(server, "builds/log/42")
+    asked = request(server.put, "GET", path_of("builds/log/42"))
+    expiring = request(server.put, "HEAD", path_of("builds/log/42") + "?expires=1h")
+    for answer in (put, asked, expiring):
+        assert answer["Livelog-View"] == answer["Livelog-Link"].replace("/log/", "/view/", 1)
+    assert asked.json["view"] == asked["Livelog-View"]

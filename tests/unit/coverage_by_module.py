@@ -15,6 +15,7 @@ from pathlib import Path
 PURE = (
     "about",
     "access",
+    "client.terminal",
     "config",
     "errors",
     "framing",
@@ -38,7 +39,7 @@ def missing(module: str, folder: Path) -> str:
         return "there is no such module"
     environment = {**os.environ, "COVERAGE_FILE": str(folder / f"{module}.data")}
     coverage = [sys.executable, "-m", "coverage"]
-    pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(TESTS / f"test_{module}.py")]
+    pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(TESTS / f"test_{module.replace('.', '_')}.py")]
     tests = subprocess.run(
         [*coverage, "run", "--branch", f"--include={spec.origin}", *pytest],
         env=environment, cwd=TESTS.parent.parent, capture_output=True, text=True, check=False,

@@ -4,7 +4,18 @@ import errno
 
 import pytest
 
-from livelog.errors import ConfigError, DiskError, FramingError, LivelogError, RequestError
+from livelog.errors import (
+    ClientError,
+    ConfigError,
+    DiskError,
+    FramingError,
+    GaveUp,
+    LivelogError,
+    LogAborted,
+    LogReplaced,
+    Refused,
+    RequestError,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,6 +25,8 @@ from livelog.errors import ConfigError, DiskError, FramingError, LivelogError, R
         (RequestError(404, "no"), LivelogError),
         (FramingError("no"), RequestError),
         (DiskError("reading", OSError("no")), LivelogError),
+        (ClientError("no"), LivelogError),
+        *((kind("no"), ClientError) for kind in (Refused, GaveUp, LogAborted, LogReplaced)),
     ],
 )
 def test_every_error_descends_from_its_kind(error: LivelogError, kind: type[LivelogError]) -> None:
@@ -32,6 +45,7 @@ def test_errors_carry_facts() -> None:
     assert (refused.problem, refused.members, refused.final) == ("", {}, False)
     assert (FramingError("broken").status, str(FramingError("broken"))) == (400, "broken")
     assert ConfigError("wrong", 64).exit_code == 64
+    assert (Refused("no").status, Refused("no", 404).status) == (0, 404)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,9 @@ errors (readable by scripts) · showing (a log in a tab is text, whatever it hol
 Every wait is for an event: what a script has seen, what the server has answered. Nothing leaves this machine.
 """
 
-import asyncio
 import contextlib
 import http.server
-import os
 import random
-import shutil
 import subprocess
 import threading
 import time
@@ -24,26 +21,15 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
+from tests.chromium import chromium
 from tests.conformance.link import Address, Connection
 from tests.conformance.runner import tls_context
 from tests.harness import TIMEOUT, TOKEN, Server, chunk, serving
 
 pytestmark = pytest.mark.needs("chromium")
-
-FLAGS = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-proxy-server",
-    # Sites of their own that are on this machine; any other name is on none.
-    "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-)
 
 FOREVER = "9007199254740991"
 """The last position of a range that follows (RFC 8673): the largest integer that a script holds exactly."""
@@ -273,14 +259,8 @@ class Logs:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser with a profile that is new, and gone afterwards."""
-    program = shutil.which("chromium")
-    assert program is not None
-    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
-    with sync_playwright() as playwright:
-        asyncio.get_running_loop().set_debug(False)  # under -X dev, Playwright's own tasks would cost most of the time
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *sandbox])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

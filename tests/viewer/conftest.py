@@ -1,10 +1,17 @@
-"""The viewer's source with the packages that build and test it, as a newcomer gets them: by `npm ci`, into a copy."""
+"""A browser, a server with a data directory, and the viewer's source with its packages, as a newcomer gets them by `npm ci`."""
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
+
+from tests.chromium import chromium
+from tests.harness import Server
+from tests.integration.servers import running
+from tests.integration.uploads import new_name
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,3 +23,23 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "viewer", folder, ignore=shutil.ignore_patterns("node_modules", "build"))
     subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True, timeout=150)
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for all tests of a file."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for all tests of a file."""
+    with running({"LIVELOG_DATA_DIR": str(tmp_path_factory.mktemp("data"))}) as server:
+        yield server
+
+
+@pytest.fixture
+def name() -> str:
+    """A log of this test's own."""
+    return new_name()

@@ -72,8 +72,9 @@ export class Log {
           delay = await this.refused(error);
           continue;
         }
+        const following = this.connection.kind === "following";
         if (this.store.size > before) delay = 0;
-        else delay = Math.min(LAST_DELAY, Math.max(FIRST_DELAY, delay * 2)) * (0.75 + Math.random() / 2);
+        else delay = Math.min(LAST_DELAY, following ? FIRST_DELAY : Math.max(FIRST_DELAY, delay * 2)) * (0.75 + Math.random() / 2);
       }
       if (document.hidden) {
         this.become({ kind: "resting" });

@@ -1,0 +1,126 @@
+"""The viewer in a browser, and logs for it to show: what a user sees and does, and producers as any log has them.
+
+Refuses to look into the page's script, which lets nobody: what tests know of it is what is on the page.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+
+from tests.conformance.link import Address, Connection
+from tests.harness import TIMEOUT, TOKEN, Server, chunk
+from tests.integration import logs
+from tests.integration.servers import wait_until
+
+REFUSALS = ("the server responded with a status of", "net::ERR_")
+"""What a browser says of answers that are errors and of connections that break. The page tells the user."""
+
+expect.set_options(timeout=TIMEOUT * 1000)
+
+ROWS = "#surface > .rows:first-child > .row"
+
+
+class Viewer:
+    """A tab with the viewer. `faults`: what went wrong in it that the page's script did not expect."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        self.requests: list[Request] = []
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", self._note)
+        page.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108  # Playwright marks what it calls
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(sign in message.text for sign in REFUSALS):
+            self.faults.append(message.text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def js(self, expression: str, argument: object = None) -> Any:
+        """The value of an expression, or of a function of `argument`."""
+        return self.page.evaluate(expression, argument)
+
+    def wait(self, condition: str, argument: object = None) -> None:
+        """Wait until a function of `argument` is true."""
+        wait_until(lambda: bool(self.js(condition, argument)), f"{condition} ({argument!r})")
+
+    def wait_last(self, text: str) -> None:
+        """Wait until the last row has this text."""
+        expect(self.page.locator(f"{ROWS}:last-child > .text")).to_have_text(text)
+
+    def wait_first(self, line: int) -> None:
+        """Wait until this line is at the top."""
+        expect(self.page.locator(f"{ROWS}:first-child > .number")).to_have_text(str(line))
+
+    def wait_state(self, text: str) -> None:
+        """Wait until the header says so."""
+        expect(self.page.locator(".state")).to_contain_text(text)
+
+    def texts(self) -> list[str]:
+        """The texts of all rows."""
+        found: list[str] = self.js(f"[...document.querySelectorAll('{ROWS} > .text')].map(text => text.textContent)")
+        return found
+
+    def numbers(self) -> list[int]:
+        """The numbers of all rows."""
+        rows: list[str] = self.js(f"[...document.querySelectorAll('{ROWS} > .number')].map(row => row.textContent)")
+        return [int(number) for number in rows]
+
+    def elements(self) -> int:
+        """How many elements the page has."""
+        count: int = self.js("document.querySelectorAll('*').length")
+        return count
+
+    def top(self) -> tuple[str, float]:
+        """The first row's text, and where it is."""
+        text, place = self.js(
+            f"""() => {{ const row = document.querySelector('{ROWS}');
+            return [row.textContent, row.getBoundingClientRect().top]; }}"""
+        )
+        return text, place
+
+
+def path(name: str, fragment: str = "", token: str = TOKEN) -> str:
+    """Where the viewer of a log is."""
+    return logs.path_of(name, token, "view") + fragment
+
+
+@contextlib.contextmanager
+def viewing(browser: Browser, address: Address, target: str, **options: Any) -> Iterator[Viewer]:
+    """A tab in a profile of its own on an address of the readers' port. No script in it may fail, and no dialog open."""
+    options = {"viewport": {"width": 1000, "height": 700}, **options}
+    context = browser.new_context(**options)
+    context.set_default_timeout(TIMEOUT * 1000)
+    try:
+        viewer = Viewer(context.new_page())
+        viewer.page.goto(f"http://{address.authority}{target}")
+        yield viewer
+        assert viewer.faults == []
+    finally:
+        context.close()
+
+
+@contextlib.contextmanager
+def writing(server: Server, name: str, data: bytes = b"", *headers: str) -> Iterator[Callable[[bytes], None]]:
+    """A producer of a live log; call it with more bytes. With no bytes it ends the log."""
+    with contextlib.closing(logs.begin(server, name, *headers)) as producer:
+        if data:
+            send(producer, data)
+        yield lambda data: send(producer, data)
+
+
+def send(producer: Connection, data: bytes) -> None:
+    """Send some of a log, or its end."""
+    for start in range(0, max(1, len(data)), 1 << 20):
+        producer.send(chunk(data[start : start + (1 << 20)]))
+
+
+def lines(first: int, last: int) -> bytes:
+    """Numbered lines; the last one included."""
+    return b"".join(b"line %d\n" % number for number in range(first, last + 1))

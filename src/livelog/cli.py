@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from . import __version__, config
 from .access import Access, is_name
@@ -58,6 +59,7 @@ the server at LIVELOG_SERVER. The log need not have begun.
 
   livelog link nightly                 for as long as the server's ACCESS_TOKEN is the same
   livelog link nightly --expires 2h    until in two hours
+  livelog link nightly --view          for a browser
   livelog link                         of the log that has no name
 """
 
@@ -114,13 +116,14 @@ def _link_parser() -> argparse.ArgumentParser:
     parser = _parser("livelog link", LINK)
     parser.add_argument("name", nargs="?", default="", help="the log's name; none: the log that has none")
     parser.add_argument("--expires", metavar="TIME", help="when the link ends to open the log: in 90, 10m, 2h, 7d")
+    parser.add_argument("--view", action="store_true", help="the link of the page that shows it in a browser")
     config.add_flags(parser, LINK_SETTINGS)
     return parser
 
 
 def _link(words: Sequence[str]) -> int:
     parser = _link_parser()
-    flags: Mapping[str, str | None] = vars(parser.parse_args(words))
+    flags: Mapping[str, Any] = vars(parser.parse_args(words))
     name, lifetime = flags["name"] or "", flags["expires"]
     if name and not is_name(name):
         parser.error(f"{name!r} is not the name of a log, such as builds/42")
@@ -128,7 +131,7 @@ def _link(words: Sequence[str]) -> int:
     if not (flags["access_token"] or os.environ.get("ACCESS_TOKEN")):
         from .client import lookup, settings  # noqa: PLC0415
 
-        link = lookup.make_link(name, lasts, settings.load())
+        link = lookup.make_link(name, lasts, settings.load(), view=flags["view"])
     else:
         known = config.load({**os.environ, "LIVELOG_PUT_HOST": ""}, flags)  # how producers come is of no interest
         if not known.get_port and known.public_url is None:
@@ -137,7 +140,9 @@ def _link(words: Sequence[str]) -> int:
                 config.EX_CONFIG,
             )
         expires = None if lasts is None else math.ceil(time.time() + lasts)
-        link = Access(known.access_token).link(known.readers_url(known.get_port), name, expires)
+        link = Access(known.access_token).link(
+            known.readers_url(known.get_port), name, expires, "view" if flags["view"] else "log"
+        )
     print(link)  # noqa: T201  # what was asked for
     return 0
 

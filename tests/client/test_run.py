@@ -194,6 +194,8 @@ def test_links_are_told_at_the_start_and_at_the_end_and_open_the_log(here: Place
     assert done.stdout == b"hello\n"
     first, last = links(done.stderr)
     assert first == last
+    view = f"livelog: browser: {first.replace('/log/', '/view/')}\n".encode()
+    assert done.stderr.count(view) == 2
     assert "/echo/" in first
     assert here.run("tail", first).stdout == b"hello\n"
     assert TOKEN.encode() not in done.stderr

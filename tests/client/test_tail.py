@@ -320,6 +320,8 @@ def test_open_gives_the_browser_a_link(here: Place) -> None:
     browser.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {opened}\n')
     browser.chmod(0o755)
     assert here.run("open", "whole", BROWSER=str(browser)).returncode == 0
+    asked = here.run("link", "whole", "--view", ACCESS_TOKEN="").stdout.decode().strip()
+    assert opened.read_text().partition("/view/")[2] == asked.partition("/view/")[2] != ""
     assert here.run("tail", "-n", "1", opened.read_text(), ACCESS_TOKEN="").stdout == lines(1, start=999)
 
 

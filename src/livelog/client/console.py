@@ -16,6 +16,7 @@ from typing import NoReturn
 from livelog.access import is_name
 from livelog.config import seconds
 
+from .sender import Sender
 from .writer import Writer
 
 EX_FAILED, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED = 1, 3, 4, 5, 6, 7
@@ -114,10 +115,14 @@ def note(text: str) -> None:
         os.write(2, f"livelog: {shown}\n".encode(errors="replace"))
 
 
-def note_link(log: Writer) -> None:
+def note_links(log: Writer | Sender) -> None:
     """Say where readers find a log."""
-    link = log.link
-    note(f"readers: {link}" if link else f"{reason(log.problem, 'has not answered yet')}; it gets the log later")
+    if not log.link:
+        note(f"{reason(log.problem, 'has not answered yet')}; it gets the log later")
+        return
+    note(f"readers: {log.link}")
+    if log.view:
+        note(f"browser: {log.view}")
 
 
 def note_rest(log: Writer) -> None:

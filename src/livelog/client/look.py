@@ -105,7 +105,7 @@ def open_in_browser(arguments: argparse.Namespace) -> int:
     """Open a log in the browser. Returns the exit code. Raises: LivelogError."""
     import webbrowser  # noqa: PLC0415  # only here
 
-    link = arguments.log if "://" in arguments.log else make_link(name_of(arguments.log), None, load())
+    link = arguments.log if "://" in arguments.log else make_link(name_of(arguments.log), None, load(), view=True)
     if webbrowser.open(link):
         return 0
     note("no browser was found: BROWSER names one")

@@ -19,11 +19,11 @@ from .settings import ClientSettings
 from .wire import Wire, connect
 
 
-def make_link(name: str, expires: float | None, settings: ClientSettings) -> str:
-    """A link that opens one log, for ever or for so many seconds from now. Raises: ClientError."""
+def make_link(name: str, expires: float | None, settings: ClientSettings, *, view: bool = False) -> str:
+    """A link that opens one log, for ever or for so many seconds from now. `view`: for a browser. Raises: ClientError."""
     if settings.access_token is not None:
         moment = None if expires is None else math.ceil(time.time() + expires)
-        return Access(settings.access_token).link(settings.public_url, name, moment)
+        return Access(settings.access_token).link(settings.public_url, name, moment, "view" if view else "log")
     path = f"/log{'/' if name else ''}{quote(name)}{'' if expires is None else f'?expires={expires}'}"
     guard = {"Authorization": f"Bearer {settings.write_token}"} if settings.write_token else {}
     try:
@@ -32,7 +32,7 @@ def make_link(name: str, expires: float | None, settings: ClientSettings) -> str
             answer = wire.answer()
     except (OSError, HTTPException) as error:
         raise GaveUp(f"{settings.server} cannot be reached: {error}") from error
-    if link := answer.field("Livelog-Link"):
+    if link := answer.field("Livelog-View" if view else "Livelog-Link"):
         return link
     raise Refused("Access denied: set LIVELOG_WRITE_TOKEN" if answer.status == 401 else str(answer), answer.status)
 

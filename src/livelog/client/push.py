@@ -21,7 +21,7 @@ from .console import (
     duration,
     labels,
     note,
-    note_link,
+    note_links,
     note_rest,
     own_warnings,
     reason,
@@ -105,7 +105,7 @@ def _push_input(arguments: argparse.Namespace, settings: ClientSettings) -> int:
     )
     log.exit_code = arguments.exit_code
     if not arguments.quiet:
-        note_link(log)
+        note_links(log)
     # Who presses Ctrl-C means whatever writes into the pipe: its last words belong to the log.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while data := os.read(0, BLOCK):
@@ -160,7 +160,7 @@ def _progress(sender: Sender, file: _File | None, arguments: argparse.Namespace,
     patience = PATIENCE if arguments.drain is None else duration("--drain", arguments.drain)
     began, moved, shown = time.monotonic(), (time.monotonic(), -1), sys.stderr.isatty() and not arguments.quiet
     if not arguments.quiet and sender.begun.wait(0.5) and sender.link:
-        note(f"readers: {sender.link}")
+        note_links(sender)
     try:
         while not sender.done.wait(LOOK):
             now = time.monotonic()

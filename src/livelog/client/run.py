@@ -18,7 +18,7 @@ from .console import (
     duration,
     labels,
     note,
-    note_link,
+    note_links,
     note_rest,
     own_warnings,
     told,
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         title = os.path.basename(command[0]) if arguments.title is None else arguments.title
         log = Writer(name, title=told(title), labels=labels(arguments), drain=drain, settings=settings)
         if not arguments.quiet:
-            note_link(log)
+            note_links(log)
         child = process.Process(command, log.write, terminal=terminal, late=log.hurry)
         try:
             code = child.run(mask)
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
             log.close()
         note_rest(log)
         if log.delivered and not arguments.quiet and log.link:
-            note(f"readers: {log.link}")
+            note_links(log)
     return process.end_as(code)
 
 

@@ -71,6 +71,8 @@ class Sender(threading.Thread):
         self.done = threading.Event()
         self.link = ""
         """Where readers find the log; empty: the server has not told yet."""
+        self.view = ""
+        """Where a browser shows it to people, likewise."""
         self.delivered = False
         """Whether the server has the whole log, and knows how it ended."""
         self.problem = ""
@@ -250,6 +252,7 @@ class Sender(threading.Thread):
             self._location = urlsplit(location).path
             self._spool.about["location"] = self._location
         self.link = answer.field("Livelog-Link") or self.link
+        self.view = answer.field("Livelog-View") or self.view
         if self._location:
             self.problem = ""
             self.begun.set()

@@ -93,6 +93,12 @@ class Writer(io.RawIOBase):
         return self._sender.link
 
     @property
+    def view(self) -> str:
+        """Where a browser shows the log to people; otherwise as `link`."""
+        self._sender.begun.wait(FIRST_WORD)
+        return self._sender.view
+
+    @property
     def problem(self) -> str:
         """Why the server does not get any bytes just now; empty: it does."""
         return self._sender.problem

@@ -238,7 +238,7 @@ def test_json_has_an_object_for_each_line(here: Place) -> None:
     assert all(ALL[one["byte"] :].startswith(one["text"].encode() + b"\n") for one in found)
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", found[0]["time"])
     (last,) = here.run("tail", "--json", "-n", "1", "whole").stdout.splitlines()
-    assert json.loads(last)["line"] is None  # nobody has counted
+    assert json.loads(last)["line"] == 1000
     assert json.loads(last)["byte"] == len(ALL) - len("line 999\n")
 
 

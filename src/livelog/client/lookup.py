@@ -9,14 +9,14 @@ import math
 import re
 import time
 from http.client import HTTPException
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from livelog.access import Access, is_name
 from livelog.errors import GaveUp, Refused
 
 from .settings import ClientSettings
-from .wire import Wire, connect
+from .wire import TIMEOUT, Answer, Wire, connect
 
 
 def make_link(name: str, expires: float | None, settings: ClientSettings, *, view: bool = False) -> str:
@@ -58,23 +58,63 @@ def name_of(text: str) -> str:
 
 def status_of(url: str, token: str | None, settings: ClientSettings) -> dict[str, Any]:
     """What is known of the log at `url`. Raises: ClientError."""
-    parts = urlsplit(url)
-    path = re.sub("/(?:log|view)(?=/|$)", "/status", parts.path, count=1)
-    return fetch(parts._replace(path=path).geturl(), token, settings)
+    return fetch(_other(url, "status"), token, settings)
+
+
+INDEXING = 300.0
+"""Seconds that a server may take to count the lines of a log."""
+
+
+class Place(NamedTuple):
+    """Where a line begins, in a log of that `generation`: its `offset`, and its number from 1, if that is known."""
+
+    generation: str
+    offset: int
+    line: int | None
+
+
+def place_of(asked: str, url: str, token: str | None, settings: ClientSettings, wait: float) -> Place:
+    """Where the lines of the log at `url` begin that `asked` names, such as `from=5`. Raises: ClientError.
+
+    `wait`: seconds to wait for the log to begin, 300 at most.
+    """
+    headers = _ask(
+        "HEAD", f"{_other(url, 'lines')}?{asked}&wait={math.ceil(min(wait, 300))}", token, settings, wait + INDEXING
+    ).headers
+    offset, line = headers.get("Livelog-Offset", ""), headers.get("Livelog-First-Line", "")
+    if not offset.isdigit():
+        raise Refused("this server cannot tell where lines begin")
+    return Place(headers.get("ETag", "").strip('"'), int(offset), int(line) if line.isdigit() else None)
 
 
 def fetch(url: str, token: str | None, settings: ClientSettings) -> dict[str, Any]:
     """A JSON document. Raises: ClientError."""
+    try:
+        document: dict[str, Any] = json.loads(_ask("GET", url, token, settings).body)
+    except ValueError as error:
+        raise GaveUp(f"{url.partition('/log')[0]} gives no such answers as livelog does: {error}") from error
+    return document
+
+
+def _other(url: str, resource: str) -> str:
+    """The address of something else that there is of the log at `url`."""
+    parts = urlsplit(url)
+    return parts._replace(path=re.sub("/(?:log|view)(?=/|$)", f"/{resource}", parts.path, count=1), query="").geturl()
+
+
+def _ask(method: str, url: str, token: str | None, settings: ClientSettings, wait: float = 0) -> Answer:
+    """An answer that is no error, which may take `wait` seconds. Raises: ClientError."""
     parts = urlsplit(url)
     try:
         with contextlib.closing(connect(parts, settings.ca_file)) as connection:
+            connection.sock.settimeout(TIMEOUT + wait)
             target = parts.path + (f"?{parts.query}" if parts.query else "")
-            connection.request("GET", target, headers={"Authorization": f"Bearer {token}"} if token else {})
+            connection.request(method, target, headers={"Authorization": f"Bearer {token}"} if token else {})
             response = connection.getresponse()
             content = response.read()
-            document: dict[str, Any] = json.loads(content) if response.status == 200 else {}
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, HTTPException) as error:
         raise GaveUp(f"{parts.scheme}://{parts.netloc} cannot be reached: {error}") from error
     if response.status != 200:
-        raise Refused(content.decode(errors="replace").strip() or str(response.status), response.status)
-    return document
+        text = content.decode(errors="replace").strip()
+        raise Refused(text or f"{response.status} {response.reason}", response.status)
+    return Answer(response.status, response.headers, content)

@@ -10,7 +10,7 @@ from livelog.config import seconds
 from livelog.errors import LogAborted
 
 from .console import Parser, duration, interval, natural, note, write
-from .lookup import locate, status_of
+from .lookup import Place, locate, place_of, status_of
 from .reader import Reader
 from .settings import ClientSettings, load
 from .terminal import RESET, Neutraliser
@@ -56,34 +56,45 @@ def tail(arguments: argparse.Namespace) -> int:
     settings = load()
     url, token = locate(arguments.log, settings)
     start, stop = arguments.bytes or (0, None)
+    count = 100 if arguments.lines is None else arguments.lines
     whole = arguments.bytes is not None or arguments.from_line is not None or arguments.output is not None
+    wait = duration("--wait", arguments.wait)
+    place: Place | None = None
+    if (arguments.from_line or 1) > 1:
+        place = place_of(f"from={arguments.from_line}&count=0", url, token, settings, wait)
+    elif arguments.json and not whole and count:
+        place = place_of(f"tail={count}", url, token, settings, wait)
     reader = Reader(
         url,
         token=token,
         start=start,
         stop=stop,
-        tail=None if whole else 100 if arguments.lines is None else arguments.lines,
+        tail=count if place is None and not whole else None,
         follow=arguments.follow,
-        wait=duration("--wait", arguments.wait),
+        wait=wait,
         give_up=seconds("--give-up", arguments.give_up),
         ca_file=settings.ca_file,
         notice=(lambda _text: None) if arguments.quiet else note,
     )
+    if place is not None:
+        reader.resume(place.generation, place.offset)
+    line = place.line if place is not None else 1 if whole and start == 0 else None
+    skip = arguments.from_line - (line or 1) if arguments.from_line else 0  # lines that there are not yet
     if arguments.output is not None:
         _download(reader, Path(arguments.output), url, token, settings)
     elif arguments.json or arguments.timestamps:
-        _print_lines(reader, arguments)
+        _print_lines(reader, arguments, line, skip)
     else:
-        _print_bytes(reader, arguments)
+        _print_bytes(reader, arguments, skip)
     if arguments.exit_status and reader.state == "complete":
         code = status_of(url, token, settings)["exit_code"]
         return 0 if code is None else int(code) & 0xFF
     return 0
 
 
-def _print_bytes(reader: Reader, arguments: argparse.Namespace) -> None:
+def _print_bytes(reader: Reader, arguments: argparse.Namespace, skip: int) -> None:
+    """All but the first `skip` lines."""
     neutralise = Neutraliser() if os.isatty(1) and not arguments.raw else None
-    skip = (arguments.from_line or 1) - 1
     try:
         for block in reader:
             data = block
@@ -96,23 +107,21 @@ def _print_bytes(reader: Reader, arguments: argparse.Namespace) -> None:
             write(neutralise(b"", last=True) + (RESET if neutralise.coloured else b""))
 
 
-def _print_lines(reader: Reader, arguments: argparse.Namespace) -> None:
-    counted = arguments.from_line is not None or (arguments.bytes is not None and arguments.bytes[0] == 0)
+def _print_lines(reader: Reader, arguments: argparse.Namespace, first: int | None, skip: int) -> None:
+    """The same, line by line. `first`: the number of the first one, if it is known."""
     neutralise = Neutraliser() if os.isatty(1) and not arguments.raw and not arguments.json else None
-    for number, line in enumerate(reader.lines(), 1):
-        if number < (arguments.from_line or 1):
+    for index, line in enumerate(reader.lines()):
+        if index < skip:
             continue
         moment = time.time()
         stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{int(moment * 1000) % 1000:03}Z"
         if arguments.json:
-            text = line.data.rstrip(b"\n").decode(errors="replace")
-            told_of = {"line": number if counted else None, "byte": line.offset, "time": stamp, "text": text}
-            write(json.dumps(told_of).encode() + b"\n")
+            text, number = line.data.rstrip(b"\n").decode(errors="replace"), None if first is None else first + index
+            write(json.dumps({"line": number, "byte": line.offset, "time": stamp, "text": text}).encode() + b"\n")
         else:
             data = line.data if line.data.endswith(b"\n") else line.data + b"\n"
-            write(
-                f"{stamp} ".encode() + (data if neutralise is None else neutralise(data) + RESET * neutralise.coloured)
-            )
+            shown = data if neutralise is None else neutralise(data) + RESET * neutralise.coloured
+            write(f"{stamp} ".encode() + shown)
 
 
 def _download(reader: Reader, file: Path, url: str, token: str | None, settings: ClientSettings) -> None:

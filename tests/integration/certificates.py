@@ -25,6 +25,7 @@ class Authority:
         key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
         openssl(
             *("req", "-x509", *key, "-subj", "/CN=test authority", "-days", "2"),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),  # Python 3.13 asks for it
             *("-keyout", self._key, "-out", self.certificate),
         )
 

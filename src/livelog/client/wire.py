@@ -15,6 +15,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import NamedTuple, Self
 from urllib.parse import SplitResult, urlsplit
 
+from livelog.errors import Refused
+
 TIMEOUT = 30.0
 """Seconds for a connection to be made, for bytes to be taken, and for an answer to come once a request is out."""
 
@@ -169,16 +171,23 @@ class _WholeLines:
 
 
 def connect(parts: SplitResult, ca_file: str | None) -> HTTPConnection:
-    """A reader's connection to the host of a URL, which waits for bytes for `TIMEOUT`. Raises: OSError."""
+    """A reader's connection to the host of a URL, which waits for bytes for `TIMEOUT`.
+
+    Raises: OSError; Refused, if its certificate is not one to be trusted.
+    """
     if parts.scheme == "https":
         import ssl  # noqa: PLC0415  # most are beside their server, and need not wait for it
 
         context = ssl.create_default_context(cafile=ca_file)
         connection: HTTPConnection = HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT, context=context)
+        try:
+            connection.connect()
+        except ssl.SSLCertVerificationError as error:
+            raise Refused(f"the certificate cannot be trusted: {error.verify_message}; LIVELOG_CA_FILE?") from error
     else:
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+        connection.connect()
     connection.response_class = WholeHead
-    connection.connect()
     keep_alive(connection.sock)
     return connection
 

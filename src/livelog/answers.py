@@ -3,9 +3,10 @@
 Every answer may be read by any web page (CORS), and none is run by a browser. Refuses to know what is asked.
 """
 
+import contextlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -126,5 +127,36 @@ async def send_parts(
     response.content_length = sum(len(text) + part.stop - part.start for text, part in pieces)
     await response.prepare(request)
     if request.method != "HEAD" and response.content_length:
+        stream(request, response, journal, body)
+    return response
+
+
+async def send_pieces(
+    request: web.BaseRequest,
+    journal: Journal,
+    headers: Mapping[str, str],
+    pieces: Callable[[Outlet], AsyncGenerator[bytes, None]],
+) -> web.StreamResponse:
+    """An answer of pieces, each sent as soon as it is there. `pieces` is closed when they end, or when the peer leaves."""
+    response = begin_answer(request, 200, headers)
+    chunked = request.version >= (1, 1)
+    if chunked:
+        response.enable_chunked_encoding()
+    else:
+        response.force_close()
+    await response.prepare(request)
+
+    async def body(outlet: Outlet) -> None:
+        if outlet.ended:
+            raise ConnectionResetError("the peer has left")
+        outlet.endless = True
+        async with contextlib.aclosing(pieces(outlet)) as found:
+            async for piece in found:
+                outlet.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                await outlet.drained()
+        if chunked:
+            outlet.write(b"0\r\n\r\n")
+
+    if request.method != "HEAD":
         stream(request, response, journal, body)
     return response

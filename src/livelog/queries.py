@@ -1,32 +1,52 @@
 """Questions about the lines of a log, and their answers over HTTP.
 
     /lines/{token}[/{name}]     some lines, and where they are
+    /search/{token}[/{name}]    where a text is
 
 Refuses to know who may ask: `Readers` has found the log, and has its file open. What takes long is done by the threads that
 read the disk, and never on the event loop.
 """
 
+import asyncio
 import contextlib
+import json
+import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import signal
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from aiohttp import web
 
 from .about import microseconds, timestamp
-from .answers import COMMON_HEADERS, send_parts, whole_number
+from .answers import COMMON_HEADERS, send_parts, send_pieces, whole_number
+from .endpoint import RETRY_AFTER
 from .errors import DiskError, RequestError
 from .index import Index
 from .indexing import Indexes
 from .journal import BLOCK, Journal
 from .lines import MAX_BYTES, MAX_LINES, first_lines, last_lines
+from .outlet import Outlet
 from .ranges import Part
+from .search import Query
 
 PATIENCE = 0.1
 """Seconds that an answer that can do without line numbers waits for the index."""
 
 DEFAULT_LINES = 1000
+
+SEARCHES = 4
+"""Searches at a time."""
+
+WAITING = 16
+"""Searches that may wait for their turn."""
+
+MAX_HITS = 10_000
+
+MAX_TEXT = 1000
+"""Characters to search for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +76,11 @@ class Queries:
 
     def __init__(self) -> None:
         self._indexes = Indexes()
+        self._searchers = asyncio.Semaphore(SEARCHES)
+        self._searching = 0
         self.answers: Mapping[str, Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]]] = {
-            "lines": self._lines
+            "lines": self._lines,
+            "search": self._search,
         }
 
     async def retire(self) -> None:
@@ -104,6 +127,87 @@ class Queries:
         if found.style is not None:
             headers["Livelog-Style"] = found.style
         return await send_parts(request, journal, 200, headers, [(b"", found.part)])
+
+    async def _search(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
+        query = _query(request.query, journal.length)
+        if self._searching >= SEARCHES + WAITING:
+            raise RequestError(503, "too many searches are under way: try again later", RETRY_AFTER)
+        headers = {
+            **COMMON_HEADERS, "Cache-Control": "no-store", "Content-Type": "application/x-ndjson", "ETag": journal.etag,
+            "Incremental": "?1", "Livelog-State": journal.state.value, "X-Accel-Buffering": "no",
+        }  # fmt: skip
+        return await send_pieces(request, journal, headers, partial(self._hits, journal, query))
+
+    async def _hits(self, journal: Journal, query: Query, outlet: Outlet) -> AsyncGenerator[bytes, None]:
+        """What a process that searches writes, which ends when the peer leaves."""
+        self._searching += 1
+        try:
+            if query.start:
+                indexed = self._indexes.of(journal)
+                while not await indexed.ready(PATIENCE):
+                    yield b'{"scanned": 0, "of": %d, "hits": 0}\n' % query.size
+                count = partial(indexed.index.newlines_before, query.start, journal.read)
+                query = replace(query, newlines=await journal.run(count))
+            async with self._searchers:
+                outlet.check()
+                process, ended = await _start_search(journal.fileno(), query), False
+                try:
+                    outlet.on_blocked = lambda outlet: _kill(process) if outlet.transport is None else None
+                    assert process.stdout is not None
+                    while piece := await process.stdout.read(1 << 16):
+                        yield piece
+                    ended = True
+                finally:
+                    outlet.on_blocked = None
+                    if not ended:
+                        _kill(process)
+                    code = await process.wait()
+            if code:
+                slow = code == -signal.SIGVTALRM
+                reason = "this pattern takes too long: use a simpler one" if slow else "the search failed"
+                yield json.dumps({"done": True, "hits": None, "next": None, "error": reason}).encode() + b"\n"
+        finally:
+            self._searching -= 1
+
+
+async def _start_search(fd: int, query: Query) -> asyncio.subprocess.Process:
+    """A process that searches the file `fd`. What it searches for is nothing for the list of processes."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "livelog.search", str(fd),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=(fd,),
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},  # and none of the server's secrets
+    )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(asdict(query)).encode())
+    process.stdin.close()
+    return process
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        process.kill()
+
+
+def _query(query: Mapping[str, str], length: int) -> Query:
+    """What a request searches for. Raises: RequestError."""
+    text, direction = query.get("q", ""), query.get("dir", "back")
+    if not text or len(text) > MAX_TEXT or "\n" in text:
+        raise RequestError(400, f"say what to search for by q: 1 to {MAX_TEXT} characters of one line")
+    if direction not in ("back", "forward"):
+        raise RequestError(400, "the query parameter dir is neither back nor forward")
+    limit = whole_number("limit", query.get("limit", str(DEFAULT_LINES)))
+    if not limit:
+        raise RequestError(400, "the query parameter limit is not a whole number above 0")
+    start = whole_number("from", query.get("from", "0" if direction == "forward" else str(length)))
+    asked = Query(
+        text=text, size=length, start=min(start, length), newlines=0, case=query.get("case") == "1",
+        regex=query.get("regex") == "1", forward=direction == "forward", limit=min(limit, MAX_HITS),
+    )  # fmt: skip
+    try:
+        asked.pattern()
+    except ValueError as error:
+        raise RequestError(400, f"this is no regular expression: {error}") from error
+    return asked
 
 
 def _asked(query: Mapping[str, str], journal: Journal) -> Lines:

@@ -1,0 +1,246 @@
+"""Finds text in a log, line by line: in a process of its own, so that it can be killed at any moment and hurts nobody.
+
+    python -m livelog.search FD
+
+FD is the log's file; stdin has a `Query` as JSON; stdout gets lines of JSON: hits, how far it is, and what is left. A pattern
+may take for ever on some lines: a process that computes for `STUCK` seconds over one piece of the log ends by SIGVTALRM.
+
+Refuses to see terminal sequences: they are removed before matching, but offsets are those of the log's bytes.
+
+1. Whole lines are matched, in pieces of at most `PIECE` bytes: a longer line in pieces that overlap.
+2. Hits come in the order of the search, each once.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+from .sgr import SEQUENCE, plain
+
+PIECE = 1024 * 1024
+"""Bytes looked at in one go."""
+
+OVERLAP = 4096
+"""Bytes by which the pieces of a longer line overlap: a match that is longer may be missed there."""
+
+MAX_TEXT = 1000
+"""Bytes of the text of a hit."""
+
+STUCK = 3
+"""Seconds of the processor for one piece."""
+
+PROGRESS = 0.1
+"""Seconds from one word about progress to the next."""
+
+Read = Callable[[int, int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for, in the first `size` bytes of a log, from `start` on.
+
+    `text`: as it is, or a regular expression of Python's (`regex`). `forward`: hits that begin at `start` or behind it;
+    else in front of it, the nearest first; from the end, all. `newlines`: how many are in front of `start`. `limit`: hits, at most.
+    """
+
+    text: str
+    size: int
+    start: int
+    newlines: int
+    case: bool = False
+    regex: bool = False
+    forward: bool = False
+    limit: int = 1000
+
+    def pattern(self) -> re.Pattern[str]:
+        """What matches. Raises: ValueError, with a message for who wrote it."""
+        flags = re.NOFLAG if self.case else re.IGNORECASE
+        if not self.regex and self.text.isascii():
+            flags |= re.ASCII  # letters are their own small ones only, so that bytes can be compared
+        try:
+            return re.compile(self.text if self.regex else re.escape(self.text), flags)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A match at `offset` in the log's bytes, in the line of that number that begins at `start`."""
+
+    line: int
+    offset: int
+    length: int
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole lines, or a part of one, from `start` on; matches count that begin in its first `own` bytes.
+
+    `newlines`: how many are in front of it.
+    """
+
+    start: int
+    data: bytes
+    own: int
+    newlines: int
+
+
+def search(query: Query, read: Read, told: Callable[[int], None] = lambda _: None) -> Iterator[Hit]:
+    """The hits, all of them. `told`: is called for each piece with how many bytes have been looked at."""
+    pattern, ignored = query.pattern(), _ignored(query)
+    for piece in pieces(query, read):
+        told(piece.start - query.start if query.forward else query.start - piece.start)
+        if ignored(piece.data):
+            continue
+        hits = [
+            hit
+            for hit in _hits(piece, pattern, read)
+            if (hit.offset >= query.start if query.forward else hit.offset < query.start or query.start == query.size)
+        ]
+        yield from hits if query.forward else reversed(hits)
+
+
+def _ignored(query: Query) -> Callable[[bytes], bool]:
+    """Tells quickly of most pieces that have no hit that they have none."""
+    needle = query.text.encode("utf-8", "surrogateescape")
+    if query.regex or (not query.case and not needle.isascii()):
+        return lambda _: False
+    if query.case:
+        return lambda data: needle not in plain(data)
+    needle = needle.lower()
+    return lambda data: needle not in plain(data).lower()
+
+
+def pieces(query: Query, read: Read) -> Iterator[Piece]:
+    """The log in the order of the search."""
+    return _forwards(query, read) if query.forward else _backwards(query, read)
+
+
+def _forwards(query: Query, read: Read) -> Iterator[Piece]:
+    start, newlines = query.start, query.newlines
+    before = read(max(0, start - PIECE // 2), start)
+    start -= len(before) - before.rfind(b"\n") - 1  # the line's beginning, if that is near
+    while start < query.size:
+        data = read(start, min(query.size, start + PIECE))
+        own = len(data)
+        if start + own < query.size:
+            own = data.rfind(b"\n") + 1 or own - OVERLAP
+        yield Piece(start, data[:own] if data[own - 1 : own] == b"\n" else data, own, newlines)
+        newlines += data.count(b"\n", 0, own)
+        start += own
+
+
+def _backwards(query: Query, read: Read) -> Iterator[Piece]:
+    behind = read(query.start, min(query.size, query.start + PIECE // 2))
+    newline = behind.find(b"\n")
+    stop, newlines = query.start + (newline + 1 if newline >= 0 else len(behind)), query.newlines + (newline >= 0)
+    while stop > 0:
+        start = max(0, stop - PIECE + OVERLAP)
+        data = read(start, stop)
+        if start:
+            newline = data.find(b"\n")
+            start, data = (start + newline + 1, data[newline + 1 :]) if -1 < newline < len(data) - 1 else (start, data)
+        newlines -= data.count(b"\n")
+        more = b"" if data.endswith(b"\n") else read(stop, min(query.size, stop + OVERLAP)).partition(b"\n")[0]
+        yield Piece(start, data + more, len(data), newlines)
+        stop = start
+
+
+def _hits(piece: Piece, pattern: re.Pattern[str], read: Read) -> Iterator[Hit]:
+    """The hits of one piece, in order."""
+    place, line = 0, piece.newlines + 1
+    for raw in piece.data.removesuffix(b"\n").split(b"\n"):
+        clean = plain(raw)
+        text = clean.decode("utf-8", "surrogateescape")
+        start = -1
+        for match in pattern.finditer(text):
+            first, last = (len(text[:end].encode("utf-8", "surrogateescape")) for end in match.span())
+            offset = _raw_offset(raw, first)
+            if place + offset >= piece.own and len(piece.data) > piece.own:
+                break
+            length = _raw_offset(raw, last - 1) + 1 - offset if last > first else 0
+            if start < 0:
+                start = piece.start + place if place else _line_start(piece.start, read)
+            yield Hit(line, piece.start + place + offset, length, start, _excerpt(clean, first))
+        place, line = place + len(raw) + 1, line + 1
+
+
+def _raw_offset(raw: bytes, offset: int) -> int:
+    """Where in `raw` the byte is that is at `offset` without terminal sequences."""
+    for sequence in SEQUENCE.finditer(raw):
+        if sequence.start() > offset:
+            break
+        offset += len(sequence[0])
+    return offset
+
+
+def _line_start(place: int, read: Read) -> int:
+    """Where the line begins that the byte at `place` belongs to."""
+    while place > 0:
+        start = max(0, place - PIECE)
+        if (newline := read(start, place).rfind(b"\n")) >= 0:
+            return start + newline + 1
+        place = start
+    return 0
+
+
+def _excerpt(line: bytes, offset: int) -> str:
+    """At most `MAX_TEXT` bytes of a line around `offset`, in whole characters."""
+    start = max(0, min(offset - MAX_TEXT // 4, len(line) - MAX_TEXT))
+    stop = min(len(line), start + MAX_TEXT)
+    while start < offset and line[start] & 0xC0 == 0x80:
+        start += 1
+    while stop < len(line) and stop > offset and line[stop] & 0xC0 == 0x80:
+        stop -= 1
+    return line[start:stop].decode("utf-8", "replace").rstrip("\r")
+
+
+def main() -> int:
+    """Search, and tell. Returns the exit code."""
+    fd, query = int(sys.argv[1]), Query(**json.load(sys.stdin))
+    os.nice(5)
+    total = query.size - query.start if query.forward else query.start
+    output: list[str] = []
+    hits, spoken, following = 0, time.monotonic(), None
+
+    def read(start: int, stop: int) -> bytes:
+        parts = []
+        while start < stop and (data := os.pread(fd, stop - start, start)):
+            parts.append(data)
+            start += len(data)
+        return b"".join(parts)
+
+    def say(*documents: object) -> None:
+        nonlocal spoken
+        data = memoryview("".join([*output, *(json.dumps(document) + "\n" for document in documents)]).encode())
+        output.clear()
+        while data:
+            data = data[os.write(1, data) :]
+        spoken = time.monotonic()
+
+    def told(scanned: int) -> None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, STUCK)
+        if time.monotonic() - spoken >= PROGRESS:
+            say({"scanned": max(0, min(scanned, total)), "of": total, "hits": hits})
+        elif output:
+            say()
+
+    for hit in search(query, read, told):
+        hits += 1
+        output.append(json.dumps(asdict(hit)) + "\n")
+        if hits == query.limit:
+            following = hit.offset + max(1, hit.length) if query.forward else hit.offset
+            break
+    say({"done": True, "hits": hits, "next": following})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""Text that is found in a log, against a plain search of each line.
+
+Categories: literal texts, with and without case · regular expressions · terminal sequences and characters of several bytes ·
+pieces, long lines and places to start from · what is told of a hit.
+"""
+
+import random
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livelog.search import OVERLAP, PIECE, Hit, Query, search
+
+
+def query(text: str, content: bytes, **options: object) -> Query:
+    """A search of all of the content, forwards."""
+    return replace(Query(text, len(content), 0, 0, forward=True), **options)  # type: ignore[arg-type]
+
+
+def backwards(asked: Query, content: bytes, start: int | None = None) -> Query:
+    """The same from `start` back."""
+    start = len(content) if start is None else start
+    return replace(asked, forward=False, start=start, newlines=content.count(b"\n", 0, start))
+
+
+def hits(asked: Query, content: bytes) -> list[Hit]:
+    return list(search(asked, lambda start, stop: content[start:stop]))
+
+
+def places(asked: Query, content: bytes) -> list[tuple[int, int, int]]:
+    """The line, offset and length of each hit."""
+    return [(hit.line, hit.offset, hit.length) for hit in hits(asked, content)]
+
+
+def plainly(text: str, content: bytes) -> list[tuple[int, int, int]]:
+    """The same for a text without case and sequences, line by line."""
+    found, start = [], 0
+    for number, line in enumerate(content.split(b"\n"), 1):
+        found += [
+            (number, start + match.start(), len(match[0])) for match in re.finditer(re.escape(text.encode()), line)
+        ]
+        start += len(line) + 1
+    return found
+
+
+CONTENT = st.lists(st.sampled_from([b"\n", b"\n\n", b"ab", b"aba", b"b", b"x" * 99, b"\r\n"]), max_size=40).map(
+    b"".join
+)
+
+
+@given(CONTENT, st.sampled_from(["a", "ab", "aba", "bb", "x", "\r"]), st.integers(0, 400))
+def test_a_search_finds_what_a_plain_one_finds_in_either_direction(content: bytes, text: str, start: int) -> None:
+    start = min(start, len(content))
+    asked, expected = query(text, content, case=True), plainly(text, content)
+    assert places(asked, content) == expected
+    assert places(backwards(asked, content), content) == expected[::-1]
+    forward = replace(asked, start=start, newlines=content.count(b"\n", 0, start))
+    assert places(forward, content) == [hit for hit in expected if hit[1] >= start]
+    assert places(backwards(asked, content, start), content) == [hit for hit in expected[::-1] if hit[1] < start]
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "content", "expected"),
+    [
+        ({}, "error", b"Error\nERROR error", [(1, 0, 5), (2, 6, 5), (2, 12, 5)]),
+        ({"case": True}, "error", b"Error\nERROR error", [(2, 12, 5)]),
+        ({}, "ÄRGER", "ärger\nÄrger".encode(), [(1, 0, 6), (2, 7, 6)]),
+        ({"case": True}, "Ärger", "ärger\nÄrger".encode(), [(2, 7, 6)]),
+        ({}, "k", "K\u212a".encode(), [(1, 0, 1)]),
+        ({}, "a.c", b"abc a.c", [(1, 4, 3)]),
+        ({"regex": True}, "a.c", b"abc a.c", [(1, 0, 3), (1, 4, 3)]),
+        ({"regex": True}, "A.C", "aüc".encode(), [(1, 0, 4)]),
+        ({"regex": True, "case": True}, "A.C", b"abc", []),
+        ({"regex": True}, r"^b|c$", b"abc\nbcc", [(1, 2, 1), (2, 4, 1), (2, 6, 1)]),
+        ({"regex": True}, r"a\s*b", b"a\nb a b", [(2, 2 + 2, 3)]),
+        ({"regex": True}, "$", b"a\nbc\n", [(1, 1, 0), (2, 4, 0)]),
+        ({"regex": True}, "$", b"a\nbc", [(1, 1, 0), (2, 4, 0)]),
+        ({}, "foobar", b"foo\x1b[31mbar\x1b[0m", [(1, 0, 11)]),
+        ({}, "bar", b"foo\x1b[31mbar\x1b[0m", [(1, 8, 3)]),
+        ({}, "foo", b"\x1b[1m\x1b[31mfoo\x1b[0m", [(1, 9, 3)]),
+        ({}, "31", b"\x1b[31mred\x1b[0m", []),
+        ({}, "link", b"\x1b]8;;https://link.example\x1b\\a link\x1b]8;;\x1b\\", [(1, 29, 4)]),
+        ({"regex": True}, ".", b"\xff\xfe", [(1, 0, 1), (1, 1, 1)]),
+        ({}, "€", b"\xe2\x82" + "€".encode(), [(1, 2, 3)]),
+        ({}, "x", b"", []),
+    ],
+)
+def test_what_matches(
+    options: dict[str, bool], text: str, content: bytes, expected: list[tuple[int, int, int]]
+) -> None:
+    asked = query(text, content, **options)
+    assert places(asked, content) == expected
+    assert places(backwards(asked, content), content) == expected[::-1]
+
+
+@pytest.mark.parametrize("text", ["(", "*", "[z-a]", "(?P<x", "x" * 10 + "{99999999999}"])
+def test_a_pattern_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        query(text, b"", regex=True).pattern()
+
+
+def sample(seed: int) -> bytes:
+    """Lines of all sizes, some longer than a piece, with `needle` in some places and across all edges of pieces."""
+    chance = random.Random(seed)
+    sizes = [chance.choice([0, 5, 100, 70_000, PIECE - 1, PIECE, 2 * PIECE + 5]) for _ in range(9)]
+    content = bytearray(b"\n".join(bytes([chance.choice(b"abc")]) * size for size in sizes))
+    marks = [chance.randrange(max(1, len(content))) for _ in range(60)]
+    marks += [place + shift for place in range(0, len(content), PIECE - OVERLAP) for shift in (-6, -3, 0)]
+    for place in marks:
+        if 0 <= place <= len(content) - 6 and b"\n" not in content[place : place + 6]:
+            content[place : place + 6] = b"needle"
+    return bytes(content)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hits_at_the_edges_of_pieces_and_in_long_lines_are_found_once(seed: int) -> None:
+    content = sample(seed)
+    asked, expected = query("needle", content, case=True), plainly("needle", content)
+    assert len(expected) > 20
+    assert places(asked, content) == expected
+    assert places(backwards(asked, content), content) == expected[::-1]
+    for hit in hits(asked, content):
+        assert hit.start == content.rfind(b"\n", 0, hit.offset) + 1
+    for start in random.Random(seed).sample(range(len(content)), 8):
+        forward = replace(asked, start=start, newlines=content.count(b"\n", 0, start))
+        assert places(forward, content) == [hit for hit in expected if hit[1] >= start]
+        assert places(backwards(asked, content, start), content) == [hit for hit in expected[::-1] if hit[1] < start]
+
+
+def test_progress_goes_from_nothing_to_all() -> None:
+    content = b"line\n" * PIECE
+    for asked in (query("x", content), backwards(query("x", content), content)):
+        told: list[int] = []
+        assert not list(search(asked, lambda start, stop: content[start:stop], told.append))
+        assert told[0] < PIECE
+        assert told == sorted(told)
+        assert len(content) - told[-1] <= PIECE
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 3000), st.integers(0, 3000))
+def test_the_text_of_a_hit_is_around_it_in_whole_characters(before: int, behind: int) -> None:
+    line = "ü" * before + "needle" + "€" * behind
+    [hit] = hits(query("needle", content := f"first\n\x1b[31m{line}\r\nlast".encode()), content)
+    assert "needle" in hit.text
+    assert hit.text in line
+    assert "\ufffd" not in hit.text
+    size, whole = len(hit.text.encode()), len(line.encode())
+    assert size == whole if whole < 1000 else 990 <= size <= 1000
+    assert content[hit.offset : hit.offset + hit.length] == b"needle"
+    assert hit.start == 6

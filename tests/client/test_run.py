@@ -325,6 +325,20 @@ def test_end_does_not_wait_for_a_connection_to_be_made(here: Place) -> None:
     shutil.rmtree(errors.decode().split()[-1])
 
 
+def test_log_that_comes_late_replaces_none_and_may_get_another_name(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        here.run("run", "-q", "--name", "nightly", "--drain", "0.1", "--", "echo", "yesterday")
+        (spool,) = here.spools
+        here.start()
+        assert here.run("run", "-q", "--name", "nightly", "--", "echo", "today").returncode == 0
+        refused = here.run("push", "-q", str(spool))
+        assert (refused.returncode, here.log("nightly")) == (6, b"today\n")
+        assert b"forbids replacing it" in refused.stderr
+        assert here.run("push", "-q", "--name", "nightly/late", str(spool)).returncode == 0
+        assert (here.log("nightly/late"), here.log("nightly")) == (b"yesterday\n", b"today\n")
+        assert here.spools == []
+
+
 @pytest.mark.parametrize("durable", [True, False])
 def test_server_that_is_killed_and_started_again_gets_every_byte(tmp_path: Path, durable: bool) -> None:
     script = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"

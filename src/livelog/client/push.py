@@ -72,7 +72,7 @@ def push(arguments: argparse.Namespace) -> int:
         return _push_input(arguments, settings)
     path = Path(arguments.file)
     if path.is_dir():
-        code = _progress(push_spool(path, settings), None, arguments, path)
+        code = _progress(push_spool(path, arguments.name, settings), None, arguments, path)
         if code == 0:
             shutil.rmtree(path, ignore_errors=True)
         return code

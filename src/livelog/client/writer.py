@@ -238,19 +238,21 @@ def _abandon() -> None:
         writer.abort()
 
 
-def push_spool(folder: Path, settings: ClientSettings) -> Sender:
-    """Begin to send what a writer had to leave in `folder`.
+def push_spool(folder: Path, name: str | None, settings: ClientSettings) -> Sender:
+    """Begin to send what a writer had to leave in `folder`, never in place of a log that has got its name meanwhile.
 
-    Raises: ClientError, if it is no such folder.
+    `name`: another name for it. Raises: ClientError, if that cannot be.
     """
     try:
         spool = Spool.reopen(folder)
-        about = spool.about
-        sender = Sender(settings, about["name"], spool, about["fields"])
+        about = spool.about = spool.about | ({} if name is None else {"name": name, "location": ""})
+        sender = Sender(settings, about["name"], spool, {**about["fields"], "If-None-Match": "*"})
         sender.aborted = about.get("aborted", True) or not about["whole"]
         sender.final_fields = about.get("final_fields", {})
     except (OSError, ValueError, KeyError) as error:
         raise ClientError(f"{folder} holds no log that could be sent: {error}") from error
+    if name is not None and spool.start:
+        raise ClientError(f"its first {spool.start} bytes are on the server only, so that it keeps its name")
     sender.start()
     sender.finish()
     return sender

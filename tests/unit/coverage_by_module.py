@@ -18,7 +18,6 @@ PURE = (
     "client.terminal",
     "config",
     "errors",
-    "events",
     "framing",
     "index",
     "lines",

@@ -110,7 +110,10 @@ export class App {
   private show(): void {
     this.arrive();
     this.view.render();
-    for (const [id, template] of this.templates) render(template() as TemplateResult, element(id));
+    for (const [id, template] of this.templates) {
+      const place = element(id);
+      if (place instanceof HTMLDialogElement ? place.open : !place.hidden) render(template() as TemplateResult, place);
+    }
     this.bar();
     const title = `${chrome.stateOf(this).text} – ${this.title}`;
     if (document.title !== title) document.title = title;
@@ -171,7 +174,8 @@ export class App {
     if (now - this.said.time < SAID_EVERY) return;
     const state = chrome.stateOf(this).text.replace(/, .* new$| in \d+ s$/, "");
     const lines = this.log.store.last - this.said.lines;
-    const text = state !== this.said.text ? state : lines > 0 && this.log.store.numbered ? `${chrome.count(lines)} new lines` : "";
+    const fresh = lines > 0 && this.log.store.numbered && !/^$|Opening/.test(this.said.text);
+    const text = [state !== this.said.text && state, fresh && `${chrome.count(lines)} new lines`].filter(Boolean).join(", ");
     if (!text) return;
     this.said = { text: state, lines: this.log.store.last, time: now };
     element("said").textContent = text;
@@ -241,7 +245,7 @@ export class App {
   // What the user does
 
   act(what: Action): void {
-    const { view, search } = this;
+    const { view } = this;
     const leave = () => (element("help") as HTMLDialogElement).close();
     switch (what) {
       case "down": return view.step(1);
@@ -258,7 +262,7 @@ export class App {
       case "previousError": return void this.hopError(false);
       case "line":
         leave();
-        return (element("line") as HTMLDialogElement).showModal();
+        return this.openDialog("line");
       case "fold": {
         const group = view.folds.around(this.middle);
         if (group !== null) this.toggle(group);
@@ -273,14 +277,19 @@ export class App {
         return this.set({ time: times[(times.indexOf(this.settings.time) + 1) % 4]! });
       }
       case "copy": return void this.copyLink();
-      case "help": return (element("help") as HTMLDialogElement).showModal();
+      case "help": return this.openDialog("help");
       case "leave":
         leave();
         if (this.searching) return this.closeSearch();
         if (view.selection) return view.deselect();
         return this.mark(null);
     }
-    void search;
+  }
+
+  private openDialog(id: "help" | "line"): void {
+    const dialog = element(id) as HTMLDialogElement;
+    render(this.templates.get(id)!() as TemplateResult, dialog);
+    dialog.showModal();
   }
 
   /** The line that is looked at: the marked one if it is visible, or the first one. */

@@ -11,8 +11,8 @@ import { Folds } from "./folds.js";
 import { make, MORE, MOST, Row, SHOWN } from "./rows.js";
 import * as scroller from "./scroller.js";
 
-/** Elements that all rows together may have inside their texts. */
-const SPANS = 360;
+/** Elements that all rows together may have. */
+const ELEMENTS = 600;
 const decoder = new TextDecoder();
 
 interface Caret {
@@ -236,14 +236,15 @@ export class View {
       row.element.remove();
       if (this.spare.length < 50) this.spare.push(row);
     }
-    let spans = SPANS;
+    let spans = Math.max(0, ELEMENTS - 4 * numbers.length);
+    const share = Math.floor(spans / numbers.length);
     let before: Element | null = null;
     const rows: Row[] = [];
     for (const [at, line] of numbers.entries()) {
       const row: Row = this.shown.get(line) ?? this.spare.pop() ?? new Row();
       this.shown.set(line, row);
-      // Those that come get what is left, but for a few for each that follows.
-      this.fill(row, line, Math.max(4, spans - 4 * (numbers.length - at - 1)));
+      // Whoever comes first gets what the others do not have a right to.
+      this.fill(row, line, spans - share * (numbers.length - at - 1));
       spans -= row.spans;
       const { marked } = this;
       row.element.classList.toggle("marked", marked !== null && line >= marked.from && line <= marked.to);
@@ -360,13 +361,23 @@ export class View {
     return { line, column: range.toString().length };
   }
 
+  private caretAt(x: number, y: number): Caret | null {
+    const range = document.caretRangeFromPoint?.(x, y);
+    if (range) return this.caret(range.startContainer, range.startOffset);
+    const place = document.caretPositionFromPoint?.(x, y);
+    return place ? this.caret(place.offsetNode, place.offset) : null;
+  }
+
   private select(): void {
     let pointer = 0;
     let timer: ReturnType<typeof setInterval> | undefined;
     this.surface.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || this.lineOf(event.target as Node) === null) return;
       this.dragging = true;
-      if (!event.shiftKey) this.from = this.to = null;
+      // The browser tells of it later, when the row may be another line's.
+      const caret = this.caretAt(event.clientX, event.clientY);
+      this.to = caret;
+      if (!event.shiftKey || !this.from) this.from = caret;
       pointer = event.clientY;
     });
     addEventListener("pointermove", (event) => {
@@ -387,12 +398,12 @@ export class View {
     document.addEventListener("selectionchange", () => {
       const selection = getSelection();
       if (!selection || !this.rows.contains(selection.focusNode)) return;
-      if (selection.isCollapsed && !this.dragging) return;
+      if (selection.isCollapsed) return;
       const to = this.caret(selection.focusNode, selection.focusOffset);
       if (!to || this.restoring(selection)) return;
-      this.from ??= this.caret(selection.anchorNode, selection.anchorOffset);
+      if (!this.from || this.shown.has(this.from.line)) this.from = this.caret(selection.anchorNode, selection.anchorOffset);
       this.to = to;
-      if (!selection.isCollapsed) this.pause();
+      this.pause();
     });
     this.surface.addEventListener("mousedown", () => (this.restored = ""));
   }

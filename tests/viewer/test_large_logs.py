@@ -1,0 +1,158 @@
+"""The viewer on logs of 10 GB and of a hundred million lines.
+
+They are opened at their end by a few requests, in little memory, and every line is one step from the next.
+
+Refuses to measure time. That nothing waits for the whole of a log is seen by what is asked of the server, and of the page.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.harness import Server
+
+from .huge import MANY, serving_huge_logs
+from .pages import ROWS, Viewer, path, viewing, writing
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.needs("chromium")]
+
+ELEMENTS = 800
+"""So many elements a page may have, whatever the log."""
+
+HEAP = 30_000_000
+"""Bytes that the page's script may hold on to, whatever the log."""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of large logs."""
+    with serving_huge_logs(tmp_path_factory.mktemp("large")) as server:
+        yield server
+
+
+def test_end_of_ten_gigabytes_is_shown_after_a_few_small_answers(browser: Browser, large: Server) -> None:
+    with viewing(browser, large.get, path("huge")) as viewer:
+        viewer.wait_last("line 1 before the end")
+        assert len(viewer.requests) <= 4, [request.url for request in viewer.requests]
+        answers = [request.response() for request in viewer.requests]
+        assert sum(int(answer.headers.get("content-length", 0)) for answer in answers if answer) < 1_000_000
+        assert viewer.elements() < ELEMENTS
+
+
+def test_lines_above_the_end_are_there_before_all_lines_are_counted(browser: Browser, large: Server) -> None:
+    """What the server does not know yet is not shown as if it knew."""
+    with viewing(browser, large.get, path("huge")) as viewer:
+        viewer.wait_last("line 1 before the end")
+        assert "counting lines" in viewer.page.locator(".facts").inner_text()
+        for _ in range(20):
+            viewer.press("PageUp")
+        expect(viewer.page.locator(f"{ROWS} > .text").first).to_have_text(
+            re.compile("line [56][0-9]{2} before the end")
+        )
+        expect(viewer.page.locator(f"{ROWS}.loading")).to_have_count(0)
+        shown = [int(text.split()[1]) for text in viewer.texts()]
+        assert shown == list(range(shown[0], shown[0] - len(shown), -1))
+        viewer.press("End")
+        viewer.wait_last("line 1 before the end")
+
+
+def test_a_step_is_one_line_in_the_middle_of_a_hundred_million(browser: Browser, large: Server) -> None:
+    with viewing(browser, large.get, path("many", "#L50000000")) as viewer:
+        expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text("50000000")
+        first = viewer.numbers()[0]
+        for key, step in (("j", 1), ("ArrowDown", 2), ("k", 1), ("ArrowUp", 0), ("j", 1)):
+            viewer.press(key)
+            viewer.wait_first(first + step)
+
+
+@pytest.mark.parametrize(("part", "line"), [(0, 1), (0.5, MANY // 2), (1, MANY)])
+def test_thumb_leads_to_any_part_of_a_hundred_million_lines(
+    browser: Browser, large: Server, part: float, line: int
+) -> None:
+    with viewing(browser, large.get, path("many", "#L70000000")) as viewer:
+        expect(viewer.page.locator(f"{ROWS}.marked")).to_be_visible()
+        bar, thumb = (viewer.page.locator(place).bounding_box() for place in ("#bar", "#thumb"))
+        assert bar and thumb
+        viewer.page.mouse.move(bar["x"] + 8, thumb["y"] + thumb["height"] / 2)
+        viewer.page.mouse.down()
+        viewer.page.mouse.move(bar["x"] + 8, bar["y"] + thumb["height"] / 2 + part * (bar["height"] - thumb["height"]))
+        viewer.page.mouse.up()
+        viewer.wait(
+            "([line, most]) => Math.abs(document.querySelector('[role=list] .number').textContent - line) < most",
+            [line, MANY / 100],
+        )
+        expect(viewer.page.locator(f"{ROWS}.loading")).to_have_count(0)
+        shown = viewer.numbers()
+        assert shown == list(range(shown[0], shown[0] + len(shown)))
+        assert (shown[0] == 1) if part == 0 else (shown[-1] == MANY) is (part == 1)
+
+
+def test_address_leads_to_lines_and_going_back_leads_back(browser: Browser, large: Server) -> None:
+    with viewing(browser, large.get, path("many", "#L73000000-L73000004")) as viewer:
+        expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text([str(73_000_000 + at) for at in range(5)])
+        window, marked = (
+            viewer.page.locator(place).bounding_box() for place in ("#surface", f"{ROWS}.marked >> nth=2")
+        )
+        assert window and marked
+        assert abs(marked["y"] + 10 - window["y"] - window["height"] / 2) <= 20
+        first = viewer.numbers()[0]
+        viewer.press("PageDown", "PageDown")
+        viewer.page.locator(f"{ROWS}:nth-child(3) > .number").click()
+        viewer.page.locator(f"{ROWS}:nth-child(5) > .number").click(modifiers=["Shift"])
+        expect(viewer.page.locator(f"{ROWS}.marked")).to_have_count(3)
+        assert viewer.page.url.endswith(f"#L{viewer.numbers()[2]}-L{viewer.numbers()[4]}")
+        viewer.page.go_back()
+        viewer.page.go_back()
+        expect(viewer.page.locator(f"{ROWS}.marked")).to_have_count(0)
+        viewer.press("PageUp", "PageUp")
+        viewer.wait_first(first)
+
+
+def test_memory_stays_small_while_a_long_log_goes_by_and_is_looked_at_everywhere(
+    browser: Browser, server: Server, name: str
+) -> None:
+    line = b"\x1b[32m%07d\x1b[0m " + b"word " * 20 + b"\n"
+    with writing(server, name) as write, viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_state("Live")
+        for first in range(0, 300_000, 10_000):
+            write(b"".join(line % number for number in range(first, first + 10_000)))
+        viewer.wait(
+            "() => document.querySelector('[role=list]').lastElementChild?.textContent.startsWith('3000000299999')"
+        )
+        assert heap(viewer) < HEAP
+        for place in range(1, 30):
+            viewer.press("Control+g")
+            viewer.page.locator("#number").fill(str(place * 8000))
+            viewer.press("Enter")
+            viewer.wait(
+                "line => document.querySelector('[role=list] .marked:not(.loading)')?.textContent.startsWith(line)",
+                str(place * 8000),
+            )
+        assert heap(viewer) < HEAP
+        assert viewer.elements() < ELEMENTS
+
+
+@pytest.mark.parametrize("height", [700, 2160])
+def test_page_has_few_elements_however_colourful_the_log(
+    browser: Browser, server: Server, name: str, height: int
+) -> None:
+    colourful = b"".join(b"\x1b[3%dm%d" % (at % 8, at) for at in range(300)) + b"\n"
+    with (
+        writing(server, name, colourful * 500),
+        viewing(browser, server.get, path(name), viewport={"width": 3840, "height": height}) as viewer,
+    ):
+        viewer.wait_state("Live")
+        viewer.wait("() => document.querySelectorAll('[role=list] > .row').length > 25")
+        assert viewer.elements() < ELEMENTS
+        assert set(viewer.texts()) == {"".join(map(str, range(300)))}
+
+
+def heap(viewer: Viewer) -> int:
+    """Bytes that the page's script holds on to."""
+    session = viewer.page.context.new_cdp_session(viewer.page)
+    session.send("HeapProfiler.collectGarbage")
+    used: int = session.send("Runtime.getHeapUsage")["usedSize"]
+    session.detach()
+    return used

@@ -1,0 +1,402 @@
+"""What a user does with the viewer: reads hostile logs, searches, folds, copies, and does it by keyboard, ear or phone.
+
+Categories: hostile logs (a log is text, whatever it holds) · long lines · copying · searching · folding · keys ·
+accessibility (axe finds nothing in any state and theme; who listens is told little) · phones.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.harness import Server
+from tests.integration import logs
+
+from .pages import ROWS, Viewer, lines, path, viewing, writing
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.needs("chromium")]
+
+PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
+
+HOSTILE = (
+    b"<script>alert(1)</script><img src=x onerror=alert(1)>\n"
+    b"\x1b]8;;javascript:alert(1)\x1b\\here\x1b]8;;\x1b\\ \x1b]8;;https://logs.example/\x1b\\there\x1b]8;;\x1b\\\n"
+    b"\x1b]0;title\x07\x1b]52;c;aGk=\x07\x1b[2J\x1b[1;1Hnot moved\n"
+    b"NUL \0 BEL \x07 bidi \xe2\x80\xae turned \xe2\x81\xa6 around\n"
+    b"bad \xff\xfe \xc3( \xe2\x82 UTF-8\n"
+    b"${alert(1)} {{alert(1)}} \x1b[38;2;999;0;0m\x1b[999m colour\n"
+)
+
+
+# Hostile logs
+
+
+def test_hostile_log_is_text_and_runs_nothing(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, HOSTILE, "Livelog-Title: <img src=x onerror=alert(1)>"):
+        with viewing(browser, server.get, path(name)) as viewer:
+            viewer.wait_last("${alert(1)} {{alert(1)}}  colour")
+            assert viewer.texts()[:5] == [
+                "<script>alert(1)</script><img src=x onerror=alert(1)>",
+                "here there",
+                "not moved",
+                "NUL ␀ BEL  bidi <U+202E> turned <U+2066> around",
+                "bad \ufffd\ufffd \ufffd( \ufffd UTF-8",
+            ]
+            assert viewer.js("[...document.querySelectorAll('[role=list] .text a')].map(a => a.href)") == [
+                "https://logs.example/"
+            ]
+            expect(viewer.page.locator("h1")).to_have_text("<img src=x onerror=alert(1)>")
+
+
+def test_page_may_ask_only_its_server_and_run_only_its_script(browser: Browser, server: Server, name: str) -> None:
+    logs.send(server, name)
+    with viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_state("Ended")
+        assert all(request.url.startswith(f"http://{server.get.authority}/") for request in viewer.requests)
+        for attack in (
+            "fetch('http://elsewhere.example/')",
+            "document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))",
+            "document.body.setAttribute('onclick', 'window.ran = 1'), document.body.click()",
+            "document.body.innerHTML = '<b>x</b>'",
+        ):
+            viewer.js(f"(() => {{ try {{ Promise.resolve({attack}).catch(() => {{}}); }} catch {{}} }})()")
+        assert viewer.js("window.ran") is None
+        assert viewer.js("document.querySelector('b')") is None
+        assert len(viewer.faults) >= 4
+        viewer.faults.clear()
+
+
+# Long lines
+
+
+def test_giant_line_is_cut_and_shown_in_steps(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, b"before\n" + "ü漢".encode() * 2_000_000 + b"\nafter\n"):
+        with viewing(browser, server.get, path(name)) as viewer:
+            viewer.wait_last("after")
+            cut = viewer.page.locator(f"{ROWS}:nth-child(2)")
+            shown = []
+            for _ in range(2):
+                shown.append(len(cut.inner_text()))
+                cut.get_by_role("button", name="show more").click()
+                expect(cut).to_have_text(re.compile(f"^.{{{shown[-1] + 1000}}}"))
+            assert shown[0] < 5000
+            assert set(cut.locator(".text").inner_text().partition("show more")[0]) <= set("ü漢\ufffd")
+
+
+def test_bar_that_goes_on_without_a_newline_is_shown_as_it_is_now(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, b"begin\n") as write, viewing(browser, server.get, path(name)) as viewer:
+        for part in range(0, 101, 10):
+            write(b"".join(b"\r%3d %% %s" % (part, b"#" * number) for number in range(200)))
+            viewer.wait_last(f"{part:3} % " + "#" * 199)
+        assert viewer.numbers() == [1, 2]
+
+
+# Copying
+
+
+@pytest.fixture
+def copying(browser: Browser, server: Server, name: str) -> Iterator[Viewer]:
+    """A page on a log of 6000 coloured lines, in a browser that lets it use the clipboard."""
+    logs.send(server, name, b"".join(b"\x1b[32mline\x1b[0m %d\n" % number for number in range(1, 6001)))
+    with viewing(browser, server.get, path(name, "#L10"), permissions=["clipboard-read", "clipboard-write"]) as viewer:
+        expect(viewer.page.locator(f"{ROWS}.marked")).to_be_visible()
+        yield viewer
+
+
+def clipboard(viewer: Viewer) -> str:
+    """What is on the clipboard."""
+    text: str = viewer.js("navigator.clipboard.readText()")
+    return text
+
+
+def go_to(viewer: Viewer, line: int) -> None:
+    """Go to a line by its number."""
+    viewer.press("Control+g")
+    viewer.page.locator("#number").fill(str(line))
+    viewer.press("Enter")
+    expect(row(viewer, line)).to_be_visible()
+
+
+def row(viewer: Viewer, line: int) -> Any:
+    """The text of a line."""
+    return viewer.page.locator(f'{ROWS}[data-line="{line}"]:not(.loading) > .text')
+
+
+def test_selection_survives_scrolling_and_is_copied_whole(copying: Viewer) -> None:
+    """Of lines 10 to 5000 a few are on the page; the clipboard gets them all, without escape sequences."""
+    row(copying, 10).click(position={"x": 1, "y": 10})
+    for _ in range(3):
+        copying.press("PageDown")
+    go_to(copying, 5000)
+    width = row(copying, 5000).bounding_box()["width"]
+    row(copying, 5000).click(position={"x": width - 8, "y": 10}, modifiers=["Shift"])
+    copying.press("Control+c")
+    expect(copying.page.locator(".chip", has_text="Copied 4,991 lines")).to_be_visible()
+    assert clipboard(copying).rstrip("\n") == "\n".join(f"line {number}" for number in range(10, 5001))
+
+
+def test_marked_lines_are_copied_as_text_or_as_they_are(copying: Viewer) -> None:
+    copying.page.locator(f'{ROWS}[data-line="12"] > .number').click(modifiers=["Shift"])
+    for button, text in (
+        ("Copy", "line 10\nline 11\nline 12\n"),
+        ("Raw", "".join(f"\x1b[32mline\x1b[0m {at}\n" for at in (10, 11, 12))),
+    ):
+        copying.page.get_by_role("button", name=button, exact=True).click()
+        copying.wait("text => navigator.clipboard.readText().then(copied => copied === text)", text)
+    copying.press("y")
+    expect(copying.page.locator(".chip", has_text="Link copied")).to_be_visible()
+    assert clipboard(copying) == copying.page.url
+    assert copying.page.url.endswith("#L10-L12")
+
+
+# Searching
+
+
+def search(viewer: Viewer, text: str) -> None:
+    """Search for a text."""
+    viewer.press("/")
+    viewer.page.get_by_label("Search the whole log").fill(text)
+    viewer.press("Enter")
+
+
+def summary(viewer: Viewer) -> Any:
+    """What the search bar tells."""
+    return viewer.page.locator("#search .count")
+
+
+@pytest.fixture
+def searching(browser: Browser, server: Server, name: str) -> Iterator[Viewer]:
+    """A page on a log of 50,000 lines, a few of which have something to find."""
+    text = b"".join(
+        b"\x1b[3%dmline\x1b[0m %d%s\n" % (at % 8, at, b" Needle" * (at % 5000 == 7)) for at in range(1, 50_001)
+    )
+    with writing(server, name, text), viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("line 50000")
+        yield viewer
+
+
+def test_search_counts_every_line_and_leads_from_the_last_to_the_first(searching: Viewer) -> None:
+    search(searching, "needle")
+    expect(summary(searching)).to_have_text("10 of 10 lines")
+    expect(row(searching, 45_007)).to_be_visible()
+    searching.wait_state("Paused")
+    for key, line, place in (
+        ("Shift+Enter", 40_007, 9),
+        ("Enter", 45_007, 10),
+        ("Enter", 7, 1),
+        ("Shift+Enter", 45_007, 10),
+    ):
+        searching.press(key)
+        expect(summary(searching)).to_have_text(f"{place} of 10 lines")
+        expect(searching.page.locator(f"{ROWS}.hit-row > .number")).to_have_text(str(line))
+    assert searching.js("[...CSS.highlights.get('hit-now')].map(range => range.toString())") == ["Needle"]
+    assert searching.page.url.endswith("?q=needle")
+    searching.page.reload()
+    expect(summary(searching)).to_have_text("10 of 10 lines")
+
+
+@pytest.mark.parametrize(
+    ("text", "button", "told"),
+    [
+        ("needle", "Match case", "no line"),
+        ("line 5000[0-9]?", "Regular expression", "2 of 2 lines"),
+        ("line 123", None, "111 of 111 lines"),
+        ("(", "Regular expression", None),
+    ],
+)
+def test_search_takes_case_and_patterns(searching: Viewer, text: str, button: str | None, told: str | None) -> None:
+    """Colours in the middle of what is searched for do not matter."""
+    search(searching, text)
+    if button:
+        searching.page.get_by_role("button", name=button).click()
+    if told:
+        expect(summary(searching)).to_have_text(told)
+    else:
+        expect(searching.page.locator("#search .count.bad")).not_to_be_empty()
+
+
+def test_errors_are_a_key_away(browser: Browser, server: Server, name: str) -> None:
+    text = b"".join(
+        b"%s %d\n" % (b"\x1b[31mERROR\x1b[0m" if at in (300, 600) else b"fine", at) for at in range(1, 1001)
+    )
+    with writing(server, name, text), viewing(browser, server.get, path(name, "#L450")) as viewer:
+        expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text("fine 450")
+        for key, shown in (("e", "ERROR 600"), ("E", "ERROR 300"), ("e", "ERROR 600")):
+            viewer.press(key)
+            expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text(shown)
+        viewer.press("e")
+        expect(viewer.page.locator(".chip", has_text="No error below")).to_be_visible()
+
+
+# Accessibility
+
+
+@pytest.fixture(scope="module")
+def axe(workshop: Path) -> str:
+    """The script of axe."""
+    return (workshop / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+
+COLOURS = (
+    b"".join(
+        b"\x1b[%dm%d\x1b[0m \x1b[7;%dmi\x1b[0m \x1b[30;%dmb\x1b[0m \x1b[%dmg\x1b[0m "
+        % (code, code, code, code + 10, code + 10)
+        for code in [*range(30, 38), *range(90, 98)]
+    )
+    + b"\x1b[1mbold\x1b[0m \x1b[2mdim\x1b[0m \x1b[7minverse\x1b[0m \x1b[38;5;229mpale\x1b[0m \x1b[38;2;9;9;40mdark\x1b[0m\n"
+)
+
+
+def violations(viewer: Viewer, axe: str) -> list[str]:
+    """What axe finds."""
+    viewer.js(axe + ";0")
+    found: list[dict[str, Any]] = viewer.js("axe.run().then(result => result.violations)")
+    return [
+        f"{one['id']}: {[node['html'][:200] + node['failureSummary'] for node in one['nodes'][:3]]}" for one in found
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_state(browser: Browser, server: Server, name: str, theme: Any, axe: str) -> None:
+    options: Any = {"color_scheme": theme, "reduced_motion": "reduce"}
+    with contextlib.ExitStack() as stack:
+        write = stack.enter_context(writing(server, name, lines(1, 200) + COLOURS * 3))
+        viewer = stack.enter_context(viewing(browser, server.get, path(name), **options))
+        viewer.wait_state("Live")
+        for keys, state in (("", "Live"), ("k", "Paused"), ("w", "Paused"), ("t", "Paused"), ("/", "Paused")):
+            viewer.press(*keys)
+            viewer.wait_state(state)
+            assert violations(viewer, axe) == []
+        viewer.press("Escape", "?")
+        expect(viewer.page.locator("#help")).to_be_visible()
+        assert violations(viewer, axe) == []
+        viewer.press("Escape")
+        viewer.page.locator(f"{ROWS}:nth-child(4) > .number").click()
+        expect(viewer.page.locator(f"{ROWS}.marked")).to_be_visible()
+        assert violations(viewer, axe) == []
+        write(b"")
+        viewer.wait_state("Ended")
+        assert violations(viewer, axe) == []
+        for target, state in (
+            (path("never-begun"), "Waiting for the log"),
+            (path(name, token=""), "Token needed"),
+            (path("no//name"), "Not here"),
+        ):
+            other = stack.enter_context(viewing(browser, server.get, target, **options))
+            other.wait_state(state)
+            assert violations(other, axe) == []
+        with viewing(browser, server.get, path(name), **options, **PHONE) as phone:
+            phone.wait_state("Ended")
+            assert violations(phone, axe) == []
+
+
+def test_who_listens_is_told_little_however_much_comes(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, lines(1, 10)) as write, viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("line 10")
+        viewer.js(
+            """window.said = [], new MutationObserver(() => window.said.push(document.querySelector('#said').textContent))
+            .observe(document.querySelector('#said'), {childList: true, characterData: true, subtree: true})"""
+        )
+        viewer.wait("() => window.said.at(-1) === 'Live'")
+        before = len(viewer.js("window.said"))
+        for first in range(11, 3000, 100):
+            write(lines(first, first + 99))
+            viewer.wait_last(f"line {first + 99}")
+        assert len(viewer.js("window.said")) <= before + 1
+        viewer.wait("() => /new lines/.test(window.said.at(-1))")
+        assert viewer.js("document.querySelector('#surface').getAttribute('aria-live')") == "off"
+
+
+# Keys
+
+
+def test_everything_is_done_by_keyboard(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, lines(1, 1000)), viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("line 1000")
+        viewer.press("Home")
+        viewer.wait_first(1)
+        viewer.press("PageDown", "PageUp", "j")
+        viewer.wait_first(2)
+        viewer.press("?")
+        expect(viewer.page.locator("#help")).to_be_visible()
+        viewer.press("Escape")
+        expect(viewer.page.locator("#help")).not_to_be_visible()
+        go_to(viewer, 500)
+        expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text("500")
+        viewer.press("w")
+        expect(viewer.page.locator("#surface.wrap")).to_be_visible()
+        viewer.press("t")
+        expect(viewer.page.locator(f"{ROWS} > .time").first).to_have_text(re.compile(r"~\d\d:\d\d:\d\d"))
+        viewer.press("/")
+        expect(viewer.page.get_by_label("Search the whole log")).to_be_focused()
+        viewer.page.keyboard.type("jkG?")
+        expect(viewer.page.get_by_label("Search the whole log")).to_have_value("jkG?")
+        viewer.press("Escape", "Escape", "G")
+        viewer.wait_last("line 1000")
+        viewer.wait_state("Live")
+
+
+def test_tab_leads_to_every_button_and_never_into_the_lines(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, lines(1, 1000)), viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("line 1000")
+        viewer.press("k")
+        viewer.wait_state("Paused")
+        names = set()
+        for _ in range(14):
+            viewer.press("Tab")
+            names.add(
+                viewer.js("document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent")
+            )
+        assert {
+            "Search",
+            "Wrap lines",
+            "Times: no times",
+            "Theme: auto",
+            "Copy link",
+            "Download",
+            "Help",
+            "Live",
+        } <= names
+
+
+def test_single_letters_can_be_switched_off(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, lines(1, 1000)), viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("line 1000")
+        viewer.press("?")
+        viewer.page.get_by_label("single letters are keys").click()
+        viewer.press("Escape", "k", "w", "ArrowUp")
+        viewer.wait_state("Paused")
+        assert viewer.texts()[-1] == "line 999"
+        assert viewer.js("document.querySelector('#surface').className") == ""
+
+
+# Phones
+
+
+def test_page_fits_a_narrow_phone_and_its_buttons_a_finger(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, b"a long line that needs more than one row on a phone\n" * 200):
+        with viewing(browser, server.get, path(name, "#L100"), **PHONE) as viewer:
+            expect(viewer.page.locator(f"{ROWS}.marked")).to_be_visible()
+            assert viewer.js("document.documentElement.scrollWidth") == 320
+            assert viewer.js("document.querySelector('#surface').classList.contains('wrap')")
+            viewer.page.get_by_role("button", name="Menu").click()
+            for place in ("#foot button", ".chip button", "#help button"):
+                for button in viewer.page.locator(place).all():
+                    box = button.bounding_box()
+                    assert box and box["height"] >= 44 and box["width"] >= 44, button.inner_text()
+            assert viewer.js("document.documentElement.scrollWidth") == 320
+
+
+def test_finger_moves_the_log(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, lines(1, 1000)), viewing(browser, server.get, path(name), **PHONE) as viewer:
+        viewer.wait_last("line 1000")
+        touch = viewer.page.context.new_cdp_session(viewer.page)
+        for kind, y in (("touchStart", 200), ("touchMove", 300), ("touchMove", 400), ("touchMove", 400)):
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": 100, "y": y}]})
+        viewer.wait_last("line 990")
+        viewer.wait_state("Paused")
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})

@@ -2,7 +2,7 @@
 
     /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, or the log's own
     /status/{token}[/{name}]    what is known of the log, as JSON
-    /lines/{token}[/{name}]     some lines of it, and their numbers: see `queries`
+    /lines, /search, /events    some lines of it, and their numbers; and others: see `queries`
     /view                       the page that shows logs, see `viewer`
     /logs/{token}               the list of logs, as JSON; {token} is ACCESS_TOKEN
 

@@ -18,6 +18,7 @@ PURE = (
     "client.terminal",
     "config",
     "errors",
+    "events",
     "framing",
     "index",
     "lines",

@@ -1,0 +1,31 @@
+"""A log as a stream of events (server-sent events, as HTML's standard has them): text of a log in JSON. No I/O.
+
+Any bytes become text: what is no UTF-8 becomes U+FFFD. Refuses to split: a character whose bytes have not all come waits
+for them, so that the texts one after the other are the text of all bytes.
+"""
+
+import json
+
+MAX_EVENT = 64 * 1024
+"""Bytes of the log in one event."""
+
+
+def event(kind: str, offset: int, document: object) -> bytes:
+    """An event; `offset`: how many bytes of the log a client has that has got it. No kind: a message."""
+    name = f"event: {kind}\n" if kind else ""
+    return f"{name}id: {offset}\ndata: {json.dumps(document)}\n\n".encode()
+
+
+def text_event(start: int, data: bytes) -> bytes:
+    """An event with the bytes of a log from `start` on."""
+    return event("", start + len(data), {"offset": start, "text": data.decode("utf-8", "replace")})
+
+
+def whole_characters(data: bytes) -> int:
+    """How many bytes `data` has without a character at its end that may go on."""
+    for count in range(1, min(3, len(data)) + 1):
+        byte = data[-count]
+        if byte & 0xC0 != 0x80:  # no byte in the middle of a character
+            length = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
+            return len(data) - count if length > count and byte <= 0xF4 else len(data)
+    return len(data)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from functools import partial
 
+from .groups import Groups, Mark, marks
 from .index import Index, scan
 from .journal import BLOCK, Journal
 
@@ -16,6 +17,9 @@ SLICE = 64
 
 BUILDERS = 2
 """Indexes made at a time; as many threads are always left to readers who wait for the disk."""
+
+GROUPS_SLICE = 1024 * 1024
+"""Bytes in which groups are looked for in one go. Of a line that is longer, each piece is looked at by itself."""
 
 IDLE = 60.0
 """Seconds without a question after which an index is dropped, or up to twice as many."""
@@ -31,6 +35,8 @@ class Indexed:
 
     def __init__(self, journal: Journal, limit: asyncio.Semaphore) -> None:
         self.index = Index()
+        self.groups = Groups()
+        self._grouping = asyncio.Lock()
         self.used = asyncio.get_running_loop().time()
         self._journal = journal
         self._limit = limit
@@ -53,6 +59,22 @@ class Indexed:
                 return False
             self._making.result()
         return True
+
+    async def find_groups(self, patience: float) -> None:
+        """Look for groups in what the log has now, for `patience` seconds. The log's file must be open. Raises: DiskError."""
+        journal, groups, loop = self._journal, self.groups, asyncio.get_running_loop()
+        self.used = loop.time()
+        deadline, ended, length = self.used + patience, journal.state.ended, journal.length
+        async with self._grouping:
+            while groups.indexed < length and not groups.full and loop.time() < deadline:
+                start, stop = groups.indexed, min(length, groups.indexed + GROUPS_SLICE)
+                whole = ended and stop == length
+                size, lines, found = await journal.run(
+                    partial(_find_marks, journal, start, stop, groups.lines + 1, whole)
+                )
+                if not size:
+                    break
+                groups.add(size, lines, found)
 
     async def _make(self) -> None:
         """Index what the log has now. Raises: DiskError."""
@@ -85,6 +107,16 @@ class Indexed:
             self._making.cancel()
         if self.index.blocks > self._kept:
             await self._journal.keep("index", self.index.to_bytes())
+
+
+def _find_marks(journal: Journal, start: int, stop: int, line: int, whole: bool) -> tuple[int, int, list[Mark]]:
+    """How many bytes were looked at from `start` on, their lines, and the marks in them; `whole`: up to `stop`."""
+    data = journal.read(start, stop)
+    if not whole and (newline := data.rfind(b"\n")) >= 0:
+        data = data[: newline + 1]
+    elif not whole and len(data) < GROUPS_SLICE:
+        return 0, 0, []  # a line that has not all come
+    return len(data), data.count(b"\n"), marks(data, line)
 
 
 class Indexes:

@@ -3,6 +3,7 @@
     /lines/{token}[/{name}]     some lines, and where they are
     /search/{token}[/{name}]    where a text is
     /events/{token}[/{name}]    the log as text, in events for browsers
+    /groups/{token}[/{name}]    which lines belong together
 
 Refuses to know who may ask: `Readers` has found the log, and has its file open. What takes long is done by the threads that
 read the disk, and never on the event loop.
@@ -22,7 +23,7 @@ from functools import partial
 from aiohttp import web
 
 from .about import microseconds, timestamp
-from .answers import COMMON_HEADERS, send_parts, send_pieces, whole_number
+from .answers import COMMON_HEADERS, json_answer, send_parts, send_pieces, whole_number
 from .endpoint import RETRY_AFTER
 from .errors import DiskError, RequestError
 from .events import MAX_EVENT, event, text_event, whole_characters
@@ -46,6 +47,9 @@ WAITING = 16
 """Searches that may wait for their turn."""
 
 MAX_HITS = 10_000
+
+GROUPING = 1.0
+"""Seconds for which an answer waits until groups have been looked for everywhere."""
 
 KEEP_ALIVE = 15.0
 """Seconds without an event after which there is a comment."""
@@ -87,6 +91,7 @@ class Queries:
             "lines": self._lines,
             "search": self._search,
             "events": self._events,
+            "groups": self._groups,
         }
 
     async def retire(self) -> None:
@@ -171,6 +176,19 @@ class Queries:
                 yield json.dumps({"done": True, "hits": None, "next": None, "error": reason}).encode() + b"\n"
         finally:
             self._searching -= 1
+
+    async def _groups(self, request: web.BaseRequest, journal: Journal) -> web.Response:
+        limits = (("from", "0"), ("to", "9" * 18))
+        first, last = (whole_number(name, request.query.get(name, default)) for name, default in limits)
+        indexed = self._indexes.of(journal)
+        await indexed.find_groups(GROUPING)
+        groups = indexed.groups
+        document = {
+            "groups": [asdict(group) for group in groups.between(first, last)],
+            "indexed": groups.indexed,
+            "more": groups.full or groups.indexed < journal.length,
+        }
+        return json_answer(document, {"ETag": journal.etag, "Livelog-State": journal.state.value})
 
     async def _events(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
         last = request.headers.get("Last-Event-ID")  # of a browser that comes back: it asks for the same URL

@@ -20,6 +20,7 @@ PURE = (
     "errors",
     "events",
     "framing",
+    "groups",
     "index",
     "lines",
     "metadata",

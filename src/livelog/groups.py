@@ -1,0 +1,138 @@
+r"""Groups of lines that a log's producer has marked, so that a viewer can fold them. No I/O.
+
+    ::group::TITLE … ::endgroup::     GitHub Actions, also ##[group] … ##[endgroup], as Azure Pipelines has them
+    section_start:TIME:NAME[collapsed=true]\r\x1b[0KTITLE … section_end:TIME:NAME\r\x1b[0K     GitLab
+
+Refuses to guess: a group that nobody ends has no end. Groups of GitHub do not lie in one another: the next one ends the one
+before. Sections of GitLab do; the end of one ends those in it.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from .sgr import plain
+
+MAX_GROUPS = 10_000
+"""Groups that are kept of one log."""
+
+MAX_TITLE = 200
+"""Characters of a title."""
+
+_WORDS = (b"group", b"section_")
+"""What each mark has one of."""
+
+_GITHUB = re.compile(
+    rb"(?:[0-9-]{10}T[0-9:.]{8,18}Z )?(?:\x1b\[[0-9;]*m)*(?:##\[(end)?group\]|::(end)?group::)(.*)", re.DOTALL
+)
+_GITLAB = re.compile(
+    rb"section_(?:(start)|end):([0-9]{1,12}):([A-Za-z0-9._-]{1,200})(?:\[([^\]\r]*)\])?\r\x1b\[0K"
+    rb"((?:(?!section_(?:start|end):[0-9]).)*)",
+    re.DOTALL,
+)
+
+
+@dataclass(slots=True)
+class Group:
+    """Lines `start` to `end` (both included), which is None while nobody has ended it; `level`: in how many others it is."""
+
+    start: int
+    end: int | None
+    title: str
+    level: int
+    collapsed: bool
+    kind: str
+    seconds: int | None = None
+    """What it took, if the marks tell times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The beginning of a group, or an end, in a line. `name` and `time` are GitLab's."""
+
+    line: int
+    begins: bool
+    kind: str
+    title: str = ""
+    name: str = ""
+    time: int = 0
+    collapsed: bool = False
+
+
+def marks(data: bytes, line: int) -> list[Mark]:
+    """The marks in whole lines, of which the first has that number."""
+    found: list[Mark] = []
+    place, hits = 0, [data.find(word) for word in _WORDS]
+    while (hit := min((hit for hit in hits if hit >= 0), default=-1)) >= 0:
+        start = data.rfind(b"\n", 0, hit) + 1
+        line += data.count(b"\n", place, start)
+        end = data.find(b"\n", hit)
+        place = len(data) if end < 0 else end
+        found += _marks(data[start:place], line)
+        hits = [data.find(word, place) if 0 <= hit < place else hit for word, hit in zip(_WORDS, hits, strict=True)]
+    return found
+
+
+def _marks(raw: bytes, line: int) -> list[Mark]:
+    """The marks in one line."""
+    if (match := _GITHUB.match(raw)) is not None:
+        ends = match[1] is not None or match[2] is not None
+        return [Mark(line, not ends, "github", "" if ends else _title(match[3]))]
+    return [
+        Mark(
+            line, match[1] is not None, "gitlab", _title(match[5]), match[3].decode("ascii"), int(match[2]),
+            b"collapsed=true" in (match[4] or b""),
+        )
+        for match in _GITLAB.finditer(raw)
+    ]  # fmt: skip
+
+
+def _title(raw: bytes) -> str:
+    return plain(raw).decode("utf-8", "replace").replace("\r", "").strip()[:MAX_TITLE]
+
+
+@dataclass(slots=True)
+class Groups:
+    """The groups in the first `indexed` bytes of a log, which have so many `lines`."""
+
+    indexed: int = 0
+    lines: int = 0
+    found: list[Group] = field(default_factory=list)
+    full: bool = False
+    """Whether there are more than are kept."""
+    _open: list[tuple[Group, Mark]] = field(default_factory=list)
+
+    def add(self, size: int, lines: int, marks: list[Mark]) -> None:
+        """So many more bytes have been looked at, which are so many lines, in which there are these marks."""
+        self.indexed += size
+        self.lines += lines
+        for mark in marks:
+            if mark.kind == "github":
+                if self._open and self._open[-1][1].kind == "github":
+                    self._close(len(self._open) - 1, mark, mark.line - mark.begins)
+            elif not mark.begins:
+                names = [opened.name for _, opened in self._open]
+                if mark.name in names:
+                    self._close(len(names) - 1 - names[::-1].index(mark.name), mark, mark.line)
+            if mark.begins:
+                self._begin(mark)
+
+    def _begin(self, mark: Mark) -> None:
+        if len(self.found) == MAX_GROUPS:
+            self.full = True
+            return
+        title = mark.title or mark.name
+        group = Group(mark.line, None, title, len(self._open), mark.collapsed, mark.kind)
+        self.found.append(group)
+        self._open.append((group, mark))
+
+    def _close(self, level: int, mark: Mark, line: int) -> None:
+        """End the open group of that level, and those in it."""
+        for group, opened in self._open[level:]:
+            group.end = max(group.start, line)
+            if opened.name and opened.name == mark.name:
+                group.seconds = max(0, mark.time - opened.time)
+        del self._open[level:]
+
+    def between(self, first: int, last: int) -> list[Group]:
+        """Those of which a line is in `[first, last]`, in the order in which they begin."""
+        return [group for group in self.found if group.start <= last and (group.end is None or group.end >= first)]

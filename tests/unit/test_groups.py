@@ -1,0 +1,97 @@
+"""Groups of lines: the marks of each kind, how they lie in one another, and pieces of any size."""
+
+import itertools
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livelog.groups import MAX_GROUPS, Groups, marks
+
+
+def groups(*pieces: bytes) -> Groups:
+    """The groups of a log that was looked at in these pieces."""
+    found = Groups()
+    for piece in pieces:
+        found.add(len(piece), piece.count(b"\n"), marks(piece, found.lines + 1))
+    return found
+
+
+def told(content: bytes) -> list[tuple[int, int | None, str, int]]:
+    """Start, end, title and level of each group."""
+    return [(group.start, group.end, group.title, group.level) for group in groups(content).found]
+
+
+def section(what: str, time: int, name: str, title: str = "", options: str = "") -> bytes:
+    return f"\x1b[0Ksection_{what}:{time}:{name}{options}\r\x1b[0K{title}".encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", []),
+        (b"a group of lines\n:: group\nsection_ of it\n", []),
+        (b"x\n::group::Install\na\nb\n::endgroup::\n", [(2, 5, "Install", 0)]),
+        (b"##[group]Run make\na\n##[endgroup]\n", [(1, 3, "Run make", 0)]),
+        (b"2026-11-25T05:26:53.1234567Z ##[group]Run\r\n2026-11-25T05:26:54Z ##[endgroup]\r\n", [(1, 2, "Run", 0)]),
+        (b"\x1b[32m::group::\x1b[1mgreen\x1b[0m\n", [(1, None, "green", 0)]),
+        (b"::group::a\n1\n::group::b\n2\n::endgroup::\n", [(1, 2, "a", 0), (3, 5, "b", 0)]),
+        (b"::group::a\n::group::b\n", [(1, 1, "a", 0), (2, None, "b", 0)]),
+        (b"::endgroup::\n##[endgroup]\n", []),
+        (b"say ::group::no\n", []),
+        (section("start", 1, "a", "A") + b"\nx\n" + section("end", 3, "a") + b"\n", [(1, 3, "A", 0)]),
+        (section("start", 1, "a") + b"\n", [(1, None, "a", 0)]),
+        (section("end", 1, "a") + b"\n", []),
+        (
+            section("start", 1, "a", "A") + b"\n" + section("start", 2, "b", "B") + b"\n" + section("end", 3, "b")
+            + section("start", 3, "c", "C") + b"\n" + section("end", 9, "a") + b"\n",
+            [(1, 4, "A", 0), (2, 3, "B", 1), (3, 4, "C", 1)],
+        ),
+        (section("start", 1, "a", "A") + b"\n::group::b\n1\n" + section("end", 2, "a") + b"\n", [(1, 4, "A", 0), (2, 4, "b", 1)]),
+    ],
+)  # fmt: skip
+def test_groups_are_what_the_marks_say(content: bytes, expected: list[tuple[int, int | None, str, int]]) -> None:
+    assert told(content) == expected
+
+
+def test_a_section_has_a_duration_and_may_be_collapsed() -> None:
+    content = (
+        section("start", 100, "a", "\x1b[1mTitle", "[hide=x,collapsed=true]") + b"\n" + section("end", 107, "a") + b"\n"
+    )
+    [group] = groups(content).found
+    assert asdict(group) == {
+        "start": 1, "end": 2, "title": "Title", "level": 0, "collapsed": True, "kind": "gitlab", "seconds": 7
+    }  # fmt: skip
+
+
+LINES = st.lists(
+    st.sampled_from([
+        b"::group::a", b"::endgroup::", b"text", b"a group", b"", section("start", 5, "x", "X"), section("end", 9, "x"),
+        section("end", 9, "x") + section("start", 9, "y"),
+    ]),
+    max_size=30,
+)  # fmt: skip
+
+
+@given(LINES, st.lists(st.integers(0, 30), max_size=4))
+def test_groups_are_the_same_in_pieces_of_whole_lines(lines: list[bytes], cuts: list[int]) -> None:
+    edges = [0, *sorted(cuts), len(lines)]
+    pieces = [b"".join(line + b"\n" for line in lines[a:b]) for a, b in itertools.pairwise(edges)]
+    whole, cut = groups(b"".join(pieces)), groups(*pieces)
+    assert (whole.found, whole.indexed, whole.lines) == (cut.found, cut.indexed, cut.lines)
+
+
+def test_groups_of_some_lines_are_those_that_have_one_of_them() -> None:
+    found = groups(b"::group::a\n\n::endgroup::\n\n::group::b\n\n")
+    assert [group.title for group in found.between(3, 4)] == ["a"]
+    assert [group.title for group in found.between(4, 4)] == []
+    assert [group.title for group in found.between(2, 5)] == ["a", "b"]
+    assert [group.title for group in found.between(900, 999)] == ["b"]
+
+
+def test_not_more_groups_are_kept_than_may_be() -> None:
+    found = groups(b"::group::a\n::endgroup::\n" * MAX_GROUPS)
+    assert (len(found.found), found.full) == (MAX_GROUPS, False)
+    found = groups(b"::group::a\n::endgroup::\n" * MAX_GROUPS + b"::group::b\n")
+    assert (len(found.found), found.full) == (MAX_GROUPS, True)

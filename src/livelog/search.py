@@ -205,7 +205,7 @@ def _excerpt(line: bytes, offset: int) -> str:
 def main() -> int:
     """Search, and tell. Returns the exit code."""
     fd, query = int(sys.argv[1]), Query(**json.load(sys.stdin))
-    os.nice(5)
+    os.nice(19)  # whoever follows a log comes first
     total = query.size - query.start if query.forward else query.start
     output: list[str] = []
     hits, spoken, following = 0, time.monotonic(), None

@@ -232,6 +232,51 @@ def test_errors_are_a_key_away(browser: Browser, server: Server, name: str) -> N
         expect(viewer.page.locator(".chip", has_text="No error below")).to_be_visible()
 
 
+# Folding
+
+GROUPS = (
+    b"before\n"
+    b"section_start:1000:deps[collapsed=true]\r\x1b[0KInstall\nfetch needle\nunpack\nsection_end:1075:deps\r\x1b[0K\n"
+    b"::group::Compile\ncc a.c\ncc b.c\n::endgroup::\n"
+    b"after\n"
+)
+
+
+@pytest.fixture
+def folding(browser: Browser, server: Server, name: str) -> Iterator[Viewer]:
+    """A page on a log with two groups: one that its log has folded, and one that it has not."""
+    logs.send(server, name, GROUPS)
+    with viewing(browser, server.get, path(name)) as viewer:
+        expect(viewer.page.locator(f"{ROWS} .fold")).to_have_count(2)
+        yield viewer
+
+
+def numbers(viewer: Viewer, *expected: int) -> None:
+    """Wait until these lines are shown."""
+    expect(viewer.page.locator(f"{ROWS} > .number")).to_have_text([str(number) for number in expected])
+
+
+def test_groups_are_folded_as_the_log_says_and_as_the_user_likes(folding: Viewer) -> None:
+    numbers(folding, 1, 2, 6, 7, 8, 9, 10)
+    expect(row(folding, 2)).to_have_text("▸Install1m 15s")
+    expect(row(folding, 6)).to_have_text("▾Compile")
+    folding.page.get_by_role("button", name="Unfold Install").click()
+    numbers(folding, *range(1, 11))
+    folding.page.get_by_role("button", name="Fold Compile").click()
+    numbers(folding, 1, 2, 3, 4, 5, 6, 10)
+    folding.press("Z")
+    numbers(folding, 1, 2, 6, 10)
+    folding.press("Z")
+    numbers(folding, *range(1, 11))
+
+
+def test_hit_in_a_folded_group_opens_it(folding: Viewer) -> None:
+    numbers(folding, 1, 2, 6, 7, 8, 9, 10)
+    search(folding, "needle")
+    expect(row(folding, 3)).to_have_text("fetch needle")
+    numbers(folding, *range(1, 11))
+
+
 # Accessibility
 
 
@@ -354,7 +399,7 @@ def test_tab_leads_to_every_button_and_never_into_the_lines(browser: Browser, se
         assert {
             "Search",
             "Wrap lines",
-            "Times: no times",
+            "Times: off",
             "Theme: auto",
             "Copy link",
             "Download",

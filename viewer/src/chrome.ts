@@ -84,7 +84,7 @@ function facts(app: App): string {
   ].filter(Boolean).join(" · ");
 }
 
-const TIMES = { none: "no times", local: "local times", utc: "UTC times", ago: "ages" } as const;
+const TIMES = { none: "off", local: "local", utc: "UTC", ago: "age" } as const;
 
 function tools(app: App, words: boolean): TemplateResult {
   const tool = (name: Icon, label: string, act: () => void, pressed?: boolean) => html`<button

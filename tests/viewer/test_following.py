@@ -31,10 +31,16 @@ GAPS = """() => { window.gaps = []; const look = () => {
 
 
 class Wire:
-    """A relay to a server's port: `cut` breaks all connections, `refuse` keeps new ones out until `admit`."""
+    """A relay to a server's port: `cut` breaks all connections, `refuse` keeps new ones out until `admit`.
 
-    def __init__(self, server: Address) -> None:
+    `prefix`: what paths begin with that the server does not know of. `buffering`: keep the bodies of answers that follow
+    a log back until they end, as some proxies do.
+    """
+
+    def __init__(self, server: Address, prefix: bytes = b"", *, buffering: bool = False) -> None:
         self._server = server
+        self._prefix = prefix
+        self._buffering = buffering
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self._refused = False
@@ -52,12 +58,22 @@ class Wire:
                     continue
                 server = socket.create_connection(("127.0.0.1", self._server.port))
                 self._sockets += [client, server]
+                followed = threading.Event()
                 for source, sink, down in ((client, server, False), (server, client, True)):
-                    threading.Thread(target=self._pump, args=(source, sink, down), daemon=True).start()
+                    threading.Thread(target=self._pump, args=(source, sink, down, followed), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, down: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, down: bool, followed: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if not down:
+                    data = data.replace(b" %b/" % self._prefix, b" /", 1)
+                    if self._buffering and b"-9007199254740991" in data:
+                        followed.set()
+                elif followed.is_set():
+                    sink.sendall(data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+                    while source.recv(65536):
+                        pass
+                    break
                 if down and self.budget is not None and (budget := self.budget) < len(data):
                     self.budget = None
                     self.cuts += 1
@@ -218,6 +234,31 @@ def test_log_is_shown_byte_for_byte_through_any_number_of_cuts(
             viewer.wait_last(plain(text[-1]))
             assert wire.cuts > 40
             assert viewer.texts() == [plain(line) for line in text]
+            write(b"")
+            viewer.wait_state("Ended")
+
+
+def test_page_is_found_behind_any_prefix(browser: Browser, server: Server, name: str) -> None:
+    with contextlib.closing(Wire(server.get, b"/ci/view-logs")) as wire, writing(server, name, lines(1, 500)) as write:
+        with viewing(browser, wire.address, f"/ci/view-logs{path(name, '#L2')}") as viewer:
+            expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text("line 2")
+            viewer.press("End")
+            write(b"more\n")
+            viewer.wait_last("more")
+            raw = viewer.page.get_by_role("link", name="Download").get_attribute("href")
+            assert raw == f"/ci/view-logs{logs.path_of(name, TOKEN)}"
+
+
+def test_page_does_without_streams_where_a_proxy_keeps_them_back(browser: Browser, server: Server, name: str) -> None:
+    with contextlib.closing(Wire(server.get, buffering=True)) as wire, writing(server, name, lines(1, 5)) as write:
+        with viewing(browser, wire.address, path(name)) as viewer:
+            viewer.wait_last("line 5")
+            viewer.wait_state("Live")
+            write(lines(6, 9))
+            expect(viewer.page.locator(f"{ROWS}:last-child > .text")).to_have_text("line 9", timeout=30_000)
+            for number in range(10, 13):
+                write(b"line %d\n" % number)
+                viewer.wait_last(f"line {number}")
             write(b"")
             viewer.wait_state("Ended")
 

@@ -169,7 +169,7 @@ export class Log {
 
   /** What is known of the log, every few seconds: who writes it may have left, or tells its title. */
   private async pulse(): Promise<void> {
-    if (document.hidden || this.connection.kind !== "following") return;
+    if (document.hidden || !this.etag || !/following|opening/.test(this.connection.kind)) return;
     const before = this.store.size;
     const status = await this.api.status().catch(() => null);
     if (status && !this.isThis(status)) return this.aborter.abort(); // and asking again tells that it was replaced

@@ -4,6 +4,7 @@ Categories: the three terminals of the original's README · growing pipes · res
 the installation brings.
 """
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import ROOT
 from .programs import TIMEOUT, TOKEN, Installed, Program, curl, program
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.needs("curl", "wget")]  # the first test here builds and installs
@@ -239,3 +241,12 @@ def test_installation_brings_the_command_and_what_it_says(installed: Installed) 
     for name in ("livelog/py.typed", "LICENSE", "bin/livelog"):
         assert name in files
     assert "tests/" not in files
+
+
+def test_installation_brings_the_page_for_browsers(installed: Installed, ports: Ports) -> None:
+    """Without Node: it is in the package, and compressed for those who take that."""
+    page = (ROOT / "src/livelog/viewer.html").read_bytes()
+    with installed.server(ports):
+        url = get_url(ports).replace("/log/", "/view/")
+        assert run(*curl("-f", url)) == page
+        assert gzip.decompress(run(*curl("-fH", "Accept-Encoding: gzip", url))) == page

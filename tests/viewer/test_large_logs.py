@@ -58,6 +58,22 @@ def test_lines_above_the_end_are_there_before_all_lines_are_counted(browser: Bro
         viewer.wait_last("line 1 before the end")
 
 
+def test_first_line_is_gone_to_when_lines_are_counted_and_nothing_is_read_to_get_there(
+    browser: Browser, large: Server
+) -> None:
+    with viewing(browser, large.get, path("huge")) as viewer:
+        viewer.wait_last("line 1 before the end")
+        viewer.press("Home")
+        expect(viewer.page.locator(".facts")).to_contain_text("then going there")
+        assert viewer.texts()[-1] == "line 1 before the end"
+        read = [request for request in viewer.requests if "/lines/" in request.url and "tail" not in request.url]
+        assert {request.url.partition("?")[2].partition("&")[2] for request in read} <= {"count=1"}
+    with viewing(browser, large.get, path("many")) as viewer:
+        viewer.wait_state("Ended")
+        viewer.press("Home")
+        viewer.wait_first(1)
+
+
 def test_a_step_is_one_line_in_the_middle_of_a_hundred_million(browser: Browser, large: Server) -> None:
     with viewing(browser, large.get, path("many", "#L50000000")) as viewer:
         expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text("50000000")

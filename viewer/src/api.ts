@@ -56,7 +56,7 @@ export class Api {
   readonly path: string;
 
   constructor(pathname: string) {
-    const match = /^(.*?)\/view(?:\/(.*))?$/.exec(pathname);
+    const match = /^(.*?)\/view(?:\/(.*))?$/.exec(pathname.replace(/^\/+/, "/")); // two slashes would name a host
     this.prefix = match?.[1] ?? "";
     this.path = match?.[2] ?? "";
   }

@@ -78,7 +78,7 @@ function facts(app: App): string {
   const age = changed === null ? null : since(changed);
   return [
     bytes(store.size),
-    store.numbered ? `${count(store.last)} ${store.last === 1 ? "line" : "lines"}` : "counting lines",
+    store.numbered ? `${count(store.last)} ${store.last === 1 ? "line" : "lines"}` : app.view.later ? "counting lines, then going there" : "counting lines",
     ended ? `took ${duration((ended - Date.parse(status!.began)) / 1000)} · ended ${duration(since(ended))} ago`
       : age === null ? "" : age < 2 ? "last byte just now" : `last byte ${duration(age)} ago`,
   ].filter(Boolean).join(" · ");

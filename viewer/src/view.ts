@@ -33,6 +33,8 @@ export class View {
   /** Lines that are marked, as the address says. */
   marked: Lines | null = null;
   readonly folds = new Folds();
+  /** A line to go to as soon as the server has counted lines. */
+  later: number | null = null;
   /** The last line that had been seen when the view was paused. */
   seen = 0;
   /** Called with each row that is shown anew, and when all are shown. */
@@ -115,11 +117,16 @@ export class View {
 
   /** Move to a part of the log, from 0 to 1. */
   toRatio(ratio: number): void {
+    if (!this.log.store.numbered && ratio < 1) return this.toLine(1);
     this.go(scroller.at(this.geometry, ratio), ratio >= 1);
   }
 
   /** Show a line in the middle. */
   toLine(line: number): void {
+    if (!this.log.store.numbered) {
+      this.later = line;
+      return this.changed();
+    }
     line = Math.min(Math.max(1, line), Math.max(1, this.log.store.last));
     this.folds.open(line);
     this.go(scroller.centred(this.geometry, line), false);
@@ -138,7 +145,7 @@ export class View {
     if (this.following && !following) this.seen = this.log.store.last;
     this.anchor = anchor;
     this.following = following;
-    this.target = null;
+    this.target = this.later = null;
     this.changed();
   }
 
@@ -153,6 +160,7 @@ export class View {
     this.limits.clear();
     this.whole.clear();
     this.shown = new Map([...this.shown].map(([line, row]) => [line + shift, row]));
+    if (this.later !== null) this.toLine(this.later);
   }
 
   // Sizes

@@ -103,6 +103,9 @@ def pictures(browser: Browser, server: Server, wire: Wire) -> Iterator[tuple[str
         viewer = page("ended")
         viewer.wait_state("Ended, exit 0")
         yield "ended-light", viewer
+        viewer.press("Home")
+        expect(viewer.page.locator(f"{ROWS} .fold").first).to_be_visible()
+        yield "groups-light", viewer
         logs.send(server, "failed", build(62), TITLE, "Livelog-Exit-Code: 2")
         viewer = page("failed", theme="dark")
         viewer.wait_state("Ended, exit 2")

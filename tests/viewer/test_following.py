@@ -411,7 +411,7 @@ def test_log_that_takes_anothers_place_is_never_joined_to_it(
         viewer.wait_last("line 10")
         wire.refuse()
         viewer.wait_state("Reconnecting")
-        write(b"")
+        end(server, name, write)
         logs.send(
             server,
             name,

@@ -132,12 +132,12 @@ function picture(control: string): string {
 
 /** Text that is only ever appended to. */
 class Runs {
-  private readonly list: Run[] = [];
+  readonly #list: Run[] = [];
 
   put(text: string, style: Style, href: string): void {
-    const last = this.list.at(-1);
+    const last = this.#list.at(-1);
     if (last && last.style === style && last.href === href) last.text += text;
-    else this.list.push({ text, style, href });
+    else this.#list.push({ text, style, href });
   }
 
   home(): void {}
@@ -145,43 +145,43 @@ class Runs {
   erase(_what: number): void {}
 
   runs(): Run[] {
-    return this.list;
+    return this.#list;
   }
 }
 
 /** Text that may be written over: a cell for each character with what combines with it. */
 class Cells {
-  private cells: Run[] = [];
-  private cursor = 0;
+  #cells: Run[] = [];
+  #cursor = 0;
 
   put(text: string, style: Style, href: string): void {
     for (const character of text) {
-      const before = this.cells[this.cursor - 1];
+      const before = this.#cells[this.#cursor - 1];
       if (before && /^[\p{M}\u200d]$/u.test(character)) before.text += character;
       else {
-        while (this.cells.length < this.cursor) this.cells.push(blank());
-        this.cells[this.cursor++] = { text: character, style, href };
+        while (this.#cells.length < this.#cursor) this.#cells.push(blank());
+        this.#cells[this.#cursor++] = { text: character, style, href };
       }
     }
   }
 
   home(): void {
-    this.cursor = 0;
+    this.#cursor = 0;
   }
 
   back(): void {
-    this.cursor = Math.max(0, this.cursor - 1);
+    this.#cursor = Math.max(0, this.#cursor - 1);
   }
 
   erase(what: number): void {
-    if (what === 0) this.cells.length = Math.min(this.cells.length, this.cursor);
-    else if (what === 1) for (let at = 0; at <= this.cursor && at < this.cells.length; at++) this.cells[at] = blank();
-    else if (what === 2) this.cells = [];
+    if (what === 0) this.#cells.length = Math.min(this.#cells.length, this.#cursor);
+    else if (what === 1) for (let at = 0; at <= this.#cursor && at < this.#cells.length; at++) this.#cells[at] = blank();
+    else if (what === 2) this.#cells = [];
   }
 
   runs(): Run[] {
     const runs = new Runs();
-    for (const { text, style, href } of this.cells) runs.put(text, style, href);
+    for (const { text, style, href } of this.#cells) runs.put(text, style, href);
     return runs.runs();
   }
 }

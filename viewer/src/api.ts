@@ -51,13 +51,13 @@ const TOKEN = "livelog token";
 export const FOREVER = "9007199254740991";
 
 export class Api {
-  private readonly prefix: string;
+  readonly #prefix: string;
   /** The path behind `/view/`: a token and a name, or only a name. */
   readonly path: string;
 
   constructor(pathname: string) {
     const match = /^(.*?)\/view(?:\/(.*))?$/.exec(pathname.replace(/^\/+/, "/")); // two slashes would name a host
-    this.prefix = match?.[1] ?? "";
+    this.#prefix = match?.[1] ?? "";
     this.path = match?.[2] ?? "";
   }
 
@@ -66,25 +66,25 @@ export class Api {
     sessionStorage.setItem(TOKEN, token);
   }
 
-  private get token(): string | null {
+  get #token(): string | null {
     return sessionStorage.getItem(TOKEN);
   }
 
   /** The address of the log itself, for links. `name` tells whether the path begins with a token: a link sends no header. */
   raw(name: string): string {
-    return this.url("log", this.token && this.path === name ? [this.token, name].filter(Boolean).join("/") : this.path);
+    return this.#url("log", this.#token && this.path === name ? [this.#token, name].filter(Boolean).join("/") : this.path);
   }
 
-  private url(resource: string, path: string = this.path): string {
-    return `${this.prefix}/${resource}${path && `/${path}`}`;
+  #url(resource: string, path: string = this.path): string {
+    return `${this.#prefix}/${resource}${path && `/${path}`}`;
   }
 
   /** Ask. Throws Refused for a status of 400 or more, but 416, and TypeError if there is no answer. */
   async get(resource: string, query: Record<string, string> = {}, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
-    if (this.token) headers.set("Authorization", `Bearer ${this.token}`);
+    if (this.#token) headers.set("Authorization", `Bearer ${this.#token}`);
     const asked = new URLSearchParams(query).toString();
-    const url = this.url(resource) + (asked && `?${asked}`);
+    const url = this.#url(resource) + (asked && `?${asked}`);
     const response = await fetch(url, { ...init, headers, cache: "no-store", credentials: "omit", redirect: "error" });
     if (response.status < 400 || response.status === 416) return response;
     const retry = response.headers.get("Retry-After");

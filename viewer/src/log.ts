@@ -31,10 +31,10 @@ export class Log {
 
   /** Which log this is; empty before it is opened. */
   etag = "";
-  private wake: () => void = () => {};
-  private aborter = new AbortController();
-  private buffered = false;
-  private readonly loading = new Set<string>();
+  #wake: () => void = () => {};
+  #aborter = new AbortController();
+  #buffered = false;
+  readonly #loading = new Set<string>();
 
   /** `changedTo` is called whenever there is something new to show, `renumbered` when all lines get other numbers. */
   constructor(
@@ -42,10 +42,10 @@ export class Log {
     private readonly changedTo: () => void,
     private readonly renumbered: (shift: number) => void,
   ) {
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.aborter.abort() : this.wake()));
-    addEventListener("online", () => this.wake());
-    addEventListener("pagehide", () => this.aborter.abort());
-    setInterval(() => void this.pulse(), PULSE);
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#aborter.abort() : this.#wake()));
+    addEventListener("online", () => this.#wake());
+    addEventListener("pagehide", () => this.#aborter.abort());
+    setInterval(() => void this.#pulse(), PULSE);
   }
 
   get ended(): boolean {
@@ -54,7 +54,7 @@ export class Log {
 
   /** Try again now. */
   retry(): void {
-    this.wake();
+    this.#wake();
   }
 
   /** Open the log and follow it to its end, through whatever happens. */
@@ -63,13 +63,13 @@ export class Log {
     for (;;) {
       const before = this.store.size;
       try {
-        if (!this.etag) await this.open();
-        if (await this.follow()) return this.become({ kind: "ended" });
+        if (!this.etag) await this.#open();
+        if (await this.#follow()) return this.#become({ kind: "ended" });
         delay = 0;
       } catch (error) {
-        if (error instanceof Replaced) return this.become({ kind: "replaced" });
+        if (error instanceof Replaced) return this.#become({ kind: "replaced" });
         if (error instanceof Refused && error.status < 500) {
-          delay = await this.refused(error);
+          delay = await this.#refused(error);
           continue;
         }
         const following = this.connection.kind === "following";
@@ -77,29 +77,29 @@ export class Log {
         else delay = Math.min(LAST_DELAY, following ? FIRST_DELAY : Math.max(FIRST_DELAY, delay * 2)) * (0.75 + Math.random() / 2);
       }
       if (document.hidden) {
-        this.become({ kind: "resting" });
-        await this.pause(Infinity);
+        this.#become({ kind: "resting" });
+        await this.#pause(Infinity);
         delay = 0;
       } else if (delay) {
-        this.become({ kind: "reconnecting", until: Date.now() + delay });
-        await this.pause(delay);
+        this.#become({ kind: "reconnecting", until: Date.now() + delay });
+        await this.#pause(delay);
       }
     }
   }
 
-  private async open(): Promise<void> {
+  async #open(): Promise<void> {
     const known = this.api.status().catch(() => null);
     const piece = await this.api.lines({ tail: String(TAIL) });
     this.store.open(piece);
     this.etag = piece.etag;
     this.changed = piece.time;
     this.changedTo();
-    this.learn(await known);
-    if (!this.store.numbered) void this.count(piece.offset);
+    this.#learn(await known);
+    if (!this.store.numbered) void this.#count(piece.offset);
   }
 
   /** Ask for the numbers of lines until the server knows them. */
-  private async count(offset: number): Promise<void> {
+  async #count(offset: number): Promise<void> {
     for (;;) {
       const { first } = await this.api.lines({ at: String(offset), count: "1" }).catch(() => ({ first: null }));
       if (this.store.numbered) return;
@@ -113,28 +113,28 @@ export class Log {
   }
 
   /** Read what comes. True: that was all of it, for ever. Throws if it breaks off. */
-  private async follow(): Promise<boolean> {
-    this.aborter = new AbortController();
+  async #follow(): Promise<boolean> {
+    this.#aborter = new AbortController();
     if (document.hidden) return false;
     if (this.ended && this.status!.size === this.store.size) return true;
-    const { signal } = this.aborter;
-    if (this.buffered) await this.api.status({ wait: "25", size: String(this.store.size) }, signal);
-    const last = this.buffered ? "" : FOREVER;
+    const { signal } = this.#aborter;
+    if (this.#buffered) await this.api.status({ wait: "25", size: String(this.store.size) }, signal);
+    const last = this.#buffered ? "" : FOREVER;
     const headers = { Range: `bytes=${this.store.size}-${last}`, "If-Range": this.etag };
     const response = await this.api.get("log", {}, { headers, signal });
     if ((response.headers.get("ETag") ?? this.etag) !== this.etag) {
-      this.aborter.abort();
+      this.#aborter.abort();
       throw new Replaced();
     }
-    this.become({ kind: "following" });
-    if (response.status !== 416) await this.read(response, response.status === 200 ? this.store.size : 0);
+    this.#become({ kind: "following" });
+    if (response.status !== 416) await this.#read(response, response.status === 200 ? this.store.size : 0);
     else await response.arrayBuffer();
-    this.learn(await this.api.status());
+    this.#learn(await this.api.status());
     return this.ended && this.status!.size === this.store.size;
   }
 
   /** Take in the body of an answer, but for its first `skip` bytes. */
-  private async read(response: Response, skip: number): Promise<void> {
+  async #read(response: Response, skip: number): Promise<void> {
     const next = reader(response.body!);
     for (;;) {
       const data = await next();
@@ -149,62 +149,62 @@ export class Log {
   }
 
   /** A refusal: wait for what may change it. Returns for how long to wait then. */
-  private async refused(error: Refused): Promise<number> {
+  async #refused(error: Refused): Promise<number> {
     const { status, message, retry } = error;
     if (status === 404 && retry !== null && !this.etag) {
-      this.become({ kind: "waiting", message });
+      this.#become({ kind: "waiting", message });
       try {
         await this.api.status({ wait: "60" });
         return 0;
       } catch {
-        await this.pause(retry);
+        await this.#pause(retry);
       }
       return 0;
     }
     const kind = status === 401 ? "denied" : status === 404 && this.etag ? "gone" : "refused";
-    this.become({ kind, message });
-    await this.pause(kind === "gone" ? (retry ?? LAST_DELAY) : Infinity);
+    this.#become({ kind, message });
+    await this.#pause(kind === "gone" ? (retry ?? LAST_DELAY) : Infinity);
     return 0;
   }
 
   /** What is known of the log, every few seconds: who writes it may have left, or tells its title. */
-  private async pulse(): Promise<void> {
+  async #pulse(): Promise<void> {
     if (document.hidden || !this.etag || !/following|opening/.test(this.connection.kind)) return;
     const before = this.store.size;
     const status = await this.api.status().catch(() => null);
-    if (status && !this.isThis(status)) return this.aborter.abort(); // and asking again tells that it was replaced
-    this.learn(status);
-    if (status && status.size > before && this.store.size === before && !this.buffered) {
+    if (status && !this.#isThis(status)) return this.#aborter.abort(); // and asking again tells that it was replaced
+    this.#learn(status);
+    if (status && status.size > before && this.store.size === before && !this.#buffered) {
       // It may be on its way; if it is not here at the next pulse, either, somebody between us keeps it back.
-      this.late = this.late === before ? -1 : before;
-      if (this.late === -1) {
-        this.buffered = true;
-        this.aborter.abort();
+      this.#late = this.#late === before ? -1 : before;
+      if (this.#late === -1) {
+        this.#buffered = true;
+        this.#aborter.abort();
       }
     }
   }
 
-  private late = 0;
+  #late = 0;
 
-  private learn(status: Status | null): void {
-    if (!status || !this.isThis(status)) return;
+  #learn(status: Status | null): void {
+    if (!status || !this.#isThis(status)) return;
     this.status = status;
     this.changed = Math.max(this.changed ?? 0, Date.parse(status.changed) || 0) || null;
     this.changedTo();
   }
 
-  private isThis(status: Status): boolean {
+  #isThis(status: Status): boolean {
     return `"${status.generation}"` === this.etag;
   }
 
-  private become(connection: Connection): void {
+  #become(connection: Connection): void {
     this.connection = connection;
     this.changedTo();
   }
 
-  private pause(milliseconds: number): Promise<void> {
+  #pause(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
-      this.wake = resolve;
+      this.#wake = resolve;
       if (milliseconds !== Infinity) setTimeout(resolve, milliseconds);
     });
   }
@@ -216,20 +216,20 @@ export class Log {
     const above = store.nearest(line, -1);
     const below = store.nearest(line, 1);
     if (below !== null && (below - line <= PAGE || !store.numbered)) {
-      void this.load({ at: String(store.get(below)!.at), count: String(-PAGE) }, below, -1);
+      void this.#load({ at: String(store.get(below)!.at), count: String(-PAGE) }, below, -1);
     } else if (above !== null && line - above <= PAGE && store.get(above)!.finished) {
       const { at, length } = store.get(above)!;
-      void this.load({ at: String(at + length + 1), count: String(PAGE) }, above + 1, 1);
+      void this.#load({ at: String(at + length + 1), count: String(PAGE) }, above + 1, 1);
     } else if (store.numbered) {
       const from = Math.max(1, line - PAGE / 4);
-      void this.load({ from: String(from), count: String(PAGE) }, from, 1);
+      void this.#load({ from: String(from), count: String(PAGE) }, from, 1);
     }
   }
 
-  private async load(query: Record<string, string>, edge: number, direction: -1 | 1): Promise<void> {
+  async #load(query: Record<string, string>, edge: number, direction: -1 | 1): Promise<void> {
     const key = JSON.stringify(query);
-    if (this.loading.has(key)) return;
-    this.loading.add(key);
+    if (this.#loading.has(key)) return;
+    this.#loading.add(key);
     const { numbered } = this.store;
     try {
       const piece = await this.api.lines(query);
@@ -251,7 +251,7 @@ export class Log {
       await new Promise((resolve) => setTimeout(resolve, 1000)); // then whoever still needs it asks again
       this.changedTo();
     } finally {
-      this.loading.delete(key);
+      this.#loading.delete(key);
     }
   }
 

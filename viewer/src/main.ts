@@ -30,12 +30,12 @@ export class App {
   /** Whether a token has been typed in already. */
   tried = false;
 
-  private frame = 0;
-  private place: fragment.Fragment = fragment.read(location.hash);
-  private said = { text: "", lines: 0, time: 0 };
-  private groups = { asked: 0, size: -1 };
-  private readonly dark = matchMedia("(prefers-color-scheme: dark)");
-  private readonly templates = new Map<string, () => unknown>([
+  #frame = 0;
+  #place: fragment.Fragment = fragment.read(location.hash);
+  #said = { text: "", lines: 0, time: 0 };
+  #groups = { asked: 0, size: -1 };
+  readonly #dark = matchMedia("(prefers-color-scheme: dark)");
+  readonly #templates = new Map<string, () => unknown>([
     ["head", () => chrome.head(this)],
     ["foot", () => chrome.foot(this)],
     ["search", () => chrome.searchBar(this)],
@@ -46,36 +46,36 @@ export class App {
   ]);
 
   constructor() {
-    const changed = () => this.schedule();
+    const changed = () => this.#schedule();
     this.log = new Log(this.api, changed, (shift) => this.view.renumber(shift));
     const options = {
       wrap: this.settings.wrap,
       dark: false,
       showTime: false,
-      time: (time: number) => this.time(time),
+      time: (time: number) => this.#time(time),
     };
     this.view = new View(element("surface"), this.log, options, changed);
-    this.options = options;
+    this.#options = options;
     this.search = new Search(this.api, changed);
-    this.view.decorate = (rows) => this.highlight(rows);
-    this.takeToken();
-    this.view.following = this.place.lines === null && this.place.byte === null;
-    this.apply();
-    this.listen();
+    this.view.decorate = (rows) => this.#highlight(rows);
+    this.#takeToken();
+    this.view.following = this.#place.lines === null && this.#place.byte === null;
+    this.#apply();
+    this.#listen();
     element("surface").focus({ preventScroll: true });
     void this.log.run();
     const text = new URLSearchParams(location.search).get("q");
     if (text) {
-      this.openSearch(false);
-      this.searchInput.value = text;
+      this.#openSearch(false);
+      this.#searchInput.value = text;
       const whole = new URLSearchParams(location.search);
-      void this.opened.then(() => this.find({ text, matchCase: whole.has("case"), regex: whole.has("regex") }));
+      void this.#opened.then(() => this.find({ text, matchCase: whole.has("case"), regex: whole.has("regex") }));
     }
   }
 
-  private readonly options: { wrap: boolean; dark: boolean; showTime: boolean };
-  private open: () => void = () => {};
-  private readonly opened = new Promise<void>((resolve) => (this.open = resolve));
+  readonly #options: { wrap: boolean; dark: boolean; showTime: boolean };
+  #open: () => void = () => {};
+  readonly #opened = new Promise<void>((resolve) => (this.#open = resolve));
 
   // What is shown
 
@@ -100,34 +100,34 @@ export class App {
     return this.view.following || this.log.ended ? 0 : Math.max(0, this.log.store.last - this.view.seen);
   }
 
-  private schedule(): void {
-    this.frame ||= requestAnimationFrame(() => {
-      this.frame = 0;
-      this.show();
+  #schedule(): void {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#show();
     });
   }
 
-  private show(): void {
-    this.arrive();
+  #show(): void {
+    this.#arrive();
     this.view.render();
-    for (const [id, template] of this.templates) {
+    for (const [id, template] of this.#templates) {
       const place = element(id);
       if (place instanceof HTMLDialogElement ? place.open : !place.hidden) render(template() as TemplateResult, place);
     }
-    this.bar();
+    this.#bar();
     const title = `${chrome.stateOf(this).text} – ${this.title}`;
     if (document.title !== title) document.title = title;
-    this.say();
-    this.askGroups();
-    if (this.log.store.size > 0) this.open();
+    this.#say();
+    this.#askGroups();
+    if (this.log.store.size > 0) this.#open();
   }
 
   /** Go where the address says, as soon as there is such a place. */
-  private arrive(): void {
-    const { lines, byte } = this.place;
+  #arrive(): void {
+    const { lines, byte } = this.#place;
     const { store, etag } = this.log;
     if ((!lines && byte === null) || !store.numbered || !etag) return;
-    this.place = { ...this.place, lines: null, byte: null };
+    this.#place = { ...this.#place, lines: null, byte: null };
     this.view.seen = store.last;
     if (lines) {
       this.view.marked = lines;
@@ -137,7 +137,7 @@ export class App {
     }
   }
 
-  private bar(): void {
+  #bar(): void {
     const bar = element("bar");
     const lines = this.view.geometry;
     const { top, height } = scroller.thumb(lines, this.view.anchor, bar.clientHeight);
@@ -146,42 +146,42 @@ export class App {
     thumb.style.height = `${height * 100}%`;
     thumb.hidden = !this.log.store.numbered || height >= 1;
     bar.setAttribute("aria-valuenow", String(Math.round(scroller.ratio(lines, this.view.anchor) * 100)));
-    this.marks(element("marks") as HTMLCanvasElement);
+    this.#marks(element("marks") as HTMLCanvasElement);
   }
 
-  private marked = "";
+  #marked = "";
 
   /** Where in the log hits and marked lines are. */
-  private marks(canvas: HTMLCanvasElement): void {
+  #marks(canvas: HTMLCanvasElement): void {
     const { hits } = this.search;
     const { marked } = this.view;
     const { last } = this.log.store;
     const { clientWidth: width, clientHeight: height } = canvas;
-    const key = [hits.length, hits[0], marked?.from, marked?.to, last, width, height, this.options.dark].join();
-    if (key === this.marked) return;
-    this.marked = key;
+    const key = [hits.length, hits[0], marked?.from, marked?.to, last, width, height, this.#options.dark].join();
+    if (key === this.#marked) return;
+    this.#marked = key;
     [canvas.width, canvas.height] = [width, height];
     const pen = canvas.getContext("2d")!;
-    pen.fillStyle = this.options.dark ? "#e3b341" : "#b07a00";
+    pen.fillStyle = this.#options.dark ? "#e3b341" : "#b07a00";
     for (const line of hits) pen.fillRect(2, Math.floor(((line - 1) / last) * (height - 2)), width - 4, 2);
-    pen.fillStyle = this.options.dark ? "#8ab4ff" : "#1d4fd7";
+    pen.fillStyle = this.#options.dark ? "#8ab4ff" : "#1d4fd7";
     if (marked) pen.fillRect(0, ((marked.from - 1) / last) * (height - 3), width, Math.max(3, ((marked.to - marked.from) / last) * height));
   }
 
   /** For those who listen: what has happened, and never more than every few seconds. */
-  private say(): void {
+  #say(): void {
     const now = Date.now();
-    if (now - this.said.time < SAID_EVERY) return;
+    if (now - this.#said.time < SAID_EVERY) return;
     const state = chrome.stateOf(this).text.replace(/, .* new$| in \d+ s$/, "");
-    const lines = this.log.store.last - this.said.lines;
-    const fresh = lines > 0 && this.log.store.numbered && !/^$|Opening/.test(this.said.text);
-    const text = [state !== this.said.text && state, fresh && `${chrome.count(lines)} new lines`].filter(Boolean).join(", ");
+    const lines = this.log.store.last - this.#said.lines;
+    const fresh = lines > 0 && this.log.store.numbered && !/^$|Opening/.test(this.#said.text);
+    const text = [state !== this.#said.text && state, fresh && `${chrome.count(lines)} new lines`].filter(Boolean).join(", ");
     if (!text) return;
-    this.said = { text: state, lines: this.log.store.last, time: now };
+    this.#said = { text: state, lines: this.log.store.last, time: now };
     element("said").textContent = text;
   }
 
-  private highlight(rows: readonly Row[]): void {
+  #highlight(rows: readonly Row[]): void {
     const { query, hits, current } = this.search;
     const known = new Set(query.regex ? hits : []);
     for (const row of rows) {
@@ -189,12 +189,12 @@ export class App {
     }
     if (typeof Highlight === "undefined") return;
     const [all, now] = [new Highlight(), new Highlight()];
-    if (query.text && !query.regex) for (const row of rows) this.ranges(row, query, row.line === current ? now : all);
+    if (query.text && !query.regex) for (const row of rows) this.#ranges(row, query, row.line === current ? now : all);
     CSS.highlights.set("hit", all);
     CSS.highlights.set("hit-now", now);
   }
 
-  private ranges(row: Row, { text, matchCase }: Query, into: Highlight): void {
+  #ranges(row: Row, { text, matchCase }: Query, into: Highlight): void {
     const fold = (what: string) => (matchCase ? what : what.toLowerCase());
     const walker = document.createTreeWalker(row.text, NodeFilter.SHOW_TEXT);
     const nodes: { node: Node; start: number }[] = [];
@@ -219,12 +219,12 @@ export class App {
   }
 
   /** Ask what groups there are: at first, and now and then while the log grows. */
-  private askGroups(): void {
+  #askGroups(): void {
     const { size } = this.log.store;
     const now = Date.now();
-    if (!this.log.store.numbered || size === this.groups.size || now - this.groups.asked < 2000 || !this.log.etag) return;
-    if (this.groups.size >= 0 && this.view.folds.size === 0 && now - this.groups.asked < 10000) return;
-    this.groups = { asked: now, size };
+    if (!this.log.store.numbered || size === this.#groups.size || now - this.#groups.asked < 2000 || !this.log.etag) return;
+    if (this.#groups.size >= 0 && this.view.folds.size === 0 && now - this.#groups.asked < 10000) return;
+    this.#groups = { asked: now, size };
     void this.api
       .groups(this.view.folds.frontier)
       .then(({ groups }) => {
@@ -235,7 +235,7 @@ export class App {
       .catch(() => {});
   }
 
-  private time(milliseconds: number): string {
+  #time(milliseconds: number): string {
     const time = new Date(milliseconds);
     if (this.settings.time === "ago") return `~${duration(Math.max(0, (Date.now() - milliseconds) / 1000))} ago`;
     if (this.settings.time === "utc") return `~${time.toISOString().slice(11, 19)}Z`;
@@ -254,17 +254,17 @@ export class App {
       case "pageUp": return view.step(-view.page);
       case "top": return view.toRatio(0);
       case "end": return view.follow();
-      case "follow": return view.following ? (view.pause(), this.schedule()) : view.follow();
-      case "search": return this.openSearch(true);
-      case "next": return this.hop(true);
-      case "previous": return this.hop(false);
-      case "nextError": return void this.hopError(true);
-      case "previousError": return void this.hopError(false);
+      case "follow": return view.following ? (view.pause(), this.#schedule()) : view.follow();
+      case "search": return this.#openSearch(true);
+      case "next": return this.#hop(true);
+      case "previous": return this.#hop(false);
+      case "nextError": return void this.#hopError(true);
+      case "previousError": return void this.#hopError(false);
       case "line":
         leave();
-        return this.openDialog("line");
+        return this.#openDialog("line");
       case "fold": {
-        const group = view.folds.around(this.middle);
+        const group = view.folds.around(this.#middle);
         if (group !== null) this.toggle(group);
         return;
       }
@@ -276,8 +276,8 @@ export class App {
         const times = ["none", "local", "utc", "ago"] as const;
         return this.set({ time: times[(times.indexOf(this.settings.time) + 1) % 4]! });
       }
-      case "copy": return void this.copyLink();
-      case "help": return this.openDialog("help");
+      case "copy": return void this.#copyLink();
+      case "help": return this.#openDialog("help");
       case "leave":
         leave();
         if (this.searching) return this.closeSearch();
@@ -286,14 +286,14 @@ export class App {
     }
   }
 
-  private openDialog(id: "help" | "line"): void {
+  #openDialog(id: "help" | "line"): void {
     const dialog = element(id) as HTMLDialogElement;
-    render(this.templates.get(id)!() as TemplateResult, dialog);
+    render(this.#templates.get(id)!() as TemplateResult, dialog);
     dialog.showModal();
   }
 
   /** The line that is looked at: the marked one if it is visible, or the first one. */
-  private get middle(): number {
+  get #middle(): number {
     const lines = this.view.lines;
     const marked = this.search.current ?? this.view.marked?.from;
     return marked !== undefined && lines.includes(marked) ? marked : (lines[0] ?? 1);
@@ -309,7 +309,7 @@ export class App {
   set(change: Partial<Settings>): void {
     Object.assign(this.settings, change);
     save(this.settings);
-    this.apply();
+    this.#apply();
   }
 
   changeTheme(): void {
@@ -317,26 +317,26 @@ export class App {
     this.set({ theme: themes[(themes.indexOf(this.settings.theme) + 1) % 3]! });
   }
 
-  private apply(): void {
+  #apply(): void {
     const { theme, wrap, time } = this.settings;
     document.documentElement.dataset["theme"] = theme;
-    this.options.dark = theme === "dark" || (theme === "auto" && this.dark.matches);
-    this.options.wrap = wrap;
-    this.options.showTime = time !== "none";
+    this.#options.dark = theme === "dark" || (theme === "auto" && this.#dark.matches);
+    this.#options.wrap = wrap;
+    this.#options.showTime = time !== "none";
     this.view.refresh();
   }
 
-  private listen(): void {
-    this.dark.addEventListener("change", () => this.apply());
-    setInterval(() => this.schedule(), 1000); // ages and countdowns
-    document.addEventListener("keydown", (event) => this.key(event));
-    addEventListener("popstate", (event) => this.back(event.state as { anchor?: scroller.Anchor; following?: boolean } | null));
-    element("surface").addEventListener("click", (event) => this.clicked(event));
-    document.addEventListener("copy", (event) => this.copied(event));
-    this.drag(element("bar"));
+  #listen(): void {
+    this.#dark.addEventListener("change", () => this.#apply());
+    setInterval(() => this.#schedule(), 1000); // ages and countdowns
+    document.addEventListener("keydown", (event) => this.#key(event));
+    addEventListener("popstate", (event) => this.#back(event.state as { anchor?: scroller.Anchor; following?: boolean } | null));
+    element("surface").addEventListener("click", (event) => this.#clicked(event));
+    document.addEventListener("copy", (event) => this.#copied(event));
+    this.#drag(element("bar"));
   }
 
-  private key(event: KeyboardEvent): void {
+  #key(event: KeyboardEvent): void {
     const inField = (event.target as Element).closest("input, textarea, select, dialog");
     const what = action(event, this.settings.letters);
     if (!what || inField) return;
@@ -345,7 +345,7 @@ export class App {
     this.act(what);
   }
 
-  private clicked(event: MouseEvent): void {
+  #clicked(event: MouseEvent): void {
     const target = event.target as Element;
     const line = this.view.lineOf(target);
     if (line === null) return;
@@ -367,11 +367,11 @@ export class App {
     history.replaceState({ anchor, following }, "");
     history.pushState({ anchor, following: false }, "", fragment.write(lines) || location.pathname + location.search);
     this.view.marked = lines;
-    this.schedule();
+    this.#schedule();
   }
 
-  private back(state: { anchor?: scroller.Anchor; following?: boolean } | null): void {
-    this.takeToken();
+  #back(state: { anchor?: scroller.Anchor; following?: boolean } | null): void {
+    this.#takeToken();
     const { lines, byte } = fragment.read(location.hash);
     this.view.marked = lines;
     if (state?.anchor) {
@@ -379,13 +379,13 @@ export class App {
       this.view.following = state.following ?? false;
     } else if (lines || byte !== null) {
       this.view.following = false;
-      this.place = { lines, byte, token: null };
+      this.#place = { lines, byte, token: null };
     }
-    this.schedule();
+    this.#schedule();
   }
 
   /** A token in the fragment is for this page, and not for whoever looks at the address. */
-  private takeToken(): void {
+  #takeToken(): void {
     const { token, lines } = fragment.read(location.hash);
     if (token === null) return;
     this.api.keep(token);
@@ -415,7 +415,7 @@ export class App {
     element("surface").focus();
   }
 
-  private drag(bar: HTMLElement): void {
+  #drag(bar: HTMLElement): void {
     let grip = 0;
     const to = (event: PointerEvent) => {
       const { top, height } = bar.getBoundingClientRect();
@@ -436,36 +436,36 @@ export class App {
 
   // Searching
 
-  private get searchInput(): HTMLInputElement {
+  get #searchInput(): HTMLInputElement {
     return element("search").querySelector("input")!;
   }
 
   get searchText(): string {
-    return this.searchInput.value;
+    return this.#searchInput.value;
   }
 
-  private openSearch(focus: boolean): void {
+  #openSearch(focus: boolean): void {
     this.searching = true;
     element("search").hidden = false;
     render(chrome.searchBar(this), element("search"));
-    if (focus) this.searchInput.select();
-    if (focus) this.searchInput.focus();
-    this.schedule();
+    if (focus) this.#searchInput.select();
+    if (focus) this.#searchInput.focus();
+    this.#schedule();
   }
 
   closeSearch(): void {
     this.searching = false;
     element("search").hidden = true;
     this.search.clear();
-    this.remember("");
+    this.#remember("");
     element("surface").focus();
   }
 
-  private typing: ReturnType<typeof setTimeout> | undefined;
+  #typing: ReturnType<typeof setTimeout> | undefined;
 
   searchTyped(): void {
-    clearTimeout(this.typing);
-    this.typing = setTimeout(() => this.find({ ...this.search.query, text: this.searchText }), 250);
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => this.find({ ...this.search.query, text: this.searchText }), 250);
   }
 
   searchKey(event: KeyboardEvent): void {
@@ -473,40 +473,40 @@ export class App {
     if (event.key !== "Enter") return;
     event.preventDefault();
     if (this.searchText !== this.search.query.text) this.find({ ...this.search.query, text: this.searchText });
-    else this.hop(!event.shiftKey);
+    else this.#hop(!event.shiftKey);
   }
 
   find(query: Query): void {
-    clearTimeout(this.typing);
-    this.remember(query.text, query);
-    void this.search.run(query, () => this.hop(false));
+    clearTimeout(this.#typing);
+    this.#remember(query.text, query);
+    void this.search.run(query, () => this.#hop(false));
   }
 
   /** Have the search in the address: it is no secret, and can be shared. */
-  private remember(text: string, query?: Query): void {
+  #remember(text: string, query?: Query): void {
     const asked = new URLSearchParams({ ...(text && { q: text }), ...(query?.matchCase && { case: "1" }), ...(query?.regex && { regex: "1" }) });
     const search = text ? `?${asked}` : "";
     if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
   }
 
-  private hop(down: boolean): void {
+  #hop(down: boolean): void {
     const lines = this.view.lines;
     const line = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1);
     if (line !== null) this.view.toLine(line);
-    else if (!this.search.active) this.openSearch(true);
+    else if (!this.search.active) this.#openSearch(true);
   }
 
-  private async hopError(down: boolean): Promise<void> {
-    const line = this.error ?? this.middle;
+  async #hopError(down: boolean): Promise<void> {
+    const line = this.#error ?? this.#middle;
     try {
       const from = await this.log.offsetOf(down ? line + 1 : line);
       const asked = { q: ERRORS, regex: "1", dir: down ? "forward" : "back", from: String(from), limit: "1" };
       for await (const event of this.api.search(asked, new AbortController().signal)) {
         if (typeof event["line"] !== "number") continue;
-        this.error = event["line"];
-        this.view.marked = { from: this.error, to: this.error };
+        this.#error = event["line"];
+        this.view.marked = { from: this.#error, to: this.#error };
         history.replaceState(history.state, "", fragment.write(this.view.marked));
-        return this.view.toLine(this.error);
+        return this.view.toLine(this.#error);
       }
       this.tell(down ? "No error below" : "No error above");
     } catch {
@@ -514,23 +514,23 @@ export class App {
     }
   }
 
-  private error: number | null = null;
+  #error: number | null = null;
 
   // Copying
 
-  private async copyLink(): Promise<void> {
+  async #copyLink(): Promise<void> {
     const url = new URL(location.href);
-    if (!this.view.marked && this.log.store.numbered && !this.view.following) url.hash = `L${this.middle}`;
+    if (!this.view.marked && this.log.store.numbered && !this.view.following) url.hash = `L${this.#middle}`;
     const done = await copy(Promise.resolve(url.href));
     this.tell(done ? "Link copied" : url.href);
   }
 
   async copyLines(raw: boolean): Promise<void> {
     const { marked } = this.view;
-    if (marked) await this.copyRange(marked, (bytes) => (raw ? new TextDecoder().decode(bytes) : plain(bytes)));
+    if (marked) await this.#copyRange(marked, (bytes) => (raw ? new TextDecoder().decode(bytes) : plain(bytes)));
   }
 
-  private async copyRange(lines: fragment.Lines, text: (bytes: Uint8Array) => string): Promise<void> {
+  async #copyRange(lines: fragment.Lines, text: (bytes: Uint8Array) => string): Promise<void> {
     try {
       const to = Math.min(lines.to, this.log.store.last);
       const [start, stop] = await this.view.range({ from: lines.from, to });
@@ -545,17 +545,17 @@ export class App {
   }
 
   /** Copy what is selected, of which only some may be on the page. */
-  private copied(event: ClipboardEvent): void {
+  #copied(event: ClipboardEvent): void {
     const { selection } = this.view;
     if (!selection || (event.target as Element | null)?.closest?.("input")) return;
     const { from, to } = selection;
     const shown = this.view.lines;
-    if (shown.includes(from.line) && shown.includes(to.line)) return this.copyShown(event, from, to);
+    if (shown.includes(from.line) && shown.includes(to.line)) return this.#copyShown(event, from, to);
     event.preventDefault();
-    void this.copyRange({ from: from.line, to: to.line }, (bytes) => plain(bytes, from.column, to.column));
+    void this.#copyRange({ from: from.line, to: to.line }, (bytes) => plain(bytes, from.column, to.column));
   }
 
-  private copyShown(event: ClipboardEvent, from: { line: number; column: number }, to: { line: number; column: number }): void {
+  #copyShown(event: ClipboardEvent, from: { line: number; column: number }, to: { line: number; column: number }): void {
     const texts = this.view.texts(from.line, to.line);
     texts[texts.length - 1] = texts.at(-1)!.slice(0, to.column);
     texts[0] = texts[0]!.slice(from.column);
@@ -563,17 +563,17 @@ export class App {
     event.preventDefault();
   }
 
-  private forget: ReturnType<typeof setTimeout> | undefined;
+  #forget: ReturnType<typeof setTimeout> | undefined;
 
   tell(text: string, label?: string, act?: () => void): void {
-    clearTimeout(this.forget);
+    clearTimeout(this.#forget);
     const done = () => {
       this.notice = null;
-      this.schedule();
+      this.#schedule();
     };
     this.notice = label && act ? { text, label, act: () => (act(), done()) } : { text };
-    this.forget = setTimeout(done, act ? 15000 : 3000);
-    this.schedule();
+    this.#forget = setTimeout(done, act ? 15000 : 3000);
+    this.#schedule();
   }
 }
 

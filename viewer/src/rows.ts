@@ -50,8 +50,8 @@ export class Row {
   readonly element = make("div", "row");
   readonly number = make("a", "number");
   readonly text = make("span", "text");
-  private readonly time = make("span", "time");
-  private key = "";
+  readonly #time = make("span", "time");
+  #key = "";
   line = 0;
 
   constructor() {
@@ -69,17 +69,17 @@ export class Row {
     const { group, folded, numbered, limit, whole, time, dark } = options;
     this.line = number;
     const key = [number, line?.at, line?.length, numbered, limit, whole?.length, group?.end, folded, time, dark].join(" ");
-    if (key === this.key) return;
-    this.key = key;
+    if (key === this.#key) return;
+    this.#key = key;
     this.element.dataset["line"] = String(number);
     this.element.setAttribute("aria-posinset", String(numbered ? number : 0));
     this.number.textContent = numbered ? String(number) : "·";
     this.number.toggleAttribute("href", numbered);
     if (numbered) this.number.setAttribute("href", `#L${number}`);
-    if (time === null) this.time.remove();
+    if (time === null) this.#time.remove();
     else {
-      this.time.textContent = time;
-      this.number.after(this.time);
+      this.#time.textContent = time;
+      this.number.after(this.#time);
     }
     this.element.classList.toggle("loading", line === undefined);
     this.element.classList.toggle("group", group !== undefined);

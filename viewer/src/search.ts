@@ -26,7 +26,7 @@ export class Search {
   /** The hit that is looked at: a line. */
   current: number | null = null;
 
-  private aborter = new AbortController();
+  #aborter = new AbortController();
 
   constructor(
     private readonly api: Api,
@@ -38,7 +38,7 @@ export class Search {
   }
 
   stop(): void {
-    this.aborter.abort();
+    this.#aborter.abort();
     this.progress = null;
     this.changed();
   }
@@ -54,12 +54,12 @@ export class Search {
     this.clear();
     this.query = query;
     if (!query.text) return;
-    this.aborter = new AbortController();
-    const { signal } = this.aborter;
+    this.#aborter = new AbortController();
+    const { signal } = this.#aborter;
     this.progress = 0;
     this.changed();
     try {
-      for (let from: string | null = ""; from !== null && !signal.aborted; ) from = await this.part(query, from, signal, found);
+      for (let from: string | null = ""; from !== null && !signal.aborted; ) from = await this.#part(query, from, signal, found);
     } catch (error) {
       if (signal.aborted) return;
       this.error = error instanceof Refused ? error.message : "the search broke off";
@@ -69,7 +69,7 @@ export class Search {
     this.changed();
   }
 
-  private async part({ text, matchCase, regex }: Query, from: string, signal: AbortSignal, found: () => void): Promise<string | null> {
+  async #part({ text, matchCase, regex }: Query, from: string, signal: AbortSignal, found: () => void): Promise<string | null> {
     const asked = { q: text, dir: "back", limit: "10000", ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }), ...(from && { from }) };
     for await (const event of this.api.search(asked, signal)) {
       if (typeof event["line"] === "number") {

@@ -61,9 +61,9 @@ export class Store {
   last = 0;
   numbered = true;
 
-  private segments: Segment[] = [];
+  #segments: Segment[] = [];
   /** The style in force after the last byte. */
-  private style: Style = PLAIN;
+  #style: Style = PLAIN;
 
   /** Begin with the last lines of the log. */
   open(piece: Piece): void {
@@ -72,22 +72,22 @@ export class Store {
     this.numbered = piece.first !== null || piece.offset === 0;
     const first = piece.first ?? (piece.offset === 0 ? 1 : UNKNOWN);
     this.last = first + lines.length - 1;
-    this.segments = lines.length ? [segment(first, lines)] : [];
+    this.#segments = lines.length ? [segment(first, lines)] : [];
     const newest = lines.at(-1);
     if (newest) {
       if (!newest.finished) newest.length = piece.size - newest.at;
-      this.style = after(newest);
+      this.#style = after(newest);
     }
   }
 
   get(line: number): Line | undefined {
-    const found = this.segments.find(({ first, lines }) => line >= first && line < first + lines.length);
+    const found = this.#segments.find(({ first, lines }) => line >= first && line < first + lines.length);
     return found?.lines[line - found.first];
   }
 
   /** The line that holds the byte at this offset, if it is in memory. */
   lineAt(offset: number): number | null {
-    for (const { first, lines } of this.segments) {
+    for (const { first, lines } of this.#segments) {
       const newest = lines.at(-1)!;
       if (offset < lines[0]!.at || offset > newest.at + newest.length) continue;
       let [low, high] = [0, lines.length - 1];
@@ -104,7 +104,7 @@ export class Store {
   /** The nearest line in memory that is above `line`, or below it. */
   nearest(line: number, direction: -1 | 1): number | null {
     let best: number | null = null;
-    for (const { first, lines } of this.segments) {
+    for (const { first, lines } of this.#segments) {
       const edge = direction < 0 ? first + lines.length - 1 : first;
       if ((edge - line) * direction > 0 && (best === null || (edge - best) * direction < 0)) best = edge;
     }
@@ -117,18 +117,18 @@ export class Store {
     while (start < data.length) {
       const newline = data.indexOf(10, start);
       const stop = newline < 0 ? data.length : newline;
-      this.add(data, start, stop, newline >= 0, now);
+      this.#add(data, start, stop, newline >= 0, now);
       start = stop + 1;
     }
   }
 
-  private add(data: Uint8Array, start: number, stop: number, finished: boolean, now: number): void {
-    let tail = this.segments.at(-1);
+  #add(data: Uint8Array, start: number, stop: number, finished: boolean, now: number): void {
+    let tail = this.#segments.at(-1);
     if (tail && tail.first + tail.lines.length - 1 !== this.last) tail = undefined;
     let line = tail?.lines.at(-1);
     if (line === undefined || line.finished) {
-      line = { at: this.size, length: 0, bytes: NONE, end: null, finished: false, style: this.style, time: now };
-      if (!tail || tail.lines.length >= SEGMENT) this.segments.push((tail = segment(this.last + 1, [])));
+      line = { at: this.size, length: 0, bytes: NONE, end: null, finished: false, style: this.#style, time: now };
+      if (!tail || tail.lines.length >= SEGMENT) this.#segments.push((tail = segment(this.last + 1, [])));
       tail.lines.push(line);
       this.last += 1;
     }
@@ -137,29 +137,29 @@ export class Store {
     line.finished = finished;
     tail!.bytes += weight(line) - before;
     this.size += stop - start + (finished ? 1 : 0);
-    if (finished) this.style = after(line);
+    if (finished) this.#style = after(line);
   }
 
   /** Lines that were asked for. Those that are known already stay, and so do those that only the stream brings. */
   insert(piece: Piece, first: number): void {
     const lines = split(piece);
-    const tail = this.segments.at(-1);
+    const tail = this.#segments.at(-1);
     let begin = 0;
     for (let at = 0; at <= lines.length; at++) {
       const line = first + at;
       const known = at < lines.length && (this.get(line) !== undefined || (tail !== undefined && line >= tail.first));
       if (known || at === lines.length || at - begin >= SEGMENT) {
-        if (at > begin) this.segments.push(segment(first + begin, lines.slice(begin, at)));
+        if (at > begin) this.#segments.push(segment(first + begin, lines.slice(begin, at)));
         begin = known ? at + 1 : at;
       }
     }
-    this.segments.sort((one, other) => one.first - other.first);
+    this.#segments.sort((one, other) => one.first - other.first);
   }
 
   /** The made-up number `line` turned out to be `real`. Returns by how much all numbers change. */
   renumber(line: number, real: number): number {
     const shift = real - line;
-    for (const segment of this.segments) segment.first += shift;
+    for (const segment of this.#segments) segment.first += shift;
     this.last += shift;
     this.numbered = true;
     return shift;
@@ -167,13 +167,13 @@ export class Store {
 
   /** Forget lines that are far from this one. */
   trim(around: number): void {
-    let bytes = this.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    let bytes = this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
     const distance = ({ first, lines }: Segment) => Math.max(first - around, around - (first + lines.length - 1), 0);
-    while (this.segments.length > 2 && (this.segments.length > MAX_SEGMENTS || bytes > MAX_BYTES)) {
-      const old = this.segments.slice(0, -1).reduce((far, one) => (distance(one) > distance(far) ? one : far));
+    while (this.#segments.length > 2 && (this.#segments.length > MAX_SEGMENTS || bytes > MAX_BYTES)) {
+      const old = this.#segments.slice(0, -1).reduce((far, one) => (distance(one) > distance(far) ? one : far));
       if (distance(old) < 100) return;
       bytes -= old.bytes;
-      this.segments.splice(this.segments.indexOf(old), 1);
+      this.#segments.splice(this.#segments.indexOf(old), 1);
     }
   }
 }

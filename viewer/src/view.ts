@@ -40,24 +40,24 @@ export class View {
   /** Called with each row that is shown anew, and when all are shown. */
   decorate: (rows: readonly Row[]) => void = () => {};
 
-  private readonly rows = make("div", "rows");
-  private readonly ruler = make("div", "ruler rows");
-  private readonly gauge = new Row();
-  private readonly cell = make("span", "text", "0".repeat(100));
-  private shown = new Map<number, Row>();
-  private spare: Row[] = [];
-  private heights = new Map<number, { length: number; height: number }>();
-  private readonly limits = new Map<number, number>();
-  private readonly whole = new Map<number, string>();
-  private row = 20;
-  private columns = 80;
-  private window = 0;
+  readonly #rows = make("div", "rows");
+  readonly #ruler = make("div", "ruler rows");
+  readonly #gauge = new Row();
+  readonly #cell = make("span", "text", "0".repeat(100));
+  #shown = new Map<number, Row>();
+  #spare: Row[] = [];
+  #heights = new Map<number, { length: number; height: number }>();
+  readonly #limits = new Map<number, number>();
+  readonly #whole = new Map<number, string>();
+  #row = 20;
+  #columns = 80;
+  #window = 0;
   /** The line that is in the middle until all around it are known, and with them their heights. */
-  private target: number | null = null;
-  private from: Caret | null = null;
-  private to: Caret | null = null;
-  private dragging = false;
-  private shape = "";
+  #target: number | null = null;
+  #from: Caret | null = null;
+  #to: Caret | null = null;
+  #dragging = false;
+  #shape = "";
 
   constructor(
     readonly surface: HTMLElement,
@@ -65,17 +65,17 @@ export class View {
     private readonly options: Options,
     private readonly changed: () => void,
   ) {
-    this.ruler.append(this.gauge.element, this.cell);
-    this.ruler.setAttribute("aria-hidden", "true");
-    this.gauge.element.removeAttribute("role");
-    this.rows.setAttribute("role", "list");
-    this.rows.setAttribute("aria-label", "Lines");
-    surface.append(this.rows, this.ruler);
-    new ResizeObserver(() => this.measure()).observe(surface);
-    surface.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    surface.addEventListener("scroll", () => this.scrolled());
-    this.touch();
-    this.select();
+    this.#ruler.append(this.#gauge.element, this.#cell);
+    this.#ruler.setAttribute("aria-hidden", "true");
+    this.#gauge.element.removeAttribute("role");
+    this.#rows.setAttribute("role", "list");
+    this.#rows.setAttribute("aria-label", "Lines");
+    surface.append(this.#rows, this.#ruler);
+    new ResizeObserver(() => this.#measure()).observe(surface);
+    surface.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    surface.addEventListener("scroll", () => this.#scrolled());
+    this.#touch();
+    this.#select();
   }
 
   // Moving
@@ -85,9 +85,9 @@ export class View {
     return {
       first: 1,
       last: this.log.store.last,
-      window: this.window,
-      row: this.row,
-      height: (line) => this.height(line),
+      window: this.#window,
+      row: this.#row,
+      height: (line) => this.#height(line),
       next: (line) => folds.next(line),
       previous: (line) => folds.previous(line),
     };
@@ -95,7 +95,7 @@ export class View {
 
   /** Whole rows in the window. */
   get page(): number {
-    return Math.max(1, Math.floor(this.window / this.row) - 1);
+    return Math.max(1, Math.floor(this.#window / this.#row) - 1);
   }
 
   /** Move by pixels. Whoever moves up wants to read; whoever reaches the end follows. */
@@ -104,21 +104,21 @@ export class View {
     const lines = this.geometry;
     const before = this.following ? scroller.end(lines) : this.anchor;
     const anchor = scroller.move(lines, before, pixels);
-    this.go(anchor, pixels > 0 && scroller.compare(anchor, scroller.end(lines)) >= 0);
+    this.#go(anchor, pixels > 0 && scroller.compare(anchor, scroller.end(lines)) >= 0);
   }
 
   /** Move by rows: exactly to the next line, or the one before. */
   step(rows: number): void {
     if (this.options.wrap && Math.abs(rows) === 1) {
       const { line, offset } = this.following ? scroller.end(this.geometry) : this.anchor;
-      this.by(rows > 0 ? this.height(line) - offset : offset > 0 ? -offset : -this.height(this.folds.previous(line)));
-    } else this.by(rows * this.row);
+      this.by(rows > 0 ? this.#height(line) - offset : offset > 0 ? -offset : -this.#height(this.folds.previous(line)));
+    } else this.by(rows * this.#row);
   }
 
   /** Move to a part of the log, from 0 to 1. */
   toRatio(ratio: number): void {
     if (!this.log.store.numbered && ratio < 1) return this.toLine(1);
-    this.go(scroller.at(this.geometry, ratio), ratio >= 1);
+    this.#go(scroller.at(this.geometry, ratio), ratio >= 1);
   }
 
   /** Show a line in the middle. */
@@ -129,23 +129,23 @@ export class View {
     }
     line = Math.min(Math.max(1, line), Math.max(1, this.log.store.last));
     this.folds.open(line);
-    this.go(scroller.centred(this.geometry, line), false);
-    this.target = line;
+    this.#go(scroller.centred(this.geometry, line), false);
+    this.#target = line;
   }
 
   follow(): void {
-    this.go(this.anchor, true);
+    this.#go(this.anchor, true);
   }
 
   pause(): void {
-    if (this.following) this.go(scroller.end(this.geometry), false);
+    if (this.following) this.#go(scroller.end(this.geometry), false);
   }
 
-  private go(anchor: scroller.Anchor, following: boolean): void {
+  #go(anchor: scroller.Anchor, following: boolean): void {
     if (this.following && !following) this.seen = this.log.store.last;
     this.anchor = anchor;
     this.following = following;
-    this.target = this.later = null;
+    this.#target = this.later = null;
     this.changed();
   }
 
@@ -153,51 +153,51 @@ export class View {
   renumber(shift: number): void {
     this.anchor = { ...this.anchor, line: this.anchor.line + shift };
     this.seen += shift;
-    if (this.target !== null) this.target += shift;
-    if (this.from) this.from = { ...this.from, line: this.from.line + shift };
-    if (this.to) this.to = { ...this.to, line: this.to.line + shift };
-    this.heights.clear();
-    this.limits.clear();
-    this.whole.clear();
-    this.shown = new Map([...this.shown].map(([line, row]) => [line + shift, row]));
+    if (this.#target !== null) this.#target += shift;
+    if (this.#from) this.#from = { ...this.#from, line: this.#from.line + shift };
+    if (this.#to) this.#to = { ...this.#to, line: this.#to.line + shift };
+    this.#heights.clear();
+    this.#limits.clear();
+    this.#whole.clear();
+    this.#shown = new Map([...this.#shown].map(([line, row]) => [line + shift, row]));
     if (this.later !== null) this.toLine(this.later);
   }
 
   // Sizes
 
-  private measure(): void {
+  #measure(): void {
     const style = getComputedStyle(this.surface);
-    this.row = parseFloat(style.lineHeight);
-    this.window = this.surface.clientHeight;
-    const room = this.surface.clientWidth - this.gauge.text.getBoundingClientRect().left + this.gauge.element.getBoundingClientRect().left;
-    this.columns = Math.floor((room - 16) / (this.cell.getBoundingClientRect().width / 100)) || 80;
-    this.heights.clear();
+    this.#row = parseFloat(style.lineHeight);
+    this.#window = this.surface.clientHeight;
+    const room = this.surface.clientWidth - this.#gauge.text.getBoundingClientRect().left + this.#gauge.element.getBoundingClientRect().left;
+    this.#columns = Math.floor((room - 16) / (this.#cell.getBoundingClientRect().width / 100)) || 80;
+    this.#heights.clear();
     this.changed();
   }
 
-  private height(line: number): number {
-    if (!this.options.wrap) return this.row;
+  #height(line: number): number {
+    if (!this.options.wrap) return this.#row;
     const known = this.log.store.get(line);
-    if (!known) return this.row;
+    if (!known) return this.#row;
     // Fewer bytes than columns are one row, unless there are tabs, or buttons.
-    if (known.length < this.columns - 4 && !known.bytes.includes(9) && !this.folds.at(line)) return this.row;
-    const cached = this.heights.get(line);
+    if (known.length < this.#columns - 4 && !known.bytes.includes(9) && !this.folds.at(line)) return this.#row;
+    const cached = this.#heights.get(line);
     if (cached?.length === known.length) return cached.height;
-    this.fill(this.gauge, line, 0);
-    const height = Math.max(this.row, this.gauge.element.getBoundingClientRect().height);
-    if (this.heights.size > 2000) this.heights.clear();
-    this.heights.set(line, { length: known.length, height });
+    this.#fill(this.#gauge, line, 0);
+    const height = Math.max(this.#row, this.#gauge.element.getBoundingClientRect().height);
+    if (this.#heights.size > 2000) this.#heights.clear();
+    this.#heights.set(line, { length: known.length, height });
     return height;
   }
 
-  private fill(row: Row, line: number, spans: number): void {
+  #fill(row: Row, line: number, spans: number): void {
     const { store } = this.log;
     const known = store.get(line);
     row.show(line, known, {
       numbered: store.numbered,
       spans,
-      limit: this.limits.get(line) ?? SHOWN,
-      whole: this.whole.get(line),
+      limit: this.#limits.get(line) ?? SHOWN,
+      whole: this.#whole.get(line),
       group: this.folds.at(line),
       folded: this.folds.isFolded(line),
       time: this.options.showTime ? (known?.time ? this.options.time(known.time) : "") : null,
@@ -211,15 +211,15 @@ export class View {
   render(): void {
     const { store } = this.log;
     const shape = [this.options.wrap, this.options.showTime, String(store.numbered ? store.last : 0).length].join();
-    if (shape !== this.shape) {
-      this.shape = shape;
+    if (shape !== this.#shape) {
+      this.#shape = shape;
       this.surface.classList.toggle("wrap", this.options.wrap);
       this.surface.style.setProperty("--digits", String(Math.max(3, String(store.numbered ? store.last : 0).length)));
-      this.fill(this.gauge, 0, 0);
-      this.measure();
+      this.#fill(this.#gauge, 0, 0);
+      this.#measure();
     }
     const lines = this.geometry;
-    if (this.target !== null) this.anchor = scroller.centred(lines, this.target);
+    if (this.#target !== null) this.anchor = scroller.centred(lines, this.#target);
     this.anchor = this.following ? scroller.end(lines) : scroller.clamp(lines, this.anchor);
     const numbers = store.last ? scroller.visible(lines, this.anchor) : [];
     store.trim(this.anchor.line);
@@ -229,43 +229,43 @@ export class View {
         break;
       }
     }
-    if (numbers.every((line) => store.get(line))) this.target = null;
-    this.place(numbers);
-    this.prefetch(numbers);
-    this.rows.style.transform = `translateY(${-this.anchor.offset}px)`;
-    this.restore();
+    if (numbers.every((line) => store.get(line))) this.#target = null;
+    this.#place(numbers);
+    this.#prefetch(numbers);
+    this.#rows.style.transform = `translateY(${-this.anchor.offset}px)`;
+    this.#restore();
   }
 
-  private place(numbers: readonly number[]): void {
+  #place(numbers: readonly number[]): void {
     const wanted = new Set(numbers);
-    for (const [line, row] of this.shown) {
+    for (const [line, row] of this.#shown) {
       if (wanted.has(line)) continue;
-      this.shown.delete(line);
+      this.#shown.delete(line);
       row.element.remove();
-      if (this.spare.length < 50) this.spare.push(row);
+      if (this.#spare.length < 50) this.#spare.push(row);
     }
     let spans = Math.max(0, ELEMENTS - 4 * numbers.length);
     const share = Math.floor(spans / numbers.length);
     let before: Element | null = null;
     const rows: Row[] = [];
     for (const [at, line] of numbers.entries()) {
-      const row: Row = this.shown.get(line) ?? this.spare.pop() ?? new Row();
-      this.shown.set(line, row);
+      const row: Row = this.#shown.get(line) ?? this.#spare.pop() ?? new Row();
+      this.#shown.set(line, row);
       // Whoever comes first gets what the others do not have a right to.
-      this.fill(row, line, spans - share * (numbers.length - at - 1));
+      this.#fill(row, line, spans - share * (numbers.length - at - 1));
       spans -= row.spans;
       const { marked } = this;
       row.element.classList.toggle("marked", marked !== null && line >= marked.from && line <= marked.to);
       row.element.setAttribute("aria-setsize", this.log.ended && this.log.store.numbered ? String(this.log.store.last) : "-1");
-      const next: ChildNode | null = before ? before.nextSibling : this.rows.firstChild;
-      if (next !== row.element) this.rows.insertBefore(row.element, next);
+      const next: ChildNode | null = before ? before.nextSibling : this.#rows.firstChild;
+      if (next !== row.element) this.#rows.insertBefore(row.element, next);
       before = row.element;
       rows.push(row);
     }
     this.decorate(rows);
   }
 
-  private prefetch(numbers: readonly number[]): void {
+  #prefetch(numbers: readonly number[]): void {
     const [first, last] = [numbers[0], numbers.at(-1)];
     if (first === undefined || last === undefined || this.following) return;
     this.log.need(this.folds.previous(first - this.page));
@@ -274,52 +274,52 @@ export class View {
 
   /** The lines that are visible. */
   get lines(): readonly number[] {
-    return [...this.shown.keys()].sort((one, other) => one - other);
+    return [...this.#shown.keys()].sort((one, other) => one - other);
   }
 
   /** The texts of visible lines, as they are shown. */
   texts(from: number, to: number): string[] {
     const shown = this.lines.filter((line) => line >= from && line <= to);
-    return shown.map((line) => this.shown.get(line)!.text.textContent ?? "");
+    return shown.map((line) => this.#shown.get(line)!.text.textContent ?? "");
   }
 
   /** Show more of a long line. */
   async expand(number: number): Promise<void> {
     const line = this.log.store.get(number);
     if (!line) return;
-    const limit = Math.min(MOST, (this.limits.get(number) ?? SHOWN) * MORE);
+    const limit = Math.min(MOST, (this.#limits.get(number) ?? SHOWN) * MORE);
     const bytes = await this.log.bytes(line.at, Math.min(line.at + line.length, line.at + limit));
     this.pause();
-    this.whole.set(number, decoder.decode(bytes));
-    this.limits.set(number, limit);
-    this.heights.delete(number);
+    this.#whole.set(number, decoder.decode(bytes));
+    this.#limits.set(number, limit);
+    this.#heights.delete(number);
     this.changed();
   }
 
   refresh(): void {
-    this.heights.clear();
-    this.shape = "";
+    this.#heights.clear();
+    this.#shape = "";
     this.changed();
   }
 
   // Wheel and fingers
 
-  private wheel(event: WheelEvent): void {
+  #wheel(event: WheelEvent): void {
     if (event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) return;
     event.preventDefault();
-    const unit = [1, this.row, this.window][event.deltaMode] ?? 1;
+    const unit = [1, this.#row, this.#window][event.deltaMode] ?? 1;
     this.by(event.deltaY * unit);
   }
 
   /** What the browser itself scrolls, to show what it has found or selected, is a movement like any other. */
-  private scrolled(): void {
+  #scrolled(): void {
     const { scrollTop } = this.surface;
     if (scrollTop === 0) return;
     this.surface.scrollTop = 0;
     this.by(scrollTop);
   }
 
-  private touch(): void {
+  #touch(): void {
     let last: { y: number; time: number } | null = null;
     let speed = 0;
     const glide = (before: number) => (now: number) => {
@@ -355,12 +355,12 @@ export class View {
   lineOf(node: Node | null): number | null {
     const element = node instanceof Element ? node : node?.parentElement;
     const line = element?.closest<HTMLElement>(".row")?.dataset["line"];
-    return line === undefined || !this.rows.contains(node) ? null : Number(line);
+    return line === undefined || !this.#rows.contains(node) ? null : Number(line);
   }
 
-  private caret(node: Node | null, offset: number): Caret | null {
+  #caret(node: Node | null, offset: number): Caret | null {
     const line = this.lineOf(node);
-    const text = line === null ? undefined : this.shown.get(line)?.text;
+    const text = line === null ? undefined : this.#shown.get(line)?.text;
     if (line === null || !text || !node) return null;
     if (!text.contains(node)) return { line, column: 0 };
     const range = document.createRange();
@@ -369,35 +369,35 @@ export class View {
     return { line, column: range.toString().length };
   }
 
-  private caretAt(x: number, y: number): Caret | null {
+  #caretAt(x: number, y: number): Caret | null {
     const range = document.caretRangeFromPoint?.(x, y);
-    if (range) return this.caret(range.startContainer, range.startOffset);
+    if (range) return this.#caret(range.startContainer, range.startOffset);
     const place = document.caretPositionFromPoint?.(x, y);
-    return place ? this.caret(place.offsetNode, place.offset) : null;
+    return place ? this.#caret(place.offsetNode, place.offset) : null;
   }
 
-  private select(): void {
+  #select(): void {
     let pointer = 0;
     let timer: ReturnType<typeof setInterval> | undefined;
     this.surface.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || this.lineOf(event.target as Node) === null) return;
-      this.dragging = true;
+      this.#dragging = true;
       // The browser tells of it later, when the row may be another line's.
-      const caret = this.caretAt(event.clientX, event.clientY);
-      this.to = caret;
-      if (!event.shiftKey || !this.from) this.from = caret;
+      const caret = this.#caretAt(event.clientX, event.clientY);
+      this.#to = caret;
+      if (!event.shiftKey || !this.#from) this.#from = caret;
       pointer = event.clientY;
     });
     addEventListener("pointermove", (event) => {
-      if (!this.dragging || event.pointerType === "touch") return;
+      if (!this.#dragging || event.pointerType === "touch") return;
       pointer = event.clientY;
       timer ||= setInterval(() => {
         const { top, bottom } = this.surface.getBoundingClientRect();
-        if (this.from) this.by(pointer < top ? pointer - top : pointer > bottom ? pointer - bottom : 0);
+        if (this.#from) this.by(pointer < top ? pointer - top : pointer > bottom ? pointer - bottom : 0);
       }, 50);
     });
     const stop = () => {
-      this.dragging = false;
+      this.#dragging = false;
       clearInterval(timer);
       timer = undefined;
     };
@@ -405,43 +405,43 @@ export class View {
     addEventListener("pointercancel", stop);
     document.addEventListener("selectionchange", () => {
       const selection = getSelection();
-      if (!selection || !this.rows.contains(selection.focusNode)) return;
+      if (!selection || !this.#rows.contains(selection.focusNode)) return;
       if (selection.isCollapsed) return;
-      const to = this.caret(selection.focusNode, selection.focusOffset);
-      if (!to || this.restoring(selection)) return;
-      if (!this.from || this.shown.has(this.from.line)) this.from = this.caret(selection.anchorNode, selection.anchorOffset);
-      this.to = to;
+      const to = this.#caret(selection.focusNode, selection.focusOffset);
+      if (!to || this.#restoring(selection)) return;
+      if (!this.#from || this.#shown.has(this.#from.line)) this.#from = this.#caret(selection.anchorNode, selection.anchorOffset);
+      this.#to = to;
       this.pause();
     });
-    this.surface.addEventListener("mousedown", () => (this.restored = ""));
+    this.surface.addEventListener("mousedown", () => (this.#restored = ""));
   }
 
-  private restored = "";
+  #restored = "";
 
   /** Whether the browser only tells of the selection that was just made by `restore`. */
-  private restoring(selection: Selection): boolean {
-    return this.restored !== "" && this.restored === place(selection);
+  #restoring(selection: Selection): boolean {
+    return this.#restored !== "" && this.#restored === place(selection);
   }
 
   /** Select again what is visible of the selection, if rows have changed under it. */
-  private restore(): void {
+  #restore(): void {
     const selection = getSelection();
-    if (!this.from || !this.to || !selection || this.shown.size === 0) return;
-    if (this.from.line === this.to.line && this.from.column === this.to.column) return;
-    const [from, to] = [this.point(this.from), this.point(this.to)];
+    if (!this.#from || !this.#to || !selection || this.#shown.size === 0) return;
+    if (this.#from.line === this.#to.line && this.#from.column === this.#to.column) return;
+    const [from, to] = [this.#point(this.#from), this.#point(this.#to)];
     if (!from || !to) return;
     const same = selection.anchorNode === from[0] && selection.anchorOffset === from[1];
     if (same && selection.focusNode === to[0] && selection.focusOffset === to[1]) return;
     selection.setBaseAndExtent(...from, ...to);
-    this.restored = place(selection);
+    this.#restored = place(selection);
   }
 
-  private point({ line, column }: Caret): [Node, number] | null {
+  #point({ line, column }: Caret): [Node, number] | null {
     const shown = this.lines;
     const [first, last] = [shown[0]!, shown.at(-1)!];
-    if (line < first) return [this.shown.get(first)!.text, 0];
-    if (line > last) return [this.shown.get(last)!.text, this.shown.get(last)!.text.childNodes.length];
-    const row = this.shown.get(line);
+    if (line < first) return [this.#shown.get(first)!.text, 0];
+    if (line > last) return [this.#shown.get(last)!.text, this.#shown.get(last)!.text.childNodes.length];
+    const row = this.#shown.get(line);
     if (!row) return null;
     const walker = document.createTreeWalker(row.text, NodeFilter.SHOW_TEXT);
     let left = column;
@@ -456,14 +456,14 @@ export class View {
 
   /** What is selected, in the order of the log. */
   get selection(): { from: Caret; to: Caret } | null {
-    const { from, to } = this;
+    const [from, to] = [this.#from, this.#to];
     if (!from || !to || (from.line === to.line && from.column === to.column)) return null;
     const backwards = from.line - to.line || from.column - to.column;
     return backwards > 0 ? { from: to, to: from } : { from, to };
   }
 
   deselect(): void {
-    this.from = this.to = null;
+    this.#from = this.#to = null;
     getSelection()?.removeAllRanges();
   }
 

@@ -1,42 +1,85 @@
-"""The server answers as `docs/openapi.yaml` says, whatever is asked: schemathesis makes up the questions.
+"""The server answers as `docs/openapi*.yaml` say, whatever is asked: schemathesis makes up the questions.
 
-Statuses, types and forms of answers must be the described ones. Refuses three opinions: that a wrong method gets 405 before a
-token is looked at (here it is 401 first, so that whoever has no token learns nothing), and that all which a schema allows is
-right and all else wrong (no schema says "exactly one of these", and some parameters are ignored).
+Statuses, types, header fields and forms of answers must be the described ones. Refuses three opinions: that a wrong method gets
+405 before a token is looked at (here it is 401 first, so that whoever has no token learns nothing), and that all which a schema
+allows is right and all else wrong (no schema says "exactly one of these", and some parameters are ignored).
 """
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.conformance.link import Address
 from tests.harness import TOKEN
 
-from .logs import send
+from .logs import request, send
 from .servers import running
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(100)
 
-DESCRIPTION = Path(__file__).parents[2] / "docs" / "openapi.yaml"
+DOCS = Path(__file__).parents[2] / "docs"
 
 CONTENT = b"::group::one\nline of text\n::endgroup::\n" * 5000
 
+WRITE_TOKEN = "pen~0f.the-producers"
 
-@pytest.mark.parametrize("token", [TOKEN, "wrong"])
-def test_server_answers_as_its_description_says(tmp_path: Path, token: str) -> None:
-    """For a log that there is; the questions are the same in each run."""
-    config = tmp_path / "schemathesis.toml"
-    config.write_text(f'[parameters]\n"path.token" = {json.dumps(token)}\n"path.name" = "a"\n"query.wait" = 0\n')
+HOOKS = """
+import schemathesis
+schemathesis.serializer.alias("application/partial-upload", "application/octet-stream")
+"""
+"""Lets schemathesis send what is appended to an upload."""
+
+
+EVERYTHING = ".*"
+
+
+def briefly(paths: str) -> str:
+    """Configuration of schemathesis: ask with a few values only where the path matches, such as what is described elsewhere, too."""
+    return f"[[operations]]\ninclude-path-regex = '{paths}'\nphases.coverage.enabled = false\n"
+
+
+def check(folder: Path, description: str, address: Address, token: str, config: str) -> str:
+    """Have the server asked, the same questions in each run, with that token in a header. Returns what schemathesis tells."""
+    (folder / "hooks.py").write_text(HOOKS)
+    file = folder / "schemathesis.toml"
+    file.write_text(f'hooks = "hooks.py"\n{config}')
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("schemathesis"), "--config-file", file, "run", DOCS / description,
+        "--url", f"http://127.0.0.1:{address.port}", "-H", f"Authorization: Bearer {token}",
+        "--phases", "coverage,fuzzing", "--max-examples", "5",
+        "--exclude-checks", "unsupported_method,positive_data_acceptance,negative_data_rejection", "--seed", "1", "--generation-database", "none",
+        "--request-timeout", "20", "--no-color",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=80)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("token", "brief"), [(TOKEN, r"^/(?!view)[a-z]+(/\{name\})?$"), ("wrong", EVERYTHING)], ids=["token", "no token"]
+)
+def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str) -> None:
+    """For logs that there are, one with a name and one without."""
+    config = f'[parameters]\n"path.token" = "{token}"\n"path.name" = "a"\n"query.wait" = 0\n{briefly(brief)}'
     with running() as server:
-        send(server, "a", CONTENT)
-        command: list[str | Path] = [
-            Path(sys.executable).with_name("schemathesis"), "--config-file", config, "run", DESCRIPTION,
-            "--url", f"http://127.0.0.1:{server.get.port}", "--phases", "coverage,fuzzing", "--max-examples", "15",
-            "--exclude-checks", "unsupported_method,positive_data_acceptance,negative_data_rejection", "--seed", "1", "--generation-database", "none",
-            "--request-timeout", "20", "--no-color",
-        ]  # fmt: skip
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout
-        assert "Tested: 8" in done.stdout
+        for name in ("", "a"):
+            send(server, name, CONTENT)
+        assert "Tested: 23" in check(tmp_path, "openapi.yaml", server.get, token, config)
+
+
+@pytest.mark.parametrize(
+    ("token", "brief"), [(WRITE_TOKEN, r"^/(log|upload/\{key\})$"), ("wrong", EVERYTHING)], ids=["token", "no token"]
+)
+def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str) -> None:
+    """For two logs that come and go, and an upload that has begun."""
+    with running({"LIVELOG_WRITE_TOKEN": WRITE_TOKEN, "LIVELOG_DATA_DIR": str(tmp_path / "data")}) as server:
+        headers = (f"Authorization: Bearer {WRITE_TOKEN}", "Upload-Complete: ?0")
+        begun = request(server.put, "PUT", "/log/upload", *headers, body=b"one\n")
+        _, _, key, name = begun["Location"].split("/")
+        config = (
+            f'[parameters]\n"path.name" = "a"\n"path.key" = "{key}"\n{briefly(brief)}'
+            f'[[operations]]\ninclude-path = "/upload/{{key}}/{{name}}"\nparameters = {{"path.name" = "{name}"}}\n'
+        )
+        assert "Tested: 27" in check(tmp_path, "openapi-producers.yaml", server.put, token, config)

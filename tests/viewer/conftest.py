@@ -1,5 +1,6 @@
 """A browser, a server with a data directory, and the viewer's source with its packages, as a newcomer gets them by `npm ci`."""
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from tests.chromium import chromium
 from tests.harness import Server
 from tests.integration.servers import running
 from tests.integration.uploads import new_name
+
+from .wires import Wire
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,3 +46,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def name() -> str:
     """A log of this test's own."""
     return new_name()
+
+
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    """A relay to the server's readers' port."""
+    with contextlib.closing(Wire(server.get)) as wire:
+        yield wire

@@ -124,3 +124,9 @@ def send(producer: Connection, data: bytes) -> None:
 def lines(first: int, last: int) -> bytes:
     """Numbered lines; the last one included."""
     return b"".join(b"line %d\n" % number for number in range(first, last + 1))
+
+
+def end(server: Server, name: str, write: Callable[[bytes], None]) -> None:
+    """End a log, and wait until it has ended."""
+    write(b"")
+    wait_until(lambda: logs.status_of(server, name)["state"] == "complete", "end")

@@ -21,7 +21,7 @@ from tests.integration.servers import running
 
 from .conftest import ROOT
 from .pages import ROWS, Viewer, path, viewing, writing
-from .test_following import Wire
+from .wires import Wire
 
 FOLDER = ROOT / "docs/images"
 

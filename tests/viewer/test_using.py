@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, expect
 from tests.harness import Server
 from tests.integration import logs
 
-from .pages import ROWS, Viewer, lines, path, viewing, writing
+from .pages import ROWS, Viewer, end, lines, path, viewing, writing
+from .wires import Wire
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.needs("chromium")]
 
@@ -337,6 +338,46 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, server: Server, name: 
         with viewing(browser, server.get, path(name), **options, **PHONE) as phone:
             phone.wait_state("Ended")
             assert violations(phone, axe) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_where_a_log_or_its_writer_is_away(
+    browser: Browser, server: Server, wire: Wire, name: str, theme: Any, axe: str
+) -> None:
+    options: Any = {"color_scheme": theme, "reduced_motion": "reduce"}
+    upload = f"{name}/upload"
+    logs.request(server.put, "PUT", f"/log/{upload}", "Upload-Complete: ?0", body=COLOURS)
+    with viewing(browser, server.get, path(upload), **options) as viewer:
+        viewer.wait_state("Writer disconnected")
+        assert violations(viewer, axe) == []
+    with contextlib.closing(logs.begin(server, f"{name}/aborted")) as producer:
+        producer.send(b"7\r\nwhole\n.\r\n")
+        with viewing(browser, server.get, path(f"{name}/aborted"), **options) as viewer:
+            viewer.wait_last(".")
+            producer.close()
+            viewer.wait_state("Aborted at byte 7")
+            assert violations(viewer, axe) == []
+    with writing(server, name, lines(1, 10)) as write, viewing(browser, wire.address, path(name), **options) as viewer:
+        viewer.wait_last("line 10")
+        wire.refuse()
+        viewer.wait_state("Reconnecting")
+        assert violations(viewer, axe) == []
+        end(server, name, write)
+        logs.send(server, name, b"another log\n")
+        wire.admit()
+        viewer.wait_state("Replaced")
+        assert violations(viewer, axe) == []
+    with viewing(browser, wire.address, path(name), **options) as viewer:
+        viewer.wait_state("Ended")
+    with writing(server, f"{name}/gone", lines(1, 9)) as write:
+        with viewing(browser, wire.address, path(f"{name}/gone"), **options) as viewer:
+            viewer.wait_last("line 9")
+            wire.refuse()
+            end(server, f"{name}/gone", write)
+            assert logs.request(server.put, "DELETE", f"/log/{name}/gone").status == 204
+            wire.admit()
+            viewer.wait_state("Removed")
+            assert violations(viewer, axe) == []
 
 
 def test_who_listens_is_told_little_however_much_comes(browser: Browser, server: Server, name: str) -> None:

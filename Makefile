@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 
 .PHONY: run test check bench clean
 
-## run: set everything up, start the server, print the two commands to try
+## run: set everything up, start the server, print what to try
 run: $(VENV)/server
 	@ACCESS_TOKEN=$${ACCESS_TOKEN:-$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(16))')}; \
 	export ACCESS_TOKEN; \
 	echo "Send a log:    (while date; do sleep 1; done) | curl -T - http://localhost:$${LIVELOG_PUT_PORT:-60022}/log"; \
 	echo "Follow it:     curl http://localhost:$${LIVELOG_GET_PORT:-60023}/log/$$ACCESS_TOKEN"; \
+	echo "In a browser:  http://localhost:$${LIVELOG_GET_PORT:-60023}/view/$$ACCESS_TOKEN"; \
 	exec $(BIN)/livelog
 
 ## test: set everything up, run all tests that need nothing but Python

@@ -414,7 +414,7 @@ def test_thousands_of_short_logs_leave_nothing_behind(here: Place) -> None:
         return len(os.listdir("/proc/self/fd")), threading.active_count()
 
     before = held()
-    for number in range(1000):
+    for number in range(2000):
         with livelog.Writer(f"short/{number % 10}", settings=here.settings()) as log:
             log.write(b"x\n")
         assert log.delivered

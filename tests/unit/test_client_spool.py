@@ -3,7 +3,9 @@
 import errno
 import os
 import random
+import re
 import resource
+import signal
 import tempfile
 from pathlib import Path
 
@@ -83,6 +85,43 @@ def test_what_was_kept_can_be_gone_on_with(size: int, released: int, segment: in
         assert read == size
         for spool in (first, again):
             spool.discard()
+
+
+def test_handler_of_a_signal_may_write_in_the_middle_of_a_write(tmp_path: Path) -> None:
+    """Wherever it comes, also while all goes to disk: nothing is lost, doubled or out of its order, and nobody waits for ever."""
+    spool, handled, handling = Spool(tmp_path / "log"), 0, False
+
+    def handle(*_: object) -> None:
+        nonlocal handled, handling
+        if handling:  # a handler may be interrupted by itself, and then counts in another order
+            return
+        handling = True
+        handled += 1
+        spool.write(b"<%d>" % handled)
+        handling = False
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.0005)
+    try:
+        number = 0
+        while handled < 1500:
+            spool.write(b"(%d)" % number + b"." * 30_000)
+            number += 1
+            spool.release(spool.end - 3 * module.MEMORY)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    spool.keep()
+    offset, parts = spool.start, []
+    while data := spool.read(offset, 1 << 20):
+        parts.append(data)
+        offset += len(data)
+    assert offset == spool.end
+    rest = b"".join(parts)
+    for pattern, last in ((rb"<(\d+)>", handled), (rb"\((\d+)\)", number - 1)):
+        found = [int(one) for one in re.findall(pattern, rest)]
+        assert found == list(range(found[0], last + 1))
+    spool.discard()
 
 
 def test_disk_that_refuses_ends_the_log_in_front_of_what_is_lost(tmp_path: Path) -> None:

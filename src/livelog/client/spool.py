@@ -51,17 +51,19 @@ class Spool:
         """Why bytes were dropped; None: none were."""
         self.about: dict[str, Any] = {}
         """What must be known to go on with the log some other time; kept beside its bytes."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._spilling = False
         self._memory = bytearray()
         self._memory_start = 0
         self._segments: deque[_Segment] = deque()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take `data`."""
+        """Take `data`. The handler of a signal may do so, too, also while the same thread is in here."""
+        size = len(data)
         with self._lock:
             if self.failure is None:
                 self._memory += data
-                self.end = self._memory_start + len(self._memory)
+                self.end += size
                 if len(self._memory) > MEMORY:
                     self._spill()
 
@@ -137,6 +139,11 @@ class Spool:
 
     def _spill(self) -> None:
         """Move what is in memory to disk, all of it or nothing."""
+        if self._spilling:
+            return
+        self._spilling = True
+        # What the handler of a signal writes meanwhile comes behind it.
+        spilled, self._memory = self._memory, bytearray()
         try:
             self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             if not self._segments or self._memory_start - self._segments[-1].start >= SEGMENT:
@@ -145,25 +152,29 @@ class Spool:
                 self._segments.append(_Segment(self._memory_start, path, fd))
                 self._describe()
             segment = self._segments[-1]
-            self._write_all(segment.fd, self._memory_start - segment.start)
-        except OSError as error:
-            self.failure = error
-            return
-        self._memory_start = self.end
-        self._memory.clear()
-
-    def _write_all(self, fd: int, offset: int) -> None:
-        with memoryview(self._memory) as view:
-            written = 0
-            try:
-                while written < len(view):
-                    written += os.pwrite(fd, view[written:], offset + written)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(fd, offset)
+            _write_all(segment.fd, spilled, self._memory_start - segment.start)
+            self._memory_start += len(spilled)
+        except BaseException as error:
+            self._memory = spilled + self._memory
+            if not isinstance(error, OSError):  # a signal's handler has raised it
                 raise
+            self.failure = error
+        finally:
+            self._spilling = False
 
     def _describe(self) -> None:
         # Whoever finds this after a crash must know that there may have been more.
         about = {**self.about, "whole": self.ended and self.failure is None}
         (self.folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_all(fd: int, data: bytearray, offset: int) -> None:
+    with memoryview(data) as view:
+        written = 0
+        try:
+            while written < len(view):
+                written += os.pwrite(fd, view[written:], offset + written)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(fd, offset)
+            raise

@@ -131,6 +131,23 @@ async def send_parts(
     return response
 
 
+async def begin_endless_answer(
+    request: web.BaseRequest, status: int, headers: Mapping[str, str]
+) -> tuple[web.StreamResponse, bool]:
+    """An answer whose length nobody knows yet, its head sent. Returns it, and whether its body goes in chunks.
+
+    In HTTP/1.0 it ends with its connection.
+    """
+    response = begin_answer(request, status, headers)
+    chunked = request.version >= (1, 1)
+    if chunked:
+        response.enable_chunked_encoding()
+    else:
+        response.force_close()
+    await response.prepare(request)
+    return response, chunked
+
+
 async def send_pieces(
     request: web.BaseRequest,
     journal: Journal,
@@ -138,13 +155,7 @@ async def send_pieces(
     pieces: Callable[[Outlet], AsyncGenerator[bytes, None]],
 ) -> web.StreamResponse:
     """An answer of pieces, each sent as soon as it is there. `pieces` is closed when they end, or when the peer leaves."""
-    response = begin_answer(request, 200, headers)
-    chunked = request.version >= (1, 1)
-    if chunked:
-        response.enable_chunked_encoding()
-    else:
-        response.force_close()
-    await response.prepare(request)
+    response, chunked = await begin_endless_answer(request, 200, headers)
 
     async def body(outlet: Outlet) -> None:
         if outlet.ended:

@@ -30,7 +30,7 @@ from .answers import (
     ALLOW,
     COMMON_HEADERS,
     PREFLIGHT_HEADERS,
-    begin_answer,
+    begin_endless_answer,
     json_answer,
     precondition,
     send_parts,
@@ -245,13 +245,7 @@ class Readers:
         self, request: web.BaseRequest, journal: Journal, status: int, headers: Mapping[str, str], start: int
     ) -> web.StreamResponse:
         """An answer that ends when the log does: cleanly if that is complete, broken off if it is not."""
-        response = begin_answer(request, status, headers)
-        chunked = request.version >= (1, 1)
-        if chunked:
-            response.enable_chunked_encoding()
-        else:
-            response.force_close()
-        await response.prepare(request)
+        response, chunked = await begin_endless_answer(request, status, headers)
         if request.method != "HEAD":
             stream(request, response, journal, partial(self._follow_body, journal, start, chunked))
         return response

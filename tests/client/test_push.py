@@ -3,6 +3,7 @@
 Categories: what is sent · failures and exit codes · growing files · notes.
 """
 
+import os
 import random
 import re
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .place import COMMAND, TIMEOUT, Place, Proxy, lines, links, place
+from .place import COMMAND, TIMEOUT, Place, Proxy, lines, links, place, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -112,6 +113,22 @@ def test_file_that_is_cut_short_aborts_the_log(here: Place) -> None:
         assert process.stderr is not None
         assert b"shorter" in process.stderr.read()
     assert here.status("short")["state"] == "aborted"
+
+
+def test_log_that_the_server_never_got_is_not_said_to_be_aborted(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        file = here.home / "short.log"
+        file.write_bytes(b"x" * 1000)
+        with here.started("push", "-q", "--follow", "--drain", "1", str(file)) as process:
+            opened = f"/proc/{process.pid}/fd"
+            wait_until(
+                lambda: any(os.path.realpath(f"{opened}/{fd}") == str(file) for fd in os.listdir(opened)), "it reads"
+            )
+            file.write_bytes(b"y" * 10)
+            _, errors = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 6
+        assert b"send it again later" in errors
+        assert b"aborted" not in errors
 
 
 @pytest.mark.parametrize(

@@ -182,11 +182,11 @@ def _progress(sender: Sender, file: _File | None, arguments: argparse.Namespace,
     finally:
         if shown:
             sys.stderr.write("\r\x1b[K")
-    if file is not None and file.failure is not None:
-        note(f"{path}: {file.failure}: the log was aborted there")
-        return EX_ABORTED
     sender.stop()
     if sender.delivered:
+        if file is not None and file.failure is not None:
+            note(f"{path}: {file.failure}: the log was aborted there")
+            return EX_ABORTED
         if not arguments.quiet:
             note(f"sent {size(sender.sent)} in {time.monotonic() - began:.1f} s")
         return 0

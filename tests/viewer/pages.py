@@ -58,6 +58,14 @@ class Viewer:
         """Wait until this line is at the top."""
         expect(self.page.locator(f"{ROWS}:first-child > .number")).to_have_text(str(line))
 
+    def wait_loaded(self) -> None:
+        """Wait until no row waits for its line."""
+        expect(self.page.locator(f"{ROWS}.loading")).to_have_count(0)
+
+    def wait_frame(self) -> None:
+        """Wait until the browser has drawn one more frame."""
+        self.js("new Promise(requestAnimationFrame)")
+
     def wait_state(self, text: str) -> None:
         """Wait until the header says so."""
         expect(self.page.locator(".state")).to_contain_text(text)

@@ -51,7 +51,7 @@ def test_lines_above_the_end_are_there_before_all_lines_are_counted(browser: Bro
         expect(viewer.page.locator(f"{ROWS} > .text").first).to_have_text(
             re.compile("line [56][0-9]{2} before the end")
         )
-        expect(viewer.page.locator(f"{ROWS}.loading")).to_have_count(0)
+        viewer.wait_loaded()
         shown = [int(text.split()[1]) for text in viewer.texts()]
         assert shown == list(range(shown[0], shown[0] - len(shown), -1))
         viewer.press("End")
@@ -99,7 +99,7 @@ def test_thumb_leads_to_any_part_of_a_hundred_million_lines(
             "([line, most]) => Math.abs(document.querySelector('[role=list] .number').textContent - line) < most",
             [line, MANY / 100],
         )
-        expect(viewer.page.locator(f"{ROWS}.loading")).to_have_count(0)
+        viewer.wait_loaded()
         shown = viewer.numbers()
         assert shown == list(range(shown[0], shown[0] + len(shown)))
         assert (shown[0] == 1) if part == 0 else (shown[-1] == MANY) is (part == 1)
@@ -114,7 +114,12 @@ def test_address_leads_to_lines_and_going_back_leads_back(browser: Browser, larg
         assert window and marked
         assert abs(marked["y"] + 10 - window["y"] - window["height"] / 2) <= 20
         first = viewer.numbers()[0]
-        viewer.press("PageDown", "PageDown")
+        viewer.press("PageDown")
+        expect(viewer.page.locator(f"{ROWS}:first-child > .number")).not_to_have_text(str(first))
+        page = viewer.numbers()[0] - first
+        viewer.press("PageDown")
+        viewer.wait_first(first + 2 * page)
+        viewer.wait_loaded()
         viewer.page.locator(f"{ROWS}:nth-child(3) > .number").click()
         viewer.page.locator(f"{ROWS}:nth-child(5) > .number").click(modifiers=["Shift"])
         expect(viewer.page.locator(f"{ROWS}.marked")).to_have_count(3)

@@ -220,6 +220,28 @@ def test_search_takes_case_and_patterns(searching: Viewer, text: str, button: st
         expect(searching.page.locator("#search .count.bad")).not_to_be_empty()
 
 
+def test_lines_that_come_are_searched_too_and_each_counts_once(browser: Browser, server: Server, name: str) -> None:
+    """A hit may begin before the search and be whole only afterwards, and a line may have several."""
+    with writing(server, name, b"needle\nplain\nnee") as write, viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("nee")
+        search(viewer, "needle")
+        expect(summary(viewer)).to_have_text("1 of 1 line")
+        for data, told in ((b"dle, needle\n", "1 of 2 lines"), (lines(1, 200) + b"Needle\n", "1 of 3 lines")):
+            write(data)
+            expect(summary(viewer)).to_have_text(told)
+        viewer.press("Enter")
+        expect(summary(viewer)).to_have_text("2 of 3 lines")
+        expect(viewer.page.locator(f"{ROWS}.hit-row > .text")).to_have_text("needle, needle")
+
+
+def test_pattern_that_takes_too_long_is_told_to_be_one(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, b"a" * 60 + b"b\n"), viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_state("Live")
+        search(viewer, "(a+)+$")
+        viewer.page.get_by_role("button", name="Regular expression").click()
+        expect(summary(viewer)).to_have_text("this pattern takes too long: use a simpler one")
+
+
 def test_errors_are_a_key_away(browser: Browser, server: Server, name: str) -> None:
     text = b"".join(
         b"%s %d\n" % (b"\x1b[31mERROR\x1b[0m" if at in (300, 600) else b"fine", at) for at in range(1, 1001)
@@ -380,13 +402,38 @@ def test_axe_finds_nothing_where_a_log_or_its_writer_is_away(
             assert violations(viewer, axe) == []
 
 
+SAID = """window.said = [], new MutationObserver(() => window.said.push(document.querySelector('#said').textContent))
+    .observe(document.querySelector('#said'), {childList: true, characterData: true, subtree: true})"""
+"""Notes what is told to those who listen."""
+
+
+def test_new_lines_are_read_out_to_who_wants_it_while_there_are_few(
+    browser: Browser, server: Server, name: str
+) -> None:
+    with writing(server, name, lines(1, 10)) as write, viewing(browser, server.get, path(name)) as viewer:
+        viewer.press("?")
+        viewer.page.get_by_label("new lines are read out").check()
+        viewer.page.reload()
+        viewer.js(SAID)
+        viewer.press("?")
+        expect(viewer.page.get_by_label("new lines are read out")).to_be_checked()
+        viewer.press("Escape")
+        viewer.wait("() => window.said.at(-1) === 'Live'")
+        write(b"not \x1b[31mwhole")
+        viewer.wait_last("not whole")
+        write(b" before\n")
+        viewer.wait("() => window.said.at(-1) === 'not whole before'")
+        write(lines(12, 200))
+        viewer.wait("() => window.said.at(-1) === '189 new lines'")
+        write(b"one\ntwo\n")
+        viewer.wait("() => window.said.at(-1) === 'one, two'")
+        assert viewer.js("window.said") == ["Live", "not whole before", "189 new lines", "one, two"]
+
+
 def test_who_listens_is_told_little_however_much_comes(browser: Browser, server: Server, name: str) -> None:
     with writing(server, name, lines(1, 10)) as write, viewing(browser, server.get, path(name)) as viewer:
         viewer.wait_last("line 10")
-        viewer.js(
-            """window.said = [], new MutationObserver(() => window.said.push(document.querySelector('#said').textContent))
-            .observe(document.querySelector('#said'), {childList: true, characterData: true, subtree: true})"""
-        )
+        viewer.js(SAID)
         viewer.wait("() => window.said.at(-1) === 'Live'")
         before = len(viewer.js("window.said"))
         for first in range(11, 3000, 100):

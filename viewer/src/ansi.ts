@@ -75,14 +75,11 @@ function valid(text: string | undefined): boolean {
   return text !== undefined && Number(text) <= 255;
 }
 
-/** A palette's colours above the first 16, and true colours, as CSS; "" for the rest, which is the theme's. */
-export function css(colour: Colour): string {
-  if (colour < 16) return "";
-  if (colour >= 0x1000000) return `#${colour.toString(16).slice(1)}`;
-  if (colour >= 232) return `rgb(${Array(3).fill(8 + (colour - 232) * 10)})`;
-  const level = (step: number) => (step % 6 ? 55 + (step % 6) * 40 : 0);
-  const step = colour - 16;
-  return `rgb(${[level(Math.floor(step / 36)), level(Math.floor(step / 6)), level(step)]})`;
+/** Red, green and blue, 0 to 255 each, of a palette's colour above the first 16, which are the theme's, or of a true colour. */
+export function rgb(colour: Colour): number[] {
+  if (colour >= 0x1000000) return [16, 8, 0].map((shift) => (colour >> shift) & 255);
+  if (colour >= 232) return Array<number>(3).fill(8 + (colour - 232) * 10);
+  return [36, 6, 1].map((size) => Math.floor((colour - 16) / size) % 6).map((step) => (step ? 55 + step * 40 : 0));
 }
 
 // CSI; OSC; other strings (DCS, SOS, PM, APC); other escapes, the unfinished ones at the end; a control.

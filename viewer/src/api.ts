@@ -40,9 +40,14 @@ export interface Group {
   readonly seconds: number | null;
 }
 
-export interface Hit {
-  readonly line: number;
-  readonly offset: number;
+/** What a search tells: a hit, how far it is, or that it is done. */
+export interface Found {
+  readonly line?: number;
+  readonly scanned?: number;
+  readonly of?: number;
+  readonly done?: boolean;
+  readonly next?: number | null;
+  readonly error?: string;
 }
 
 const TOKEN = "livelog token";
@@ -97,7 +102,7 @@ export class Api {
   }
 
   /** Some lines, and which log they are of. */
-  async lines(query: Record<string, string>): Promise<Piece & { etag: string; state: string }> {
+  async lines(query: Record<string, string>): Promise<Piece & { etag: string }> {
     const response = await this.get("lines", query);
     const field = (name: string) => response.headers.get(name);
     const number = (name: string) => (/^\d+$/.test(field(name) ?? "") ? Number(field(name)) : null);
@@ -106,12 +111,10 @@ export class Api {
     return {
       first: number("Livelog-First-Line"),
       offset: number("Livelog-Offset") ?? 0,
-      lines: number("Livelog-Lines"),
       size: number("Livelog-Size") ?? 0,
       time: Number.isNaN(time) ? null : time,
       style: style ? sgr(PLAIN, style) : PLAIN,
       etag: field("ETag") ?? "",
-      state: field("Livelog-State") ?? "",
       bytes: new Uint8Array(await response.arrayBuffer()),
     };
   }
@@ -121,7 +124,7 @@ export class Api {
   }
 
   /** The answers to a search, line by line as they come. */
-  async *search(query: Record<string, string>, signal: AbortSignal): AsyncGenerator<Record<string, unknown>> {
+  async *search(query: Record<string, string>, signal: AbortSignal): AsyncGenerator<Found> {
     const response = await this.get("search", query, { signal });
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
@@ -130,7 +133,7 @@ export class Api {
       if (done) return;
       const lines = (rest + value).split("\n");
       rest = lines.pop()!;
-      for (const line of lines) if (line) yield JSON.parse(line) as Record<string, unknown>;
+      for (const line of lines) if (line) yield JSON.parse(line) as Found;
     }
   }
 }

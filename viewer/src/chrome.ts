@@ -1,6 +1,6 @@
 /** All around the log: header, search bar, floating buttons, cards, help. It shows an `App`, and calls it; it knows nothing else. */
 
-import { html, nothing, svg, type TemplateResult } from "lit-html";
+import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "./main.js";
 import { KEYS, nameOf } from "./keys.js";
 import { bytes, duration } from "./rows.js";
@@ -31,7 +31,7 @@ const ICONS = {
 type Icon = keyof typeof ICONS;
 
 function icon(name: Icon): TemplateResult {
-  return html`<svg viewBox="0 0 24 24" aria-hidden="true">${svg`<path d=${ICONS[name]}></path>`}</svg>`;
+  return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]}></path></svg>`;
 }
 
 interface State {
@@ -178,11 +178,12 @@ export function card(app: App): TemplateResult | typeof nothing {
 }
 
 export function help(app: App): TemplateResult {
-  return html`<h2 id="help-title">${app.name || "Log"}<button class="square" aria-label="Close" @click=${() => app.act("leave")}>${icon("close")}</button></h2>
+  const choice = (name: "letters" | "aloud", label: string) => html`<label class="choice"><input type="checkbox"
+    .checked=${app.settings[name]} @change=${() => app.set({ [name]: !app.settings[name] })}>${label}</label>`;
+  return html`<form method="dialog"><h2 id="help-title">${app.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="menu">${tools(app, true)}</div>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
-    <label class="choice"><input type="checkbox" .checked=${app.settings.letters} @change=${() => app.set({ letters: !app.settings.letters })}>
-      single letters are keys</label>
+    ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}
     <div class="more-links"><a class="button plain" href="${app.raw}?tail=2000&follow=0" target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
       <button class="plain" @click=${() => app.act("line")}>Go to a line</button></div>`;
 }

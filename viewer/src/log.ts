@@ -36,10 +36,10 @@ export class Log {
   #buffered = false;
   readonly #loading = new Set<string>();
 
-  /** `changedTo` is called whenever there is something new to show, `renumbered` when all lines get other numbers. */
+  /** `redraw` is called whenever there is something new to show, `renumbered` when all lines get other numbers. */
   constructor(
     private readonly api: Api,
-    private readonly changedTo: () => void,
+    private readonly redraw: () => void,
     private readonly renumbered: (shift: number) => void,
   ) {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#aborter.abort() : this.#wake()));
@@ -93,7 +93,7 @@ export class Log {
     this.store.open(piece);
     this.etag = piece.etag;
     this.changed = piece.time;
-    this.changedTo();
+    this.redraw();
     this.#learn(await known);
     if (!this.store.numbered) void this.#count(piece.offset);
   }
@@ -106,7 +106,7 @@ export class Log {
       const line = this.store.lineAt(offset);
       if (first !== null && line !== null) {
         this.renumbered(this.store.renumber(line, first));
-        return this.changedTo();
+        return this.redraw();
       }
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
@@ -144,7 +144,7 @@ export class Log {
       if (!fresh.length) continue;
       this.changed = Date.now();
       this.store.append(fresh, this.changed);
-      this.changedTo();
+      this.redraw();
     }
   }
 
@@ -190,7 +190,7 @@ export class Log {
     if (!status || !this.#isThis(status)) return;
     this.status = status;
     this.changed = Math.max(this.changed ?? 0, Date.parse(status.changed) || 0) || null;
-    this.changedTo();
+    this.redraw();
   }
 
   #isThis(status: Status): boolean {
@@ -199,7 +199,7 @@ export class Log {
 
   #become(connection: Connection): void {
     this.connection = connection;
-    this.changedTo();
+    this.redraw();
   }
 
   #pause(milliseconds: number): Promise<void> {
@@ -246,10 +246,10 @@ export class Log {
         first = 1;
       }
       this.store.insert(piece, first);
-      this.changedTo();
+      this.redraw();
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 1000)); // then whoever still needs it asks again
-      this.changedTo();
+      this.redraw();
     } finally {
       this.#loading.delete(key);
     }

@@ -7,8 +7,7 @@ import * as chrome from "./chrome.js";
 import { copy, download, MUCH, plain } from "./copy.js";
 import * as fragment from "./fragment.js";
 import { Log } from "./log.js";
-import type { Row } from "./rows.js";
-import { duration } from "./rows.js";
+import { duration, type Row, spot } from "./rows.js";
 import { type Query, Search } from "./search.js";
 import { load, save, type Settings } from "./settings.js";
 import * as scroller from "./scroller.js";
@@ -16,6 +15,8 @@ import { View } from "./view.js";
 
 const ERRORS = "\\b(error|fatal|failed|failure|exception|panic|traceback)\\b";
 const SAID_EVERY = 5000;
+/** Lines that are read out in a second. */
+const READ = 3;
 
 const element = (id: string) => document.getElementById(id)!;
 
@@ -32,7 +33,7 @@ export class App {
 
   #frame = 0;
   #place: fragment.Fragment = fragment.read(location.hash);
-  #said = { text: "", lines: 0, time: 0 };
+  #said = { text: "", etag: "", lines: 0, time: 0 };
   #groups = { asked: 0, size: -1 };
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   readonly #templates = new Map<string, () => unknown>([
@@ -47,7 +48,10 @@ export class App {
 
   constructor() {
     const changed = () => this.#schedule();
-    this.log = new Log(this.api, changed, (shift) => this.view.renumber(shift));
+    this.log = new Log(this.api, changed, (shift) => {
+      this.view.renumber(shift);
+      this.#said.lines += shift;
+    });
     const options = {
       wrap: this.settings.wrap,
       dark: false,
@@ -119,6 +123,7 @@ export class App {
     if (document.title !== title) document.title = title;
     this.#say();
     this.#askGroups();
+    void this.search.more(this.log.store.size);
     if (this.log.store.size > 0) this.#open();
   }
 
@@ -168,17 +173,24 @@ export class App {
     if (marked) pen.fillRect(0, ((marked.from - 1) / last) * (height - 3), width, Math.max(3, ((marked.to - marked.from) / last) * height));
   }
 
-  /** For those who listen: what has happened, and never more than every few seconds. */
+  /**
+   * For those who listen: what has happened, and never more than every few seconds. New lines are read to them, if they
+   * want it, while there are few in a second; they are counted otherwise.
+   */
   #say(): void {
+    const { store, etag } = this.log;
     const now = Date.now();
-    if (now - this.#said.time < SAID_EVERY) return;
+    const last = store.get(store.last)?.finished === false ? store.last - 1 : store.last;
+    const lines = etag === this.#said.etag ? last - this.#said.lines : 0;
+    const read = this.settings.aloud && lines > 0 && lines <= READ;
+    if (now - this.#said.time < (read ? 1000 : SAID_EVERY)) return;
     const state = chrome.stateOf(this).text.replace(/, .* new$| in \d+ s$/, "");
-    const lines = this.log.store.last - this.#said.lines;
-    const fresh = lines > 0 && this.log.store.numbered && !/^$|Opening/.test(this.#said.text);
-    const text = [state !== this.#said.text && state, fresh && `${chrome.count(lines)} new lines`].filter(Boolean).join(", ");
-    if (!text) return;
-    this.#said = { text: state, lines: this.log.store.last, time: now };
-    element("said").textContent = text;
+    const texts = [state === this.#said.text ? "" : state];
+    if (read) for (let line = last - lines + 1; line <= last; line++) texts.push(plain(store.get(line)?.bytes ?? new Uint8Array()));
+    else if (lines > 0) texts.push(`${chrome.count(lines)} new lines`);
+    this.#said = { text: state, etag, lines: last, time: now };
+    const text = texts.filter(Boolean).join(", ");
+    if (text) element("said").textContent = text;
   }
 
   #highlight(rows: readonly Row[]): void {
@@ -196,24 +208,14 @@ export class App {
 
   #ranges(row: Row, { text, matchCase }: Query, into: Highlight): void {
     const fold = (what: string) => (matchCase ? what : what.toLowerCase());
-    const walker = document.createTreeWalker(row.text, NodeFilter.SHOW_TEXT);
-    const nodes: { node: Node; start: number }[] = [];
-    let whole = "";
-    while (walker.nextNode()) {
-      nodes.push({ node: walker.currentNode, start: whole.length });
-      whole += walker.currentNode.nodeValue;
-    }
+    const whole = row.text.textContent ?? "";
     const hay = fold(whole);
     if (hay.length !== whole.length) return;
-    const at = (place: number): [Node, number] => {
-      const { node, start } = nodes.findLast(({ start }) => start <= place)!;
-      return [node, place - start];
-    };
     const needle = fold(text);
     for (let found = hay.indexOf(needle), many = 0; found >= 0 && many < 100; found = hay.indexOf(needle, found + needle.length), many++) {
       const range = document.createRange();
-      range.setStart(...at(found));
-      range.setEnd(...at(found + needle.length));
+      range.setStart(...spot(row.text, found));
+      range.setEnd(...spot(row.text, found + needle.length));
       into.add(range);
     }
   }
@@ -245,48 +247,47 @@ export class App {
   // What the user does
 
   act(what: Action): void {
-    const { view } = this;
-    const leave = () => (element("help") as HTMLDialogElement).close();
-    switch (what) {
-      case "down": return view.step(1);
-      case "up": return view.step(-1);
-      case "pageDown": return view.step(view.page);
-      case "pageUp": return view.step(-view.page);
-      case "top": return view.toRatio(0);
-      case "end": return view.follow();
-      case "follow": return view.following ? (view.pause(), this.#schedule()) : view.follow();
-      case "search": return this.#openSearch(true);
-      case "next": return this.#hop(true);
-      case "previous": return this.#hop(false);
-      case "nextError": return void this.#hopError(true);
-      case "previousError": return void this.#hopError(false);
-      case "line":
-        leave();
-        return this.#openDialog("line");
-      case "fold": {
-        const group = view.folds.around(this.#middle);
-        if (group !== null) this.toggle(group);
-        return;
-      }
-      case "foldAll":
-        view.folds.toggleAll();
-        return view.refresh();
-      case "wrap": return this.set({ wrap: !this.settings.wrap });
-      case "time": {
-        const times = ["none", "local", "utc", "ago"] as const;
-        return this.set({ time: times[(times.indexOf(this.settings.time) + 1) % 4]! });
-      }
-      case "copy": return void this.#copyLink();
-      case "help": return this.#openDialog("help");
-      case "leave":
-        leave();
-        if (this.searching) return this.closeSearch();
-        if (view.selection) return view.deselect();
-        return this.mark(null);
-    }
+    this.#acts[what]();
   }
 
+  readonly #acts: Record<Action, () => unknown> = {
+    down: () => this.view.step(1),
+    up: () => this.view.step(-1),
+    pageDown: () => this.view.step(this.view.page),
+    pageUp: () => this.view.step(-this.view.page),
+    top: () => this.view.toRatio(0),
+    end: () => this.view.follow(),
+    follow: () => (this.view.following ? this.view.pause() : this.view.follow()),
+    search: () => this.#openSearch(true),
+    next: () => this.#hop(true),
+    previous: () => this.#hop(false),
+    nextError: () => this.#hopError(true),
+    previousError: () => this.#hopError(false),
+    line: () => this.#openDialog("line"),
+    fold: () => {
+      const group = this.view.folds.around(this.#middle);
+      if (group !== null) this.toggle(group);
+    },
+    foldAll: () => {
+      this.view.folds.toggleAll();
+      this.view.refresh();
+    },
+    wrap: () => this.set({ wrap: !this.settings.wrap }),
+    time: () => {
+      const times = ["none", "local", "utc", "ago"] as const;
+      this.set({ time: times[(times.indexOf(this.settings.time) + 1) % 4]! });
+    },
+    copy: () => this.#copyLink(),
+    help: () => this.#openDialog("help"),
+    leave: () => {
+      if (this.searching) this.closeSearch();
+      else if (this.view.selection) this.view.deselect();
+      else this.mark(null);
+    },
+  };
+
   #openDialog(id: "help" | "line"): void {
+    for (const other of document.querySelectorAll("dialog")) other.close();
     const dialog = element(id) as HTMLDialogElement;
     render(this.#templates.get(id)!() as TemplateResult, dialog);
     dialog.showModal();
@@ -479,7 +480,7 @@ export class App {
   find(query: Query): void {
     clearTimeout(this.#typing);
     this.#remember(query.text, query);
-    void this.search.run(query, () => this.#hop(false));
+    void this.search.run(query, this.log.store.size, () => this.#hop(false));
   }
 
   /** Have the search in the address: it is no secret, and can be shared. */
@@ -502,8 +503,8 @@ export class App {
       const from = await this.log.offsetOf(down ? line + 1 : line);
       const asked = { q: ERRORS, regex: "1", dir: down ? "forward" : "back", from: String(from), limit: "1" };
       for await (const event of this.api.search(asked, new AbortController().signal)) {
-        if (typeof event["line"] !== "number") continue;
-        this.#error = event["line"];
+        if (!event.line) continue;
+        this.#error = event.line;
         this.view.marked = { from: this.#error, to: this.#error };
         history.replaceState(history.state, "", fragment.write(this.view.marked));
         return this.view.toLine(this.#error);

@@ -3,7 +3,7 @@
  * little else, and as the addresses of links to http, https and mailto.
  */
 
-import { BOLD, CONCEAL, css, DIM, INVERSE, ITALIC, parse, type Run, STRIKE, type Style, UNDERLINE } from "./ansi.js";
+import { BOLD, CONCEAL, DIM, INVERSE, ITALIC, parse, rgb, type Run, STRIKE, type Style, UNDERLINE } from "./ansi.js";
 import { type Group } from "./api.js";
 import { KEPT, type Line, textOf } from "./store.js";
 
@@ -144,37 +144,34 @@ function styled({ text, style, href }: Run, dark: boolean): HTMLElement {
 }
 
 /**
- * The first 16 colours are the theme's: `--c` for text, `--t` for what is behind it. Inverse text has them the other way
- * round, and so has black on a colour, as badges are.
+ * The first 16 colours are the theme's: as they are for text, a tint of them behind it. Inverse text is as the page's ground
+ * on the colour itself, and so is black on a colour, as badges are.
  */
 function colour(element: HTMLElement, { fg, bg, flags }: Style, dark: boolean): void {
-  let swap = (flags & INVERSE) !== 0;
-  if (swap) [fg, bg] = [bg, fg];
-  if (fg === 0 && bg > 0 && bg < 16) [fg, swap] = [-1, true];
-  const theme = (colour: number, name: string) => 
-    colour >= 16 ? css(colour) : `var(--${name}${name === "t" && colour > 8 && colour < 15 ? colour - 8 : colour})`;
-  if (bg >= 0) element.style.backgroundColor = theme(bg, swap ? "c" : "t");
-  else if (swap) element.style.backgroundColor = "var(--text)";
-  if (fg >= 16 && bg === -1 && !swap) element.style.color = readable(fg, dark);
-  else if (fg >= 0) element.style.color = theme(fg, swap ? "t" : "c");
-  else if (bg >= 16) element.style.color = relative(channels(bg)) > 0.18 ? "#000" : "#fff";
-  else if (swap) element.style.color = "var(--back)";
+  const inverse = (flags & INVERSE) !== 0;
+  if (inverse) [fg, bg] = [bg, fg];
+  const swap = inverse || (fg === 0 && bg > 0 && bg < 16);
+  const { style } = element;
+  const foreign = bg >= 16;
+  if (foreign) {
+    style.backgroundColor = `rgb(${rgb(bg)})`;
+    style.colorScheme = relative(rgb(bg)) > 0.18 ? "light" : "dark"; // the theme's colours as they can be read on this one
+  } else if (bg >= 0) style.backgroundColor = swap ? `var(--c${bg})` : `color-mix(in srgb, var(--c${bg}) 20%, var(--back))`;
+  else if (swap) style.backgroundColor = "var(--text)";
+  if (swap && !foreign) style.color = "var(--back)";
+  else if (fg >= 16) style.color = foreign ? `rgb(${rgb(fg)})` : readable(fg, dark);
+  else if (foreign && [0, 7, 15].includes(fg)) style.color = fg ? "#fff" : "#000";
+  else if (fg >= 0 || foreign) style.color = `var(--${fg < 0 ? "text" : `c${fg}`})`;
 }
 
 /** A colour in which text can be read on the theme's ground: as it is, or nearer to black or white. */
 function readable(fg: number, dark: boolean): string {
-  let rgb = channels(fg);
+  let parts = rgb(fg);
   const ground = dark ? 0.012 : 1;
-  for (let step = 0; step < 12 && contrast(relative(rgb), ground) < 4.5; step++) {
-    rgb = rgb.map((part) => part + ((dark ? 255 : 0) - part) * 0.15);
+  for (let step = 0; step < 12 && contrast(relative(parts), ground) < 4.5; step++) {
+    parts = parts.map((part) => part + ((dark ? 255 : 0) - part) * 0.15);
   }
-  return `rgb(${rgb.map(Math.round)})`;
-}
-
-function channels(fg: number): number[] {
-  const text = css(fg);
-  if (text.startsWith("#")) return [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
-  return text.slice(4, -1).split(",").map(Number);
+  return `rgb(${parts.map(Math.round)})`;
 }
 
 /** Relative luminance, and the ratio of two, as WCAG has them. */
@@ -185,6 +182,18 @@ function relative(rgb: readonly number[]): number {
 
 function contrast(one: number, other: number): number {
   return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+}
+
+/** Where character `column` of an element's text is; the end of it, if there are not so many. */
+export function spot(element: Node, column: number): [Node, number] {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  let node = element;
+  while (walker.nextNode()) {
+    node = walker.currentNode;
+    if (column <= node.nodeValue!.length) return [node, column];
+    column -= node.nodeValue!.length;
+  }
+  return [node, node.nodeValue?.length ?? 0];
 }
 
 export function make<K extends keyof HTMLElementTagNameMap>(tag: K, name: string, text = ""): HTMLElementTagNameMap[K] {

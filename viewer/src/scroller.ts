@@ -13,7 +13,7 @@ export interface Anchor {
 
 /** The lines there are, and the window on them. Lines that are folded away are skipped by `next` and `previous`. */
 export interface Geometry {
-  readonly first: number;
+  /** The number of the last line; 0 if there is none. */
   readonly last: number;
   /** Height of the window in pixels. */
   readonly window: number;
@@ -27,11 +27,11 @@ export interface Geometry {
 /** The anchor at which the last line ends at the bottom of the window; the first line, if there are too few. */
 export function end(lines: Geometry): Anchor {
   let line = lines.last;
-  if (line < lines.first) return { line: lines.first, offset: 0 };
+  if (line < 1) return { line: 1, offset: 0 };
   let above = lines.height(line) - lines.window;
   while (above < 0) {
     const previous = lines.previous(line);
-    if (previous < lines.first) return { line: lines.first, offset: 0 };
+    if (previous < 1) return { line: 1, offset: 0 };
     line = previous;
     above += lines.height(line);
   }
@@ -40,7 +40,7 @@ export function end(lines: Geometry): Anchor {
 
 /** `anchor`, or the nearest place that the log has. */
 export function clamp(lines: Geometry, anchor: Anchor): Anchor {
-  if (anchor.line < lines.first) return { line: lines.first, offset: 0 };
+  if (anchor.line < 1) return { line: 1, offset: 0 };
   // Far from the end there is nothing to look at: lines have heights, and the window is small.
   if (anchor.line + lines.window / lines.row + 1 < lines.last && lines.next(anchor.line) === anchor.line + 1) return anchor;
   const limit = end(lines);
@@ -57,7 +57,7 @@ export function move(lines: Geometry, anchor: Anchor, pixels: number): Anchor {
   offset += pixels;
   while (offset < 0) {
     const previous = lines.previous(line);
-    if (previous < lines.first) return { line: lines.first, offset: 0 };
+    if (previous < 1) return { line: 1, offset: 0 };
     line = previous;
     offset += lines.height(line);
   }
@@ -89,26 +89,26 @@ export function centred(lines: Geometry, line: number): Anchor {
 /** Lines that the view can move over, from the first anchor to that of the end. */
 function span(lines: Geometry): number {
   const limit = end(lines);
-  return limit.line - lines.first + limit.offset / lines.height(limit.line);
+  return limit.line - 1 + limit.offset / lines.height(limit.line);
 }
 
 /** How far down the log the view is, from 0 to 1. */
 export function ratio(lines: Geometry, anchor: Anchor): number {
-  const above = anchor.line - lines.first + anchor.offset / lines.height(anchor.line);
+  const above = anchor.line - 1 + anchor.offset / lines.height(anchor.line);
   return Math.min(1, Math.max(0, above / span(lines) || 0));
 }
 
 /** The anchor so far down the log: 0 is the first line, 1 the end. */
 export function at(lines: Geometry, ratio: number): Anchor {
   if (ratio >= 1) return end(lines);
-  const place = lines.first + Math.max(0, ratio) * span(lines);
+  const place = 1 + Math.max(0, ratio) * span(lines);
   const line = lines.previous(lines.next(Math.floor(place)));
   return clamp(lines, { line, offset: line === Math.floor(place) ? (place % 1) * lines.height(line) : 0 });
 }
 
 /** The thumb of a scrollbar: its top and its height as parts of the bar, which is `bar` pixels high. */
 export function thumb(lines: Geometry, anchor: Anchor, bar: number): { top: number; height: number } {
-  const all = Math.max(1, lines.last - lines.first + 1);
+  const all = Math.max(1, lines.last);
   const height = Math.max(1 - span(lines) / all, Math.min(1, 32 / Math.max(1, bar)));
   return { top: ratio(lines, anchor) * (1 - height), height };
 }

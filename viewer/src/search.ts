@@ -14,6 +14,10 @@ export interface Query {
 
 /** Hits that are kept; beyond them, they are only counted. */
 const MOST = 200_000;
+/** Milliseconds from one look at what has come to the next. */
+const PAUSE = 3000;
+/** Bytes that are searched again, because a hit may begin in them and end in what has come. */
+const AGAIN = 4096;
 
 export class Search {
   query: Query = { text: "", matchCase: false, regex: false };
@@ -27,10 +31,14 @@ export class Search {
   current: number | null = null;
 
   #aborter = new AbortController();
+  /** So many bytes of the log have all been searched. */
+  #searched = 0;
+  /** When what has come since was looked at; milliseconds since the epoch. */
+  #looked = 0;
 
   constructor(
     private readonly api: Api,
-    private readonly changed: () => void,
+    private readonly redraw: () => void,
   ) {}
 
   get active(): boolean {
@@ -40,50 +48,76 @@ export class Search {
   stop(): void {
     this.#aborter.abort();
     this.progress = null;
-    this.changed();
+    this.redraw();
   }
 
   clear(): void {
     this.stop();
+    this.#aborter = new AbortController();
+    this.#searched = 0;
     Object.assign(this, { query: { ...this.query, text: "" }, hits: [], count: 0, current: null, error: "" });
-    this.changed();
   }
 
-  /** Search. `found` is called when the first hit has come. */
-  async run(query: Query, found: () => void): Promise<void> {
+  /** Search a log of at least `size` bytes. `found` is called when the first hit has come. */
+  async run(query: Query, size: number, found: () => void): Promise<void> {
     this.clear();
     this.query = query;
     if (!query.text) return;
-    this.#aborter = new AbortController();
     const { signal } = this.#aborter;
     this.progress = 0;
-    this.changed();
+    let last = 0;
+    const hit = (line: number) => {
+      if (line === last) return;
+      last = line;
+      if (this.hits.length < MOST) this.hits.push(line);
+      if (++this.count === 1) found();
+    };
     try {
-      for (let from: string | null = ""; from !== null && !signal.aborted; ) from = await this.#part(query, from, signal, found);
+      await this.#read("back", "", signal, hit);
+      if (signal.aborted) return;
+      this.#searched = size;
     } catch (error) {
       if (signal.aborted) return;
       this.error = error instanceof Refused ? error.message : "the search broke off";
     }
-    if (signal.aborted) return;
     this.progress = null;
-    this.changed();
+    this.redraw();
   }
 
-  async #part({ text, matchCase, regex }: Query, from: string, signal: AbortSignal, found: () => void): Promise<string | null> {
-    const asked = { q: text, dir: "back", limit: "10000", ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }), ...(from && { from }) };
-    for await (const event of this.api.search(asked, signal)) {
-      if (typeof event["line"] === "number") {
-        this.count++;
-        if (this.hits.length < MOST) this.hits.push(event["line"]);
-        if (this.count === 1) found();
-      } else if (typeof event["of"] === "number") {
-        this.progress = event["of"] ? Number(event["scanned"]) / event["of"] : 1;
-      } else if (event["done"]) {
-        return event["next"] == null ? null : String(event["next"]);
-      }
-      this.changed();
+  /** Search what has come since, now and then. The log has at least `size` bytes by now. */
+  async more(size: number): Promise<void> {
+    if (!this.#searched || size <= this.#searched || Date.now() - this.#looked < PAUSE) return;
+    this.#looked = Infinity;
+    const hit = (line: number) => {
+      if (line <= (this.hits[0] ?? 0)) return;
+      this.hits.unshift(line);
+      this.count++;
+    };
+    const { signal } = this.#aborter;
+    try {
+      await this.#read("forward", String(Math.max(0, this.#searched - AGAIN)), signal, hit);
+      if (!signal.aborted) this.#searched = size;
+    } catch {
+      // it is looked at again
     }
-    throw new TypeError("the search broke off");
+    this.#looked = Date.now();
+  }
+
+  async #read(dir: string, from: string, signal: AbortSignal, hit: (line: number) => void): Promise<void> {
+    const { text, matchCase, regex } = this.query;
+    for (;;) {
+      const asked = { q: text, dir, limit: "10000", ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }), ...(from && { from }) };
+      let done = false;
+      for await (const event of this.api.search(asked, signal)) {
+        if (event.line) hit(event.line);
+        else if (event.error) throw new Refused(0, event.error, null);
+        else if (event.done) [done, from] = [true, String(event.next ?? "")];
+        else if (this.progress !== null) this.progress = event.of ? event.scanned! / event.of : 1;
+        this.redraw();
+      }
+      if (!done) throw new TypeError();
+      if (!from) return;
+    }
   }
 
   /** The hit after the current one, or before it; the nearest one to `line` at first. It goes round. */

@@ -6,12 +6,14 @@ export interface Settings {
   theme: "auto" | "light" | "dark";
   /** Whether single letters are keys. */
   letters: boolean;
+  /** Whether new lines are read to those who listen. */
+  aloud: boolean;
 }
 
 const NAME = "livelog settings";
 
 export function load(): Settings {
-  const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", letters: true };
+  const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", letters: true, aloud: false };
   try {
     return Object.assign(settings, JSON.parse(localStorage.getItem(NAME) ?? "{}"));
   } catch {

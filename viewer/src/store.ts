@@ -39,8 +39,7 @@ export interface Piece {
   readonly first: number | null;
   readonly offset: number;
   readonly bytes: Uint8Array;
-  /** Lines and bytes of the whole log when it was asked. */
-  readonly lines: number | null;
+  /** Bytes of the whole log when it was asked. */
   readonly size: number;
   readonly style: Style;
   readonly time: number | null;

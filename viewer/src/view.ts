@@ -8,7 +8,7 @@
 import type { Log } from "./log.js";
 import type { Lines } from "./fragment.js";
 import { Folds } from "./folds.js";
-import { make, MORE, MOST, Row, SHOWN } from "./rows.js";
+import { make, MORE, MOST, Row, SHOWN, spot } from "./rows.js";
 import * as scroller from "./scroller.js";
 
 /** Elements that all rows together may have. */
@@ -63,7 +63,7 @@ export class View {
     readonly surface: HTMLElement,
     private readonly log: Log,
     private readonly options: Options,
-    private readonly changed: () => void,
+    private readonly redraw: () => void,
   ) {
     this.#ruler.append(this.#gauge.element, this.#cell);
     this.#ruler.setAttribute("aria-hidden", "true");
@@ -83,7 +83,6 @@ export class View {
   get geometry(): scroller.Geometry {
     const { folds } = this;
     return {
-      first: 1,
       last: this.log.store.last,
       window: this.#window,
       row: this.#row,
@@ -125,7 +124,7 @@ export class View {
   toLine(line: number): void {
     if (!this.log.store.numbered) {
       this.later = line;
-      return this.changed();
+      return this.redraw();
     }
     line = Math.min(Math.max(1, line), Math.max(1, this.log.store.last));
     this.folds.open(line);
@@ -146,7 +145,7 @@ export class View {
     this.anchor = anchor;
     this.following = following;
     this.#target = this.later = null;
-    this.changed();
+    this.redraw();
   }
 
   /** All lines got other numbers. */
@@ -172,7 +171,7 @@ export class View {
     const room = this.surface.clientWidth - this.#gauge.text.getBoundingClientRect().left + this.#gauge.element.getBoundingClientRect().left;
     this.#columns = Math.floor((room - 16) / (this.#cell.getBoundingClientRect().width / 100)) || 80;
     this.#heights.clear();
-    this.changed();
+    this.redraw();
   }
 
   #height(line: number): number {
@@ -293,13 +292,13 @@ export class View {
     this.#whole.set(number, decoder.decode(bytes));
     this.#limits.set(number, limit);
     this.#heights.delete(number);
-    this.changed();
+    this.redraw();
   }
 
   refresh(): void {
     this.#heights.clear();
     this.#shape = "";
-    this.changed();
+    this.redraw();
   }
 
   // Wheel and fingers
@@ -439,19 +438,8 @@ export class View {
   #point({ line, column }: Caret): [Node, number] | null {
     const shown = this.lines;
     const [first, last] = [shown[0]!, shown.at(-1)!];
-    if (line < first) return [this.#shown.get(first)!.text, 0];
-    if (line > last) return [this.#shown.get(last)!.text, this.#shown.get(last)!.text.childNodes.length];
-    const row = this.#shown.get(line);
-    if (!row) return null;
-    const walker = document.createTreeWalker(row.text, NodeFilter.SHOW_TEXT);
-    let left = column;
-    let node: Node | null = null;
-    while (walker.nextNode()) {
-      node = walker.currentNode;
-      if (left <= node.nodeValue!.length) return [node, left];
-      left -= node.nodeValue!.length;
-    }
-    return node ? [node, node.nodeValue!.length] : [row.text, 0];
+    const row = this.#shown.get(Math.min(Math.max(line, first), last));
+    return row ? spot(row.text, line < first ? 0 : line > last ? Infinity : column) : null;
   }
 
   /** What is selected, in the order of the log. */

@@ -9,7 +9,7 @@ import { random } from "./random.js";
 const ROW = 20;
 
 function log(last: number, changes: Partial<scroller.Geometry> = {}): scroller.Geometry {
-  return { first: 1, last, window: 600, row: ROW, height: () => ROW, next: (line) => line + 1, previous: (line) => line - 1, ...changes };
+  return { last, window: 600, row: ROW, height: () => ROW, next: (line) => line + 1, previous: (line) => line - 1, ...changes };
 }
 
 /** Lines of one to five rows. */

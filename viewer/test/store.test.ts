@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 
 function piece(text: string, changes: Partial<Piece> = {}): Piece {
   const bytes = encoder.encode(text);
-  return { first: 1, offset: 0, bytes, lines: null, size: bytes.length, style: PLAIN, time: null, ...changes };
+  return { first: 1, offset: 0, bytes, size: bytes.length, style: PLAIN, time: null, ...changes };
 }
 
 function opened(text = "", changes: Partial<Piece> = {}): Store {

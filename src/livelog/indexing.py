@@ -136,11 +136,11 @@ class Indexes:
             indexed = self._indexed[journal] = Indexed(journal, self._limit)
         return indexed
 
-    async def retire(self) -> None:
-        """Drop, for ever, the indexes that nobody uses."""
+    async def retire(self, idle: float = IDLE) -> None:
+        """Drop, for ever, the indexes that nobody has used for `idle` seconds."""
         while True:
-            await asyncio.sleep(IDLE)
-            horizon = asyncio.get_running_loop().time() - IDLE
+            await asyncio.sleep(idle)
+            horizon = asyncio.get_running_loop().time() - idle
             for journal in [journal for journal, indexed in self._indexed.items() if indexed.used < horizon]:
                 await self._indexed.pop(journal).close()
 

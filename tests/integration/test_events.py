@@ -143,6 +143,15 @@ def test_state_changes_are_events(server: Server) -> None:
     assert text(events(answer.body)) == "one\ntwo\n"
 
 
+def test_client_hears_a_comment_when_nothing_has_happened_for_a_while(server: Server) -> None:
+    """So nobody between us takes the connection for a dead one, and a client that is gone is noticed."""
+    producer = begin(server, "quiet")
+    with contextlib.closing(producer), contextlib.closing(Connection(server.get, 50)) as client:
+        ask(client, "GET", path_of("quiet", TOKEN, "events"))
+        client.wait(lambda answer: answer.body.endswith(b":\n\n"), "comment")
+        assert [kind for kind, *_ in events(bytes(client.answer().body))] == ["state"]
+
+
 def test_client_of_another_log_is_told_that_it_was_replaced(server: Server) -> None:
     """By its generation, or because it has more than there is."""
     send(server, "replaced", b"old and long")

@@ -1,12 +1,13 @@
-"""A server that has found two large logs in its data directory.
+"""Servers that have found a large log in their data directory.
 
-They are `huge`, 10 GB of which most is a hole in a file, and `many`, a hundred million empty lines.
+It is `huge`, 10 GB of which most is a hole in a file, or `many`, a hundred million empty lines.
 """
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.harness import Server
 from tests.integration import logs
@@ -18,26 +19,38 @@ END = b"\n" + b"".join(b"line %d before the end\n" % number for number in range(
 
 
 @contextlib.contextmanager
-def serving_huge_logs(folder: Path) -> Iterator[Server]:
-    """The server, with `folder` for its data."""
-    environment = {"LIVELOG_DATA_DIR": str(folder)}
-    with running(environment) as server:
-        for name in ("huge", "many"):
-            assert logs.send(server, name, b"\n").status == 201
-    with _of(folder, "huge").open("r+b") as file:
-        file.truncate(HUGE - len(END))
+def serving_huge(folder: Path) -> Iterator[Server]:
+    """A server of `huge`, which has not counted its lines yet; `folder` is for its data."""
+
+    def fill(file: BinaryIO) -> None:
         file.seek(HUGE - len(END))
         file.write(END)
-    with _of(folder, "many").open("wb") as file:
-        for _ in range(100):
-            file.write(b"\n" * (MANY // 100))
-    for name, size in (("huge", HUGE), ("many", MANY)):
-        about = _of(folder, name).with_suffix(".json")
-        about.write_text(json.dumps({**json.loads(about.read_text()), "size": size}))
-    with running(environment) as server:
+
+    with _serving(folder, "huge", HUGE, fill) as server:
         yield server
 
 
-def _of(folder: Path, name: str) -> Path:
+@contextlib.contextmanager
+def serving_many(folder: Path) -> Iterator[Server]:
+    """A server of `many`; `folder` is for its data."""
+
+    def fill(file: BinaryIO) -> None:
+        file.writelines(b"\n" * (MANY // 100) for _ in range(100))
+
+    with _serving(folder, "many", MANY, fill) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, name: str, size: int, fill: Callable[[BinaryIO], None]) -> Iterator[Server]:
+    environment = {"LIVELOG_DATA_DIR": str(folder)}
+    with running(environment) as server:
+        assert logs.send(server, name, b"\n").status == 201
     [log] = folder.glob(f"logs/{name}/*.log")
-    return log
+    with log.open("r+b") as file:
+        fill(file)
+        assert file.tell() == size
+    about = log.with_suffix(".json")
+    about.write_text(json.dumps({**json.loads(about.read_text()), "size": size}))
+    with running(environment) as server:
+        yield server

@@ -10,14 +10,17 @@ from typing import Any
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from tests.conformance.link import Address, Connection
-from tests.harness import TIMEOUT, TOKEN, Server, chunk
+from tests.harness import TOKEN, Server, chunk
 from tests.integration import logs
 from tests.integration.servers import wait_until
 
 REFUSALS = ("the server responded with a status of", "net::ERR_")
 """What a browser says of answers that are errors and of connections that break. The page tells the user."""
 
-expect.set_options(timeout=TIMEOUT * 1000)
+PATIENCE = 120.0
+"""Seconds that a wait for the page may last: it pauses up to 19 s itself, and searches give way to all others."""
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 ROWS = "#surface > .rows:first-child > .row"
 
@@ -48,7 +51,7 @@ class Viewer:
 
     def wait(self, condition: str, argument: object = None) -> None:
         """Wait until a function of `argument` is true."""
-        wait_until(lambda: bool(self.js(condition, argument)), f"{condition} ({argument!r})")
+        wait_until(lambda: bool(self.js(condition, argument)), f"{condition} ({argument!r})", PATIENCE)
 
     def wait_last(self, text: str) -> None:
         """Wait until the last row has this text."""
@@ -61,6 +64,24 @@ class Viewer:
     def wait_loaded(self) -> None:
         """Wait until no row waits for its line."""
         expect(self.page.locator(f"{ROWS}.loading")).to_have_count(0)
+
+    def wait_numbered(self) -> None:
+        """Wait until the server has counted the lines."""
+        expect(self.page.locator(f"{ROWS} > .number", has_text="·")).to_have_count(0)
+
+    def wait_told(self, text: str) -> None:
+        """Wait for a note, which is there for three seconds only: a browser is asked more often than `expect` does."""
+        self.wait("text => [...document.querySelectorAll('.chip')].some(chip => chip.textContent.includes(text))", text)
+
+    def wait_faults(self, *signs: str) -> None:
+        """Wait until the browser has told of a fault with each of these words."""
+        wait_until(
+            lambda: self.js("true") and all(sign in "".join(self.faults) for sign in signs), f"{signs}", PATIENCE
+        )
+
+    def retry(self) -> None:
+        """Let the page hear that there is a network: if it waits to try again, it does so now."""
+        self.js("dispatchEvent(new Event('online'))")
 
     def wait_frame(self) -> None:
         """Wait until the browser has drawn one more frame."""
@@ -76,7 +97,8 @@ class Viewer:
         return found
 
     def numbers(self) -> list[int]:
-        """The numbers of all rows."""
+        """The numbers of all rows, once there are some."""
+        self.wait_numbered()
         rows: list[str] = self.js(f"[...document.querySelectorAll('{ROWS} > .number')].map(row => row.textContent)")
         return [int(number) for number in rows]
 
@@ -87,6 +109,7 @@ class Viewer:
 
     def top(self) -> tuple[str, float]:
         """The first row's text, and where it is."""
+        self.wait_numbered()
         text, place = self.js(
             f"""() => {{ const row = document.querySelector('{ROWS}');
             return [row.textContent, row.getBoundingClientRect().top]; }}"""
@@ -104,7 +127,7 @@ def viewing(browser: Browser, address: Address, target: str, **options: Any) -> 
     """A tab in a profile of its own on an address of the readers' port. No script in it may fail, and no dialog open."""
     options = {"viewport": {"width": 1000, "height": 700}, **options}
     context = browser.new_context(**options)
-    context.set_default_timeout(TIMEOUT * 1000)
+    context.set_default_timeout(PATIENCE * 1000)
     try:
         viewer = Viewer(context.new_page())
         viewer.page.goto(f"http://{address.authority}{target}")

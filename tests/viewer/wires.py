@@ -21,20 +21,25 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self._refused = False
+        self._counting = threading.Lock()
         self.budget: int | None = None
         self.cuts = 0
         self.address = Address("127.0.0.1", self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
-                if self._refused:
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._server.port))
+                except OSError:  # it is not there now
                     client.close()
                     continue
-                server = socket.create_connection(("127.0.0.1", self._server.port))
                 self._sockets += [client, server]
+                if self._refused:  # looked at last: no connection slips through while `refuse` breaks the others
+                    self.cut()
                 followed = threading.Event()
                 for source, sink, down in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pump, args=(source, sink, down, followed), daemon=True).start()
@@ -51,17 +56,27 @@ class Wire:
                     while source.recv(65536):
                         pass
                     break
-                if down and self.budget is not None and (budget := self.budget) < len(data):
-                    self.budget = None
-                    self.cuts += 1
-                    sink.sendall(data[:budget])
+                allowed = self._allowed(len(data)) if down else len(data)
+                sink.sendall(data[:allowed])
+                if allowed < len(data):
                     break
-                sink.sendall(data)
-                if down and self.budget is not None:
-                    self.budget -= len(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _allowed(self, count: int) -> int:
+        """How many of `count` bytes get through; if it is fewer, this is the cut."""
+        with self._counting:
+            if self.budget is None:
+                return count
+            allowed, rest = min(count, self.budget), self.budget - count
+            self.budget = rest if rest >= 0 else None
+            self.cuts += rest < 0
+            return allowed
+
+    def lead_to(self, server: Address) -> None:
+        """Let new connections through to another server."""
+        self._server = server
 
     def cut(self) -> None:
         """Break all connections."""
@@ -85,6 +100,7 @@ class Wire:
     def close(self) -> None:
         """End."""
         self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
         self.cut()
         for end in self._sockets:

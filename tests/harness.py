@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,8 +20,11 @@ from tests.conformance.link import Address, Connection
 from tests.conformance.wire import AnswerParser
 
 TOKEN = "secret-puppy_42"
-TIMEOUT = 15.0
-"""Seconds that any wait in a test may last: long enough for a busy machine, reached only by a fault."""
+TIMEOUT = 25.0
+"""Seconds that any wait in a test may last: long enough for a busy machine, reached only by a fault.
+
+Less than the 30 after which a server gives up an idle connection: no test may take that for what it waits for.
+"""
 
 _READY = re.compile(
     r"livelog \S+ ready: PUT http://[^ ]*:([0-9]+)/log GET (https?)://[^ ]*:([0-9]+)/log/ACCESS_TOKEN\n"
@@ -103,6 +107,15 @@ def serving(
             process.kill()
             process.wait()
             process.stdout.close()
+
+
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port on which a server may listen, and which nobody else's connection gets while none does."""
+    with socket.socket() as reserve:
+        reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserve.bind(("127.0.0.1", 0))
+        yield int(reserve.getsockname()[1])
 
 
 def ask(connection: Connection, method: str, target: str, *headers: str, version: str = "1.1") -> None:

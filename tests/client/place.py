@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from livelog.client.settings import ClientSettings
+from tests.harness import reserved_port
 
 TOKEN = "secret-puppy_42"
-TIMEOUT = 20.0
-"""Seconds that any wait may last: reached only by a fault."""
+TIMEOUT = 25.0
+"""Seconds that any wait may last: reached only by a fault. Less than the 30 after which clients and servers give up a peer."""
 
 COMMAND = (sys.executable, "-W", "error", "-m", "livelog")
 
@@ -32,10 +33,10 @@ LINK = re.compile(r"^livelog: readers: (http://\S+)$", re.MULTILINE)
 class Place:
     """A home at `home`, and a server that listens, while it runs, at `server` and `readers` (URLs)."""
 
-    def __init__(self, home: Path, *, durable: bool) -> None:
+    def __init__(self, home: Path, ports: tuple[int, int], *, durable: bool) -> None:
         self.home = home
         self.durable = durable
-        self._ports = _free_ports(2)
+        self._ports = ports
         self.server = f"http://127.0.0.1:{self._ports[0]}"
         self.readers = f"http://127.0.0.1:{self._ports[1]}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -162,15 +163,16 @@ def place(
 ) -> Iterator[Place]:
     """A place whose server runs, unless it shall not yet."""
     home.mkdir(exist_ok=True)
-    here = Place(home, durable=durable)
-    try:
-        if running:
-            here.start(**(variables or {}))
-        yield here
-        trouble = (home / "server.log").read_text() if running else ""
-        assert "Traceback" not in trouble, trouble
-    finally:
-        here.kill()
+    with reserved_port() as put, reserved_port() as get:
+        here = Place(home, (put, get), durable=durable)
+        try:
+            if running:
+                here.start(**(variables or {}))
+            yield here
+            trouble = (home / "server.log").read_text() if running else ""
+            assert "Traceback" not in trouble, trouble
+        finally:
+            here.kill()
 
 
 class Proxy:
@@ -190,7 +192,8 @@ class Proxy:
         """How many connections were cut so far."""
         self._held = False
         self._open: set[socket.socket] = set()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def __enter__(self) -> "Proxy":
         return self
@@ -198,6 +201,7 @@ class Proxy:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(TIMEOUT)
         self._listener.close()
         self.cut_all()
 
@@ -221,15 +225,14 @@ class Proxy:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            if self._held:
-                _reset(near)
-                continue
             try:
                 far = socket.create_connection(self._target, TIMEOUT)
             except OSError:
                 _reset(near)
                 continue
             self._open |= {near, far}
+            if self._held:  # looked at last: no connection slips through while `hold` cuts the others
+                self.cut_all()
             left = [next(self._cuts, 2**62)]
             for source, target in ((near, far), (far, near)):
                 threading.Thread(target=self._pass_on, args=(source, target, left), daemon=True).start()
@@ -304,14 +307,6 @@ def peak_memory(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no VmHWM")
-
-
-def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def _reset(one: socket.socket) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from livelog import Reader
 from tests.integration.disks import memory_disk
 
 from .place import (
@@ -482,9 +483,9 @@ def test_own_server_takes_no_module_from_the_folder(tmp_path: Path) -> None:
 
 def test_own_server_stays_for_as_long_as_it_is_asked_to(tmp_path: Path) -> None:
     with place(tmp_path / "home", running=False) as here:
-        done = here.run("run", "--keep", "3", "--", "echo", "hello", LIVELOG_SERVER="", TMPDIR=str(tmp_path))
+        done = here.run("run", "--keep", "5", "--", "echo", "hello", LIVELOG_SERVER="", TMPDIR=str(tmp_path))
         link = links(done.stderr)[-1]
-        assert here.run("tail", link).stdout == b"hello\n"
+        assert b"".join(Reader(link)) == b"hello\n"  # at once: the five seconds have begun
         wait_until(lambda: not list(tmp_path.glob("livelog-*")), "its directory goes with it")
         assert here.run("tail", "--give-up", "0.1", link).returncode == 6
 

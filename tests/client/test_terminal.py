@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from .place import COMMAND, Place, place, wait_until
+from .place import COMMAND, TIMEOUT, Place, place, wait_until
 from .terminals import Terminal, terminal
 
 pytestmark = pytest.mark.timeout(120)
@@ -249,7 +249,7 @@ def test_interrupt_ends_tail_with_130_and_without_a_traceback(here: Place) -> No
             assert one.screen == b"begun\r\n^C"
         assert job.stdin is not None
         job.stdin.close()
-        job.wait(20)
+        job.wait(TIMEOUT)
 
 
 def test_push_shows_progress_on_a_terminal_only(here: Place, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_push_shows_progress_on_a_terminal_only(here: Place, tmp_path: Path) -> 
     here.process.send_signal(signal.SIGSTOP)
     try:
         with terminal([*COMMAND, "push", "--name", "progress", str(file)], here.environment()) as one:
-            one.wait_for(b"MB/s")
+            one.wait_for(b" left")
             here.process.send_signal(signal.SIGCONT)
             assert one.wait_end() == 0
             assert re.search(

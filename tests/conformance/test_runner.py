@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import reserved_port
+
 from .casebook import Append, Case, CaseError, Request, load
 from .checks import Failure
 from .link import Address, Connection, Late
@@ -443,10 +445,9 @@ def test_a_producer_that_is_answered_too_early_is_a_failure(tmp_path: Path) -> N
 
 
 def test_where_nobody_listens_there_is_no_log() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    address = Address("127.0.0.1", port)
-    assert not has_log(Target(address, address, "sesame"))
+    with reserved_port() as port:
+        address = Address("127.0.0.1", port)
+        assert not has_log(Target(address, address, "sesame"))
 
 
 def test_another_servers_token_is_told_at_once() -> None:

@@ -1,13 +1,15 @@
 """The command as users have it: built into a wheel, installed into an environment of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.harness import reserved_port
 
 from .programs import Installed
 
@@ -33,7 +35,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 @pytest.fixture
-def ports() -> tuple[int, int]:
-    """Two ports that were free a moment ago, on all addresses."""
-    with socket.create_server(("0.0.0.0", 0)) as first, socket.create_server(("0.0.0.0", 0)) as second:
-        return first.getsockname()[1], second.getsockname()[1]
+def ports() -> Iterator[tuple[int, int]]:
+    """Two ports for servers."""
+    with reserved_port() as first, reserved_port() as second:
+        yield first, second

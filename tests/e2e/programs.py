@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 """Seconds that any wait may last; reached only by a fault."""
 
 TOKEN = "secretpuppy"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import reserved_port
+
 from .programs import TIMEOUT, TOKEN, Installed, Program, curl, program
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.needs("nginx", "curl")]  # the first test here may build and install
@@ -65,19 +67,23 @@ def site(
     """A server behind an nginx that speaks this HTTP version to it."""
     nginx = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     assert nginx is not None, "install nginx"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    configuration = tmp_path / "nginx.conf"
-    configuration.write_text(
-        CONFIGURATION.format(folder=tmp_path, port=port, upstream=ports[1], extra=UPSTREAMS[request.param])
-    )
     with (
+        reserved_port() as port,
         installed.server(ports, LIVELOG_SHUTDOWN_TIMEOUT="1") as server,
-        program(nginx, "-p", tmp_path, "-c", configuration) as proxy,
+        program(nginx, "-p", tmp_path, "-c", configured(tmp_path, port, ports[1], request.param)) as proxy,
     ):
         wait_for_port(proxy, port)
         yield Site(f"http://localhost:{ports[0]}/log", f"http://127.0.0.1:{port}/log/{TOKEN}", server)
         assert proxy.process.poll() is None
+
+
+def configured(folder: Path, port: int, upstream: int, version: str) -> Path:
+    """The configuration of an nginx on `port`."""
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        CONFIGURATION.format(folder=folder, port=port, upstream=upstream, extra=UPSTREAMS[version])
+    )
+    return configuration
 
 
 def wait_for_port(proxy: Program, port: int) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 import livelog
 from tests.conformance.link import Address, Connection
-from tests.harness import TIMEOUT, TOKEN, ask, chunk, serving
+from tests.harness import TIMEOUT, TOKEN, ask, chunk, reserved_port, serving
 
 from .commands import COMMAND, run, variables
 from .pattern import Producer, Reader
@@ -318,19 +318,18 @@ def test_ready_line_is_not_waited_for_by_anybody() -> None:
     """A parent that closed stdout has a server all the same."""
     read_end, write_end = os.pipe()
     os.close(read_end)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    settings = variables({"ACCESS_TOKEN": TOKEN, "LIVELOG_PUT_PORT": str(port), "LIVELOG_GET_PORT": "0"})
-    with subprocess.Popen(COMMAND, env=settings, stdout=write_end, stderr=subprocess.PIPE) as process:
-        os.close(write_end)
-        try:
-            connection = first_connection(process, port)
-            with contextlib.closing(connection):
-                ask(connection, "PUT", "/log", "Content-Length: 2")
-                connection.send(b"ok")
-                assert connection.wait_head().status == 201
-        finally:
-            process.kill()
+    with reserved_port() as port:
+        settings = variables({"ACCESS_TOKEN": TOKEN, "LIVELOG_PUT_PORT": str(port), "LIVELOG_GET_PORT": "0"})
+        with subprocess.Popen(COMMAND, env=settings, stdout=write_end, stderr=subprocess.PIPE) as process:
+            os.close(write_end)
+            try:
+                connection = first_connection(process, port)
+                with contextlib.closing(connection):
+                    ask(connection, "PUT", "/log", "Content-Length: 2")
+                    connection.send(b"ok")
+                    assert connection.wait_head().status == 201
+            finally:
+                process.kill()
 
 
 def first_connection(process: subprocess.Popen[bytes], port: int) -> Connection:

@@ -15,8 +15,6 @@ import pytest
 
 from .place import COMMAND, TIMEOUT, Place, Proxy, lines, links, place, wait_until
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:

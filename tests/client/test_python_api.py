@@ -23,8 +23,6 @@ from livelog.errors import RequestError
 
 from .place import TIMEOUT, TOKEN, Place, Proxy, answering, lines, place, wait_until
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:

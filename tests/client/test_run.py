@@ -33,8 +33,6 @@ from .place import (
     wait_until,
 )  # fmt: skip
 
-pytestmark = pytest.mark.timeout(120)
-
 PRINT = "import sys; sys.stdout.buffer.write(b''.join(b'line %d\\n' % n for n in range({})))"
 """A program that prints so many numbered lines."""
 

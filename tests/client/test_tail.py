@@ -19,8 +19,6 @@ from tests.integration.certificates import Authority, environment
 
 from .place import COMMAND, TIMEOUT, TOKEN, Place, Proxy, lines, place, wait_until
 
-pytestmark = pytest.mark.timeout(120)
-
 ALL = lines(1000)
 
 

@@ -18,8 +18,6 @@ import pytest
 from .place import COMMAND, TIMEOUT, Place, place, wait_until
 from .terminals import Terminal, terminal
 
-pytestmark = pytest.mark.timeout(120)
-
 RUN = (*COMMAND, "run", "-q", "--name")
 
 

@@ -15,7 +15,7 @@ import pytest
 from .conftest import ROOT
 from .programs import TIMEOUT, TOKEN, Installed, Program, curl, program
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.needs("curl", "wget")]  # the first test here builds and installs
+pytestmark = pytest.mark.needs("curl", "wget")
 
 Ports = tuple[int, int]
 

@@ -17,7 +17,7 @@ from tests.harness import reserved_port
 
 from .programs import TIMEOUT, TOKEN, Installed, Program, curl, program
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.needs("nginx", "curl")]  # the first test here may build and install
+pytestmark = pytest.mark.needs("nginx", "curl")
 
 CONFIGURATION = """
 daemon off;

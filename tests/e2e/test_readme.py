@@ -14,7 +14,7 @@ import pytest
 from .documents import Block, blocks, shows
 from .programs import TIMEOUT, Installed, Program, clean_environment, program
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.needs("curl")]  # the first test here may build and install
+pytestmark = pytest.mark.needs("curl")
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,10 +17,7 @@ import pytest
 
 from .programs import TIMEOUT, Installed, Program, clean_environment, curl, program
 
-pytestmark = [
-    pytest.mark.timeout(180),
-    pytest.mark.needs("curl", "openssl"),
-]  # the first test here may build and install
+pytestmark = pytest.mark.needs("curl", "openssl")
 
 Ports = tuple[int, int]
 

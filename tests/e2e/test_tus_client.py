@@ -19,7 +19,7 @@ import pytest
 from .programs import TOKEN, Installed, Program, curl, program
 from .relay import relaying
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.needs("curl", "node", "npm")]  # the first test here installs
+pytestmark = pytest.mark.needs("curl", "node", "npm")
 
 CLIENT = "tus-js-client@4.3.1"
 

@@ -461,7 +461,6 @@ def _tail(content: bytes, count: int) -> int:
     return end + 1
 
 
-@pytest.mark.timeout(300)  # when it fails it looks for the shortest case; else it takes a tenth of that
 def test_any_interleaving_delivers_exactly_the_bytes_and_the_right_ending() -> None:
     bounds = settings(
         max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -23,8 +23,6 @@ from tests.integration.pattern import Reader, pattern
 from tests.integration.servers import running
 from tests.integration.uploads import PARTIAL, WHOLE, acknowledged, log_of, look, new_name, told
 
-pytestmark = pytest.mark.timeout(120)
-
 POISON = b"this came too late: " * 50
 """What a connection sends whose place was taken: nobody's log."""
 

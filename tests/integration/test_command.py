@@ -23,8 +23,6 @@ from .commands import COMMAND, run, variables
 from .pattern import Producer, Reader
 from .servers import begin, running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 READY = re.compile(rb"livelog (\S+) ready: PUT (http://\S+:([0-9]+)/log) GET (http://\S+:([0-9]+)/log/ACCESS_TOKEN)\n")
 
 

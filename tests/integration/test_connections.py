@@ -18,8 +18,6 @@ from tests.harness import TOKEN, Server, ask, chunk
 from .pattern import Producer
 from .servers import FOLLOW, begin, open_sockets, running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 LOG = b"0123456789"
 
 

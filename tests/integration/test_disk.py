@@ -21,7 +21,7 @@ from .logs import request, send, status_of
 from .pattern import Producer, Reader, pattern
 from .servers import FOLLOW, begin, resident_memory, running, wait_until
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.needs("prlimit")]
+pytestmark = pytest.mark.needs("prlimit")
 
 MIB = 1 << 20
 

@@ -20,8 +20,6 @@ from tests.harness import TOKEN, Server, ask, chunk
 from .logs import begin, finish, path_of, request, send, status_of
 from .servers import running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 Event = tuple[str, int, Any]
 """A kind, an id and data."""
 

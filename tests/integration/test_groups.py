@@ -9,8 +9,6 @@ from tests.harness import TOKEN, Server, chunk
 from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:

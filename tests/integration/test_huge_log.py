@@ -15,8 +15,6 @@ from tests.harness import TOKEN, Server
 from .logs import Answer, path_of, request, send, status_of
 from .servers import running
 
-pytestmark = pytest.mark.timeout(120)
-
 HUGE = 10_000_000_000
 
 MIDDLE, END = b"\nmiddle\n", b"\nlast\n"

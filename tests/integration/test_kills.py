@@ -25,8 +25,6 @@ from .pattern import PERIOD, pattern
 from .servers import assert_no_fault
 from .uploads import request
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @contextlib.contextmanager
 def killing(directory: Path, **settings: str) -> Iterator[Server]:

@@ -21,7 +21,7 @@ from tests.harness import TIMEOUT, TOKEN, Server, ask, chunk
 from .pattern import Producer, Reader
 from .servers import FOLLOW, assert_no_fault, begin, elapse, open_sockets, running, wait_until
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.needs("prlimit")]
+pytestmark = pytest.mark.needs("prlimit")
 
 PORTS: dict[str, Callable[[Server], Address]] = {"put": lambda server: server.put, "get": lambda server: server.get}
 

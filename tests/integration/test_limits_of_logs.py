@@ -20,7 +20,7 @@ from .logs import CHUNKED, begin, finish, follow, names, path_of, read, request,
 from .pattern import Producer, Reader
 from .servers import running, wait_until
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.needs("prlimit")]
+pytestmark = pytest.mark.needs("prlimit")
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -19,8 +19,6 @@ from tests.harness import TOKEN, Server, ask, chunk
 from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 BLOCK = 64 * 1024
 
 MAX_BYTES = 4 * 1024 * 1024

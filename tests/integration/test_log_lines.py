@@ -24,8 +24,6 @@ from tests.harness import TIMEOUT, TOKEN, Server, ask, chunk
 from .logs import CHUNKED, INTERIM, begin, finish, follow, path_of, read, request, send, status_of
 from .servers import running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 WRITE_TOKEN = "0nly.for~the-producers"
 
 AS_PRODUCER = f"Authorization: Bearer {WRITE_TOKEN}"

@@ -25,8 +25,6 @@ from .logs import Answer, begin, finish, follow, names, path_of, read, request, 
 from .pattern import Producer, Reader
 from .servers import running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 as_root = pytest.mark.needs("root", "mount")
 
 OPENMETRICS = "Accept: application/openmetrics-text; version=1.0.0"

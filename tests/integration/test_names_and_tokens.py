@@ -22,8 +22,6 @@ from .commands import run
 from .logs import CHUNKED, INTERIM, Answer, begin, finish, follow, names, path_of, read, request, send, status_of
 from .servers import running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 WRITE_TOKEN = "pen~0f.the-producers"
 
 AS_PRODUCER = f"Authorization: Bearer {WRITE_TOKEN}"

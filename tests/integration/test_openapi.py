@@ -17,8 +17,6 @@ from tests.harness import TOKEN
 from .logs import request, send
 from .servers import running
 
-pytestmark = pytest.mark.timeout(100)
-
 DOCS = Path(__file__).parents[2] / "docs"
 
 CONTENT = b"::group::one\nline of text\n::endgroup::\n" * 5000

@@ -21,8 +21,6 @@ from tests.harness import TOKEN, Server, ask, chunk
 from .pattern import Producer, Reader
 from .servers import FOLLOW, begin, running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 SEGMENTS = [
     (b"6;name=value\r\n", b""),
     (b"alpha\n", b"alpha\n"),

@@ -36,8 +36,6 @@ from .uploads import (
     wait_for_offset,
 )  # fmt: skip
 
-pytestmark = pytest.mark.timeout(60)
-
 SETTINGS = {"ACCESS_TOKEN": TOKEN, "LIVELOG_PUT_PORT": "0", "LIVELOG_GET_PORT": "0"}
 
 

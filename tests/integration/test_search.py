@@ -21,8 +21,6 @@ from tests.harness import TOKEN, Server, ask, chunk
 from .logs import begin, finish, follow, path_of, request, send
 from .servers import running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 LINES = [
     b"line %d \x1b[3%dmof\x1b[0m many%s\n" % (number, number % 8, b" with Error" * (number % 50 == 0))
     for number in range(1, 50_001)

@@ -19,8 +19,6 @@ from tests.harness import TIMEOUT, TOKEN, Server, ask, reserved_port, serving
 from .pattern import Producer, Reader
 from .servers import FOLLOW, assert_no_fault, running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 MB = 1_000_000
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]

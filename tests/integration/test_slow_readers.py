@@ -17,8 +17,6 @@ from tests.conformance.wire import Ending
 from .pattern import Producer, Reader
 from .servers import FOLLOW, begin, resident_memory, running
 
-pytestmark = pytest.mark.timeout(60)
-
 MB = 1_000_000
 SMALL_WINDOW = 4096
 """A receive buffer that the system makes as small as it can: what a reader has not read stays with the server."""

@@ -12,8 +12,6 @@ from tests.harness import TIMEOUT, TOKEN, ask, chunk
 
 from .servers import begin, open_sockets, running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 HIDDEN = f"GET /log/{TOKEN}?follow=0 HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
 

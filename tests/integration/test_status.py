@@ -17,8 +17,6 @@ from tests.harness import TIMEOUT, TOKEN, Server, ask, chunk
 from .logs import CHUNKED, Answer, begin, finish, follow, names, path_of, read, request, send, status_of
 from .servers import running, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 MEMBERS = {
     "name", "generation", "state", "size", "content_type", "began", "changed", "ended", "reason", "title", "exit_code",
     "labels", "lines",

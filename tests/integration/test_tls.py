@@ -25,7 +25,7 @@ from .certificates import Authority, environment
 from .pattern import Producer, Reader
 from .servers import FOLLOW, begin, elapse, open_sockets, resident_memory, running, wait_until
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.needs("openssl", "curl")]
+pytestmark = pytest.mark.needs("openssl", "curl")
 
 MB = 1_000_000
 

@@ -18,8 +18,6 @@ from tests.harness import TOKEN, Server
 from .logs import Answer, path_of, request, send
 from .servers import running
 
-pytestmark = pytest.mark.timeout(60)
-
 PAGE = (Path(livelog.__file__).parent / "viewer.html").read_bytes()
 
 

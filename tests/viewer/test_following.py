@@ -19,7 +19,7 @@ from tests.integration.servers import running, wait_until
 from .pages import ROWS, Viewer, end, lines, path, viewing, writing
 from .wires import Wire
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.needs("chromium")]
+pytestmark = pytest.mark.needs("chromium")
 
 GAPS = """() => { window.gaps = []; const look = () => {
     const last = document.querySelector('#surface > .rows:first-child > .row:last-child');
@@ -127,7 +127,6 @@ def test_reaching_the_bottom_follows_and_going_up_does_not(browser: Browser, ser
 # Cut connections
 
 
-@pytest.mark.timeout(300)
 def test_log_is_shown_byte_for_byte_through_any_number_of_cuts(
     browser: Browser, server: Server, wire: Wire, name: str
 ) -> None:

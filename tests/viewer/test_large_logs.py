@@ -17,7 +17,7 @@ from tests.harness import Server
 from .huge import MANY, serving_huge, serving_many
 from .pages import ROWS, Viewer, path, viewing, writing
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.needs("chromium")]
+pytestmark = pytest.mark.needs("chromium")
 
 ELEMENTS = 800
 """So many elements a page may have, whatever the log."""

@@ -13,7 +13,7 @@ import pytest
 
 from .conftest import ROOT
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.needs("node", "npm")]  # the first test here installs
+pytestmark = pytest.mark.needs("node", "npm")
 
 PACKAGED = ROOT / "src/livelog/viewer.html"
 

@@ -19,7 +19,7 @@ from tests.integration import logs
 from .pages import ROWS, Viewer, end, lines, path, viewing, writing
 from .wires import Wire
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.needs("chromium")]
+pytestmark = pytest.mark.needs("chromium")
 
 PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
 

@@ -41,7 +41,7 @@ def test_page_is_the_same_for_every_log_and_takes_no_token(server: Server, path:
 
 
 def test_page_may_run_its_own_script_and_ask_its_own_server_and_no_more(server: Server) -> None:
-    """By the header, too, which no page can weaken."""
+    """By a header, which no page can weaken."""
     answer = view(server)
     policy = {name: values for name, *values in (part.split() for part in answer["Content-Security-Policy"].split(";"))}
     assert {name: policy[name] for name in ("default-src", "connect-src", "base-uri", "frame-ancestors")} == {

@@ -21,12 +21,8 @@ END = b"\n" + b"".join(b"line %d before the end\n" % number for number in range(
 @contextlib.contextmanager
 def serving_huge(folder: Path) -> Iterator[Server]:
     """A server of `huge`, which has not counted its lines yet; `folder` is for its data."""
-
-    def fill(file: BinaryIO) -> None:
-        file.seek(HUGE - len(END))
-        file.write(END)
-
-    with _serving(folder, "huge", HUGE, fill) as server:
+    make_huge(folder)
+    with running({"LIVELOG_DATA_DIR": str(folder)}) as server:
         yield server
 
 
@@ -37,14 +33,23 @@ def serving_many(folder: Path) -> Iterator[Server]:
     def fill(file: BinaryIO) -> None:
         file.writelines(b"\n" * (MANY // 100) for _ in range(100))
 
-    with _serving(folder, "many", MANY, fill) as server:
+    _make(folder, "many", MANY, fill)
+    with running({"LIVELOG_DATA_DIR": str(folder)}) as server:
         yield server
 
 
-@contextlib.contextmanager
-def _serving(folder: Path, name: str, size: int, fill: Callable[[BinaryIO], None]) -> Iterator[Server]:
-    environment = {"LIVELOG_DATA_DIR": str(folder)}
-    with running(environment) as server:
+def make_huge(folder: Path) -> None:
+    """Put `huge` into a data directory, in which there is nothing yet."""
+
+    def fill(file: BinaryIO) -> None:
+        file.seek(HUGE - len(END))
+        file.write(END)
+
+    _make(folder, "huge", HUGE, fill)
+
+
+def _make(folder: Path, name: str, size: int, fill: Callable[[BinaryIO], None]) -> None:
+    with running({"LIVELOG_DATA_DIR": str(folder)}) as server:
         assert logs.send(server, name, b"\n").status == 201
     [log] = folder.glob(f"logs/{name}/*.log")
     with log.open("r+b") as file:
@@ -52,5 +57,3 @@ def _serving(folder: Path, name: str, size: int, fill: Callable[[BinaryIO], None
         assert file.tell() == size
     about = log.with_suffix(".json")
     about.write_text(json.dumps({**json.loads(about.read_text()), "size": size}))
-    with running(environment) as server:
-        yield server

@@ -24,6 +24,22 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 ROWS = "#surface > .rows:first-child > .row"
 
+JUMP = f"""async lines => {{
+  const texts = [];
+  for (const line of lines) {{
+    location.hash = `#L${{line}}`;
+    const row = () => document.querySelector("{ROWS}.marked:not(.loading)");
+    const deadline = Date.now() + {1000 * PATIENCE};
+    while (row()?.querySelector(".number").textContent !== String(line)) {{
+      if (Date.now() > deadline) throw new Error(`line ${{line}} is not shown`);
+      await new Promise(requestAnimationFrame);
+    }}
+    texts.push(row().querySelector(".text").textContent);
+  }}
+  return texts;
+}}"""
+"""Goes to each of some lines by its address, one after the other. Returns their texts."""
+
 
 class Viewer:
     """A tab with the viewer. `faults`: what went wrong in it that the page's script did not expect."""
@@ -161,3 +177,13 @@ def end(server: Server, name: str, write: Callable[[bytes], None]) -> None:
     """End a log, and wait until it has ended."""
     write(b"")
     wait_until(lambda: logs.status_of(server, name)["state"] == "complete", "end")
+
+
+def heap(page: Page, *, collect: bool = True) -> int:
+    """Bytes that a page's script holds in memory, buffers included. `collect`: without garbage."""
+    session = page.context.new_cdp_session(page)
+    if collect:
+        session.send("HeapProfiler.collectGarbage")
+    usage = session.send("Runtime.getHeapUsage")
+    session.detach()
+    return int(usage["usedSize"]) + int(usage["backingStorageSize"])

@@ -25,9 +25,10 @@ check: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-## bench: measure this server beside the cost floor and nginx (see benchmarks/README.md)
+## bench: measure this server beside the cost floor and nginx, and the viewer in Chromium (see benchmarks/README.md)
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.viewer
 
 $(VENV)/server: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -663,7 +663,7 @@ def foreign_cpu() -> float:
 
 
 def heading(bench: Bench, runs: int) -> Iterator[str]:
-    """What was measured where: the lines above the table."""
+    """What was measured where."""
     model = next(
         (
             line.split(":")[1].strip()
@@ -675,9 +675,6 @@ def heading(bench: Bench, runs: int) -> Iterator[str]:
     place = "tmpfs" if str(bench.log_folder) == "/dev/shm" else "disk"
     yield f"{'Smoke test: these figures mean nothing. ' if bench.quick else ''}{time.strftime('%Y-%m-%d')}, {model}, {os.cpu_count()} cores,"
     yield f"Linux {platform.release()}, Python {platform.python_version()}; log on {place}; medians of {runs} interleaved runs."
-    yield ""
-    yield "| workload | server | median | min–max | × yardstick | × nginx | latency p50 / p99 / max, ms | peak MB | generator CPU-s/GB | goal |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -728,7 +725,8 @@ def main() -> int:
         bench = Bench(loadgen, log_folder, arguments.quick, Path(data_folder), certificate, key)
         if not arguments.quick and str(bench.log_folder) == "/dev/shm":
             warm_memory(bench.log_folder)
-        lines = list(heading(bench, runs))
+        columns = "median | min–max | × yardstick | × nginx | latency p50 / p99 / max, ms | peak MB | generator CPU-s/GB | goal"
+        lines = [*heading(bench, runs), "", f"| workload | server | {columns} |", "|---" * 10 + "|"]
         began, foreign = time.monotonic(), foreign_cpu()
         for workload in WORKLOADS:
             if arguments.workload and workload.name not in arguments.workload:

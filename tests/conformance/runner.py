@@ -35,7 +35,7 @@ from .checks import Failure, check_body, check_fields, check_framing, check_stat
 from .link import Address, Connection, Late
 from .wire import Framing, Head, WireFault
 
-TIMEOUT = 10.0
+TIMEOUT = 25.0
 PROOF = b"proof that the log goes on\n"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -22,7 +22,7 @@ from .checks import Failure
 from .link import Address
 from .runner import Target, run_case, tls_context
 
-DEADLINE = 10.0
+DEADLINE = 25.0
 READY = re.compile(
     r"livelog \S+ ready: PUT http://(?P<put>\S+):(?P<put_port>[0-9]+)/log "
     r"GET (?P<scheme>https?)://(?P<get>\S+):(?P<get_port>[0-9]+)/log/ACCESS_TOKEN\n"

@@ -316,7 +316,7 @@ def server(script: Script) -> Iterator[Target]:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve(connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as lines:
+        with contextlib.suppress(ConnectionError), connection, connection.makefile("rb") as lines:
             while line := lines.readline():
                 length = 0
                 while (field := lines.readline()) not in (b"\r\n", b""):
@@ -337,7 +337,7 @@ def server(script: Script) -> Iterator[Target]:
     threading.Thread(target=accept, daemon=True).start()
     address = Address("127.0.0.1", listener.getsockname()[1])
     try:
-        yield Target(address, address, "sesame", timeout=0.5)
+        yield Target(address, address, "sesame", timeout=3)
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
@@ -465,7 +465,7 @@ def test_cases_about_loopback_are_not_run_elsewhere(tmp_path: Path) -> None:
 
 def test_pipelined_answers_are_told_apart() -> None:
     with server(lambda line: [LENGTH.replace(b"hello", line[5:10].encode())]) as target:
-        connection = Connection(target.get, 0.5)
+        connection = Connection(target.get, target.timeout)
         for path in ("first", "other"):
             connection.ask("GET", "1.1", f"GET /{path} HTTP/1.1\r\n\r\n".encode())
         bodies = []

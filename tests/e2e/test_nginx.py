@@ -177,11 +177,11 @@ def test_eight_readers_get_everything_through_nginx(site: Site, tmp_path: Path) 
         producer.finish()
         assert producer.wait() == 0
         for reader in readers:
-            assert reader.wait(40) == 0, reader.output
+            assert reader.wait() == 0, reader.output
     with contextlib.ExitStack() as stack:
         readers = [stack.enter_context(program("bash", "-c", f"curl -sSf {site.get} | cmp - {file}")) for _ in range(8)]
         for reader in readers:
-            assert reader.wait(40) == 0, reader.output
+            assert reader.wait() == 0, reader.output
 
 
 def test_request_may_wait_behind_nginx_until_the_log_begins(site: Site) -> None:

@@ -34,7 +34,7 @@ from livelog.server import Addresses, serve
 from tests.conformance.wire import AnswerParser, Ending
 
 TOKEN = "secret-puppy_42"
-TIMEOUT = 10.0
+TIMEOUT = 25.0
 """Seconds that any wait may last: reached only by a fault."""
 
 PERIOD = 100_003

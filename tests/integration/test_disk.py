@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.wire import Ending
-from tests.harness import TOKEN, Server, ask, chunk
+from tests.harness import TIMEOUT, TOKEN, Server, ask, chunk
 
 from .disks import Disk, image_disk, memory_disk
 from .logs import request, send, status_of
@@ -162,7 +162,7 @@ def test_replaced_log_gives_its_space_back_as_soon_as_nobody_reads_it(end: Calla
                     follower.read_to_end()
         with Producer(server) as producer:
             producer.finish()
-        wait_until(lambda: log_files(server) <= 1, "the old logs' files are closed", 3)
+        wait_until(lambda: log_files(server) <= 1, "the old logs' files are closed")
 
 
 @contextlib.contextmanager
@@ -307,7 +307,7 @@ def test_server_stops_in_bounded_time_though_its_disk_stalls(tmp_path: Path, *, 
         # The kernel keeps a process until its last write is done, so that only the listening sockets tell.
         wait_until(lambda: not accepts(server), "the server accepts nobody any more")
         disk.thaw()
-        assert server.process.wait(15) == 0
+        assert server.process.wait(TIMEOUT) == 0
 
 
 def accepts(server: Server) -> bool:

@@ -8,6 +8,7 @@ a random number generator; its seed is the test's parameter.
 import contextlib
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -232,12 +233,13 @@ def page_faults(pid: int) -> int:
 
 
 def kill_start(directory: Path, faults: int) -> None:
-    """Start a server and kill it as soon as it has touched so many pages."""
+    """Start a server and kill it as soon as it has touched so many pages, or is ready: it may need fewer this time."""
     variables = {"ACCESS_TOKEN": TOKEN, "LIVELOG_PUT_PORT": "0", "LIVELOG_GET_PORT": "0"}
     command = (sys.executable, "-X", "dev", "-W", "error", "-m", "livelog", "--data-dir", str(directory))
     with subprocess.Popen(command, env={**os.environ, **variables}, stdout=subprocess.PIPE) as process:
         try:
-            while process.poll() is None and page_faults(process.pid) < faults:
+            assert process.stdout is not None
+            while page_faults(process.pid) < faults and not select.select([process.stdout], [], [], 0)[0]:
                 pass
         finally:
             process.kill()

@@ -219,7 +219,7 @@ def test_refused_reader_may_try_again_on_its_connection() -> None:
             ask(refused, "HEAD", f"/log/{TOKEN}")
             return refused.wait_head().status == 200
 
-        wait_until(served, "an answer on the connection that was refused once", 5)
+        wait_until(served, "an answer on the connection that was refused once")
 
 
 def test_live_stream_goes_on_when_all_file_descriptors_are_taken() -> None:

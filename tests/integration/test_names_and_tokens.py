@@ -135,7 +135,7 @@ def test_token_in_the_path_wins_over_the_header(server: Server) -> None:
 def test_link_expires_and_whoever_reads_reads_on(server: Server) -> None:
     """Nobody can be let in later than its time, whatever is made of the token; an answer that has begun goes on."""
     producer = begin(server, "expiring")
-    token = token_of(link_by_header(server, "expiring", "2.5"))
+    token = token_of(link_by_header(server, "expiring", "5"))
     reader = follow(server, "expiring", token)
     path = path_of("expiring", token)
     assert status(server, path + "?follow=0") == 200

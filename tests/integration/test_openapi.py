@@ -50,7 +50,7 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
         "--exclude-checks", "unsupported_method,positive_data_acceptance,negative_data_rejection", "--seed", "1", "--generation-database", "none",
         "--request-timeout", "20", "--no-color",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=80)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

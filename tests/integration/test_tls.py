@@ -300,7 +300,7 @@ def test_new_certificate_is_found_without_a_signal(
     install(pair, place)
     with running(environment(place), tls=authority.address()) as server:
         install(authority.sign("renewed"), place)
-        wait_until(lambda: served_name(server, authority.client()) == "renewed", "the new certificate", 20)
+        wait_until(lambda: served_name(server, authority.client()) == "renewed", "the new certificate")
 
 
 def test_sighup_without_tls_is_ignored() -> None:

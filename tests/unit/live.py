@@ -13,7 +13,7 @@ from livelog.about import About, State, new_generation
 from livelog.disk import Disk, Piece
 from livelog.journal import Journal
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 """Seconds that one test may take: reached only by a fault."""
 
 P = ParamSpec("P")

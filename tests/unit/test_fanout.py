@@ -256,8 +256,7 @@ async def test_any_amount_reaches_the_members_from_memory_or_from_the_file(size:
 async def test_a_log_is_sent_even_where_nobody_can_tell_what_is_cached() -> None:
     async with house(b"hello", nowait=None) as home:
         reader = await home.reader()
-        async with asyncio.timeout(2):
-            assert await reader.content(5) == b"hello"
+        assert await reader.content(5) == b"hello"
 
 
 # Slow readers.
@@ -377,7 +376,7 @@ async def test_a_reader_that_was_gone_before_it_joined_is_told_of() -> None:
         await reader.joined()
         await reader.gone()
         again = asyncio.ensure_future(home.fanout.follow(reader.outlet, 0, chunked=True))
-        await asyncio.wait([again], timeout=1)
+        await asyncio.wait([again], timeout=10)
         done = again.done()
         again.cancel()
         with pytest.raises(ConnectionError):

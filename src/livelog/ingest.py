@@ -259,7 +259,7 @@ class Producers:
                 journal.append([await scratch.fetch(start, min(scratch.length, start + BUFFER_SIZE))], lambda: None)
                 await journal.flush()
         finally:
-            self._storage.discard(scratch)
+            await self._storage.discard(scratch)
 
     async def _receive_into(
         self, journal: Journal, request: web.BaseRequest, limit: Limit | None, acknowledgements: Acknowledgements | None

@@ -165,8 +165,9 @@ class Storage:
             raise DiskError("creating a temporary file", error) from error
         return Journal(About("", "", now()), self._disk, file=file)
 
-    def discard(self, scratch: Journal) -> None:
-        """Need a scratch journal no longer."""
+    async def discard(self, scratch: Journal) -> None:
+        """Need a scratch journal no longer. What is still on its way to the file is waited for: it counts as used, too."""
+        await scratch.flush()
         self._disk.used -= scratch.length
         scratch.release()
 

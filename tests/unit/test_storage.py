@@ -7,6 +7,7 @@ go for their number, bytes or age, and such that may not; restarts.
 
 import asyncio
 import contextlib
+import functools
 import gc
 import os
 from collections.abc import Iterator
@@ -233,9 +234,21 @@ async def test_a_scratch_journal_is_no_log_and_its_bytes_are_given_back() -> Non
         file = file_of(scratch)
         await append(scratch, bytes(60))
         assert (names(storage), storage.used) == ([], 60)
-        storage.discard(scratch)
+        await storage.discard(scratch)
         assert storage.used == 0
         await turns(lambda: file.closed)
+
+
+@on_loop
+async def test_bytes_that_are_on_their_way_to_a_scratch_journal_are_given_back_too() -> None:
+    """Its producer has left: nobody waits for them."""
+    with opened(max_total_size=100) as storage:
+        scratch = await storage.scratch()
+        written: list[int] = []
+        for number in range(3):  # the first one is written while the others wait
+            scratch.append([bytes(20)], functools.partial(written.append, number))
+        await storage.discard(scratch)
+        assert (written, storage.used) == ([0, 1, 2], 0)
 
 
 # Making room.

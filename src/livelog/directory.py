@@ -98,7 +98,7 @@ class Directory:
             self.save(about, State.LIVE, 0)
         except OSError:
             os.close(fd)
-            self.remove(about)
+            self._remove(path)  # and nothing of the older log, which goes on
             raise
         return cast(BinaryIO, open(fd, "r+b", buffering=0))
 

@@ -43,6 +43,13 @@ def logs_on_disk(folder: Path) -> set[str]:
     return {path.parent.name for path in (folder / "logs").glob("*/*.log")}
 
 
+def fill(place: Path) -> None:
+    """Leave no room on the disk that is mounted at `place`, by a file `hog`."""
+    with (place / "hog").open("wb", buffering=0) as hog, contextlib.suppress(OSError):
+        while True:
+            hog.write(bytes(4096))
+
+
 # The largest log.
 
 
@@ -308,9 +315,7 @@ def test_full_disk_refuses_new_bytes_and_keeps_the_old_ones(tmp_path: Path) -> N
             reader = follow(server, "live")
             live.send(chunk(b"x" * 1000))
             reader.wait(lambda answer: answer.body == b"x" * 1000, "what there is room for")
-            with (place / "hog").open("wb", buffering=0) as hog, contextlib.suppress(OSError):
-                while True:
-                    hog.write(bytes(4096))
+            fill(place)
             assert request(server.put, "PATCH", path_of("live"), "Livelog-Title: not kept").status == 507
             assert status_of(server, "live")["title"] == ""
             live.send(chunk(b"y" * 100 * KIB) + chunk(b""))
@@ -327,6 +332,21 @@ def test_full_disk_refuses_new_bytes_and_keeps_the_old_ones(tmp_path: Path) -> N
             assert read(server, "live", query="?follow=0").body == cut.body
             (place / "hog").unlink()
             assert send(server, "new", bytes(100 * KIB)).status == 201
+
+
+@as_root
+def test_log_that_a_full_disk_lets_nobody_replace_stays(tmp_path: Path) -> None:
+    with memory_disk(tmp_path, "1m") as place:
+        with limited(place) as server:
+            send(server, "old", b"old bytes")
+            fill(place)
+            assert send(server, "old", b"new bytes").status == 507
+            assert read(server, "old").body == b"old bytes"
+        with limited(place) as server:
+            assert read(server, "old").body == b"old bytes"
+            (place / "hog").unlink()
+            assert send(server, "old", b"new bytes").status == 200
+            assert read(server, "old").body == b"new bytes"
 
 
 # File descriptors.

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from tests.conformance.wire import Ending
-from tests.harness import TIMEOUT, TOKEN, ask, chunk
+from tests.harness import TIMEOUT, TOKEN, Server, ask, chunk
 
 from .servers import begin, open_sockets, running, wait_until
 
@@ -69,6 +69,16 @@ def test_head_without_end_is_refused(*, producer: bool) -> None:
             connection.send(b"X: " + b"x" * 4000 + b"\r\n")
         head = connection.wait_head()
         assert head.status == 431
+        connection.wait_end()
+        connection.wait_closed()
+
+
+def test_head_that_is_too_large_is_refused_even_if_it_comes_at_once(server: Server) -> None:
+    """Whether all of it is there when it is looked at is chance."""
+    filler = b"".join(b"X%d: %b\r\n" % (number, b"x" * 7000) for number in range(10))
+    with contextlib.closing(server.connect(producer=True)) as connection:
+        connection.ask("GET", "1.1", b"GET /log/x HTTP/1.1\r\nHost: localhost\r\n%b\r\n" % filler)
+        assert connection.wait_head().status == 431
         connection.wait_end()
         connection.wait_closed()
 

@@ -419,7 +419,7 @@ class Connection(web.RequestHandler):
         self._edge = b""  # the last three bytes of an unfinished head: its end may come in two pieces
         self._held: bytearray | None = None  # what has come behind a head; None while a head is awaited
         self._lent = False  # a body was received past aiohttp, and aiohttp was not told of its end
-        self._head_size = 0  # bytes of an unfinished head
+        self._head_size = 0  # bytes of a head so far
         self._unwanted = False
         self.ended = False
         self.record = None
@@ -460,7 +460,7 @@ class Connection(web.RequestHandler):
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a head are ignored
         edge_and_data = self._edge + data
         end = edge_and_data.find(b"\r\n\r\n")
-        self._head_size += len(data) if end < 0 else 0
+        self._head_size += len(data) if end < 0 else end + 4 - len(self._edge)
         if self._head_size > MAX_HEAD:
             self._unwanted = True
             super().data_received(b"\0")  # what no head may contain: aiohttp refuses it, see `handle_error`

@@ -261,7 +261,7 @@ def test_errors_are_a_key_away(browser: Browser, server: Server, name: str) -> N
 GROUPS = (
     b"before\n"
     b"section_start:1000:deps[collapsed=true]\r\x1b[0KInstall\nfetch needle\nunpack\nsection_end:1075:deps\r\x1b[0K\n"
-    b"::group::Compile\ncc a.c\ncc b.c\n::endgroup::\n"
+    b"2026-11-25T12:00:00.1234567Z ##[group]Compile\ncc a.c\ncc b.c\n2026-11-25T12:00:01.1234567Z ##[endgroup]\n"
     b"after\n"
 )
 
@@ -283,7 +283,8 @@ def numbers(viewer: Viewer, *expected: int) -> None:
 def test_groups_are_folded_as_the_log_says_and_as_the_user_likes(folding: Viewer) -> None:
     numbers(folding, 1, 2, 6, 7, 8, 9, 10)
     expect(row(folding, 2)).to_have_text("▸Install1m 15s")
-    expect(row(folding, 6)).to_have_text("▾Compile")
+    expect(row(folding, 6)).to_have_text("▾2026-11-25T12:00:00.1234567Z Compile")
+    expect(folding.page.locator(f"{ROWS}.muted > .text")).to_have_text("2026-11-25T12:00:01.1234567Z ##[endgroup]")
     folding.page.get_by_role("button", name="Unfold Install").click()
     numbers(folding, *range(1, 11))
     folding.page.get_by_role("button", name="Fold Compile").click()

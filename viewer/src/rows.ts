@@ -12,8 +12,9 @@ export const SHOWN = 4096;
 export const MORE = 8;
 export const MOST = SHOWN * MORE ** 3;
 
-const MARKER = /^(?:##\[group\]|::group::)/;
-const END = /^(?:##\[endgroup\]|::endgroup::)/;
+const MARKER = /##\[group\]|::group::/;
+/** There may be a time before it. */
+const END = /^[\d:.TZ -]*(?:##\[|::)endgroup/;
 
 export const FLAGS: readonly (readonly [number, string])[] = [
   [BOLD, "bold"],

@@ -201,6 +201,20 @@ log.close()
     assert here.status("forked")["state"] == "complete"
 
 
+def test_program_with_thousands_of_open_files_has_its_log(here: Place) -> None:
+    program = (
+        "import livelog, os, resource\n"
+        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))\n"
+        "files = [os.open('/dev/null', os.O_RDONLY) for _ in range(1100)]\n"
+        "with livelog.Writer('many/files') as log: log.write(b'hello\\n')\n"
+        "assert log.delivered"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=here.environment(), capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert here.log("many/files") == b"hello\n"
+
+
 # Reading.
 
 
@@ -375,6 +389,25 @@ def test_logging_shutdown_at_the_end_of_a_program_completes_the_log(here: Place)
     assert (done.returncode, done.stderr) == (0, b"")
     assert here.log("program") == b"hello\n"
     assert here.status("program")["state"] == "complete"
+
+
+def test_program_whose_log_nobody_takes_ends_though_it_logs_everything(tmp_path: Path) -> None:
+    program = (
+        "import livelog, logging\n"
+        "writer = livelog.Writer('lost', drain=0.5)\n"
+        "logging.basicConfig(level=logging.DEBUG, format='%(message)s', handlers=[livelog.Handler(writer)])\n"
+        "logging.info('hello')\n"
+    )
+    with answering(b"nonsense\r\n\r\n") as server:  # once it was sent all
+        here = Place(tmp_path, (1, 1), durable=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=here.environment(LIVELOG_SERVER=server),
+            capture_output=True,
+            timeout=TIMEOUT,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [path.read_bytes() for path in here.spools[0].glob("[0-9]*")] == [b"hello\n"]
 
 
 def test_run_sends_what_a_command_says_and_how_it_ended(here: Place) -> None:

@@ -209,11 +209,14 @@ class Writer(io.RawIOBase):
 class Handler(logging.Handler):
     """Sends what Python logs to a log: `logging.getLogger().addHandler(livelog.Handler(livelog.Writer("worker/7")))`.
 
-    Each record is a line. `logging.shutdown`, which Python calls at its end, completes the log.
+    Each record is a line. `logging.shutdown`, which Python calls at its end, completes the log. What livelog itself says
+    is for other handlers: it is about what becomes of this log.
     """
 
     def __init__(self, writer: Writer, level: int = logging.NOTSET) -> None:
         super().__init__(level)
+        # Not to be done in `emit`: its lock is held while the log is closed, which waits for the thread that says it.
+        self.addFilter(lambda record: record.name != logger.name)
         self.writer = writer
         """The log; its `link` is for readers."""
         _open.discard(writer)  # `logging` ends it

@@ -25,6 +25,8 @@ import tty
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .waiting import readable
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -216,7 +218,7 @@ class Process:
             info = signal.sigwaitinfo(awaited)
             number, from_terminal = signal.Signals(info.si_signo), info.si_code > 0
             try:
-                if select.select([self._child], [], [], 0)[0]:
+                if readable([self._child], 0):
                     self._late()
                 elif number is signal.SIGWINCH:
                     termios.tcsetwinsize(self._master, termios.tcgetwinsize(1))

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import os
 import re
-import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from .console import (
     told,
 )
 from .settings import ClientSettings, load
+from .waiting import readable
 from .writer import DRAIN, Writer, new_name
 
 START = 3.0
@@ -106,7 +106,7 @@ def _own_server(settings: ClientSettings, keep: float) -> Iterator[ClientSetting
     ) as server:
         assert server.stdin is not None and server.stdout is not None
         try:
-            ready = select.select([server.stdout], [], [], START)[0]
+            ready = readable([server.stdout], START)
             address = re.search(rb"PUT (http://\S+)/log", server.stdout.readline() if ready else b"")
             yield replace(settings, server=address[1].decode()) if address is not None else settings
         finally:

@@ -16,7 +16,6 @@ A thread of its own does it, so that whoever writes never waits. Refuses to deci
 import contextlib
 import logging
 import random
-import select
 import socket
 import threading
 import time
@@ -27,6 +26,7 @@ from urllib.parse import quote, urlsplit
 from livelog.errors import Refused
 
 from .settings import ClientSettings
+from .waiting import readable
 from .wire import Answer, Wire
 
 CHUNK = 256 * 1024
@@ -213,7 +213,7 @@ class Sender(threading.Thread):
                 sent_at = time.monotonic()
             elif spool.ended and sent == spool.end:
                 break
-            elif self._alarmed.fileno() in select.select([wire.fileno(), self._alarmed.fileno()], [], [])[0]:
+            elif self._alarmed.fileno() in readable([wire, self._alarmed]):
                 self._alarmed.recv(4096)
         wire.chunk(b"")
         while (answer := wire.receive()) is None or answer.status < 200:

@@ -7,7 +7,6 @@ redirects. Every wait has an end: a server that neither takes nor gives a byte f
 
 import contextlib
 import io
-import select
 import socket
 from collections.abc import Mapping
 from email.message import Message
@@ -16,6 +15,8 @@ from typing import NamedTuple, Self
 from urllib.parse import SplitResult, urlsplit
 
 from livelog.errors import Refused
+
+from .waiting import readable
 
 TIMEOUT = 30.0
 """Seconds for a connection to be made, for bytes to be taken, and for an answer to come once a request is out."""
@@ -92,7 +93,7 @@ class Wire:
 
     def ready(self) -> bool:
         """Whether a byte of an answer is there."""
-        return bool(self._received or self._pending() or select.select([self._socket], [], [], 0)[0])
+        return bool(self._received or self._pending() or readable([self._socket], 0))
 
     def receive(self) -> Answer | None:
         """The next response, or None if not all of it has arrived; then wait until there is more and call again."""

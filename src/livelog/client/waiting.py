@@ -1,0 +1,17 @@
+"""Which of some file descriptors can be read. `select.select` refuses those from 1024 on, which a large program has."""
+
+import select
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class _HasDescriptor(Protocol):
+    def fileno(self) -> int: ...
+
+
+def readable(files: Iterable[int | _HasDescriptor], seconds: float | None = None) -> set[int]:
+    """The descriptors of those `files` that have something to be read, or their end, within `seconds`; None: wait for one."""
+    poll = select.poll()
+    for file in files:
+        poll.register(file, select.POLLIN)
+    return {fd for fd, _ in poll.poll(None if seconds is None else seconds * 1000)}

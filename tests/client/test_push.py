@@ -55,17 +55,41 @@ def test_pipe_is_sent_while_it_flows(here: Place) -> None:
         assert process.wait(TIMEOUT) == 0
 
 
-def test_interrupt_is_for_whatever_writes_into_the_pipe(here: Place) -> None:
-    with here.started("push", "-q", "--name", "interrupted", stdin=subprocess.PIPE) as process:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_interrupt_is_for_whatever_writes_into_the_pipe(here: Place, number: signal.Signals) -> None:
+    with here.started("push", "-q", "--name", number.name, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         process.stdin.write(b"before\n")
         process.stdin.flush()
-        here.wait_for("interrupted", 7)
-        process.send_signal(signal.SIGINT)
+        here.wait_for(number.name, 7)
+        process.send_signal(number)
         process.stdin.write(b"last words\n")
         process.stdin.close()
         assert process.wait(TIMEOUT) == 0
-    assert here.log("interrupted") == b"before\nlast words\n"
+    assert here.log(number.name) == b"before\nlast words\n"
+
+
+def test_pipe_that_has_a_name_is_sent_while_it_flows(here: Place) -> None:
+    pipe = here.home / "pipe"
+    os.mkfifo(pipe)
+    with here.started("push", "-q", "--name", "named", str(pipe)) as process, pipe.open("wb", buffering=0) as opened:
+        opened.write(b"some\n")
+        here.wait_for("named", 5, "live")
+        opened.write(b"more\n")
+        opened.close()
+        assert process.wait(TIMEOUT) == 0
+    assert here.log("named") == b"some\nmore\n"
+
+
+@pytest.mark.parametrize("source", ["-", "file"])
+def test_wrong_write_token_has_an_exit_code_of_its_own(tmp_path: Path, source: str) -> None:
+    with place(tmp_path / "home", variables={"LIVELOG_WRITE_TOKEN": "right"}) as here:
+        file = here.home / "file"
+        file.write_bytes(b"x")
+        words = ("push", "-q", "--name", "x", str(file) if source == "file" else source)
+        done = here.run(*words, data=b"x", LIVELOG_WRITE_TOKEN="wrong")
+    assert done.returncode == 5
+    assert b"401" in done.stderr
 
 
 @pytest.mark.parametrize("seed", range(3))

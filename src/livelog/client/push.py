@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from livelog.errors import ClientError
+from livelog.errors import ClientError, Refused
 
 from .console import (
     EX_ABORTED,
@@ -69,7 +69,7 @@ def push(arguments: argparse.Namespace) -> int:
     """Send a log. Returns the exit code. Raises: LivelogError."""
     settings = load()
     if arguments.file == "-":
-        return _push_input(arguments, settings)
+        return _push_stream(0, arguments, settings)
     path = Path(arguments.file)
     if path.is_dir():
         code = _progress(push_spool(path, arguments.name, settings), None, arguments, path)
@@ -78,6 +78,8 @@ def push(arguments: argparse.Namespace) -> int:
         return code
     name = new_name(arguments.file) if arguments.name is None else arguments.name
     try:
+        if path.exists() and not path.is_file():  # a named pipe, or <(a command)
+            return _push_stream(os.open(path, os.O_RDONLY), arguments, settings)
         file = _File(path, follow=arguments.follow)
     except OSError as error:
         raise ClientError(f"{path}: {error.strerror}") from error
@@ -91,7 +93,8 @@ def push(arguments: argparse.Namespace) -> int:
         return _progress(sender, file, arguments, path)
 
 
-def _push_input(arguments: argparse.Namespace, settings: ClientSettings) -> int:
+def _push_stream(source: int, arguments: argparse.Namespace, settings: ClientSettings) -> int:
+    """What comes from the descriptor `source`, which gives nothing twice."""
     name = new_name("log") if arguments.name is None else arguments.name
     title = told(arguments.title or "")
     drain = DRAIN if arguments.drain is None else duration("--drain", arguments.drain)
@@ -106,14 +109,15 @@ def _push_input(arguments: argparse.Namespace, settings: ClientSettings) -> int:
     log.exit_code = arguments.exit_code
     if not arguments.quiet:
         note_links(log)
-    # Who presses Ctrl-C means whatever writes into the pipe: its last words belong to the log.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while data := os.read(0, BLOCK):
+    # Who presses Ctrl-C, or closes the terminal, means whatever writes into the pipe: its last words belong to the log.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while data := os.read(source, BLOCK):
         log.write(data)
     with own_warnings():
         log.close()
     note_rest(log)
-    return 0 if log.delivered else EX_GAVE_UP
+    return 0 if log.delivered else _exit_code(log.refused)
 
 
 class _File:
@@ -191,7 +195,12 @@ def _progress(sender: Sender, file: _File | None, arguments: argparse.Namespace,
             note(f"sent {size(sender.sent)} in {time.monotonic() - began:.1f} s")
         return 0
     note(f"{reason(sender.problem)}; send it again later: livelog push {path}")
-    return EX_UNAUTHORISED if sender.refused is not None and sender.refused.status == 401 else EX_GAVE_UP
+    return _exit_code(sender.refused)
+
+
+def _exit_code(refused: Refused | None) -> int:
+    """What to exit with if not all was sent."""
+    return EX_UNAUTHORISED if refused is not None and refused.status == 401 else EX_GAVE_UP
 
 
 def _figures(sender: Sender, file: _File | None, elapsed: float) -> str:

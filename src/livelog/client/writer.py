@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from livelog.access import is_name
-from livelog.errors import ClientError, RequestError
+from livelog.errors import ClientError, Refused, RequestError
 from livelog.metadata import Metadata
 
 from .sender import Sender
@@ -102,6 +102,11 @@ class Writer(io.RawIOBase):
     def problem(self) -> str:
         """Why the server does not get any bytes just now; empty: it does."""
         return self._sender.problem
+
+    @property
+    def refused(self) -> Refused | None:
+        """Why the server will never take the log; None: it may."""
+        return self._sender.refused
 
     @property
     def size(self) -> int:

@@ -244,9 +244,8 @@ class Storage:
         while limit is not None:
             horizon = now() - int(limit * 1e6)
             for journal in tuple(self._ended.values()):
-                if (journal.about.ended or 0) >= horizon:
-                    break
-                if not self._is_used(journal):
+                # All are looked at: one that ended while the clock was wrong must not keep the others.
+                if (journal.about.ended or 0) < horizon and not self._is_used(journal):
                     self._retire(journal, "removed for its age")
             await asyncio.sleep(min(AGE_CHECK, limit / 4))
 

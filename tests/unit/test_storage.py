@@ -363,6 +363,17 @@ async def test_logs_go_when_they_are_too_old_but_not_while_they_are_read() -> No
 
 
 @on_loop
+async def test_a_log_that_ended_while_the_clock_was_ahead_keeps_no_other_from_going() -> None:
+    with opened(max_age=0.05) as storage:
+        ahead = await ended(storage, "ahead")
+        ahead.about.ended = now() + 3_600_000_000
+        await ended(storage, "old")
+        retiring = asyncio.ensure_future(storage.retire())
+        await turns(lambda: names(storage) == ["ahead"])
+        retiring.cancel()
+
+
+@on_loop
 async def test_without_an_age_nothing_is_done_about_it() -> None:
     with opened() as storage:
         await storage.retire()

@@ -9,7 +9,6 @@ The fields are structured (RFC 9651). Refuses to know of logs: offsets and lengt
 
 import base64
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,9 +122,9 @@ def mismatching_digest(field: str, algorithm: str, provided: bytes, offset: int,
 
 
 def limits(max_size: int | None, max_age: float) -> str:
-    """The Upload-Limit field (section "Limits"): `max_size` in bytes, `max_age` in seconds."""
+    """The Upload-Limit field (section "Limits"): `max_size` in bytes, `max_age` in seconds; of both no more than there is."""
     size = f"max-size={max_size}, " if max_size is not None and max_size < 10**15 else ""
-    return f"{size}max-age={min(math.ceil(max_age), 10**15 - 1)}"
+    return f"{size}max-age={min(int(max_age), 10**15 - 1)}"
 
 
 def digest_field(algorithm: str, digest: bytes) -> str:

@@ -171,7 +171,7 @@ def test_errors_tell_the_right_values() -> None:
 @pytest.mark.parametrize(
     ("size", "age", "field"),
     [
-        (None, 60.0, "max-age=60"), (1000, 0.5, "max-size=1000, max-age=1"), (10**15, 60.0, "max-age=60"),
+        (None, 60.0, "max-age=60"), (1000, 1.5, "max-size=1000, max-age=1"), (10**15, 60.0, "max-age=60"),
         (None, 9e9, "max-age=9000000000"),
     ],
 )  # fmt: skip

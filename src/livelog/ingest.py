@@ -322,7 +322,10 @@ class Producers:
         try:
             lifetime = config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
         except ConfigError as error:
-            raise RequestError(400, f"the query parameter {error}") from error
+            # It is not quoted: what stands in a URL is nothing for the log.
+            raise RequestError(
+                400, "the query parameter expires is not a duration above 0, such as 90, 1.5, 10m, 2h or 7d"
+            ) from error
         link = self._link_headers(name, None if lifetime is None else math.ceil(time.time() + lifetime))
         if (journal := self._storage.get(name)) is None:
             raise RequestError(404, "this log has not begun; its link is in Livelog-Link", link)

@@ -188,6 +188,12 @@ def test_time_that_is_none_is_refused(server: Server, time: str) -> None:
     assert not answer["Livelog-Link"]
 
 
+def test_what_stands_in_a_query_is_not_in_the_log(server: Server) -> None:
+    """It may be a token that somebody has put there by mistake."""
+    assert request(server.put, "GET", "/log/some?expires=of-no-use").status == 400
+    assert "of-no-use" not in server.log()
+
+
 def nothing_told(answer: Answer) -> tuple[object, ...]:
     """An answer without what differs from one to the next in any case."""
     fields = [(name, value) for name, value in answer.head.fields if name not in ("Date", "Livelog-Error")]

@@ -64,7 +64,7 @@ LINE = 100
 WORDS = b" some words of a log" * 5
 
 ENDLESS = "9007199254740991"
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds for which a page may be behind the end of its log."""
 
 WATCH = """(() => {

@@ -109,7 +109,13 @@ class Queries:
             if indexed is not None and await indexed.ready(PATIENCE):
                 await journal.open()
                 try:
-                    return await journal.run(partial(indexed.index.lines, journal.length, journal.read))
+                    length, start = journal.length, indexed.index.blocks * BLOCK
+                    count = partial(indexed.index.lines, length, journal.read)
+                    # Every page asks this every few seconds, and handing it to a thread costs more than doing it.
+                    is_quick = length - start < BLOCK and (
+                        not length or journal.is_cached(min(start, length - 1), length)
+                    )
+                    return count() if is_quick else await journal.run(count)
                 finally:
                     journal.release()
         return None

@@ -117,6 +117,7 @@ def test_empty_log_has_no_lines(server: Server) -> None:
     send(server, "empty", b"")
     for query in ("from=1", "tail=5", "at=0", "time=0"):
         check(lines(server, "empty", f"?{query}"), b"", 1, 0)
+    assert status_of(server, "empty")["lines"] == 0
 
 
 def test_carriage_return_ends_no_line_and_is_kept(server: Server) -> None:

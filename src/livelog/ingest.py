@@ -27,6 +27,7 @@ from aiohttp import web
 from . import __version__, config, status, uploads
 from .about import DEFAULT_TYPE, About, State, Upload
 from .access import MAX_NAME, Access, bearer, is_name
+from .answers import precondition
 from .body import BUFFER_SIZE, Acknowledgements, Body, Buffers, Limit
 from .config import Settings
 from .endpoint import Connection
@@ -104,7 +105,7 @@ class Producers:
             case "GET" | "HEAD":
                 return self._show(request, name)
             case "DELETE":
-                return await self._remove(name)
+                return await self._remove(request, name)
             case "OPTIONS":
                 return self._response(204, {"Allow": LOG_METHODS, "Upload-Limit": self._limits})
         raise RequestError(405, "a log is sent with PUT", {"Allow": LOG_METHODS})
@@ -149,8 +150,7 @@ class Producers:
         if await self._production.is_claimed(name):
             raise RequestError(409, "this log is being written by another producer: wait until that one has ended")
         older = self._storage.get(name)
-        if older is not None and request.headers.get("If-None-Match", "").strip() == "*":
-            raise RequestError(412, "this log exists, and If-None-Match: * forbids replacing it")
+        _check_preconditions(request, older)
         length = announcement.length_at(0, request.content_length) if resumable else None
         upload = Upload(resumable, older is not None, length, announcement.repr_digest, announcement.want_repr_digest)
         about = About(name, "", 0, _content_type(request.headers.get("Content-Type")), upload=upload)
@@ -306,6 +306,7 @@ class Producers:
                 415, "what is told of a log stands in header fields, such as Livelog-Exit-Code: send no body"
             )
         journal = self._known(name)
+        _check_preconditions(request, journal)
         metadata = journal.about.metadata.updated(_metadata_fields(request))
         if journal.ending:  # a change that is kept later than the end could be kept after the log was removed
             raise RequestError(409, "this log has ended: what is told of it cannot change any more")
@@ -335,10 +336,11 @@ class Producers:
         headers = {**COMMON_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
         return web.Response(text=text, content_type="application/json", headers=headers)
 
-    async def _remove(self, name: str) -> web.Response:
+    async def _remove(self, request: web.BaseRequest, name: str) -> web.Response:
         if await self._production.is_claimed(name):
             raise RequestError(409, "this log is being written: end its producer first")
         journal = self._known(name)
+        _check_preconditions(request, journal)
         with self._production.claim(name):
             if not journal.state.ended:
                 await self._production.end(journal, State.ABORTED, "the log was removed")
@@ -438,6 +440,18 @@ def _check_framing(request: web.BaseRequest) -> None:
         raise RequestError(501, "the only transfer coding understood is chunked")
     if request.version < (1, 1) and request.content_length is None:
         raise RequestError(411, "an HTTP/1.0 request must say how long its body is: send Content-Length")
+
+
+def _check_preconditions(request: web.BaseRequest, journal: Journal | None) -> None:
+    """Raises: RequestError (412), if a log shall change only on a condition that does not hold (RFC 9110 section 13.1)."""
+    if journal is None:
+        refusal = 412 if "If-Match" in request.headers else None
+    else:
+        refusal = precondition(request, journal.etag)
+    if refusal == 412:
+        raise RequestError(412, "this is not the log that If-Match names")
+    if refusal is not None:
+        raise RequestError(412, "this log exists, and If-None-Match forbids replacing it")
 
 
 def _check_append(request: web.BaseRequest, announcement: Announcement) -> None:

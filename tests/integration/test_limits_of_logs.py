@@ -443,6 +443,23 @@ def test_removed_log_is_read_to_the_end_by_who_reads_it_and_gone_for_others(tmp_
             wait_until(lambda: not list((tmp_path / "logs").iterdir()), "nothing of it is left on the disk")
 
 
+def test_log_changes_only_if_it_is_the_one_that_if_match_names(tmp_path: Path) -> None:
+    """412 to who means another one, or one where there is none, and nothing happens."""
+    with limited(tmp_path) as server:
+        assert send(server, "log", b"x", 'If-Match: "other"').status == 412
+        assert names(server) == []
+        send(server, "log", b"part", "Upload-Complete: ?0")
+        etag = request(server.put, "HEAD", path_of("log"))["ETag"]
+        for condition in ('If-Match: "other"', f"If-Match: W/{etag}", f"If-None-Match: {etag}"):
+            for method, told in (("PUT", ()), ("PATCH", ("Livelog-Title: no",)), ("DELETE", ())):
+                assert request(server.put, method, path_of("log"), *told, condition).status == 412, (method, condition)
+        assert [status_of(server, "log")[member] for member in ("state", "title")] == ["interrupted", ""]
+        assert request(server.put, "PATCH", path_of("log"), f"If-Match: {etag}").status == 204
+        assert send(server, "log", b"new", f"If-Match: {etag}").status == 200
+        assert request(server.put, "DELETE", path_of("log"), f"If-Match: {etag}").status == 412
+        assert request(server.put, "DELETE", path_of("log"), "If-Match: *").status == 204
+
+
 @kept_or_not
 def test_log_that_is_written_is_not_removed(tmp_path: Path, *, kept: bool) -> None:
     """409, and its producer and readers notice nothing."""

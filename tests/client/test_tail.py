@@ -100,6 +100,24 @@ def test_waits_for_a_log_that_has_not_begun(here: Place) -> None:
         assert reader.wait(TIMEOUT) == 0
 
 
+@pytest.mark.parametrize(
+    "words", [[], ["-o", "{home}/first.log"], ["--from-line", "2"], ["--json"], ["--json", "--from-line", "2"]]
+)
+def test_waits_for_a_server_and_then_for_a_log(tmp_path: Path, words: list[str]) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        given = [word.format(home=here.home) for word in words]
+        with here.started("tail", "--wait", "1m", *given, "to-come") as reader:
+            assert reader.stderr is not None
+            assert b"Connection refused" in reader.stderr.readline()
+            here.start()
+            assert here.run("push", "-q", "--name", "to-come", data=b"one\ntwo\n").returncode == 0
+            output, _ = reader.communicate(timeout=TIMEOUT)
+        assert reader.returncode == 0
+        shown = (here.home / "first.log").read_bytes() if "-o" in words else output
+        assert shown.count(b"two") == 1
+        assert shown.count(b"one") == (0 if "--from-line" in words else 1)
+
+
 # Exit codes.
 
 
@@ -117,6 +135,12 @@ def test_waits_for_a_log_that_has_not_begun(here: Place) -> None:
         (["not/a//name"], 1, "neither a link nor the name of a log"),
         (["--no-such-flag", "whole"], 2, "unrecognized arguments"),
         (["--bytes", "9-1", "whole"], 2, "'9-1' is not A-B or A-"),
+        (["--bytes", "0-9", "--from-line", "5", "whole"], 2, "not allowed with argument --bytes"),
+        (["-o", "{home}/x", "-n", "5", "whole"], 2, "a file gets the bytes as they are"),
+        (["{readers}/log/x/a b"], 1, "this is not the link of a log"),
+        (["{readers}/log/x/é"], 1, "this is not the link of a log"),
+        (["http://127.0.0.1:123456/log/x"], 1, "this is not the link of a log"),
+        (["http://[/log/x"], 1, "this is not the link of a log"),
     ],
 )
 def test_exit_code_says_how_it_ended(here: Place, words: list[str], code: int, said: str) -> None:
@@ -260,6 +284,15 @@ def test_download_goes_on_where_it_broke_off(here: Place) -> None:
     assert not part.exists()
 
 
+def test_part_of_a_log_is_downloaded_and_goes_on_where_it_broke_off(here: Place) -> None:
+    file = here.home / "some.log"
+    part = file.with_name(f"some.log.{here.status('whole')['generation']}.100-4999.part")
+    part.write_bytes(ALL[100:1234])
+    assert here.run("tail", "--bytes", "100-4999", "-o", str(file), "whole").returncode == 0
+    assert file.read_bytes() == ALL[100:5000]
+    assert not part.exists()
+
+
 def test_download_that_is_killed_leaves_a_part_and_no_file(here: Place) -> None:
     file = here.home / "live.log"
     with Writer("live", settings=here.settings()) as log:
@@ -340,6 +373,23 @@ def test_settings_may_stand_in_a_file_that_nobody_else_reads(here: Place) -> Non
         assert "nonsense is none of server" in here.run("ls", variables=unset).stderr.decode()
     finally:
         file.unlink()
+
+
+@pytest.mark.parametrize("variable", ["ACCESS_TOKEN", "LIVELOG_WRITE_TOKEN"])
+def test_token_that_can_be_none_is_told_and_not_shown(here: Place, variable: str) -> None:
+    done = here.run("ls", variables={variable: "se cret\r\n"})
+    assert (done.returncode, done.stderr.decode()) == (78, f"livelog: {variable} has a character in it that no token has\n")
+
+
+@pytest.mark.parametrize("words", [("tail",), ("push", "-q")])
+def test_authority_that_is_none_is_told_at_once(here: Place, words: tuple[str, ...]) -> None:
+    file = here.home / "authority.pem"
+    file.write_bytes(b"nonsense")
+    for trusted in (file, file.with_name("no-such-file")):
+        https = {"LIVELOG_PUBLIC_URL": "https://127.0.0.1:9", "LIVELOG_SERVER": "https://127.0.0.1:9"}
+        done = here.run(*words, str(file if words[0] == "push" else "x"), **https, LIVELOG_CA_FILE=str(trusted))
+        assert done.returncode in (1, 6)
+        assert f"LIVELOG_CA_FILE has no certificates: {trusted}" in done.stderr.decode()
 
 
 def test_https_with_an_authority_of_ones_own(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a server is asked in one question: where a log can be read, what is known of it, which logs there are.
 
-Refuses to try again: whoever asks is a person, who can.
+Refuses to try again, but for `patiently`: whoever asks is a person, who can.
 """
 
 import contextlib
@@ -8,15 +8,19 @@ import json
 import math
 import re
 import time
+from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 from livelog.access import Access, is_name
 from livelog.errors import GaveUp, Refused
 
+from .reader import FIRST_PAUSE, LAST_PAUSE, LONGEST_WAIT, parse
 from .settings import ClientSettings
 from .wire import TIMEOUT, Answer, Wire, connect
+
+T = TypeVar("T")
 
 
 def make_link(name: str, expires: float | None, settings: ClientSettings, *, view: bool = False) -> str:
@@ -40,7 +44,7 @@ def make_link(name: str, expires: float | None, settings: ClientSettings, *, vie
 def locate(text: str, settings: ClientSettings) -> tuple[str, str | None]:
     """The address of a log and what opens it, from a link or a name."""
     if "://" in text:
-        return text.partition("#")[0], None
+        return parse(text.partition("#")[0]).geturl(), None
     name = name_of(text)
     if settings.access_token is not None:
         return f"{settings.public_url}/log{'/' if name else ''}{quote(name)}", settings.access_token
@@ -56,9 +60,9 @@ def name_of(text: str) -> str:
     return text
 
 
-def status_of(url: str, token: str | None, settings: ClientSettings) -> dict[str, Any]:
-    """What is known of the log at `url`. Raises: ClientError."""
-    return fetch(_other(url, "status"), token, settings)
+def status_of(url: str, token: str | None, settings: ClientSettings, wait: float = 0) -> dict[str, Any]:
+    """What is known of the log at `url`. `wait`: as in `place_of`. Raises: ClientError."""
+    return fetch(f"{_other(url, 'status')}?wait={math.ceil(wait)}", token, settings, wait)
 
 
 INDEXING = 300.0
@@ -76,10 +80,10 @@ class Place(NamedTuple):
 def place_of(asked: str, url: str, token: str | None, settings: ClientSettings, wait: float) -> Place:
     """Where the lines of the log at `url` begin that `asked` names, such as `from=5`. Raises: ClientError.
 
-    `wait`: seconds to wait for the log to begin, 300 at most.
+    `wait`: seconds to wait for the log to begin, `LONGEST_WAIT` at most.
     """
     headers = _ask(
-        "HEAD", f"{_other(url, 'lines')}?{asked}&wait={math.ceil(min(wait, 300))}", token, settings, wait + INDEXING
+        "HEAD", f"{_other(url, 'lines')}?{asked}&wait={math.ceil(wait)}", token, settings, wait + INDEXING
     ).headers
     offset, line = headers.get("Livelog-Offset", ""), headers.get("Livelog-First-Line", "")
     if not offset.isdigit():
@@ -87,12 +91,33 @@ def place_of(asked: str, url: str, token: str | None, settings: ClientSettings, 
     return Place(headers.get("ETag", "").strip('"'), int(offset), int(line) if line.isdigit() else None)
 
 
-def fetch(url: str, token: str | None, settings: ClientSettings) -> dict[str, Any]:
-    """A JSON document. Raises: ClientError."""
+def patiently(ask: Callable[[float], T], wait: float, give_up: float, notice: Callable[[str], None]) -> T:
+    """What `ask` gives, of a log that may begin within `wait` seconds, while the server may be away for `give_up` seconds.
+
+    `ask` is told for how many seconds the server shall wait. `notice`: see `Reader`. Raises: ClientError.
+    """
+    pause, heard = FIRST_PAUSE, time.monotonic()
+    while True:
+        try:
+            return ask(min(wait, LONGEST_WAIT))
+        except (GaveUp, Refused) as error:
+            if isinstance(error, Refused) and error.status == 404 and wait > LONGEST_WAIT:
+                wait, heard = wait - LONGEST_WAIT, time.monotonic()
+                continue
+            passing = isinstance(error, GaveUp) or error.status >= 500 or error.status in (408, 429)
+            if not passing or time.monotonic() - heard + pause > give_up:
+                raise
+            notice(f"{error}: trying again")
+            time.sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE)
+
+
+def fetch(url: str, token: str | None, settings: ClientSettings, wait: float = 0) -> dict[str, Any]:
+    """A JSON document, for which the server may `wait`. Raises: ClientError."""
     try:
-        document: dict[str, Any] = json.loads(_ask("GET", url, token, settings).body)
+        document: dict[str, Any] = json.loads(_ask("GET", url, token, settings, wait).body)
     except ValueError as error:
-        raise GaveUp(f"{url.partition('/log')[0]} gives no such answers as livelog does: {error}") from error
+        raise Refused(f"{url.partition('/log')[0]} gives no such answers as livelog does: {error}") from error
     return document
 
 

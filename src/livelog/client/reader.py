@@ -17,6 +17,7 @@ Invariants:
 
 import contextlib
 import math
+import re
 import socket
 import threading
 import time
@@ -24,7 +25,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import NamedTuple, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from livelog.errors import ClientError, GaveUp, LogAborted, LogReplaced, Refused
 
@@ -41,6 +42,9 @@ FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
 
 ENDLESS = 2**53 - 1
 """A last position that asks to follow (RFC 8673 section 2)."""
+
+LONGEST_WAIT = 300
+"""Seconds for which a server waits for a log at most."""
 
 T = TypeVar("T")
 
@@ -80,9 +84,7 @@ class Reader:
         ca_file: str | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Refused("this is not the link of a log, such as http://logs.example.org/log/TOKEN/NAME")
+        parts = parse(url)
         self.offset = start
         """The byte that comes next, counted from the beginning of the log."""
         self.generation = ""
@@ -189,7 +191,7 @@ class Reader:
             return None
         fields, query = dict(self._fields), []
         if self._wait and not self.generation:
-            query.append(f"wait={math.ceil(min(self._wait, 300))}")
+            query.append(f"wait={math.ceil(min(self._wait, LONGEST_WAIT))}")
         if self._tail is not None and not self.generation:
             query += [f"tail={self._tail}", *([] if self._follow else ["follow=0"])]
         else:
@@ -218,7 +220,7 @@ class Reader:
         if response.status >= 500 or response.status in (408, 429) or (response.status == 404 and self.generation):
             raise HTTPException(f"{response.status} {text}")
         if response.status == 404 and self._wait:
-            self._wait -= 300  # the longest that a server waits
+            self._wait -= LONGEST_WAIT
             if self._wait > 0:
                 return self._ask()
         raise Refused(text or f"{response.status} {response.reason}", response.status)
@@ -273,6 +275,15 @@ class Reader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def parse(url: str) -> SplitResult:
+    """The parts of a log's link. Raises: Refused, if it is none."""
+    with contextlib.suppress(ValueError):  # brackets, or a port, that are none
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and re.fullmatch("[!-~]+", url):
+            return parts
+    raise Refused("this is not the link of a log, such as http://logs.example.org/log/TOKEN/NAME")
 
 
 def _first(response: HTTPResponse) -> int:

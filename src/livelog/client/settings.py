@@ -59,6 +59,9 @@ def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
     for key in ("server", "public_url"):
         if key in found and not _is_url(found[key]):
             raise ConfigError(f"{_VARIABLES[key]} is not a URL such as http://logs.example.org:60022", EX_CONFIG)
+    for key in ("write_token", "access_token"):
+        if not re.fullmatch("[!-~]*", found.get(key, "")):
+            raise ConfigError(f"{_VARIABLES[key]} has a character in it that no token has", EX_CONFIG)
     state = environ.get("XDG_STATE_HOME") or Path(home, ".local", "state")
     return ClientSettings(
         server=found.get("server", f"http://localhost:{environ.get('LIVELOG_PUT_PORT') or 60022}").rstrip("/"),

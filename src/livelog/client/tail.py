@@ -4,16 +4,20 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from livelog.config import seconds
 from livelog.errors import LogAborted
 
 from .console import Parser, duration, interval, natural, note, write
-from .lookup import Place, locate, place_of, status_of
+from .lookup import Place, locate, patiently, place_of, status_of
 from .reader import Reader
-from .settings import ClientSettings, load
+from .settings import load
 from .terminal import RESET, Neutraliser
+
+T = TypeVar("T")
 
 HELP = """\
 Show a log: its last lines, then what comes, to its end, through broken connections and restarts of the server.
@@ -32,9 +36,10 @@ def parser() -> argparse.ArgumentParser:
     """What `livelog tail` takes."""
     parser = Parser("tail", HELP)
     parser.add_argument("log", metavar="URL|NAME", help="a link, or a name on the configured server")
-    parser.add_argument("-n", "--lines", metavar="N", type=natural, help="begin with the last N lines (default 100)")
-    parser.add_argument("--from-line", metavar="N", type=natural, help="begin with line N; 1: everything")
-    parser.add_argument("--bytes", metavar="A-B", type=interval, help="bytes A to B, from 0, inclusive; A-: all from A")
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument("-n", "--lines", metavar="N", type=natural, help="begin with the last N lines (default 100)")
+    begin.add_argument("--from-line", metavar="N", type=natural, help="begin with line N; 1: everything")
+    begin.add_argument("--bytes", metavar="A-B", type=interval, help="bytes A to B, from 0, inclusive; A-: all from A")
     parser.add_argument("--no-follow", dest="follow", action="store_false", help="end at what there is by now")
     parser.add_argument("--wait", metavar="TIME", default="0", help="wait so long for a log that has not begun")
     parser.add_argument("--give-up", metavar="TIME", default="5m", help="try so long to reach the server (default 5m)")
@@ -46,24 +51,32 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--raw", action="store_true", help="to a terminal, too, exactly the log's bytes")
     parser.add_argument("--quiet", "-q", action="store_true", help="say nothing of broken connections")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write all of it into FILE, going on where that broke off"
+        "-o", "--output", metavar="FILE", help="write all of it, or --bytes, into FILE, going on where that broke off"
     )
     return parser
 
 
 def tail(arguments: argparse.Namespace) -> int:
     """Show a log. Returns the exit code. Raises: LivelogError."""
-    settings = load()
-    url, token = locate(arguments.log, settings)
+    if arguments.output is not None and (
+        arguments.lines is not None or arguments.from_line is not None or arguments.json or arguments.timestamps
+    ):
+        parser().error("argument -o/--output: a file gets the bytes as they are: all of them, or --bytes")
+    settings, wait = load(), duration("--wait", arguments.wait)
+    give_up, notice = seconds("--give-up", arguments.give_up), (lambda _text: None) if arguments.quiet else note
+
+    def find(what: Callable[[float], T], wait: float = wait) -> T:
+        return patiently(what, wait, give_up, notice)
+
+    url, token = find(lambda _wait: locate(arguments.log, settings))
     start, stop = arguments.bytes or (0, None)
     count = 100 if arguments.lines is None else arguments.lines
     whole = arguments.bytes is not None or arguments.from_line is not None or arguments.output is not None
-    wait = duration("--wait", arguments.wait)
     place: Place | None = None
     if (arguments.from_line or 1) > 1:
-        place = place_of(f"from={arguments.from_line}&count=0", url, token, settings, wait)
+        place = find(lambda wait: place_of(f"from={arguments.from_line}&count=0", url, token, settings, wait))
     elif arguments.json and not whole and count:
-        place = place_of(f"tail={count}", url, token, settings, wait)
+        place = find(lambda wait: place_of(f"tail={count}", url, token, settings, wait))
     reader = Reader(
         url,
         token=token,
@@ -72,22 +85,23 @@ def tail(arguments: argparse.Namespace) -> int:
         tail=count if place is None and not whole else None,
         follow=arguments.follow,
         wait=wait,
-        give_up=seconds("--give-up", arguments.give_up),
+        give_up=give_up,
         ca_file=settings.ca_file,
-        notice=(lambda _text: None) if arguments.quiet else note,
+        notice=notice,
     )
     if place is not None:
         reader.resume(place.generation, place.offset)
     line = place.line if place is not None else 1 if whole and start == 0 else None
     skip = arguments.from_line - (line or 1) if arguments.from_line else 0  # lines that there are not yet
     if arguments.output is not None:
-        _download(reader, Path(arguments.output), url, token, settings)
+        generation = find(lambda wait: status_of(url, token, settings, wait))["generation"]
+        _download(reader, Path(arguments.output), generation, start, stop)
     elif arguments.json or arguments.timestamps:
         _print_lines(reader, arguments, line, skip)
     else:
         _print_bytes(reader, arguments, skip)
     if arguments.exit_status and reader.state == "complete":
-        code = status_of(url, token, settings)["exit_code"]
+        code = find(lambda _wait: status_of(url, token, settings), 0)["exit_code"]
         return 0 if code is None else int(code) & 0xFF
     return 0
 
@@ -124,12 +138,12 @@ def _print_lines(reader: Reader, arguments: argparse.Namespace, first: int | Non
             write(f"{stamp} ".encode() + shown)
 
 
-def _download(reader: Reader, file: Path, url: str, token: str | None, settings: ClientSettings) -> None:
-    """Into a file beside `file`, which says in its name which log it is of; at the end it gets its own name."""
-    generation = status_of(url, token, settings)["generation"]
-    part = file.with_name(f"{file.name}.{generation}.part")
+def _download(reader: Reader, file: Path, generation: str, start: int, stop: int | None) -> None:
+    """Into a file beside `file`, which says in its name what it is a part of; at the end it gets its own name."""
+    bounds = "" if start == 0 and stop is None else f".{start}-{'' if stop is None else stop - 1}"
+    part = file.with_name(f"{file.name}.{generation}{bounds}.part")
     with part.open("ab") as opened:
-        reader.resume(generation, opened.tell())
+        reader.resume(generation, start + opened.tell())
         try:
             for data in reader:
                 opened.write(data)

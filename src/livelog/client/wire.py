@@ -11,12 +11,15 @@ import socket
 from collections.abc import Mapping
 from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead, parse_headers
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import SplitResult, urlsplit
 
 from livelog.errors import Refused
 
 from .waiting import readable
+
+if TYPE_CHECKING:
+    import ssl
 
 TIMEOUT = 30.0
 """Seconds for a connection to be made, for bytes to be taken, and for an answer to come once a request is out."""
@@ -43,7 +46,10 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """A connection to the server at `url`. Raises, in all methods: OSError; HTTPException, if that is no HTTP."""
+    """A connection to the server at `url`. Raises, in all methods: OSError; HTTPException, if that is no HTTP.
+
+    Also raises at the beginning: Refused, if `ca_file` has no certificates.
+    """
 
     def __init__(self, url: str, ca_file: str | None = None) -> None:
         parts = urlsplit(url)
@@ -52,14 +58,12 @@ class Wire:
         self._host = parts.netloc
         self._received = bytearray()
         self._bodiless = False  # whether the answer has no body, whatever its head says: it is one to HEAD
+        context = _trusting(ca_file) if parts.scheme == "https" else None
         self._socket = socket.create_connection((parts.hostname or "", port), TIMEOUT)
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             keep_alive(self._socket)
-            if parts.scheme == "https":
-                import ssl  # noqa: PLC0415  # see `connect`
-
-                context = ssl.create_default_context(cafile=ca_file)
+            if context is not None:
                 self._socket = context.wrap_socket(self._socket, server_hostname=parts.hostname)
         except BaseException:
             self._socket.close()
@@ -177,9 +181,9 @@ def connect(parts: SplitResult, ca_file: str | None) -> HTTPConnection:
     Raises: OSError; Refused, if its certificate is not one to be trusted.
     """
     if parts.scheme == "https":
-        import ssl  # noqa: PLC0415  # most are beside their server, and need not wait for it
+        import ssl  # noqa: PLC0415  # see `_trusting`
 
-        context = ssl.create_default_context(cafile=ca_file)
+        context = _trusting(ca_file)
         connection: HTTPConnection = HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT, context=context)
         try:
             connection.connect()
@@ -191,6 +195,15 @@ def connect(parts: SplitResult, ca_file: str | None) -> HTTPConnection:
     connection.response_class = WholeHead
     keep_alive(connection.sock)
     return connection
+
+
+def _trusting(ca_file: str | None) -> "ssl.SSLContext":
+    import ssl  # noqa: PLC0415  # most are beside their server, and need not wait for it
+
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (FileNotFoundError, PermissionError, IsADirectoryError, ssl.SSLError) as error:
+        raise Refused(f"LIVELOG_CA_FILE has no certificates: {ca_file}: {error.strerror}") from error
 
 
 def keep_alive(connection: socket.socket) -> None:

@@ -91,8 +91,8 @@ class Readers:
             raise RequestError(404, "there is nothing here: a log is at /log/, followed by its token, / and its name")
         name = self._authorised(request, rest)
         self._check_method(request)
-        known = self._storage.get(name)
-        journal = known or await self._journal(request, name)
+        timeout, known = wait_seconds(request), self._storage.get(name)
+        journal = known or await self._journal(request, name, timeout)
         Connection.of(request).note_log(name)
         if resource == "status":
             return await self._status(request, journal, is_new=known is None)
@@ -129,11 +129,11 @@ class Readers:
         if not self._access.opens_all(token or bearer(request.headers.get("Authorization", ""))):
             raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
 
-    async def _journal(self, request: web.BaseRequest, name: str) -> Journal:
-        """The log of that name, waiting for it as long as the request asks for. Raises: RequestError."""
+    async def _journal(self, request: web.BaseRequest, name: str, timeout: float) -> Journal:
+        """The log of that name, waiting at most `timeout` seconds for it to begin. Raises: RequestError."""
         connection = Connection.of(request)
         connection.waiting = True
-        journal = await self._storage.wait(name, 0 if connection.ended else wait_seconds(request))
+        journal = await self._storage.wait(name, 0 if connection.ended else timeout)
         connection.waiting = False
         if journal is None:
             raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)

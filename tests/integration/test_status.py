@@ -362,6 +362,16 @@ def test_list_of_what_there_is_not_is_refused(server: Server, query: str) -> Non
     assert (b"none of live, interrupted, complete, aborted" if "state" in query else b"whole number") in answer.body
 
 
+@pytest.mark.parametrize("resource", ["log", "status"])
+@pytest.mark.parametrize("text", ["", "x", "-1", "1.5"])
+def test_wait_that_is_no_number_is_refused_whether_or_not_there_is_a_log(
+    server: Server, resource: str, text: str
+) -> None:
+    send(server, "there", b"x")
+    for name in ("there", "not-there"):
+        assert request(server.get, "GET", f"{path_of(name, TOKEN, resource)}?wait={text}").status == 400, name
+
+
 # What producers tell.
 
 

@@ -50,9 +50,13 @@ LONG = "?q=x*%5B0-9%5D&regex=1&dir=forward"
 """A search of `large` that takes a minute."""
 
 
+PATIENCE = 300.0
+"""Seconds to wait for what a search finds: it gives way to whatever else the machine has to do."""
+
+
 def begin_search(server: Server, name: str, query: str) -> Connection:
     """A search that has been asked for."""
-    connection = server.connect()
+    connection = Connection(server.get, PATIENCE)
     ask(connection, "GET", path_of(name, TOKEN, "search") + query)
     return connection
 

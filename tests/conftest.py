@@ -6,6 +6,7 @@ A test marked `needs("nginx")` fails in CI if there is no nginx, and is skipped 
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -13,8 +14,12 @@ PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Declare the marker, and have the signals of the keyboard do what they do in front of a terminal."""
     config.addinivalue_line("markers", "needs(*programs): programs that must be installed, or root")
+    # Jobs that a script starts in the background ignore these, and so would all that tests start.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

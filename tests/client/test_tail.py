@@ -378,7 +378,10 @@ def test_settings_may_stand_in_a_file_that_nobody_else_reads(here: Place) -> Non
 @pytest.mark.parametrize("variable", ["ACCESS_TOKEN", "LIVELOG_WRITE_TOKEN"])
 def test_token_that_can_be_none_is_told_and_not_shown(here: Place, variable: str) -> None:
     done = here.run("ls", variables={variable: "se cret\r\n"})
-    assert (done.returncode, done.stderr.decode()) == (78, f"livelog: {variable} has a character in it that no token has\n")
+    assert (done.returncode, done.stderr.decode()) == (
+        78,
+        f"livelog: {variable} has a character in it that no token has\n",
+    )
 
 
 @pytest.mark.parametrize("words", [("tail",), ("push", "-q")])

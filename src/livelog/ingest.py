@@ -13,6 +13,7 @@ Refuses to know who reads. Invariants:
    All other logs that break off are aborted at once.
 """
 
+import contextlib
 import functools
 import ipaddress
 import json
@@ -20,6 +21,7 @@ import logging
 import math
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 from aiohttp import web
@@ -181,8 +183,8 @@ class Producers:
         self._refuse_too_large(max(length or 0, offset + (request.content_length or 0)))
         metadata = journal.about.metadata.updated(_metadata_fields(request))
         with self._production.claim(journal.about.name, Connection.of(request)):
-            journal.about.upload, journal.about.metadata = replace(upload, length=length), metadata
-            await self._production.resume(journal)
+            with _unless_lost(journal.about, upload=replace(upload, length=length), metadata=metadata):
+                await self._production.resume(journal)
             return await self._feed(request, journal, announcement, begins=False)
 
     async def _feed(
@@ -310,13 +312,8 @@ class Producers:
         metadata = journal.about.metadata.updated(_metadata_fields(request))
         if journal.ending:  # a change that is kept later than the end could be kept after the log was removed
             raise RequestError(409, "this log has ended: what is told of it cannot change any more")
-        before, journal.about.metadata = journal.about.metadata, metadata
-        try:
+        with _unless_lost(journal.about, metadata=metadata):
             await journal.save()
-        except DiskError:
-            if journal.about.metadata is metadata:  # else more was told meanwhile
-                journal.about.metadata = before
-            raise
         return self._response(204, self._link_headers(name))
 
     def _show(self, request: web.BaseRequest, name: str) -> web.Response:
@@ -414,6 +411,21 @@ class Producers:
 
     def _response(self, code: int, headers: dict[str, str]) -> web.Response:
         return web.Response(status=code, headers={**COMMON_HEADERS, **headers})
+
+
+@contextlib.contextmanager
+def _unless_lost(about: About, **told: object) -> Iterator[None]:
+    """Have these members of `about` while they are kept, and from then on unless that fails: what is not kept is not told."""
+    before = {name: getattr(about, name) for name in told}
+    for name, value in told.items():
+        setattr(about, name, value)
+    try:
+        yield
+    except DiskError:
+        for name, value in told.items():
+            if getattr(about, name) is value:  # else more was told meanwhile
+                setattr(about, name, before[name])
+        raise
 
 
 def _name(rest: str) -> str:

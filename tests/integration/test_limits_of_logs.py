@@ -349,6 +349,21 @@ def test_log_that_a_full_disk_lets_nobody_replace_stays(tmp_path: Path) -> None:
             assert read(server, "old").body == b"new bytes"
 
 
+@as_root
+def test_what_a_full_disk_does_not_keep_of_an_append_is_not_told(tmp_path: Path) -> None:
+    with memory_disk(tmp_path, "1m") as place, limited(place) as server:
+        location = send(server, "log", b"part", "Upload-Complete: ?0")["Location"]
+        fill(place)
+        step = ("Content-Type: application/partial-upload", "Upload-Complete: ?0")
+        more = request(
+            server.put, "PATCH", location, *step, "Upload-Offset: 4", "Upload-Length: 9", "Livelog-Title: x", body=b""
+        )
+        assert more.status == 507
+        told = request(server.put, "HEAD", location)
+        assert (told.status, told["Upload-Offset"], told["Upload-Length"]) == (204, "4", "")
+        assert (status_of(server, "log")["state"], status_of(server, "log")["title"]) == ("interrupted", "")
+
+
 # File descriptors.
 
 

@@ -390,7 +390,8 @@ def test_authority_that_is_none_is_told_at_once(here: Place, words: tuple[str, .
     file.write_bytes(b"nonsense")
     for trusted in (file, file.with_name("no-such-file")):
         https = {"LIVELOG_PUBLIC_URL": "https://127.0.0.1:9", "LIVELOG_SERVER": "https://127.0.0.1:9"}
-        done = here.run(*words, str(file if words[0] == "push" else "x"), **https, LIVELOG_CA_FILE=str(trusted))
+        what = str(file if words[0] == "push" else "x")
+        done = here.run(*words, what, variables={**https, "LIVELOG_CA_FILE": str(trusted)})
         assert done.returncode in (1, 6)
         assert f"LIVELOG_CA_FILE has no certificates: {trusted}" in done.stderr.decode()
 

@@ -200,6 +200,14 @@ def test_search_counts_every_line_and_leads_from_the_last_to_the_first(searching
     expect(summary(searching)).to_have_text("10 of 10 lines")
 
 
+def test_enter_begins_a_search_at_once(searching: Viewer) -> None:
+    searching.press("/")
+    # Not typed: a slow browser would have begun by itself.
+    searching.page.get_by_label("Search the whole log").evaluate("(field, text) => { field.value = text; }", "needle")
+    searching.press("Enter")
+    expect(summary(searching)).to_have_text("10 of 10 lines")
+
+
 @pytest.mark.parametrize(
     ("text", "button", "told"),
     [

@@ -18,6 +18,9 @@ SLICE = 64
 BUILDERS = 2
 """Indexes made at a time; as many threads are always left to readers who wait for the disk."""
 
+SOON = 2 * 1024
+"""Blocks that may be indexed while somebody waits a moment; if more are missing, the moment would be for nothing."""
+
 GROUPS_SLICE = 1024 * 1024
 """Bytes in which groups are looked for in one go. Of a line that is longer, each piece is looked at by itself."""
 
@@ -50,6 +53,9 @@ class Indexed:
         self.used = asyncio.get_running_loop().time()
         length = self._journal.length
         await self._journal.load_times()
+        await self._load()
+        if patience is not None and length // BLOCK - self.index.blocks > SOON:
+            patience = 0.0
         while self.index.blocks < length // BLOCK:
             if self._making is None or self._making.done():
                 self._making = asyncio.create_task(self._make())
@@ -82,8 +88,6 @@ class Indexed:
         async with self._limit:
             await journal.open()
             try:
-                if not self._loaded:
-                    await self._load()
                 stop = journal.length // BLOCK
                 while (first := self.index.blocks) < stop and not self._closing:
                     blocks = min(stop, first + SLICE)
@@ -92,7 +96,10 @@ class Indexed:
                 journal.release()
 
     async def _load(self) -> None:
-        if kept := await self._journal.kept("index"):
+        kept = b"" if self._loaded else await self._journal.kept("index")
+        if self._loaded:
+            return
+        if kept:
             try:
                 self.index = Index.from_bytes(kept, self._journal.length)
             except ValueError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from livelog.about import About
 from livelog.config import Settings
-from livelog.indexing import Indexes
+from livelog.indexing import SOON, Indexes
 from livelog.journal import BLOCK
 from livelog.storage import Storage
 
@@ -28,5 +28,20 @@ async def test_index_that_nobody_uses_is_dropped_and_kept_beside_its_log(tmp_pat
         retiring.cancel()
         assert await indexes.of(journal).ready()
         assert indexes.of(journal).index.to_bytes() == indexed.index.to_bytes()
+        journal.release()
+    storage.stop()
+
+
+@on_loop
+async def test_nobody_who_can_do_without_an_index_waits_for_one_that_takes_long(tmp_path: Path) -> None:
+    storage = Storage(Settings(access_token="x", data_dir=str(tmp_path)))
+    indexes = Indexes()
+    with contextlib.closing(storage):
+        journal = await storage.begin(About("long", "", 0))
+        for _ in range(SOON // 64 + 1):
+            await append(journal, bytes(64 * BLOCK))
+        assert not await indexes.of(journal).ready(patience=3600)
+        assert await indexes.of(journal).ready()
+        assert await indexes.of(journal).ready(patience=3600)
         journal.release()
     storage.stop()

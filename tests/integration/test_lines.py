@@ -257,8 +257,8 @@ def test_time_is_when_the_block_came(server: Server) -> None:
     told = [lines(server, "times", f"?from={number}&count=1")["Livelog-Time"] for number in (1, 2, 3)]
     for text, before, after in zip(told, moments, moments[1:], strict=False):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
-        # Told in hundredths of a second, rounded down.
-        assert before.timestamp() - 0.02 <= datetime.fromisoformat(text).timestamp() <= after.timestamp()
+        # Told in hundredths of a second, rounded down; a server that is held up between two looks at a clock tells less.
+        assert before.timestamp() - 0.5 <= datetime.fromisoformat(text).timestamp() <= after.timestamp()
     for number in (1, 2, 3):
         for moment in (told[number - 1], repr(datetime.fromisoformat(told[number - 1]).timestamp() + 0.005)):
             found = int(lines(server, "times", f"?time={moment}&count=1")["Livelog-First-Line"])

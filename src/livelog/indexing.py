@@ -54,8 +54,6 @@ class Indexed:
         length = self._journal.length
         await self._journal.load_times()
         await self._load()
-        if patience is not None and length // BLOCK - self.index.blocks > SOON:
-            patience = 0.0
         while self.index.blocks < length // BLOCK:
             if self._making is None or self._making.done():
                 self._making = asyncio.create_task(self._make())
@@ -65,6 +63,12 @@ class Indexed:
                 return False
             self._making.result()
         return True
+
+    async def soon(self, patience: float) -> bool:
+        """As `ready`, but without any patience if that would be for nothing. Raises: DiskError."""
+        await self._load()
+        missing = self._journal.length // BLOCK - self.index.blocks
+        return await self.ready(patience if missing <= SOON else 0.0)
 
     async def find_groups(self, patience: float) -> None:
         """Look for groups in what the log has now, for `patience` seconds. The log's file must be open. Raises: DiskError."""

@@ -106,7 +106,7 @@ class Queries:
         """How many lines a log has, if there is an index."""
         indexed = self._indexes.get(journal)
         with contextlib.suppress(DiskError):
-            if indexed is not None and await indexed.ready(PATIENCE):
+            if indexed is not None and await indexed.soon(PATIENCE):
                 await journal.open()
                 try:
                     length, start = journal.length, indexed.index.blocks * BLOCK
@@ -122,7 +122,7 @@ class Queries:
 
     async def _lines(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
         asked, indexed = _asked(request.query, journal), self._indexes.of(journal)
-        numbered = await indexed.ready(None if asked.line is not None else PATIENCE)
+        numbered = await (indexed.ready() if asked.line is not None else indexed.soon(PATIENCE))
         length = journal.length
         find = partial(_find, asked, length, journal.read)
         if (found := await journal.run(partial(find, indexed.index if numbered else None))) is None:

@@ -17,31 +17,45 @@ from .servers import running
 
 HUGE = 10_000_000_000
 
+SIZES = {"huge": HUGE, "large": 600_000_000}
+"""`large` is indexed in a moment, but not in so short a one that it is waited for."""
+
 MIDDLE, END = b"\nmiddle\n", b"\nlast\n"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that has found the log `huge`: five lines, two of which are very long."""
+    """A server that has found the logs `huge` and `large`: five lines each, two of which are very long."""
     folder = tmp_path_factory.mktemp("data")
     environment = {"LIVELOG_DATA_DIR": str(folder)}
     with running(environment) as server:
-        send(server, "huge", b"first\n")
-    [log], [about] = ([*Path(folder).glob(f"logs/*/*.{suffix}")] for suffix in ("log", "json"))
-    with log.open("r+b") as file:
-        file.truncate(HUGE - len(END))
-        file.seek(HUGE // 2)
-        file.write(MIDDLE)
-        file.seek(HUGE - len(END))
-        file.write(END)
-    about.write_text(json.dumps({**json.loads(about.read_text()), "size": HUGE}))
+        for name in SIZES:
+            send(server, name, b"first\n")
+    for about in Path(folder).glob("logs/*/*.json"):
+        known = json.loads(about.read_text())
+        size = SIZES[known["name"]]
+        with about.with_suffix(".log").open("r+b") as file:
+            file.truncate(size - len(END))
+            file.seek(size // 2)
+            file.write(MIDDLE)
+            file.seek(size - len(END))
+            file.write(END)
+        about.write_text(json.dumps({**known, "size": size}))
     with running(environment) as server:
         yield server
 
 
-def ask(server: Server, resource: str, query: str) -> Answer:
+def ask(server: Server, resource: str, query: str, name: str = "huge") -> Answer:
     """The answer to a question about the log."""
-    return request(server.get, "GET", path_of("huge", TOKEN, resource) + query)
+    return request(server.get, "GET", path_of(name, TOKEN, resource) + query)
+
+
+def test_search_says_a_word_now_and_then_while_lines_are_counted(server: Server) -> None:
+    """About ten times a second, which is little even where that takes long."""
+    said = [json.loads(line) for line in ask(server, "search", "?q=middle", "large").body.splitlines()]
+    assert [event["line"] for event in said if "line" in event] == [3]
+    assert said[-1]["done"]
+    assert sum(event.get("scanned") == 0 for event in said) < 200
 
 
 def test_any_place_of_a_huge_log_is_there_at_once(server: Server) -> None:

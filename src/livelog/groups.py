@@ -4,7 +4,8 @@ r"""Groups of lines that a log's producer has marked, so that a viewer can fold 
     section_start:TIME:NAME[collapsed=true]\r\x1b[0KTITLE … section_end:TIME:NAME\r\x1b[0K     GitLab
 
 Refuses to guess: a group that nobody ends has no end. Groups of GitHub do not lie in one another: the next one ends the one
-before. Sections of GitLab do; the end of one ends those in it.
+before. Sections of GitLab do; the end of one ends those in it. GitLab writes no newline behind an end: the title of the next
+section, or the job's last words, stand in the same line, which is therefore none of the section that ends there.
 """
 
 import re
@@ -47,7 +48,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The beginning of a group, or an end, in a line. `name` and `time` are GitLab's."""
+    """The beginning of a group, or an end; `line`: the group's first, or its last. `name` and `time` are GitLab's."""
 
     line: int
     begins: bool
@@ -77,13 +78,16 @@ def _marks(raw: bytes, line: int) -> list[Mark]:
     if (match := _GITHUB.match(raw)) is not None:
         ends = match[1] is not None or match[2] is not None
         return [Mark(line, not ends, "github", "" if ends else _title(match[3]))]
-    return [
-        Mark(
-            line, match[1] is not None, "gitlab", _title(match[5]), match[3].decode("ascii"), int(match[2]),
-            b"collapsed=true" in (match[4] or b""),
-        )
-        for match in _GITLAB.finditer(raw)
-    ]  # fmt: skip
+    found: list[Mark] = []
+    shown = False
+    for match in reversed([*_GITLAB.finditer(raw)]):
+        begins, title = match[1] is not None, _title(match[5])
+        shown |= title != ""
+        collapsed = b"collapsed=true" in (match[4] or b"")
+        last = line if begins or not shown else line - 1
+        found.append(Mark(last, begins, "gitlab", title, match[3].decode("ascii"), int(match[2]), collapsed))
+        shown |= begins
+    return found[::-1]
 
 
 def _title(raw: bytes) -> str:

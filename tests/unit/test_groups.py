@@ -46,7 +46,18 @@ def section(what: str, time: int, name: str, title: str = "", options: str = "")
         (
             section("start", 1, "a", "A") + b"\n" + section("start", 2, "b", "B") + b"\n" + section("end", 3, "b")
             + section("start", 3, "c", "C") + b"\n" + section("end", 9, "a") + b"\n",
-            [(1, 4, "A", 0), (2, 3, "B", 1), (3, 4, "C", 1)],
+            [(1, 4, "A", 0), (2, 2, "B", 1), (3, 4, "C", 1)],
+        ),
+        # As GitLab's runner writes them: what ends, what begins and what the job says last are in one line.
+        (
+            section("start", 1, "a", "A") + b"\nx\n" + section("end", 2, "a") + section("start", 2, "b") + b"\ny\n"
+            + section("end", 3, "b") + b"\x1b[31;1mERROR: Job failed\n\x1b[0;m",
+            [(1, 2, "A", 0), (3, 4, "b", 0)],
+        ),
+        (
+            section("start", 1, "a", "A") + b"\n" + section("start", 1, "b", "B") + b"\nx\n" + section("end", 2, "b")
+            + section("end", 2, "a") + b"\x1b[0;m\n",
+            [(1, 4, "A", 0), (2, 4, "B", 1)],
         ),
         (section("start", 1, "a", "A") + b"\n::group::b\n1\n" + section("end", 2, "a") + b"\n", [(1, 4, "A", 0), (2, 4, "b", 1)]),
     ],

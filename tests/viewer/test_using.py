@@ -242,6 +242,15 @@ def test_lines_that_come_are_searched_too_and_each_counts_once(browser: Browser,
         expect(viewer.page.locator(f"{ROWS}.hit-row > .text")).to_have_text("needle, needle")
 
 
+def test_search_that_is_closed_while_it_is_typed_does_not_begin(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, b"needle\n"), viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("needle")
+        viewer.press("/", "n", "Escape")
+        viewer.js("new Promise(done => setTimeout(done, 300))")  # behind what typing has begun
+        assert "?" not in viewer.page.url
+        viewer.wait_state("Live")
+
+
 def test_pattern_that_takes_too_long_is_told_to_be_one(browser: Browser, server: Server, name: str) -> None:
     with writing(server, name, b"a" * 60 + b"b\n"), viewing(browser, server.get, path(name)) as viewer:
         viewer.wait_state("Live")

@@ -455,6 +455,7 @@ export class App {
   }
 
   closeSearch(): void {
+    clearTimeout(this.#typing);
     this.searching = false;
     element("search").hidden = true;
     this.search.clear();

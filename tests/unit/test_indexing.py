@@ -40,8 +40,8 @@ async def test_nobody_who_can_do_without_an_index_waits_for_one_that_takes_long(
         journal = await storage.begin(About("long", "", 0))
         for _ in range(SOON // 64 + 1):
             await append(journal, bytes(64 * BLOCK))
-        assert not await indexes.of(journal).ready(patience=3600)
+        assert not await indexes.of(journal).soon(3600)
         assert await indexes.of(journal).ready()
-        assert await indexes.of(journal).ready(patience=3600)
+        assert await indexes.of(journal).soon(3600)
         journal.release()
     storage.stop()

@@ -6,6 +6,7 @@ Refuses to do anything itself.
 import argparse
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -60,7 +61,7 @@ the server at LIVELOG_SERVER. The log need not have begun.
   livelog link nightly                 for as long as the server's ACCESS_TOKEN is the same
   livelog link nightly --expires 2h    until in two hours
   livelog link nightly --view          for a browser
-  livelog link                         of the log that has no name
+  livelog link -                       of the log that has no name, as without a word
 """
 
 LINK_SETTINGS = ("access_token", "get_port", "get_host", "public_url", "server_crt_file", "server_key_file")
@@ -85,8 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return commands.main(command, words[1:])
         if command in ("-h", "--help", "help"):
-            print(OVERVIEW, end="")  # noqa: T201  # what was asked for
-            return 0
+            return _say(OVERVIEW)
         if command == "completion":
             return _completion(words[1:])
         if command == "link":
@@ -124,16 +124,21 @@ def _link_parser() -> argparse.ArgumentParser:
 def _link(words: Sequence[str]) -> int:
     parser = _link_parser()
     flags: Mapping[str, Any] = vars(parser.parse_args(words))
-    name, lifetime = flags["name"] or "", flags["expires"]
+    name, lifetime = "" if flags["name"] == "-" else flags["name"], flags["expires"]
     if name and not is_name(name):
         parser.error(f"{name!r} is not the name of a log, such as builds/42")
     lasts = None if lifetime is None else config.seconds("--expires", lifetime)
+    from .client import settings  # noqa: PLC0415
+
     if not (flags["access_token"] or os.environ.get("ACCESS_TOKEN")):
-        from .client import lookup, settings  # noqa: PLC0415
+        from .client import lookup  # noqa: PLC0415
 
         link = lookup.make_link(name, lasts, settings.load(), view=flags["view"])
     else:
-        known = config.load({**os.environ, "LIVELOG_PUT_HOST": ""}, flags)  # how producers come is of no interest
+        variables = {**os.environ, "LIVELOG_PUT_HOST": ""}  # how producers come is of no interest
+        if not variables.get("LIVELOG_PUBLIC_URL"):
+            variables["LIVELOG_PUBLIC_URL"] = settings.in_file(os.environ).get("public_url", "")
+        known = config.load(variables, flags)
         if not known.get_port and known.public_url is None:
             raise ConfigError(
                 "which port the server has chosen is not known here: name it with --get-port, or set LIVELOG_PUBLIC_URL",
@@ -143,8 +148,7 @@ def _link(words: Sequence[str]) -> int:
         link = Access(known.access_token).link(
             known.readers_url(known.get_port), name, expires, "view" if flags["view"] else "log"
         )
-    print(link)  # noqa: T201  # what was asked for
-    return 0
+    return _say(f"{link}\n")
 
 
 def _completion(words: Sequence[str]) -> int:
@@ -154,7 +158,19 @@ def _completion(words: Sequence[str]) -> int:
     parser.add_argument("shell", choices=completion.SHELLS)
     parsers = {name: make() for name, (make, _) in commands.COMMANDS.items()}
     known = {**parsers, "serve": _serve_parser(), "link": _link_parser(), "completion": parser}
-    print(completion.script(parser.parse_args(words).shell, known), end="")  # noqa: T201  # what was asked for
+    return _say(completion.script(parser.parse_args(words).shell, known))
+
+
+def _say(text: str) -> int:
+    """Write what was asked for to stdout. Returns the exit code; like other programs, ends if a pipe's reader has left."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    data = text.encode()
+    try:
+        while data:
+            data = data[os.write(1, data) :]
+    except OSError as error:
+        print(f"livelog: writing: {error.strerror}", file=sys.stderr)  # noqa: T201  # what the command says to its user
+        return 1
     return 0
 
 

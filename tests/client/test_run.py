@@ -88,10 +88,17 @@ def test_signals_are_passed_on_once(here: Place, number: signal.Signals) -> None
 
 @pytest.mark.parametrize(
     ("command", "code"),
-    [("no-such-command", 127), ("./no-such-file", 127), ("/etc/passwd", 126), ("/etc", 126), ("/etc/passwd/x", 127)],
+    [
+        ("no-such-command", 127),
+        ("./no-such-file", 127),
+        ("/etc/passwd", 126),
+        ("/etc", 126),
+        ("/etc/passwd/x", 127),
+        ("", 127),
+    ],
 )
 def test_command_that_cannot_be_started_has_the_exit_code_of_shells(here: Place, command: str, code: int) -> None:
-    bare = subprocess.run(["sh", "-c", command], capture_output=True)
+    bare = subprocess.run(["sh", "-c", '"$0"', command], capture_output=True)
     done = here.run("run", "-q", "--", command)
     assert done.returncode == bare.returncode == code
     assert done.stderr.startswith(f"livelog: {command}: ".encode())

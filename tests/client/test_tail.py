@@ -5,8 +5,10 @@ downloads · the smaller commands · https.
 """
 
 import json
+import os
 import random
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -341,6 +343,8 @@ def test_link_is_the_same_with_and_without_the_token(here: Place) -> None:
     made = here.run("link", "whole", "--get-port", port).stdout
     asked = here.run("link", "whole", ACCESS_TOKEN="").stdout
     assert made.partition(b"/log/")[2] == asked.partition(b"/log/")[2] != b""
+    assert here.run("link", "-").stdout == here.run("link").stdout
+    assert here.run("link", "-", ACCESS_TOKEN="").stdout == here.run("link", ACCESS_TOKEN="").stdout
     expiring = here.run("link", "whole", "--expires", "1h", ACCESS_TOKEN="").stdout.decode().strip()
     assert int(expiring.split("/")[4].partition(".")[2]) - time.time() == pytest.approx(3600, abs=30)
 
@@ -373,6 +377,27 @@ def test_settings_may_stand_in_a_file_that_nobody_else_reads(here: Place) -> Non
         assert "nonsense is none of server" in here.run("ls", variables=unset).stderr.decode()
     finally:
         file.unlink()
+
+
+def test_links_begin_with_what_the_file_says(here: Place) -> None:
+    folder = here.home / "settings"
+    folder.mkdir()
+    (folder / "livelog.toml").write_text('public_url = "https://logs.example.org"\n')
+    made = here.run("link", "whole", variables={"LIVELOG_PUBLIC_URL": "", "XDG_CONFIG_HOME": str(folder)})
+    assert made.stdout.startswith(b"https://logs.example.org/log/")
+
+
+@pytest.mark.parametrize("words", ["--help", "link x", "completion bash"])
+def test_stdout_that_takes_nothing_ends_what_is_printed_without_a_traceback(here: Place, words: str) -> None:
+    script = f"{' '.join(COMMAND)} {words} >/dev/full; echo $?; {' '.join(COMMAND)} {words} >&-; echo $?"
+    done = subprocess.run(["sh", "-c", script], env=here.environment(), capture_output=True, timeout=60)
+    assert done.stdout == b"1\n1\n"
+    assert done.stderr == b"livelog: writing: No space left on device\nlivelog: writing: Bad file descriptor\n"
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    left = subprocess.run((*COMMAND, *words.split()), env=here.environment(), stdout=write_end, stderr=subprocess.PIPE)
+    os.close(write_end)
+    assert (left.returncode, left.stderr) == (-signal.SIGPIPE, b"")
 
 
 @pytest.mark.parametrize("variable", ["ACCESS_TOKEN", "LIVELOG_WRITE_TOKEN"])

@@ -320,6 +320,8 @@ def end_as(code: int) -> int:
 
 def _spawn(command: Sequence[str], actions: Sequence[object], mask: set[signal.Signals], *, leads: bool) -> int:
     """Start `command`. Raises: OSError."""
+    if not command[0]:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     options = {
         "file_actions": actions,
         "setsid": leads,

@@ -50,9 +50,7 @@ class ClientSettings:
 def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
     """The settings from `environ` (by default the process's), and from the file. Raises: ConfigError."""
     environ = os.environ if environ is None else environ
-    home = environ.get("HOME") or os.path.expanduser("~")
-    file = Path(environ.get("XDG_CONFIG_HOME") or Path(home, ".config"), "livelog.toml")
-    found = _read(file)
+    found = in_file(environ)
     for key, variable in _VARIABLES.items():
         if environ.get(variable):
             found[key] = environ[variable]
@@ -62,7 +60,7 @@ def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
     for key in ("write_token", "access_token"):
         if not re.fullmatch("[!-~]*", found.get(key, "")):
             raise ConfigError(f"{_VARIABLES[key]} has a character in it that no token has", EX_CONFIG)
-    state = environ.get("XDG_STATE_HOME") or Path(home, ".local", "state")
+    state = environ.get("XDG_STATE_HOME") or Path(_home(environ), ".local", "state")
     return ClientSettings(
         server=found.get("server", f"http://localhost:{environ.get('LIVELOG_PUT_PORT') or 60022}").rstrip("/"),
         public_url=found.get("public_url", f"http://localhost:{environ.get('LIVELOG_GET_PORT') or 60023}").rstrip("/"),
@@ -72,6 +70,15 @@ def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
         spool_dir=Path(found.get("spool_dir") or Path(state, "livelog")),
         chosen="server" in found,
     )
+
+
+def in_file(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the file says. Raises: ConfigError."""
+    return _read(Path(environ.get("XDG_CONFIG_HOME") or Path(_home(environ), ".config"), "livelog.toml"))
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    return environ.get("HOME") or os.path.expanduser("~")
 
 
 def _is_url(text: str) -> bool:
@@ -84,7 +91,6 @@ def _is_url(text: str) -> bool:
 
 
 def _read(file: Path) -> dict[str, str]:
-    """What the file says. Raises: ConfigError."""
     try:
         with file.open("rb") as opened:
             mode, content = os.fstat(opened.fileno()).st_mode, opened.read()

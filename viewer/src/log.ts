@@ -100,10 +100,10 @@ export class Log {
 
   /** Ask for the numbers of lines until the server knows them. */
   async #count(offset: number): Promise<void> {
+    const line = this.store.lineAt(offset); // which may be forgotten before it is counted
     for (;;) {
       const { first } = await this.api.lines({ at: String(offset), count: "1" }).catch(() => ({ first: null }));
       if (this.store.numbered) return;
-      const line = this.store.lineAt(offset);
       if (first !== null && line !== null) {
         this.renumbered(this.store.renumber(line, first));
         return this.redraw();

@@ -6,7 +6,7 @@
  */
 
 import { type Api, FOREVER, Refused, type Status } from "./api.js";
-import { Store } from "./store.js";
+import { newlines, Store } from "./store.js";
 
 export type Connection =
   | { readonly kind: "opening" | "following" | "resting" | "ended" | "replaced" }
@@ -234,7 +234,8 @@ export class Log {
     try {
       const piece = await this.api.lines(query);
       if (piece.etag !== this.etag) return;
-      const count = piece.bytes.length ? newlines(piece.bytes) : 0;
+      const unfinished = piece.bytes.length && piece.bytes.at(-1) !== 10;
+      const count = newlines(piece.bytes) + (unfinished ? 1 : 0);
       let first = direction < 0 ? edge - count : edge;
       if (piece.first !== null) {
         // Between question and answer all numbers may have become real ones.
@@ -268,12 +269,6 @@ export class Log {
     if (line > this.store.last) return this.store.size;
     return this.store.get(line)?.at ?? (await this.api.lines({ from: String(line), count: "1" })).offset;
   }
-}
-
-function newlines(bytes: Uint8Array): number {
-  let count = bytes.at(-1) === 10 ? 0 : 1;
-  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
-  return count;
 }
 
 /** Read a stream with a buffer that is used again, where the browser can: a long log leaves no garbage. */

@@ -15,6 +15,8 @@ const SEGMENT = 500;
 const MAX_SEGMENTS = 24;
 const MAX_BYTES = 6 * 1024 * 1024;
 const UNKNOWN = 2 ** 40;
+/** Lines that are kept of what arrives at once: more than a window has. */
+const NEWEST = 300;
 
 export interface Line {
   /** Offset of its first byte. */
@@ -75,7 +77,7 @@ export class Store {
     const newest = lines.at(-1);
     if (newest) {
       if (!newest.finished) newest.length = piece.size - newest.at;
-      this.#style = after(newest);
+      this.#style = styleBehind(newest);
     }
   }
 
@@ -112,13 +114,30 @@ export class Store {
 
   /** The next bytes of the log, just received. */
   append(data: Uint8Array, now: number): void {
-    let start = 0;
+    let start = this.#skip(data, now);
     while (start < data.length) {
       const newline = data.indexOf(10, start);
       const stop = newline < 0 ? data.length : newline;
       this.#add(data, start, stop, newline >= 0, now);
       start = stop + 1;
     }
+  }
+
+  /**
+   * In a flood, only the last lines are kept: those before them have gone by before anybody saw them. They are counted, and
+   * asked for if somebody wants them. Returns where the last lines begin.
+   */
+  #skip(data: Uint8Array, now: number): number {
+    let stop = data.length;
+    for (let lines = 0; lines <= NEWEST && stop > 0; lines++) stop = data.lastIndexOf(10, stop - 1);
+    const start = data.indexOf(10) + 1; // behind the line that has begun
+    if (stop < start) return 0;
+    this.#add(data, 0, start - 1, true, now);
+    const skipped = data.subarray(start, ++stop);
+    this.last += newlines(skipped);
+    this.size += skipped.length;
+    this.#style = after(skipped, this.#style);
+    return stop;
   }
 
   #add(data: Uint8Array, start: number, stop: number, finished: boolean, now: number): void {
@@ -136,7 +155,7 @@ export class Store {
     line.finished = finished;
     tail!.bytes += weight(line) - before;
     this.size += stop - start + (finished ? 1 : 0);
-    if (finished) this.#style = after(line);
+    if (finished) this.#style = styleBehind(line);
   }
 
   /** Lines that were asked for. Those that are known already stay, and so do those that only the stream brings. */
@@ -188,7 +207,7 @@ export function split({ bytes, offset, style, time }: Piece): Line[] {
     const line: Line = { at: offset + start, length: 0, bytes: NONE, end: null, finished: newline >= 0, style, time };
     extend(line, bytes, start, stop);
     lines.push(line);
-    style = after(line);
+    style = styleBehind(line);
     start = stop + 1;
   }
   return lines;
@@ -212,12 +231,21 @@ function join(one: Uint8Array, other: Uint8Array): Uint8Array {
   return both;
 }
 
-function after(line: Line): Style {
-  let style = line.style;
-  for (const part of [line.bytes, line.end]) {
-    if (part && part.includes(27)) style = styleAfter(decoder.decode(part), style);
-  }
-  return style;
+function styleBehind({ bytes, end, style }: Line): Style {
+  return after(end ?? NONE, after(bytes, style));
+}
+
+/** The style in force after these bytes. What stands before a reset does not matter. */
+function after(bytes: Uint8Array, style: Style): Style {
+  if (!bytes.includes(27)) return style;
+  const text = decoder.decode(bytes);
+  return styleAfter(text.slice(Math.max(0, text.lastIndexOf("\x1b[0m"), text.lastIndexOf("\x1b[m"))), style);
+}
+
+export function newlines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
+  return count;
 }
 
 function weight(line: Line): number {

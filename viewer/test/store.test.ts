@@ -41,6 +41,28 @@ test("lines are the same however the bytes are cut", () => {
   }
 });
 
+test("of what comes at once only the last lines are kept, and all are counted", () => {
+  const next = random(3);
+  const lines = Array.from({ length: 20_000 }, (_, at) => `${next(3) ? "" : `\x1b[3${next(8)}m`}line ${at + 1}${next(9) ? "" : "\x1b[m"}`);
+  const bytes = encoder.encode(`${lines.join("\n")}\nunfinished`);
+  const slowly = opened();
+  for (let at = 0; at < bytes.length; at += 100) slowly.append(bytes.subarray(at, at + 100), 0);
+  for (const step of [bytes.length, 65_536, 30_000]) {
+    const store = opened("begun ");
+    for (let at = 0; at < bytes.length; at += step) store.append(bytes.subarray(at, at + step), 0);
+    assert.deepEqual([store.last, store.size], [slowly.last, bytes.length + 6]);
+    for (let line = store.last - 250; line <= store.last; line++) {
+      assert.equal(textOf(store.get(line)!), textOf(slowly.get(line)!));
+      assert.deepEqual(store.get(line)!.style, slowly.get(line)!.style);
+      assert.equal(store.get(line)!.at, slowly.get(line)!.at + 6);
+    }
+    assert.equal(textOf(store.get(1)!), `begun ${lines[0]}`);
+    assert.equal(store.get(store.last - 500), undefined);
+    store.insert(piece(`${lines.slice(-500, -490).join("\n")}\n`), store.last - 500);
+    assert.equal(textOf(store.get(store.last - 491)!), lines.at(-491));
+  }
+});
+
 test("a last line without its end goes on with what comes", () => {
   const store = opened("one\ntw");
   store.append(encoder.encode("o\nthree"), 0);

@@ -17,6 +17,7 @@ import re
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
@@ -99,12 +100,12 @@ def search(query: Query, read: Read, told: Callable[[int], None] = lambda _: Non
         told(piece.start - query.start if query.forward else query.start - piece.start)
         if ignored(piece.data):
             continue
-        hits = [
+        hits = (
             hit
             for hit in _hits(piece, pattern, read)
             if (hit.offset >= query.start if query.forward else hit.offset < query.start or query.start == query.size)
-        ]
-        yield from hits if query.forward else reversed(hits)
+        )
+        yield from hits if query.forward else reversed(deque(hits, query.limit))
 
 
 def _ignored(query: Query) -> Callable[[bytes], bool]:
@@ -159,26 +160,40 @@ def _hits(piece: Piece, pattern: re.Pattern[str], read: Read) -> Iterator[Hit]:
     for raw in piece.data.removesuffix(b"\n").split(b"\n"):
         clean = plain(raw)
         text = clean.decode("utf-8", "surrogateescape")
-        start = -1
+        start, places = -1, _Places(raw, text)
         for match in pattern.finditer(text):
-            first, last = (len(text[:end].encode("utf-8", "surrogateescape")) for end in match.span())
-            offset = _raw_offset(raw, first)
+            first, last = map(places.clean, match.span())
+            offset = places.raw(first)
             if place + offset >= piece.own and len(piece.data) > piece.own:
                 break
-            length = _raw_offset(raw, last - 1) + 1 - offset if last > first else 0
+            length = places.raw(last - 1) + 1 - offset if last > first else 0
             if start < 0:
                 start = piece.start + place if place else _line_start(piece.start, read)
             yield Hit(line, piece.start + place + offset, length, start, _excerpt(clean, first))
         place, line = place + len(raw) + 1, line + 1
 
 
-def _raw_offset(raw: bytes, offset: int) -> int:
-    """Where in `raw` the byte is that is at `offset` without terminal sequences."""
-    for sequence in SEQUENCE.finditer(raw):
-        if sequence.start() > offset:
-            break
-        offset += len(sequence[0])
-    return offset
+class _Places:
+    """Where in a line things are that are asked for in the order of the line: a long one may have many hits."""
+
+    def __init__(self, raw: bytes, text: str) -> None:
+        self._text = text
+        self._sequences = SEQUENCE.finditer(raw)
+        self._sequence = next(self._sequences, None)
+        self._character = self._byte = self._removed = 0
+
+    def clean(self, character: int) -> int:
+        """Where in the bytes without terminal sequences a character of the text begins."""
+        self._byte += len(self._text[self._character : character].encode("utf-8", "surrogateescape"))
+        self._character = character
+        return self._byte
+
+    def raw(self, byte: int) -> int:
+        """Where in all bytes one is of those without terminal sequences."""
+        while self._sequence is not None and self._sequence.start() <= byte + self._removed:
+            self._removed += len(self._sequence[0])
+            self._sequence = next(self._sequences, None)
+        return byte + self._removed
 
 
 def _line_start(place: int, read: Read) -> int:

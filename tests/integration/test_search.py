@@ -174,6 +174,16 @@ def test_client_that_leaves_stops_its_search(server: Server) -> None:
         connection.close()
 
 
+def test_hits_without_number_in_one_long_line_are_found(server: Server) -> None:
+    """The text is simple, and so it is not told to take too long."""
+    content = b"minified" * 250_000
+    send(server, "minified", content)
+    for direction, offsets in (("back", range(len(content) - 2, 0, -8)), ("forward", range(6, len(content), 8))):
+        hits, _, last = search(server, "minified", f"?q=e&dir={direction}&limit=10000")
+        assert [hit["offset"] for hit in hits] == list(offsets[:10_000])
+        assert last == {"done": True, "hits": 10_000, "next": offsets[9_999] + (direction == "forward")}
+
+
 def test_pattern_that_never_ends_is_told_to_be_one(server: Server) -> None:
     """And others are served meanwhile."""
     slow = begin_search(server, "large", "?q=(x%2Bx%2B)%2By&regex=1")

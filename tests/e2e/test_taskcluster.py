@@ -1,10 +1,12 @@
 """A drop-in for Taskcluster's livelog: started, fed and killed as its generic-worker does, and as its README shows.
 
 Categories: the worker's way (environment, polling the port, a chunked body from a pipe, SIGKILL) · several tasks one
-after the other on the same ports · the README's second example, https on other ports.
+after the other on the same ports · the README's second example, https on other ports · the component that shows a log in
+Taskcluster's pages, on a page of another origin.
 """
 
 import contextlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,14 +14,20 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlencode
 
 import pytest
+from playwright.sync_api import Page, expect
+
+from tests.chromium import chromium
 
 from .programs import TIMEOUT, Installed, Program, clean_environment, curl, program
 
 pytestmark = pytest.mark.needs("curl", "openssl")
 
 Ports = tuple[int, int]
+
+UI = Path(__file__).parent / "taskcluster_ui"
 
 TOKEN = "XQ8Kcs1lTBCPgq8zz0zkHg"  # a slugid, as the worker makes them
 
@@ -168,3 +176,66 @@ def test_second_example_of_the_original(installed: Installed, ports: Ports, tmp_
                 assert plain.wait() != 0
                 assert plain.output == b""
             assert pump.wait() == 0
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a page that shows a log as Taskcluster's does. Needs npm's registry."""
+    folder = tmp_path_factory.mktemp("ui") / "source"
+    shutil.copytree(UI, folder)
+    subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True, timeout=150)
+    subprocess.run(
+        [
+            *("node_modules/.bin/esbuild", "page.js", "--bundle", "--log-level=error", "--outfile=built.js"),
+            *('--define:process.env.NODE_ENV="production"', "--define:global=window"),
+        ],
+        cwd=folder,
+        check=True,
+        timeout=60,
+    )
+    page = folder / "page.html"
+    page.write_text('<!doctype html><meta charset="utf-8"><body><script src="built.js"></script>')
+    return page
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A tab."""
+    with chromium() as browser:
+        yield browser.new_page()
+
+
+@pytest.mark.needs("chromium", "npm")
+def test_taskclusters_page_shows_a_log_while_it_is_written_and_when_it_has_ended(
+    installed: Installed, ports: Ports, ui: Path, page: Page
+) -> None:
+    """From another origin: with `stream` each line as it comes, down to the last, which has no end; then the whole."""
+
+    def show(name: str, **how: str) -> None:
+        url = f"http://localhost:{ports[1]}/log/{name}"
+        page.goto(f"{ui.as_uri()}?{urlencode({'url': url, **how})}")
+
+    shown = page.locator(".react-lazylog")
+    with worker_starts(installed, ports):
+        show(TOKEN, stream="1")
+        expect(page).to_have_title("failed: 404", timeout=TIMEOUT * 1000)
+        with (
+            LogWriter(ports[0]) as writer,
+            program(*curl("-fN", f"http://localhost:{ports[1]}/log/{TOKEN}?wait=20")) as reader,
+        ):
+            writer.write(b"".join(b"line %d \x1b[32mgreen\x1b[0m\n" % number for number in range(1000)))
+            reader.wait_for(b"line 999")
+            show(TOKEN, stream="1")
+            expect(shown).to_contain_text("line 999 green", timeout=TIMEOUT * 1000)
+            for number in range(1000, 1020):
+                writer.write(b"line %d \xe2\x9c\x93\n" % number)
+                expect(shown).to_contain_text(f"line {number} ✓", timeout=TIMEOUT * 1000)
+            assert page.title() == ""
+            writer.write(b"the last")
+            assert writer.close() == b"HTTP/1.1 201 Created"
+            expect(shown).to_contain_text("the last", timeout=TIMEOUT * 1000)
+            expect(page).to_have_title("loaded", timeout=TIMEOUT * 1000)
+        for how in ({"stream": "1"}, {}):
+            show(TOKEN, **how)
+            expect(page).to_have_title("loaded", timeout=TIMEOUT * 1000)
+            expect(shown).to_contain_text("the last", timeout=TIMEOUT * 1000)

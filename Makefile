@@ -17,7 +17,7 @@ run: $(VENV)/server
 
 ## test: set everything up, run all tests that need nothing but Python
 test: $(VENV)/dev
-	$(BIN)/python -X dev -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -X dev -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 ## check: lint, formatting, types
 check: $(VENV)/dev

@@ -14,12 +14,12 @@ PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, and have the signals of the keyboard do what they do in front of a terminal."""
+    """Declare the marker, and have the terminal's signals do what they do in front of one."""
     config.addinivalue_line("markers", "needs(*programs): programs that must be installed, or root")
-    # Jobs that a script starts in the background ignore these, and so would all that tests start.
-    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    # Jobs in the background of a script, or under nohup, ignore these, and so would all that tests start.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, handler)
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

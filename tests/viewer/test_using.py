@@ -53,6 +53,22 @@ def test_hostile_log_is_text_and_runs_nothing(browser: Browser, server: Server, 
             expect(viewer.page.locator("h1")).to_have_text("<img src=x onerror=alert(1)>")
 
 
+def test_addresses_are_links_without_what_stands_around_them(browser: Browser, server: Server, name: str) -> None:
+    logs.send(
+        server,
+        name,
+        b"see (https://ci.example/a?b=c&d), 'http://x.example/\x1b[31m', http:// and xhttps://no.example\n",
+    )
+    with viewing(browser, server.get, path(name)) as viewer:
+        links = viewer.page.locator(f"{ROWS} > .text a")
+        expect(links).to_have_text(["https://ci.example/a?b=c&d", "http://x.example/"])
+        assert [link.get_attribute("href") for link in links.all()] == [
+            "https://ci.example/a?b=c&d",
+            "http://x.example/",
+        ]
+        expect(links.first).to_have_attribute("rel", "noopener noreferrer")
+
+
 def test_page_may_ask_only_its_server_and_run_only_its_script(browser: Browser, server: Server, name: str) -> None:
     logs.send(server, name)
     with viewing(browser, server.get, path(name)) as viewer:
@@ -94,6 +110,16 @@ def test_bar_that_goes_on_without_a_newline_is_shown_as_it_is_now(browser: Brows
         for part in range(0, 101, 10):
             write(b"".join(b"\r%3d %% %s" % (part, b"#" * number) for number in range(200)))
             viewer.wait_last(f"{part:3} % " + "#" * 199)
+        assert viewer.numbers() == [1, 2]
+
+
+def test_last_line_that_is_longer_than_an_answer_begins_where_it_does(
+    browser: Browser, server: Server, name: str
+) -> None:
+    logs.send(server, name, b"before\nbeginning " + b"x" * 5_000_000 + b"\n")
+    with viewing(browser, server.get, path(name)) as viewer:
+        expect(row(viewer, 2)).to_contain_text("beginning xxx")
+        expect(row(viewer, 1)).to_have_text("before")
         assert viewer.numbers() == [1, 2]
 
 
@@ -139,6 +165,12 @@ def test_selection_survives_scrolling_and_is_copied_whole(copying: Viewer) -> No
     copying.press("Control+c")
     copying.wait_told("Copied 4,991 lines")
     assert clipboard(copying).rstrip("\n") == "\n".join(f"line {number}" for number in range(10, 5001))
+
+
+def test_whole_log_is_selected_and_copied_although_little_of_it_is_on_the_page(copying: Viewer) -> None:
+    copying.press("Control+a", "Control+c")
+    copying.wait_told("Copied 6,000 lines")
+    assert clipboard(copying) == "".join(f"line {number}\n" for number in range(1, 6001))
 
 
 def test_marked_lines_are_copied_as_text_or_as_they_are(copying: Viewer) -> None:
@@ -260,6 +292,16 @@ def test_pattern_that_takes_too_long_is_told_to_be_one(browser: Browser, server:
         expect(summary(viewer)).to_have_text("this pattern takes too long: use a simpler one", timeout=500_000)
 
 
+def test_errors_are_looked_for_from_what_is_in_the_window(browser: Browser, server: Server, name: str) -> None:
+    """Also after one was found: whoever has gone elsewhere looks from there."""
+    text = b"".join(b"%s %d\n" % (b"error" if at in (20, 300, 995) else b"fine", at) for at in range(1, 1001))
+    with writing(server, name, text), viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("fine 1000")
+        for keys, shown in (("E", "error 995"), ("E", "error 300"), ("Home e", "error 20"), ("e", "error 300")):
+            viewer.press(*keys.split())
+            expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text(shown)
+
+
 def test_errors_are_a_key_away(browser: Browser, server: Server, name: str) -> None:
     text = b"".join(
         b"%s %d\n" % (b"\x1b[31mERROR\x1b[0m" if at in (300, 600) else b"fine", at) for at in range(1, 1001)
@@ -304,12 +346,22 @@ def test_groups_are_folded_as_the_log_says_and_as_the_user_likes(folding: Viewer
     expect(folding.page.locator(f"{ROWS}.muted > .text")).to_have_text("2026-11-25T12:00:01.1234567Z ##[endgroup]")
     folding.page.get_by_role("button", name="Unfold Install").click()
     numbers(folding, *range(1, 11))
-    folding.page.get_by_role("button", name="Fold Compile").click()
+    row(folding, 6).click()
     numbers(folding, 1, 2, 3, 4, 5, 6, 10)
     folding.press("Z")
     numbers(folding, 1, 2, 6, 10)
     folding.press("Z")
     numbers(folding, *range(1, 11))
+
+
+def test_group_of_one_line_has_nothing_to_fold(browser: Browser, server: Server, name: str) -> None:
+    logs.send(server, name, b"::group::None\n::group::Some\none\n::endgroup::\n")
+    with viewing(browser, server.get, path(name)) as viewer:
+        expect(viewer.page.locator(f"{ROWS} .fold")).to_have_count(1)
+        for shown in ((1, 2), (1, 2, 3, 4)):
+            viewer.press("?")
+            viewer.page.get_by_role("button", name="Fold all").click()
+            numbers(viewer, *shown)
 
 
 def test_hit_in_a_folded_group_opens_it(folding: Viewer) -> None:

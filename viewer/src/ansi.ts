@@ -84,9 +84,12 @@ export function rgb(colour: Colour): number[] {
 
 // CSI; OSC; other strings (DCS, SOS, PM, APC); other escapes, the unfinished ones at the end; a control.
 const TOKEN =
-  /\x1b\[([0-?]*)[ -/]*([@-~]|$)|\x1b\]([^\x07\x1b]*)(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b[ -/]*(?:[0-OQ-WYZ`-~\\]|$)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+  /\x1b\[([0-?]*)[ -/]*([@-~]|$)|\x1b\]([^\x07\x1b]*)(?:\x07|\x1b\\)|\x1b[PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*(?:[0-OQ-WYZ`-~\\]|$)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
-const MOVES = /\r(?!$)|\x08|\x1b\[[0-?]*K/;
+const MOVES = /\r(?!$)|\x08|\x1b\[[0-?]*[CDGK]/;
+
+/** How far to the right a cursor goes by itself. */
+const WIDE = 500;
 
 const LINK = /^(?:https?:\/\/|mailto:)/i;
 
@@ -105,6 +108,7 @@ export function parse(text: string, style: Style): { runs: Run[]; style: Style }
     else if (whole === "\b") paper.back();
     else if (final === "m" && /^[0-9;:]*$/.test(parameters!)) style = sgr(style, parameters!);
     else if (final === "K") paper.erase(Number(parameters || 0));
+    else if (final && "CDG".includes(final)) paper.move(final, Number(parameters) || 1);
     else if (command?.startsWith("8;")) {
       const target = command.slice(command.indexOf(";", 2) + 1);
       href = LINK.test(target) ? target : "";
@@ -140,6 +144,7 @@ class Runs {
   home(): void {}
   back(): void {}
   erase(_what: number): void {}
+  move(_final: string, _count: number): void {}
 
   runs(): Run[] {
     return this.#list;
@@ -168,6 +173,12 @@ class Cells {
 
   back(): void {
     this.#cursor = Math.max(0, this.#cursor - 1);
+  }
+
+  /** To a column, or some to the right or to the left. A terminal stops at its edge. */
+  move(final: string, count: number): void {
+    const to = final === "G" ? count - 1 : this.#cursor + (final === "C" ? count : -count);
+    this.#cursor = Math.max(0, Math.min(to, Math.max(this.#cursor, WIDE)));
   }
 
   erase(what: number): void {

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "./main.js";
-import { KEYS, nameOf } from "./keys.js";
+import { type Action, KEYS, nameOf } from "./keys.js";
 import { bytes, duration } from "./rows.js";
 
 const ICONS = {
@@ -180,12 +180,13 @@ export function card(app: App): TemplateResult | typeof nothing {
 export function help(app: App): TemplateResult {
   const choice = (name: "letters" | "aloud", label: string) => html`<label class="choice"><input type="checkbox"
     .checked=${app.settings[name]} @change=${() => app.set({ [name]: !app.settings[name] })}>${label}</label>`;
+  const jump = (label: string, what: Action) => html`<button class="plain" @click=${() => app.act(what)}>${label}</button>`;
   return html`<form method="dialog"><h2 id="help-title">${app.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="menu">${tools(app, true)}</div>
+    <form method="dialog" class="more-links"><a class="button plain" href="${app.raw}?tail=2000&follow=0" target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
+      ${jump("Go to a line", "line")}${jump("Error before", "previousError")}${jump("Next error", "nextError")}${jump("Fold all", "foldAll")}</form>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
-    ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}
-    <div class="more-links"><a class="button plain" href="${app.raw}?tail=2000&follow=0" target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
-      <button class="plain" @click=${() => app.act("line")}>Go to a line</button></div>`;
+    ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;
 }
 
 export function goTo(app: App): TemplateResult {

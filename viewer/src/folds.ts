@@ -46,7 +46,7 @@ export class Folds {
 
   /** Fold all groups; unfold them, if all are folded. */
   toggleAll(): void {
-    const fold = [...this.#groups.keys()].some((line) => !this.isFolded(line) && this.#groups.get(line)!.end !== null);
+    const fold = [...this.#groups.keys()].some((line) => !this.isFolded(line) && (this.#groups.get(line)!.end ?? 0) > line);
     for (const line of this.#groups.keys()) this.#chosen.set(line, fold);
     this.#fold();
   }

@@ -17,6 +17,8 @@ export type Connection =
 const TAIL = 200;
 const PAGE = 500;
 const PULSE = 5000;
+/** Bytes of an answer at most, in which there are whole lines, or a part of one. */
+const LONGEST = 4 * 1024 * 1024;
 const [FIRST_DELAY, LAST_DELAY] = [500, 15000];
 
 /** The log that is read has another generation than the one that was opened. */
@@ -89,7 +91,9 @@ export class Log {
 
   async #open(): Promise<void> {
     const known = this.api.status().catch(() => null);
-    const piece = await this.api.lines({ tail: String(TAIL) });
+    let piece = await this.api.lines({ tail: String(TAIL) });
+    // Of a last line that is longer than an answer this is the end.
+    if (piece.bytes.length >= LONGEST) piece = await this.api.lines({ at: String(piece.offset), count: "1" });
     this.store.open(piece);
     this.etag = piece.etag;
     this.changed = piece.time;

@@ -338,9 +338,13 @@ export class App {
   }
 
   #key(event: KeyboardEvent): void {
-    const inField = (event.target as Element).closest("input, textarea, select, dialog");
+    if ((event.target as Element).closest("input, textarea, select, dialog")) return;
+    if ((event.ctrlKey || event.metaKey) && event.key === "a") {
+      event.preventDefault();
+      return this.view.selectAll();
+    }
     const what = action(event, this.settings.letters);
-    if (!what || inField) return;
+    if (!what) return;
     if (event.key === " " && (event.target as Element).closest("button, a")) return;
     event.preventDefault();
     this.act(what);
@@ -350,7 +354,7 @@ export class App {
     const target = event.target as Element;
     const line = this.view.lineOf(target);
     if (line === null) return;
-    if (target.closest(".fold")) this.toggle(line);
+    if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.toggle(line);
     else if (target.closest(".more")) void this.view.expand(line).catch(() => this.tell("The log could not be read"));
     else if (target.closest(".number") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
@@ -499,7 +503,8 @@ export class App {
   }
 
   async #hopError(down: boolean): Promise<void> {
-    const line = this.#error ?? this.#middle;
+    const { lines } = this.view;
+    const line = this.#error !== null && lines.includes(this.#error) ? this.#error : (down ? (lines[0] ?? 1) - 1 : (lines.at(-1) ?? 0) + 1);
     try {
       const from = await this.log.offsetOf(down ? line + 1 : line);
       const asked = { q: ERRORS, regex: "1", dir: down ? "forward" : "back", from: String(from), limit: "1" };

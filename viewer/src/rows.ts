@@ -16,6 +16,8 @@ const MARKER = /##\[group\]|::group::/;
 /** There may be a time before it. */
 const END = /^[\d:.TZ -]*(?:##\[|::)endgroup/;
 
+const ADDRESS = /(\bhttps?:\/\/[^\s"'<>`]*[^\s"'<>`.,:;!?)\]}])/;
+
 export const FLAGS: readonly (readonly [number, string])[] = [
   [BOLD, "bold"],
   [DIM, "dim"],
@@ -34,7 +36,7 @@ export interface Content {
 
 /** `whole`: more of its bytes than are kept, if somebody has asked for them. */
 export function contentOf(line: Line, limit: number, whole: string | undefined): Content {
-  const { runs } = parse(whole ?? textOf(line), line.style);
+  const runs = parse(whole ?? textOf(line), line.style).runs.flatMap(linked);
   let room = limit;
   const shown: Run[] = [];
   for (const run of runs) {
@@ -45,6 +47,12 @@ export function contentOf(line: Line, limit: number, whole: string | undefined):
   const known = whole === undefined ? KEPT : limit;
   const cut = room < 0 || (line.length > known && !line.end?.includes(13));
   return { runs: shown, hidden: cut ? line.length - limit : 0 };
+}
+
+/** Addresses in text are links, too. */
+function linked(run: Run): Run[] {
+  if (run.href) return [run];
+  return run.text.split(ADDRESS).map((text, at) => ({ ...run, text, href: at % 2 ? text : "" })).filter(({ text }) => text);
 }
 
 export class Row {
@@ -89,7 +97,7 @@ export class Row {
     this.element.classList.toggle("muted", END.test(runs[0]?.text ?? ""));
     if (group && runs[0]) runs[0].text = runs[0].text.replace(MARKER, "");
     const nodes: Node[] = paint(runs, options.spans, dark);
-    if (group) nodes.unshift(foldButton(folded, group));
+    if (group && group.end !== number) nodes.unshift(foldButton(folded, group));
     if (group?.seconds != null) nodes.push(make("span", "seconds", duration(group.seconds)));
     if (hidden > 0 && limit < MOST) nodes.push(moreButton(hidden));
     else if (hidden > 0) nodes.push(make("span", "seconds", ` … ${bytes(hidden)} more: download the log to read them`));
@@ -151,7 +159,7 @@ function styled({ text, style, href }: Run, dark: boolean): HTMLElement {
 function colour(element: HTMLElement, { fg, bg, flags }: Style, dark: boolean): void {
   const inverse = (flags & INVERSE) !== 0;
   if (inverse) [fg, bg] = [bg, fg];
-  const swap = inverse || (fg === 0 && bg > 0 && bg < 16);
+  const swap = inverse || ([0, 7, 15].includes(fg) && bg > 0 && bg < 16 && ![7, 8, 15].includes(bg));
   const { style } = element;
   const foreign = bg >= 16;
   if (foreign) {

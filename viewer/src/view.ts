@@ -450,6 +450,14 @@ export class View {
     return backwards > 0 ? { from: to, to: from } : { from, to };
   }
 
+  /** Select the log, of which only some is on the page. */
+  selectAll(): void {
+    this.pause();
+    this.#from = { line: 1, column: 0 };
+    this.#to = { line: this.log.store.last, column: Infinity };
+    this.redraw();
+  }
+
   deselect(): void {
     this.#from = this.#to = null;
     getSelection()?.removeAllRanges();

@@ -72,9 +72,9 @@ test("no printable character is lost, whatever stands between", () => {
   for (let round = 0; round < 5000; round++) {
     const line = Array.from({ length: next(12) }, () => pieces[next(pieces.length)]).join("");
     const known = line
-      .replace(/\x1b\[[0-?]*[ -/]*([@-~]|$)|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b[ -/]*([0-OQ-WYZ`-~\\]|$)/g, "")
+      .replace(/\x1b\[[0-?]*[ -/]*([@-~]|$)|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[PX^_][^\x07\x1b]*(\x07|\x1b\\)|\x1b[ -/]*([0-OQ-WYZ`-~\\]|$)/g, "")
       .replace(/[\x1b\x07]/g, "");
-    if (/\x1b\[[0-?]*K/.test(line)) continue;
+    if (/\x1b\[[0-?]*[CDGK]/.test(line)) continue;
     assert.equal(text(parse(line, PLAIN).runs), known, JSON.stringify(line));
   }
 });
@@ -111,4 +111,15 @@ test("the palette's colours are those of xterm", () => {
     [0, 0, 0], [0, 0, 255], [255, 135, 0], [255, 255, 255], [8, 8, 8], [238, 238, 238],
   ]);
   assert.deepEqual(rgb(0x1010aff), [1, 10, 255]);
+});
+
+test("the cursor moves along the line, and stops at the edge", () => {
+  const shown = (line: string) => text(parse(line, PLAIN).runs);
+  assert.equal(shown("Starting bus\x1b[1G[ OK ]"), "[ OK ]ng bus");
+  assert.equal(shown("ab\x1b[3Ccd\x1b[2D!\x1b[D?"), "ab   ?d");
+  assert.equal(shown("a\x1b[999999999Cb").length, 501);
+});
+
+test("strings for programs are no text, however they end", () => {
+  assert.equal(text(parse("\x1b_bk;t=1729\x07one\x1b_x\x1b\\two\x1bPq\x07", PLAIN).runs), "onetwo");
 });

@@ -98,7 +98,8 @@ def test_password_is_not_echoed_and_not_in_the_log(here: Place) -> None:
 @pytest.mark.parametrize(("key", "number"), [(b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)])
 def test_keys_that_signal_reach_the_command_and_end_both(here: Place, key: bytes, number: signal.Signals) -> None:
     name, shown = f"key/{number.name}", []
-    for one in sessions(here, name, ["sh", "-c", "ulimit -c 0; echo ready; exec sleep 60"]):
+    # Without an echo: the kernel may end the command before it has echoed the key.
+    for one in sessions(here, name, ["sh", "-c", "stty -echo; ulimit -c 0; echo ready; exec sleep 60"]):
         one.wait_for(b"ready")
         one.type(key)
         assert one.wait_end() == -number

@@ -503,7 +503,7 @@ export class App {
   }
 
   async #hopError(down: boolean): Promise<void> {
-    const { lines } = this.view;
+    const lines = this.view.coming;
     const line = this.#error !== null && lines.includes(this.#error) ? this.#error : (down ? (lines[0] ?? 1) - 1 : (lines.at(-1) ?? 0) + 1);
     try {
       const from = await this.log.offsetOf(down ? line + 1 : line);

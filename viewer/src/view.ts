@@ -101,15 +101,14 @@ export class View {
   by(pixels: number): void {
     if (pixels === 0) return;
     const lines = this.geometry;
-    const before = this.following ? scroller.end(lines) : this.anchor;
-    const anchor = scroller.move(lines, before, pixels);
+    const anchor = scroller.move(lines, this.#top, pixels);
     this.#go(anchor, pixels > 0 && scroller.compare(anchor, scroller.end(lines)) >= 0);
   }
 
   /** Move by rows: exactly to the next line, or the one before. */
   step(rows: number): void {
     if (this.options.wrap && Math.abs(rows) === 1) {
-      const { line, offset } = this.following ? scroller.end(this.geometry) : this.anchor;
+      const { line, offset } = this.#top;
       this.by(rows > 0 ? this.#height(line) - offset : offset > 0 ? -offset : -this.#height(this.folds.previous(line)));
     } else this.by(rows * this.#row);
   }
@@ -269,6 +268,15 @@ export class View {
     if (first === undefined || last === undefined || this.following) return;
     this.log.need(this.folds.previous(first - this.page));
     this.log.need(this.folds.next(last + this.page));
+  }
+
+  /** The lines that will be visible with the next frame. */
+  get coming(): readonly number[] {
+    return scroller.visible(this.geometry, this.#top);
+  }
+
+  get #top(): scroller.Anchor {
+    return this.following ? scroller.end(this.geometry) : this.anchor;
   }
 
   /** The lines that are visible. */

@@ -677,6 +677,19 @@ def heading(bench: Bench, runs: int) -> Iterator[str]:
     yield f"Linux {platform.release()}, Python {platform.python_version()}; log on {place}; medians of {runs} interleaved runs."
 
 
+def busy_since(began: float, foreign: float) -> float:
+    """The part of this machine's CPU that other work took since `began`, when that was `foreign` (`foreign_cpu`)."""
+    return (foreign_cpu() - foreign) / (time.monotonic() - began) / (os.cpu_count() or 1)
+
+
+def publish(lines: list[str], out: Path | None) -> None:
+    """Print a table, and write it to a file, if one is named."""
+    text = "\n".join(lines)
+    print(text)
+    if out:
+        out.write_text(text + "\n", encoding="utf-8")
+
+
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -739,14 +752,12 @@ def main() -> int:
             rows = measure(bench, servers, workload, runs)
             failed |= any(row.failures for row in rows.values())
             lines += table_lines(workload, rows, runs)
-        busy = (foreign_cpu() - foreign) / (time.monotonic() - began) / (os.cpu_count() or 1)
+        busy = busy_since(began, foreign)
         lines += [
             "",
             f"Other work took {busy:.0%} of this machine's CPU meanwhile{': too much to trust these figures.' if busy > 0.1 else '.'}",
         ]
-    print("\n".join(lines))
-    if arguments.out:
-        arguments.out.write_text("\n".join(lines) + "\n")
+    publish(lines, arguments.out)
     return 1 if failed else 0
 
 

@@ -44,12 +44,14 @@ from benchmarks.run import (
     Server,
     Site,
     accepts,
+    busy_since,
     find_servers,
     foreign_cpu,
     has_ready_line,
     heading,
     new_site,
     number,
+    publish,
     running_livelog,
     say,
     wait_until,
@@ -400,7 +402,10 @@ def cpu_seconds(pid: int) -> float:
 def read_all(
     site: Site, name: str, pid: int, count: int, spread: float, seconds: float, is_page: bool
 ) -> tuple[float, dict[str, float]]:
-    """So many readers, who come within `spread` seconds. Returns the server's CPU seconds in that time, and what a reader asks in its first such time. Raises: RunFailed."""
+    """So many readers, who come within `spread` seconds, and read for `seconds`.
+
+    Returns the server's CPU seconds in that time, and what a reader asks in its first such time. Raises: RunFailed.
+    """
 
     async def all_read() -> float:
         tasks = [
@@ -556,7 +561,6 @@ def main() -> int:
                 row.failures.append(str(failure))
                 outcome = f"FAILED: {failure}"
             say(f"{workload.name} {turn}/{runs}: {outcome}")
-    busy = (foreign_cpu() - foreign) / (time.monotonic() - began) / (os.cpu_count() or 1)
     lines = [
         *heading(bench, runs),
         "",
@@ -564,11 +568,9 @@ def main() -> int:
         "|---|---|---|---|---|",
         *(line for workload in workloads for line in table_lines(workload, rows[workload.name])),
         "",
-        f"Other work took {busy:.0%} of this machine's CPU meanwhile.",
+        f"Other work took {busy_since(began, foreign):.0%} of this machine's CPU meanwhile.",
     ]
-    print("\n".join(lines))
-    if arguments.out:
-        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    publish(lines, arguments.out)
     return 1 if any(row.failures for row in rows.values()) else 0
 
 

@@ -100,8 +100,9 @@ class Indexed:
                 journal.release()
 
     async def _load(self) -> None:
+        """Take what is kept beside the log, once."""
         kept = b"" if self._loaded else await self._journal.kept("index")
-        if self._loaded:
+        if self._loaded:  # by now: others may have asked meanwhile
             return
         if kept:
             try:

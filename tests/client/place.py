@@ -19,11 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from livelog.client.settings import ClientSettings
-from tests.harness import reserved_port
-
-TOKEN = "secret-puppy_42"
-TIMEOUT = 25.0
-"""Seconds that any wait may last: reached only by a fault. Less than the 30 after which clients and servers give up a peer."""
+from tests.harness import TIMEOUT, TOKEN, reserved_port
 
 COMMAND = (sys.executable, "-W", "error", "-m", "livelog")
 

@@ -8,7 +8,7 @@ import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from .place import TIMEOUT
+from tests.harness import TIMEOUT
 
 
 class Terminal:

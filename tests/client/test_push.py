@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from .place import COMMAND, TIMEOUT, Place, Proxy, lines, links, place, wait_until
+from tests.harness import TIMEOUT
+
+from .place import COMMAND, Place, Proxy, lines, links, place, wait_until
 
 
 @pytest.fixture(scope="module")

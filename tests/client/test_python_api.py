@@ -20,8 +20,9 @@ import pytest
 
 import livelog
 from livelog.errors import RequestError
+from tests.harness import TIMEOUT, TOKEN
 
-from .place import TIMEOUT, TOKEN, Place, Proxy, answering, lines, place, wait_until
+from .place import Place, Proxy, answering, lines, place, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,12 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 def reader(here: Place, name: str, **options: object) -> livelog.Reader:
     return livelog.Reader(f"{here.readers}/log/{name}", token=TOKEN, **options)  # type: ignore[arg-type]
+
+
+def run_program(here: Place, program: str) -> None:
+    """Have Python run a program, which must end well and say nothing on stderr."""
+    done = subprocess.run([sys.executable, "-c", program], env=here.environment(), capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 # Writing.
@@ -59,8 +66,7 @@ def test_exception_in_the_block_aborts_the_log_and_goes_on(here: Place) -> None:
 
 def test_writer_that_nobody_closes_is_aborted(here: Place) -> None:
     program = "import livelog, sys\nlog = livelog.Writer('forgotten'); log.write(b'x'); log.link; sys.exit()"
-    done = subprocess.run([sys.executable, "-c", program], env=here.environment(), capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
+    run_program(here, program)
     here.wait_for("forgotten", 1, "aborted")
 
 
@@ -210,8 +216,7 @@ def test_program_with_thousands_of_open_files_has_its_log(here: Place) -> None:
         "with livelog.Writer('many/files') as log: log.write(b'hello\\n')\n"
         "assert log.delivered"
     )
-    done = subprocess.run([sys.executable, "-c", program], env=here.environment(), capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
+    run_program(here, program)
     assert here.log("many/files") == b"hello\n"
 
 
@@ -385,8 +390,7 @@ def test_logging_shutdown_at_the_end_of_a_program_completes_the_log(here: Place)
         "logging.basicConfig(level=logging.INFO, format='%(message)s', handlers=[livelog.Handler(livelog.Writer('program'))])\n"
         "logging.info('hello')"
     )
-    done = subprocess.run([sys.executable, "-c", program], env=here.environment(), capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
+    run_program(here, program)
     assert here.log("program") == b"hello\n"
     assert here.status("program")["state"] == "complete"
 

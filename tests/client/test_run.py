@@ -16,12 +16,11 @@ from pathlib import Path
 import pytest
 
 from livelog import Reader
+from tests.harness import TIMEOUT, TOKEN
 from tests.integration.disks import memory_disk
 
 from .place import (
     COMMAND,
-    TIMEOUT,
-    TOKEN,
     Place,
     Proxy,
     answering,

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from livelog import Writer
+from tests.harness import TIMEOUT, TOKEN
 from tests.integration.certificates import Authority, environment
 
-from .place import COMMAND, TIMEOUT, TOKEN, Place, Proxy, lines, place, wait_until
+from .place import COMMAND, Place, Proxy, lines, place, wait_until
 
 ALL = lines(1000)
 

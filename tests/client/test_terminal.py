@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from .place import COMMAND, TIMEOUT, Place, place, wait_until
+from tests.harness import TIMEOUT
+
+from .place import COMMAND, Place, place, wait_until
 from .terminals import Terminal, terminal
 
 RUN = (*COMMAND, "run", "-q", "--name")

@@ -34,9 +34,13 @@ export class Folds {
     return frontier;
   }
 
+  /** Whether a group that has ended begins in this line and goes on behind it. */
+  #hasMore(line: number): boolean {
+    return (this.#groups.get(line)?.end ?? 0) > line;
+  }
+
   isFolded(line: number): boolean {
-    const group = this.#groups.get(line);
-    return group !== undefined && group.end !== null && group.end > line && (this.#chosen.get(line) ?? group.collapsed);
+    return this.#hasMore(line) && (this.#chosen.get(line) ?? this.#groups.get(line)!.collapsed);
   }
 
   toggle(line: number): void {
@@ -46,7 +50,7 @@ export class Folds {
 
   /** Fold all groups; unfold them, if all are folded. */
   toggleAll(): void {
-    const fold = [...this.#groups.keys()].some((line) => !this.isFolded(line) && (this.#groups.get(line)!.end ?? 0) > line);
+    const fold = [...this.#groups.keys()].some((line) => this.#hasMore(line) && !this.isFolded(line));
     for (const line of this.#groups.keys()) this.#chosen.set(line, fold);
     this.#fold();
   }

@@ -92,8 +92,8 @@ export class Log {
   async #open(): Promise<void> {
     const known = this.api.status().catch(() => null);
     let piece = await this.api.lines({ tail: String(TAIL) });
-    // Of a last line that is longer than an answer this is the end.
-    if (piece.bytes.length >= LONGEST) piece = await this.api.lines({ at: String(piece.offset), count: "1" });
+    // Of a last line that is longer than an answer this is the end. Where it begins takes the server an index to tell.
+    if (piece.bytes.length >= LONGEST && piece.first !== null) piece = await this.api.lines({ at: String(piece.offset), count: "1" });
     this.store.open(piece);
     this.etag = piece.etag;
     this.changed = piece.time;

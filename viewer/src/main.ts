@@ -504,9 +504,10 @@ export class App {
 
   async #hopError(down: boolean): Promise<void> {
     const lines = this.view.coming;
-    const line = this.#error !== null && lines.includes(this.#error) ? this.#error : (down ? (lines[0] ?? 1) - 1 : (lines.at(-1) ?? 0) + 1);
+    const last = lines.find((line) => line === this.#error);
+    const line = down ? (last ? last + 1 : lines[0]) : (last ?? (lines.at(-1) ?? 0) + 1);
     try {
-      const from = await this.log.offsetOf(down ? line + 1 : line);
+      const from = await this.log.offsetOf(line ?? 1);
       const asked = { q: ERRORS, regex: "1", dir: down ? "forward" : "back", from: String(from), limit: "1" };
       for await (const event of this.api.search(asked, new AbortController().signal)) {
         if (!event.line) continue;

@@ -154,12 +154,13 @@ function styled({ text, style, href }: Run, dark: boolean): HTMLElement {
 
 /**
  * The first 16 colours are the theme's: as they are for text, a tint of them behind it. Inverse text is as the page's ground
- * on the colour itself, and so is black on a colour, as badges are.
+ * on the colour itself, and so is black or white on a colour, as badges are.
  */
 function colour(element: HTMLElement, { fg, bg, flags }: Style, dark: boolean): void {
   const inverse = (flags & INVERSE) !== 0;
   if (inverse) [fg, bg] = [bg, fg];
-  const swap = inverse || ([0, 7, 15].includes(fg) && bg > 0 && bg < 16 && ![7, 8, 15].includes(bg));
+  const stark = [0, 7, 15].includes(fg);
+  const swap = inverse || (stark && bg > 0 && bg < 16 && ![7, 8, 15].includes(bg));
   const { style } = element;
   const foreign = bg >= 16;
   if (foreign) {
@@ -169,7 +170,7 @@ function colour(element: HTMLElement, { fg, bg, flags }: Style, dark: boolean): 
   else if (swap) style.backgroundColor = "var(--text)";
   if (swap && !foreign) style.color = "var(--back)";
   else if (fg >= 16) style.color = foreign ? `rgb(${rgb(fg)})` : readable(fg, dark);
-  else if (foreign && [0, 7, 15].includes(fg)) style.color = fg ? "#fff" : "#000";
+  else if (foreign && stark) style.color = fg ? "#fff" : "#000";
   else if (fg >= 0 || foreign) style.color = `var(--${fg < 0 ? "text" : `c${fg}`})`;
 }
 

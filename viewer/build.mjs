@@ -22,7 +22,7 @@ const templates = {
   setup: ({ onLoad }) => onLoad({ filter: /chrome\.ts$/ }, ({ path }) => ({
     contents: readFileSync(path, "utf8").replace(/>\n\s+</g, "><").replace(/(?<=html`[^`]*)\n\s+(?=[^`]*`)/g, " "), loader: "ts" })),
 };
-/** Properties of our own that are long and stand often: none is in what servers and browsers give or keep. */
+/** Properties of our own that are long and stand often: none is in what servers and browsers give or keep, or is looked up by a string. */
 const OWN = /^(_\$\w+|store|etag|pause|middle|tried|progress|query|numbered|folds|marked|following|connection|geometry|segments|toLine|copyLines|searchText|closeSearch|matchCase|fileName|summary|isFolded|toggleAll|renumber|lineOf|decorate|texts|offsetOf|notice|searching|anchor|settings|showTime|retry|isThis|renumbered|learn|frontier|toRatio|changeTheme|goToTyped|searchTyped|searchKey|unlock|fresh|hits|cells|heights|surface|shown|element|options|column|redraw|kind|until|tone|selection|finished|refresh|current|strings|expand|around|spans|numbers|place|coming)$/;
 
 if (process.argv[2] === "--test") {

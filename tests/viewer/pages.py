@@ -104,8 +104,8 @@ class Viewer:
         self.js("new Promise(requestAnimationFrame)")
 
     def wait_state(self, text: str) -> None:
-        """Wait until the header says so."""
-        expect(self.page.locator(".state")).to_contain_text(text)
+        """Wait until the header says so, beside a sign."""
+        expect(self.page.locator(".state", has=self.page.locator("path[d^=M]"))).to_contain_text(text)
 
     def texts(self) -> list[str]:
         """The texts of all rows."""

@@ -18,7 +18,7 @@ const ICONS = {
   close: "M6 6l12 12M18 6 6 18",
   menu: "M4 7h16M4 12h16M4 17h16",
   live: "M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6M6 6a8.500 8.500 0 0 0 0 12M18 6a8.500 8.500 0 0 1 0 12",
-  pause: "M9 5v14M15 5v14",
+  paused: "M9 5v14M15 5v14",
   wait: "M7 3h10M7 21h10M8 3c0 6 8 6 8 12v6M16 3c0 6-8 6-8 12v6",
   again: "M20 5v5h-5M20 10a8 8 0 1 0 0 5",
   cut: "M3 12h6M15 12h6M10 8l-1-4M14 20l1-4",
@@ -60,9 +60,9 @@ export function stateOf(app: App): State {
   if (status?.state === "aborted") return { icon: "cut", text: `Aborted at byte ${status.size.toLocaleString("en")}`, tone: "bad" };
   if (status?.state === "complete" && code) return { icon: "bad", text: `Ended, exit ${code}`, tone: "bad" };
   if (status?.state === "complete") return { icon: "done", text: code === 0 ? "Ended, exit 0" : "Ended", tone: "good" };
-  if (connection.kind === "resting") return { icon: "pause", text: "Resting", tone: "quiet" };
+  if (connection.kind === "resting") return { icon: "paused", text: "Resting", tone: "quiet" };
   if (status?.state === "interrupted") return { icon: "cut", text: "Writer disconnected", tone: "warn" };
-  if (!app.view.following) return { icon: "pause", text: app.fresh ? `Paused, ${count(app.fresh)} new` : "Paused", tone: "quiet" };
+  if (!app.view.following) return { icon: "paused", text: app.fresh ? `Paused, ${count(app.fresh)} new` : "Paused", tone: "quiet" };
   return { icon: "live", text: "Live", tone: "good" };
 }
 

@@ -12,7 +12,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import zopfli from "@gfx/zopfli";
 import { build, transform } from "esbuild";
-import { minify } from "terser";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const read = (name) => readFileSync(join(here, "src", name), "utf8");
@@ -22,19 +21,15 @@ const templates = {
   setup: ({ onLoad }) => onLoad({ filter: /chrome\.ts$/ }, ({ path }) => ({
     contents: readFileSync(path, "utf8").replace(/>\n\s+</g, "><").replace(/(?<=html`[^`]*)\n\s+(?=[^`]*`)/g, " "), loader: "ts" })),
 };
-/** Properties of our own that are long and stand often: none is in what servers and browsers give or keep, or is looked up by a string. */
-const OWN = /^(_\$\w+|store|etag|pause|middle|tried|progress|query|numbered|folds|marked|following|connection|geometry|segments|toLine|copyLines|searchText|closeSearch|matchCase|fileName|summary|isFolded|toggleAll|renumber|lineOf|decorate|texts|offsetOf|notice|searching|anchor|settings|showTime|retry|isThis|renumbered|learn|frontier|toRatio|changeTheme|goToTyped|searchTyped|searchKey|unlock|fresh|hits|cells|heights|surface|shown|element|options|column|redraw|kind|until|tone|selection|finished|refresh|current|strings|expand|around|spans|numbers|place|coming)$/;
 
 if (process.argv[2] === "--test") {
   const tests = readdirSync(join(here, "test")).map((name) => join(here, "test", name));
   await build({ entryPoints: tests, outdir: process.argv[3], bundle: true, platform: "node", format: "esm", outExtension: { ".js": ".mjs" },
     external: ["@xterm/headless"], absWorkingDir: here });
 } else {
-  const { outputFiles } = await build({ entryPoints: ["src/main.ts"], bundle: true, minify: true, mangleProps: OWN, plugins: [templates], write: false, format: "iife",
+  const { outputFiles } = await build({ entryPoints: ["src/main.ts"], bundle: true, minify: true, plugins: [templates], write: false, format: "iife",
     target: ["chrome123", "firefox120", "safari17.5"], legalComments: "none", absWorkingDir: here, charset: "utf8" });
-  // What esbuild leaves long is a seventieth of the page.
-  const { code } = await minify(outputFiles[0].text, { ecma: 2022, toplevel: true, compress: { passes: 3, unsafe_arrows: true, keep_fargs: false } });
-  const script = code.trim();
+  const script = outputFiles[0].text.trim();
   if (script.includes("</script")) throw new Error("the script would end itself");
   const style = (await transform(read("theme.css"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code.trim();
   const parts = { style, script };

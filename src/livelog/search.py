@@ -5,7 +5,8 @@
 FD is the log's file; stdin has a `Query` as JSON; stdout gets lines of JSON: hits, how far it is, and what is left. A pattern
 may take for ever on some lines: a process that computes for `STUCK` seconds over one piece of the log ends by SIGVTALRM.
 
-Refuses to see terminal sequences: they are removed before matching, but offsets are those of the log's bytes.
+Refuses to see terminal sequences, and the CRs in front of a newline: they are removed before matching, but offsets are
+those of the log's bytes.
 
 1. Whole lines are matched, in pieces of at most `PIECE` bytes: a longer line in pieces that overlap.
 2. Hits come in the order of the search, each once.
@@ -158,7 +159,7 @@ def _hits(piece: Piece, pattern: re.Pattern[str], read: Read) -> Iterator[Hit]:
     """The hits of one piece, in order."""
     place, line = 0, piece.newlines + 1
     for raw in piece.data.removesuffix(b"\n").split(b"\n"):
-        clean = plain(raw)
+        clean = plain(raw).rstrip(b"\r")  # a terminal's line ends with CR LF, and its text in front of them
         text = clean.decode("utf-8", "surrogateescape")
         start, places = -1, _Places(raw, text)
         for match in pattern.finditer(text):
@@ -214,7 +215,7 @@ def _excerpt(line: bytes, offset: int) -> str:
         start += 1
     while stop < len(line) and stop > offset and line[stop] & 0xC0 == 0x80:
         stop -= 1
-    return line[start:stop].decode("utf-8", "replace").rstrip("\r")
+    return line[start:stop].decode("utf-8", "replace")
 
 
 def main() -> int:

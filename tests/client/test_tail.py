@@ -267,6 +267,15 @@ def test_json_has_an_object_for_each_line(here: Place) -> None:
     assert json.loads(last)["byte"] == len(ALL) - len("line 999\n")
 
 
+def test_text_of_a_line_ends_before_its_cr_lf(here: Place) -> None:
+    assert here.run("push", "-q", "--name", "crlf", data=b"one\r\n\r\na\rb\r\r\n\xff\nlast").returncode == 0
+    for words in (["-n", "9"], ["--from-line", "1"]):
+        found = [json.loads(line) for line in here.run("tail", "--json", *words, "crlf").stdout.splitlines()]
+        assert [one["text"] for one in found] == ["one", "", "a\rb", "\ufffd", "last"]
+        assert [one["byte"] for one in found] == [0, 5, 7, 13, 15]
+    assert here.run("tail", "crlf").stdout == here.log("crlf")
+
+
 def test_timestamps_stand_before_each_line(here: Place) -> None:
     found = here.run("tail", "--timestamps", "-n", "2", "whole").stdout.decode()
     assert re.fullmatch(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z line 99[89]\n){2}", found)

@@ -40,13 +40,14 @@ def plainly(text: str, content: bytes) -> list[tuple[int, int, int]]:
     found, start = [], 0
     for number, line in enumerate(content.split(b"\n"), 1):
         found += [
-            (number, start + match.start(), len(match[0])) for match in re.finditer(re.escape(text.encode()), line)
+            (number, start + match.start(), len(match[0]))
+            for match in re.finditer(re.escape(text.encode()), line.rstrip(b"\r"))
         ]
         start += len(line) + 1
     return found
 
 
-CONTENT = st.lists(st.sampled_from([b"\n", b"\n\n", b"ab", b"aba", b"b", b"x" * 99, b"\r\n"]), max_size=40).map(
+CONTENT = st.lists(st.sampled_from([b"\n", b"\n\n", b"ab", b"aba", b"b", b"x" * 99, b"\r\n", b"\rb"]), max_size=40).map(
     b"".join
 )
 
@@ -78,6 +79,12 @@ def test_a_search_finds_what_a_plain_one_finds_in_either_direction(content: byte
         ({"regex": True}, r"a\s*b", b"a\nb a b", [(2, 2 + 2, 3)]),
         ({"regex": True}, "$", b"a\nbc\n", [(1, 1, 0), (2, 4, 0)]),
         ({"regex": True}, "$", b"a\nbc", [(1, 1, 0), (2, 4, 0)]),
+        ({"regex": True}, "$", b"a\r\nbc\r\n", [(1, 1, 0), (2, 5, 0)]),
+        ({"regex": True}, "^$", b"a\r\n\r\n\n", [(2, 3, 0), (3, 5, 0)]),
+        ({"regex": True}, "c$", b"abc\r\r\nc\x1b[0m\r\nc\r", [(1, 2, 1), (2, 6, 1), (3, 13, 1)]),
+        ({"regex": True}, "^.$", b"\x1b[1ma\r\x1b[0m\n", [(1, 4, 1)]),
+        ({"regex": True}, "a.b$", b"a\rb\r\n", [(1, 0, 3)]),
+        ({}, "\r", b"a\rb\r\n", [(1, 1, 1)]),
         ({}, "foobar", b"foo\x1b[31mbar\x1b[0m", [(1, 0, 11)]),
         ({}, "bar", b"foo\x1b[31mbar\x1b[0m", [(1, 8, 3)]),
         ({}, "foo", b"\x1b[1m\x1b[31mfoo\x1b[0m", [(1, 9, 3)]),

@@ -57,6 +57,11 @@ class Line(NamedTuple):
     data: bytes
     """Its bytes, with the newline, if it has one."""
 
+    @property
+    def text(self) -> str:
+        """What it says, without its newline and the carriage returns in front of that. What is no UTF-8 is U+FFFD."""
+        return self.data.removesuffix(b"\n").rstrip(b"\r").decode(errors="replace")
+
 
 class Reader:
     """The bytes of the log at `url`: a reader's link, or a viewer's.

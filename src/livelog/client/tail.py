@@ -130,8 +130,8 @@ def _print_lines(reader: Reader, arguments: argparse.Namespace, first: int | Non
         moment = time.time()
         stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{int(moment * 1000) % 1000:03}Z"
         if arguments.json:
-            text, number = line.data.rstrip(b"\n").decode(errors="replace"), None if first is None else first + index
-            write(json.dumps({"line": number, "byte": line.offset, "time": stamp, "text": text}).encode() + b"\n")
+            number = None if first is None else first + index
+            write(json.dumps({"line": number, "byte": line.offset, "time": stamp, "text": line.text}).encode() + b"\n")
         else:
             data = line.data if line.data.endswith(b"\n") else line.data + b"\n"
             shown = data if neutralise is None else neutralise(data) + RESET * neutralise.coloured

@@ -43,10 +43,10 @@ from .endpoint import RETRY_AFTER, Connection
 from .errors import DiskError, RequestError
 from .fanout import Fanout
 from .journal import Journal
-from .lines import tail_offset
+from .lines.handlers import Queries
+from .lines.lines import tail_offset
 from .metrics import Histogram
 from .outlet import Outlet, end_by_reset
-from .queries import Queries
 from .ranges import Follow, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
 from .viewer import Viewer

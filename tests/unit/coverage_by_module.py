@@ -20,14 +20,14 @@ PURE = (
     "errors",
     "events",
     "framing",
-    "groups",
-    "index",
-    "lines",
+    "lines.groups",
+    "lines.index",
+    "lines.lines",
     "metadata",
     "metrics",
     "ranges",
     "reporting",
-    "sgr",
+    "lines.sgr",
     "uploads",
 )
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.errors import DiskError
-from livelog.lines import MAX_BYTES, first_lines, last_lines, nth_newline, tail_offset
-from livelog.lines import READ_SIZE as BLOCK
+from livelog.lines.lines import MAX_BYTES, first_lines, last_lines, nth_newline, tail_offset
+from livelog.lines.lines import READ_SIZE as BLOCK
 
 from .live import file_of, on_loop, open_file, open_journal
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livelog.index import Index, Read, scan
 from livelog.journal import BLOCK
-from livelog.sgr import style_after
+from livelog.lines.index import Index, Read, scan
+from livelog.lines.sgr import style_after
 
 SIZES = st.sampled_from([0, 1, 70, BLOCK - 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
 

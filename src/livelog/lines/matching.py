@@ -1,6 +1,6 @@
 """Finds text in a log, line by line: in a process of its own, so that it can be killed at any moment and hurts nobody.
 
-    python -m livelog.search FD
+    python -m livelog.lines.matching FD
 
 FD is the log's file; stdin has a `Query` as JSON; stdout gets lines of JSON: hits, how far it is, and what is left. A pattern
 may take for ever on some lines: a process that computes for `STUCK` seconds over one piece of the log ends by SIGVTALRM.

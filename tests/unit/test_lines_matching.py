@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livelog.search import OVERLAP, PIECE, Hit, Query, search
+from livelog.lines.matching import OVERLAP, PIECE, Hit, Query, search
 
 
 def query(text: str, content: bytes, **options: object) -> Query:

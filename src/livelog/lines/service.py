@@ -8,9 +8,10 @@ import asyncio
 import logging
 from functools import partial
 
+from livelog.journal import BLOCK, Journal
+
 from .groups import Groups, Mark, marks
 from .index import Index, scan
-from .journal import BLOCK, Journal
 
 SLICE = 64
 """Blocks indexed in one go, by one thread: some milliseconds."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from livelog.about import About
 from livelog.config import Settings
-from livelog.indexing import SOON, Indexes
 from livelog.journal import BLOCK, Journal
+from livelog.lines.service import SOON, Indexes
 from livelog.storage import Storage
 
 from .live import append, on_loop, turns

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.sgr import MAX_SEQUENCE, plain, style_after
+from livelog.lines.sgr import MAX_SEQUENCE, plain, style_after
 
 
 def style(data: bytes, before: str = "") -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.groups import MAX_GROUPS, Groups, marks
+from livelog.lines.groups import MAX_GROUPS, Groups, marks
 
 
 def groups(*pieces: bytes) -> Groups:

@@ -4,7 +4,7 @@
 read: offsets are found in the bytes given.
 """
 
-from .journal import Journal
+from livelog.journal import Journal
 
 READ_SIZE = 256 * 1024
 """Bytes read at a time, by a thread."""

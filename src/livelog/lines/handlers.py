@@ -22,18 +22,19 @@ from functools import partial
 
 from aiohttp import web
 
-from .about import microseconds, timestamp
-from .answers import COMMON_HEADERS, json_answer, send_parts, send_pieces, whole_number
-from .endpoint import RETRY_AFTER
-from .errors import DiskError, RequestError
-from .events import MAX_EVENT, event, text_event, whole_characters
+from livelog.about import microseconds, timestamp
+from livelog.answers import COMMON_HEADERS, json_answer, send_parts, send_pieces, whole_number
+from livelog.endpoint import RETRY_AFTER
+from livelog.errors import DiskError, RequestError
+from livelog.events import MAX_EVENT, event, text_event, whole_characters
+from livelog.journal import BLOCK, Journal
+from livelog.outlet import Outlet
+from livelog.ranges import Part
+
 from .index import Index
-from .indexing import Indexes
-from .journal import BLOCK, Journal
 from .lines import MAX_BYTES, MAX_LINES, first_lines, last_lines
-from .outlet import Outlet
-from .ranges import Part
-from .search import Query
+from .matching import Query
+from .service import Indexes
 
 PATIENCE = 0.1
 """Seconds that an answer that can do without line numbers waits for the index."""
@@ -263,7 +264,7 @@ def _stream_headers(journal: Journal, content_type: str) -> dict[str, str]:
 async def _start_search(fd: int, query: Query) -> asyncio.subprocess.Process:
     """A process that searches the file `fd`. What it searches for is nothing for the list of processes."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "livelog.search", str(fd),
+        sys.executable, "-P", "-m", "livelog.lines.matching", str(fd),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=(fd,),
         env={"PYTHONPATH": os.pathsep.join(sys.path)},  # and none of the server's secrets
     )  # fmt: skip

@@ -15,7 +15,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
-from .journal import BLOCK
+from livelog.journal import BLOCK
+
 from .lines import READ_SIZE, nth_newline
 from .sgr import MAX_SEQUENCE, style_after
 

@@ -1,0 +1,1 @@
+"""What is told of the lines of a log: which they are, where a text is, which belong together."""

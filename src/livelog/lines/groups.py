@@ -19,17 +19,18 @@ MAX_GROUPS = 10_000
 MAX_TITLE = 200
 """Characters of a title."""
 
-_WORDS = (b"group", b"section_")
+_WORDS = (b"group]", b"group::", b"section_start:", b"section_end:")
 """What each mark has one of."""
 
+# Whoever writes a log chooses what these are held against. Each part ends in front of what the next one begins with, and
+# keeps what it has taken (`++`), so that no byte is looked at more than a few times.
 _GITHUB = re.compile(
-    rb"(?:[0-9-]{10}T[0-9:.]{8,18}Z )?(?:\x1b\[[0-9;]*m)*(?:##\[(end)?group\]|::(end)?group::)(.*)", re.DOTALL
+    rb"(?:[0-9-]{10}T[0-9:.]{8,18}+Z )?+(?:\x1b\[[0-9;]*+m)*+(?:##\[(end)?group\]|::(end)?group::)(.*+)", re.DOTALL
 )
 _GITLAB = re.compile(
-    rb"section_(?:(start)|end):([0-9]{1,12}):([A-Za-z0-9._-]{1,200})(?:\[([^\]\r]*)\])?\r\x1b\[0K"
-    rb"((?:(?!section_(?:start|end):[0-9]).)*)",
-    re.DOTALL,
+    rb"section_(?:(start)|end):([0-9]{1,12}+):([A-Za-z0-9._-]{1,200}+)(?:\[([^\[\]\r]{0,200}+)\])?\r\x1b\[0K"
 )
+_GITLAB_TITLE_END = re.compile(rb"section_(?:start|end):[0-9]")
 
 
 @dataclass(slots=True)
@@ -81,7 +82,8 @@ def _marks(raw: bytes, line: int) -> list[Mark]:
     found: list[Mark] = []
     shown = False
     for match in reversed([*_GITLAB.finditer(raw)]):
-        begins, title = match[1] is not None, _title(match[5])
+        behind = _GITLAB_TITLE_END.search(raw, match.end())
+        begins, title = match[1] is not None, _title(raw[match.end() : behind.start() if behind else len(raw)])
         shown |= title != ""
         collapsed = b"collapsed=true" in (match[4] or b"")
         last = line if begins or not shown else line - 1
@@ -104,6 +106,8 @@ class Groups:
     full: bool = False
     """Whether there are more than are kept."""
     _open: list[tuple[Group, Mark]] = field(default_factory=list)
+    _levels: dict[str, list[int]] = field(default_factory=dict)
+    """Where in `_open` the groups of a name are, the innermost last."""
 
     def add(self, size: int, lines: int, marks: list[Mark]) -> None:
         """So many more bytes have been looked at, which are so many lines, in which there are these marks."""
@@ -113,10 +117,8 @@ class Groups:
             if mark.kind == "github":
                 if self._open and self._open[-1][1].kind == "github":
                     self._close(len(self._open) - 1, mark, mark.line - mark.begins)
-            elif not mark.begins:
-                names = [opened.name for _, opened in self._open]
-                if mark.name in names:
-                    self._close(len(names) - 1 - names[::-1].index(mark.name), mark, mark.line)
+            elif not mark.begins and (levels := self._levels.get(mark.name)):
+                self._close(levels[-1], mark, mark.line)
             if mark.begins:
                 self._begin(mark)
 
@@ -127,15 +129,17 @@ class Groups:
         title = mark.title or mark.name
         group = Group(mark.line, None, title, len(self._open), mark.collapsed, mark.kind)
         self.found.append(group)
+        self._levels.setdefault(mark.name, []).append(len(self._open))
         self._open.append((group, mark))
 
     def _close(self, level: int, mark: Mark, line: int) -> None:
         """End the open group of that level, and those in it."""
-        for group, opened in self._open[level:]:
+        while len(self._open) > level:
+            group, opened = self._open.pop()
+            self._levels[opened.name].pop()
             group.end = max(group.start, line)
             if opened.name and opened.name == mark.name:
                 group.seconds = max(0, mark.time - opened.time)
-        del self._open[level:]
 
     def between(self, first: int, last: int) -> list[Group]:
         """Those of which a line is in `[first, last]`, in the order in which they begin."""

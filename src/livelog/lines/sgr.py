@@ -10,16 +10,18 @@ drawn over stays in the text.
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import count
 
 MAX_SEQUENCE = 64
 """Bytes of the longest sequence that counts as one that sets a style."""
 
 SEQUENCE = re.compile(
     rb"\x1b(?:"
-    rb"\[[0-?]*[ -/]*[@-~]"  # CSI: colours, erasing, moving
-    rb"|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # OSC (links, titles) and other strings, to BEL or ST
-    rb"|[ -/]*[0-OQ-WYZ\\`-~]"  # what has two or three bytes
+    rb"\[[0-?]*+[ -/]*+[@-~]"  # CSI: colours, erasing, moving
+    rb"|[\]PX^_][^\x07\x1b\n]*+(?:\x07|\x1b\\)?"  # OSC (links, titles) and other strings, to BEL or ST
+    rb"|[ -/]*+[0-OQ-WYZ\\`-~]"  # what has two or three bytes
     rb")"
 )
 """What a terminal does not print. (A CSI of any length ends at once where its bytes do not go on.)"""
@@ -54,41 +56,37 @@ def style_after(style: str, data: bytes, start: int, stop: int) -> str:
     if data.find(b"\x1b", start, stop) < 0:
         return style
     reset = max(data.rfind(b"\x1b[0m", start, stop), data.rfind(b"\x1b[m", start, stop))
-    for match in _SGR.finditer(data, max(start, reset), stop):
-        style = _apply(style, match[1])
-    return style
+    # Of equal sequences only the last one matters, and of all that set an attribute: so it is read from the end on.
+    last = dict(zip(_SGR.findall(data, max(start, reset), stop), count(), strict=False))
+    state: dict[str, str] = {}
+    for parameters in (*sorted(last, key=last.__getitem__, reverse=True), style.encode("ascii")):
+        state = _effect(parameters) | state
+        if len(state) == len(_ATTRIBUTES):
+            break
+    return ";".join(text for name in _ATTRIBUTES if (text := state.get(name)))
 
 
 @lru_cache(4096)
-def _apply(style: str, parameters: bytes) -> str:
-    """The style that is in force when an SGR sequence with these parameters has come while `style` was."""
-    state = {name: text for text in _split(style) if (name := _attribute(text))}
+def _effect(parameters: bytes) -> dict[str, str]:
+    """The attributes that an SGR sequence with these parameters changes, each with what sets it; empty: it is ended."""
+    effect: dict[str, str] = {}
     for text in _split(parameters.decode("ascii")):
-        ends = ("underline",) if text == "4:0" else _ENDS.get(_code(text), ())
-        for ended in ends:
-            state.pop(ended, None)
-        if not ends and (name := _attribute(text)):
-            state[name] = text
-    return ";".join(state[name] for name in _ATTRIBUTES if name in state)
+        code = int(text.partition(";")[0].partition(":")[0] or 0)  # the first number says what it is about
+        if ends := ("underline",) if text == "4:0" else _ENDS.get(code, ()):
+            effect.update(dict.fromkeys(ends, ""))
+        elif (name := _SETS.get(code)) is not None:
+            effect[name] = text
+    return effect
 
 
-def _attribute(text: str) -> str | None:
-    """The attribute that a parameter sets; None: it sets none."""
-    return _SETS.get(_code(text))
-
-
-def _code(text: str) -> int:
-    """The first number of a parameter: what it is about."""
-    return int(re.split("[;:]", text, maxsplit=1)[0] or 0)
-
-
-def _split(parameters: str) -> list[str]:
+def _split(parameters: str) -> Iterator[str]:
     """Parameters one by one, a colour with what belongs to it: `38;5;200` is one."""
-    parts, whole = parameters.split(";"), []
-    while parts:
-        count = {"5": 3, "2": 5}.get(parts[1], 1) if len(parts) > 1 and parts[0] in ("38", "48", "58") else 1
-        if count > len(parts) or (count == 1 and parts[0] in ("38", "48", "58")):
-            break  # a colour that is not whole: what follows is no parameter of its own
-        whole.append(";".join(parts[:count]))
-        del parts[:count]
-    return whole
+    parts, place = parameters.split(";"), 0
+    while place < len(parts):
+        count = 1
+        if parts[place] in ("38", "48", "58"):
+            count = {"5": 3, "2": 5}.get("".join(parts[place + 1 : place + 2]), len(parts) + 1)
+            if place + count > len(parts):
+                return  # a colour that is not whole: what follows is no parameter of its own
+        yield ";".join(parts[place : place + count])
+        place += count

@@ -1,0 +1,112 @@
+/** The page's address: which lines and which search it names, the token that must not stay in it, and the way back. */
+
+import type { Api } from "./api.js";
+import * as fragment from "./fragment.js";
+import type { Log } from "./log.js";
+import type { Anchor } from "./scroller.js";
+import type { Query } from "./search.js";
+import type { View } from "./view.js";
+
+/** What the browser keeps of an entry in the history: where the view was. */
+interface Entry {
+  readonly anchor?: Anchor;
+  readonly following?: boolean;
+}
+
+export class Address {
+  /** Where the address says to go, until the view is there. */
+  #place: fragment.Fragment = fragment.read(location.hash);
+
+  constructor(
+    private readonly api: Api,
+    private readonly log: Log,
+    private readonly view: View,
+    private readonly redraw: () => void,
+  ) {
+    this.#takeToken();
+    view.following = this.#place.lines === null && this.#place.byte === null;
+    addEventListener("popstate", (event) => this.#back(event.state as Entry | null));
+  }
+
+  /** The search that the address names. */
+  get query(): Query | null {
+    const asked = new URLSearchParams(location.search);
+    const text = asked.get("q");
+    return text ? { text, matchCase: asked.has("case"), regex: asked.has("regex") } : null;
+  }
+
+  /** Go where the address says, as soon as there is such a place. */
+  arrive(): void {
+    const { lines, byte } = this.#place;
+    const { store, etag } = this.log;
+    if ((!lines && byte === null) || !store.numbered || !etag) return;
+    this.#place = { ...this.#place, lines: null, byte: null };
+    this.view.seen = store.last;
+    if (lines) {
+      this.view.marked = lines;
+      this.view.toLine(Math.min(lines.from + Math.floor((lines.to - lines.from) / 2), lines.from + Math.floor(this.view.page / 2)));
+    } else {
+      void this.api.lines({ at: String(byte), count: "1" }).then(({ first }) => first && this.view.toLine(first));
+    }
+  }
+
+  /** Mark lines, and put them into the address; going back undoes it. */
+  mark(lines: fragment.Lines | null): void {
+    if (!this.log.store.numbered) return;
+    this.view.pause();
+    if (lines === null && this.view.marked === null) return;
+    const { anchor, following } = this.view;
+    history.replaceState({ anchor, following }, "");
+    history.pushState({ anchor, following: false }, "", fragment.write(lines) || location.pathname + location.search);
+    this.view.marked = lines;
+    this.redraw();
+  }
+
+  /** Mark lines that were gone to; there is nothing to go back to. */
+  note(lines: fragment.Lines): void {
+    this.view.marked = lines;
+    history.replaceState(history.state, "", fragment.write(lines));
+  }
+
+  /** Have the search in the address: it is no secret, and can be shared. */
+  remember(text: string, query?: Query): void {
+    const asked = new URLSearchParams({ ...(text && { q: text }), ...(query?.matchCase && { case: "1" }), ...(query?.regex && { regex: "1" }) });
+    const search = text ? `?${asked}` : "";
+    if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
+  }
+
+  /** The address of what is looked at: of the marked lines, of `line` where the view does not follow. */
+  link(line: number): string {
+    const url = new URL(location.href);
+    if (!this.view.marked && this.log.store.numbered && !this.view.following) url.hash = `L${line}`;
+    return url.href;
+  }
+
+  /** Open the page anew, without a place in a log that may be another one by now. */
+  reload(): void {
+    history.replaceState(null, "", location.pathname + location.search);
+    location.reload();
+  }
+
+  #back(entry: Entry | null): void {
+    this.#takeToken();
+    const { lines, byte } = fragment.read(location.hash);
+    this.view.marked = lines;
+    if (entry?.anchor) {
+      this.view.anchor = entry.anchor;
+      this.view.following = entry.following ?? false;
+    } else if (lines || byte !== null) {
+      this.view.following = false;
+      this.#place = { lines, byte, token: null };
+    }
+    this.redraw();
+  }
+
+  /** A token in the fragment is for this page, and not for whoever looks at the address. */
+  #takeToken(): void {
+    const { token, lines } = fragment.read(location.hash);
+    if (token === null) return;
+    this.api.keep(token);
+    history.replaceState(history.state, "", fragment.write(lines) || location.pathname + location.search);
+  }
+}

@@ -1,0 +1,40 @@
+/** What screen readers say: the state of the log when it changes, and new lines: read while they are few, counted otherwise. */
+
+import { plain } from "./copy.js";
+import { element } from "./dom.js";
+import type { Log } from "./log.js";
+import { count } from "./state.js";
+
+/** Milliseconds from one announcement to the next, at least. */
+const EVERY = 5000;
+const EVERY_READ = 1000;
+/** Lines that are read out in a second. */
+const READ = 3;
+
+export class Announcer {
+  #said = { text: "", etag: "", lines: 0, time: 0 };
+
+  constructor(private readonly log: Log) {}
+
+  /** All lines got other numbers. */
+  renumber(shift: number): void {
+    this.#said.lines += shift;
+  }
+
+  /** Say what is new, if it is time to. `aloud`: whether new lines shall be read. */
+  say(state: string, aloud: boolean): void {
+    const { store, etag } = this.log;
+    const now = Date.now();
+    const last = store.get(store.last)?.finished === false ? store.last - 1 : store.last;
+    const lines = etag === this.#said.etag ? last - this.#said.lines : 0;
+    const read = aloud && lines > 0 && lines <= READ;
+    if (now - this.#said.time < (read ? EVERY_READ : EVERY)) return;
+    state = state.replace(/, .* new$| in \d+ s$/, "");
+    const texts = [state === this.#said.text ? "" : state];
+    if (read) for (let line = last - lines + 1; line <= last; line++) texts.push(plain(store.get(line)?.bytes ?? new Uint8Array()));
+    else if (lines > 0) texts.push(`${count(lines)} new lines`);
+    this.#said = { text: state, etag, lines: last, time: now };
+    const text = texts.filter(Boolean).join(", ");
+    if (text) element("said").textContent = text;
+  }
+}

@@ -1,0 +1,3 @@
+/** The page's fixed elements, which `page.html` names. */
+
+export const element = (id: string) => document.getElementById(id)!;

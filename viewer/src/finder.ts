@@ -1,0 +1,105 @@
+/** What the user does to find something: the search bar, going from hit to hit, and from error to error. */
+
+import type { Address } from "./address.js";
+import type { Api } from "./api.js";
+import { element } from "./dom.js";
+import type { Log } from "./log.js";
+import type { Notices } from "./notices.js";
+import type { Query, Search } from "./search.js";
+import type { View } from "./view.js";
+
+const ERRORS = "\\b(error|fatal|failed|failure|exception|panic|traceback)\\b";
+/** Milliseconds without a key after which a search begins. */
+const TYPED = 250;
+
+export class Finder {
+  /** Whether the search bar is there. */
+  isOpen = false;
+  #typing: ReturnType<typeof setTimeout> | undefined;
+  /** The line of the error that was gone to. */
+  #error: number | null = null;
+
+  /** `show` puts the search bar on the page. */
+  constructor(
+    private readonly api: Api,
+    private readonly log: Log,
+    private readonly view: View,
+    private readonly search: Search,
+    private readonly address: Address,
+    private readonly notices: Notices,
+    private readonly show: () => void,
+  ) {}
+
+  get #input(): HTMLInputElement {
+    return element("search").querySelector("input")!;
+  }
+
+  get text(): string {
+    return this.#input.value;
+  }
+
+  open(focus: boolean, text?: string): void {
+    this.isOpen = true;
+    element("search").hidden = false;
+    this.show();
+    if (text !== undefined) this.#input.value = text;
+    if (focus) this.#input.select();
+    if (focus) this.#input.focus();
+  }
+
+  close(): void {
+    clearTimeout(this.#typing);
+    this.isOpen = false;
+    element("search").hidden = true;
+    this.search.clear();
+    this.address.remember("");
+    element("surface").focus();
+  }
+
+  typed(): void {
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => this.find({ ...this.search.query, text: this.text }), TYPED);
+  }
+
+  key(event: KeyboardEvent): void {
+    if (event.key === "Escape") this.close();
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    if (this.text !== this.search.query.text) this.find({ ...this.search.query, text: this.text });
+    else this.hop(!event.shiftKey);
+  }
+
+  find(query: Query): void {
+    clearTimeout(this.#typing);
+    this.address.remember(query.text, query);
+    void this.search.run(query, this.log.store.size, () => this.hop(false));
+  }
+
+  /** Go to the next hit, or the one before. */
+  hop(down: boolean): void {
+    const lines = this.view.lines;
+    const line = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1);
+    if (line !== null) this.view.toLine(line);
+    else if (!this.search.active) this.open(true);
+  }
+
+  /** Go to the next error, or the one before. */
+  async hopError(down: boolean): Promise<void> {
+    const lines = this.view.coming;
+    const last = lines.find((line) => line === this.#error);
+    const line = down ? (last ? last + 1 : lines[0]) : (last ?? (lines.at(-1) ?? 0) + 1);
+    try {
+      const from = await this.log.offsetOf(line ?? 1);
+      const asked = { q: ERRORS, regex: "1", dir: down ? "forward" : "back", from: String(from), limit: "1" };
+      for await (const event of this.api.search(asked, new AbortController().signal)) {
+        if (!event.line) continue;
+        this.#error = event.line;
+        this.address.note({ from: this.#error, to: this.#error });
+        return this.view.toLine(this.#error);
+      }
+      this.notices.tell(down ? "No error below" : "No error above");
+    } catch {
+      this.notices.tell("The search broke off");
+    }
+  }
+}

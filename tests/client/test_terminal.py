@@ -148,6 +148,93 @@ def test_input_that_is_no_terminal_stays_the_commands(here: Place) -> None:
         assert one.screen == b"from the pipe\r\nterminal\r\n" == here.log("piped")
 
 
+def test_password_reaches_a_command_whose_input_is_a_pipe(here: Place) -> None:
+    """It is typed at the controlling terminal, unseen."""
+    program = "import getpass, sys; word = getpass.getpass('password: '); print(len(word), sys.stdin.read())"
+    shown = []
+    for prefix in ("", f"{' '.join(RUN)} typed/password -- "):
+        script = f'echo data | {prefix}{sys.executable} -c "{program}"'
+        with terminal(["sh", "-c", script], here.environment()) as one:
+            one.wait_for(b"password: ")
+            one.type(b"hunter2\n")
+            assert one.wait_end() == 0
+            shown.append(one.screen)
+    same(here, "typed/password", shown)
+    assert shown[0] == b"password: \r\n7 data\r\n\r\n"
+
+
+@pytest.mark.needs("less")
+def test_pager_at_the_end_of_a_pipe_has_the_keyboard(here: Place) -> None:
+    script = f"seq 1000 | {' '.join(RUN)} pager -- less"
+    with terminal(["sh", "-c", script], here.environment(), rows=10) as one:
+        one.wait_for(b"\n9\r\n")
+        one.type(b"G")
+        one.wait_for(b"1000")
+        one.type(b"q")
+        assert one.wait_end() == 0
+
+
+@pytest.mark.parametrize("stdin", ["echo data |", "</dev/null"])
+def test_interrupt_key_reaches_a_command_whose_input_is_no_terminal(here: Place, stdin: str) -> None:
+    line, _, file = (stdin, "", "") if "|" in stdin else ("", "", stdin)
+    script = f"{line} {' '.join(RUN)} typed/key -- sh -c 'echo ready; exec sleep 60' {file}; echo ended $?"
+    with terminal(["bash", "-c", f"trap : INT; {script}"], here.environment()) as one:
+        one.wait_for(b"ready")
+        one.type(b"\x03")
+        one.wait_for(b"ended 130")
+        one.wait_end()
+
+
+def test_job_that_a_shell_brings_to_the_foreground_has_the_keyboard(here: Place) -> None:
+    """Of which no signal tells it, in bash; and its terminal is not set as the shell's is while a line is edited."""
+    with terminal(["bash", "--norc", "-i"], here.environment(PS1="$ ")) as one:
+        one.wait_for(b"$ ")
+        one.type(f"{' '.join(RUN)} late -- sh -c 'echo started; cat' &\n".encode())
+        one.wait_for(b"started\r")
+        one.type(b"echo shell $((40 + 2))\n")
+        one.wait_for(b"shell 42")
+        one.type(b"fg\n")
+        wait_until(one.is_raw, "livelog has the terminal")
+        one.type(b"in front\n")
+        one.wait_for(b"in front\r\nin front\r\n")
+        one.type(b"\x04")
+        wait_until(lambda: not one.is_raw(), "livelog has given it back")
+        one.type(b"exit\n")
+        assert one.wait_end() == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", pytest.param("zsh", marks=pytest.mark.needs("zsh"))])
+def test_job_that_was_stopped_from_outside_goes_on_in_the_background_and_in_front(here: Place, shell: str) -> None:
+    with terminal([shell, *(["--norc"] if shell == "bash" else ["-f"]), "-i"], here.environment(PS1="$ ")) as one:
+        one.wait_for(b"$ ")
+        one.type(f"{' '.join(RUN)} stopped -- sh -c 'echo $PPID >{here.home}/pid; echo started; cat'\n".encode())
+        one.wait_for(b"started\r\n")
+        wait_until(one.is_raw, "livelog has the terminal")
+        os.kill(int((here.home / "pid").read_text()), signal.SIGSTOP)
+        wait_until(lambda: not one.is_raw(), "the shell has it")
+        one.type(b"bg\n")
+        one.type(b"echo shell $((40 + 2))\n")
+        one.wait_for(b"shell 42")
+        one.type(b"fg\n")
+        wait_until(one.is_raw, "livelog has it again")
+        one.type(b"in front\n")
+        one.wait_for(b"in front\r\nin front\r\n")
+        one.type(b"\x04")
+        wait_until(lambda: not one.is_raw(), "livelog has given it back")
+        one.type(b"exit\n")
+        assert one.wait_end() == 0
+
+
+@pytest.mark.needs("setsid")
+def test_terminal_of_another_session_is_left_alone(here: Place) -> None:
+    script = f"setsid -w {' '.join(RUN)} session -- sh -c 'test -t 1 && echo started; sleep 0.3'; echo ended $?"
+    with terminal(["bash", "-c", script], here.environment()) as one:
+        one.wait_for(b"started")
+        assert not one.is_raw()
+        one.wait_for(b"ended 0")
+        one.wait_end()
+
+
 def test_shell_has_job_control_inside_and_outside(here: Place) -> None:
     """In the background livelog leaves the terminal alone; in front it passes on what is typed."""
     with terminal(["bash", "--norc", "-i"], here.environment(PS1="$ ")) as one:

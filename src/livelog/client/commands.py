@@ -17,7 +17,8 @@ from .console import (
     EX_UNAUTHORISED,
     note,
 )
-from .process import end_as, hold_closed_streams
+from .process import hold_closed_streams
+from .signals import end_as
 
 COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse.Namespace], int]]] = {
     "run": (run.parser, run.run),

@@ -6,25 +6,29 @@ they are the same file, so that the order is kept. Stdin is the command's own un
 
 The bytes of the log are those that the terminal gets. Refuses to know where the log goes. Invariants:
 
-1. The command is treated as if this process were not there: signals, window size, end of output, `isatty`.
+1. The command is treated as if this process were not there: signals, window size, end of output, `isatty`. A stream that
+   takes nothing (a full device, a pipe whose reader has left) is the command's own, so that it hears of that itself.
 2. It is never waited for after its end: what others, which it has left behind, write from then on is not passed on.
 3. The terminal is as before at the end, however that comes.
+4. Whoever becomes this process's child is waited for once it has ended: it may be the first process of a container.
 """
 
 import array
 import contextlib
 import errno
 import fcntl
+import math
 import os
 import select
 import signal
 import termios
 import threading
 import time
-import tty
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .outer_terminal import OuterTerminal
+from .signals import Witness, blocked
 from .waiting import readable
 
 if TYPE_CHECKING:
@@ -39,7 +43,14 @@ QUIET = 0.05
 LATE = 1.0
 """Seconds after the command's end in which what it has left behind may still say something."""
 
-PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""By which people and service managers say that something shall end."""
+
+ENDING_TAKES = 0.3
+"""Seconds after the command's end, in which one of these was meant for the command."""
+
+FOREGROUND = 0.1
+"""Seconds between looks at whether a shell has brought this job to the foreground: of that no signal tells (bash)."""
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of shells for a command that cannot be started."""
@@ -47,8 +58,16 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 Sink = Callable[[bytes], object]
 
 
+class PseudoTerminal(NamedTuple):
+    """The two ends of one, and the name of the command's end."""
+
+    master: int
+    slave: int
+    name: str
+
+
 class Process:
-    """Runs `command` and gives its output to `sink`, too. `terminal`: see `has_terminal`.
+    """Runs `command` and gives its output to `sink`, too. `terminal`: see `open_terminal`. `witness`: it is closed at the end.
 
     `late` is called when a signal comes after the command's end.
     """
@@ -58,42 +77,48 @@ class Process:
         command: Sequence[str],
         sink: Sink,
         *,
-        terminal: bool,
+        terminal: PseudoTerminal | None,
+        witness: Witness,
         late: Callable[[], object] = lambda: None,
     ) -> None:
         self.trouble: OSError | None = None
         """Why output did not get to where it should, if not for the usual reason: that a pipe's reader has left."""
+        self.refusals: dict[int, OSError] = {}
+        """The streams that took nothing from the start, and why: the command has them as they are, the log has nothing of them."""
         self._command = command
         self._sink = sink
-        self._terminal = terminal
+        self._terminal = terminal is not None
+        self._witness = witness
         self._late = late
+        self._pid = 0
+        self._ended = math.inf
         self._child = -1  # a descriptor of the process: unlike its number, it is never another's
-        self._master = -1
-        # Held until the command's end: whoever lets go of its terminal for a while must not have lost it.
-        self._slave = -1
+        self._master, self._slave, self._slave_name = terminal or (-1, -1, "")
+        # `_slave` is held until the command's end: whoever lets go of its terminal for a while must not have lost it.
         self._typed = bytearray()
-        self._settings: list[Any] | None = None
-        self._raw = False
+        self._outer = OuterTerminal() if terminal is not None else None
 
     def run(self, mask: set[signal.Signals]) -> int:
-        """Run to the command's end. Returns its exit code, negative: a signal's number. `mask`: from `block_signals`.
+        """Run to the command's end. Returns its exit code, negative: a signal's number. `mask`: from `signals.block`.
 
         Raises: OSError, if it cannot be started.
         """
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, nobody is told how a command has ended
-        if self._terminal:
-            pid, outputs = self._start_on_terminal(mask)
-        else:
-            pid, outputs = self._start_on_pipes(mask)
-        self._child = os.pidfd_open(pid)
-        awaited = _blocked() - mask
-        threading.Thread(target=self._pass_signals_on, args=(awaited,), name="signals", daemon=True).start()
         try:
-            self._enter_terminal()
+            if self._terminal:
+                self._pid, outputs = self._start_on_terminal(mask)
+            else:
+                self._pid, outputs = self._start_on_pipes(mask)
+            self._child = os.pidfd_open(self._pid)
+            awaited = blocked() - mask
+            threading.Thread(target=self._pass_signals_on, args=(awaited,), name="signals", daemon=True).start()
+            if self._outer is not None:
+                self._outer.enter()
             self._relay(outputs)
         finally:
-            self._leave_terminal()
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            if self._outer is not None:
+                self._outer.close()
+            self._witness.close()
+        status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         for output in outputs:
             os.close(output)
         return status
@@ -101,7 +126,7 @@ class Process:
     # Starting.
 
     def _start_on_pipes(self, mask: set[signal.Signals]) -> tuple[int, dict[int, int]]:
-        targets = [fd for fd in (1, 2) if _is_open(fd)]
+        targets = [fd for fd in (1, 2) if self._is_to_be_relayed(fd)]
         together = len(targets) == 2 and _same_file(1, 2)
         ends = {target: os.pipe() for target in targets[: 1 if together else 2]}
         actions = [(os.POSIX_SPAWN_DUP2, write_end, target) for target, (_, write_end) in ends.items()]
@@ -115,19 +140,19 @@ class Process:
         return pid, {read_end: target for target, (read_end, _) in ends.items()}
 
     def _start_on_terminal(self, mask: set[signal.Signals]) -> tuple[int, dict[int, int]]:
-        self._master, self._slave = os.openpty()
-        outer = next((fd for fd in (1, 0, 2) if os.isatty(fd)), None)
-        if outer is not None:
-            termios.tcsetattr(self._slave, termios.TCSANOW, termios.tcgetattr(outer))
-            termios.tcsetwinsize(self._slave, termios.tcgetwinsize(outer))
+        assert self._outer is not None
+        if (settings := self._outer.settings()) is not None:
+            termios.tcsetattr(self._slave, termios.TCSANOW, settings)
+        if (size := self._outer.size()) is not None:
+            termios.tcsetwinsize(self._slave, size)
         # The first terminal that the leader of a session opens becomes the one that controls it.
         first, *others = [fd for fd in (0, 1, 2) if fd == 1 or os.isatty(fd)]
         actions: list[tuple[object, ...]] = [
-            (os.POSIX_SPAWN_OPEN, first, os.ttyname(self._slave), os.O_RDWR, 0),
+            (os.POSIX_SPAWN_OPEN, first, self._slave_name, os.O_RDWR, 0),
             *((os.POSIX_SPAWN_DUP2, first, other) for other in others),
         ]
         outputs = {self._master: 1}
-        if 2 in others or not _is_open(2):
+        if 2 in others or not self._is_to_be_relayed(2):
             pid = _spawn(self._command, actions, mask, leads=True)
         else:
             read_end, write_end = os.pipe()
@@ -139,45 +164,80 @@ class Process:
         os.set_blocking(self._master, False)
         return pid, outputs
 
+    def _is_to_be_relayed(self, target: int) -> bool:
+        """Whether a stream takes anything at all."""
+        if not _is_open(target):
+            return False
+        try:
+            os.write(target, b"")
+        except BlockingIOError:
+            return True
+        except OSError as error:
+            self.refusals[target] = error
+            return False
+        return not _has_no_reader(target)
+
     # Passing on.
 
     def _relay(self, outputs: dict[int, int]) -> None:
         """Until the command has ended and its output is at its end. `outputs`: from where to where."""
-        poll, typing = select.poll(), self._terminal and os.isatty(0)
-        for output in outputs:
+        poll, outer = select.poll(), self._outer
+        keyboard = outer.keyboard if outer is not None else -1
+        for output, target in outputs.items():
             poll.register(output, select.POLLIN)
+            if output != self._master:
+                poll.register(target, 0)  # tells when its reader leaves
         poll.register(self._child, select.POLLIN)
         ended, last = False, 0.0
         while outputs or not ended:
-            if typing:
-                # While the command does not read, neither is read what is typed.
-                poll.register(0, select.POLLIN if self._raw and len(self._typed) < BLOCK else 0)
+            pause = QUIET if ended else None
+            if outer is not None:
+                if outer.waits:
+                    outer.enter()
+                    pause = pause or FOREGROUND
+                if keyboard >= 0:
+                    # While the command does not read, neither is read what is typed.
+                    poll.register(keyboard, select.POLLIN if outer.raw and len(self._typed) < BLOCK else 0)
                 if self._master in outputs:
                     poll.register(self._master, select.POLLIN | (select.POLLOUT if self._typed else 0))
-            events = poll.poll(QUIET * 1000 if ended else None)
+            events = poll.poll(None if pause is None else pause * 1000)
             if ended and (not events or (time.monotonic() > last and self._master not in outputs)):
                 return
             for fd, event in events:
                 if fd == self._child:
-                    ended, last = True, time.monotonic() + LATE
+                    ended, self._ended = True, time.monotonic()
+                    last = self._ended + LATE
                     poll.unregister(fd)
                     if self._slave >= 0:
                         os.close(self._slave)
+                        self._slave = -1
                     # What it has said itself is passed on, however long that takes.
                     for output in outputs.keys() - {self._master}:
                         for _ in range(0, _available(output), BLOCK):
                             self._pass_on(output, outputs[output])
-                elif fd == 0:
-                    typing = self._read_typed()
-                    if not typing:
-                        poll.unregister(0)
-                else:
+                elif fd == keyboard:
+                    if not self._read_typed(keyboard):
+                        poll.unregister(keyboard)
+                        keyboard = -1
+                elif fd in outputs:
                     if event & select.POLLOUT:
                         self._type()
                     if event & ~select.POLLOUT and not self._pass_on(fd, outputs[fd]):
-                        del outputs[fd]
                         poll.unregister(fd)
-                        os.close(fd)
+                        self._let_go(fd, outputs)
+                elif fd in (1, 2):  # nobody will take what comes: the command shall hear of it
+                    poll.unregister(fd)
+                    for output in [output for output, target in outputs.items() if target == fd]:
+                        if readable([output], 0):
+                            self._pass_on(output, fd)
+                        poll.unregister(output)
+                        self._let_go(output, outputs)
+
+    def _let_go(self, output: int, outputs: dict[int, int]) -> None:
+        del outputs[output]
+        os.close(output)
+        if output == self._master:
+            self._master = -1
 
     def _pass_on(self, output: int, target: int) -> bool:
         """Pass on what there is. Returns whether there may be more."""
@@ -199,11 +259,14 @@ class Process:
             return output == self._master
         return True
 
-    def _read_typed(self) -> bool:
+    def _read_typed(self, keyboard: int) -> bool:
+        """Take what was typed. Returns whether there may be more."""
+        assert self._outer is not None
         try:
-            data = os.read(0, 4096)
-        except OSError:
-            return False
+            data = os.read(keyboard, 4096)
+        except OSError:  # it is gone, or has just become another job's
+            self._outer.enter()
+            return not self._outer.raw and self._outer.waits
         self._typed += data
         return bool(data)
 
@@ -216,57 +279,51 @@ class Process:
     def _pass_signals_on(self, awaited: set[signal.Signals]) -> None:
         while True:
             info = signal.sigwaitinfo(awaited)
-            number, from_terminal = signal.Signals(info.si_signo), info.si_code > 0
-            try:
-                if readable([self._child], 0):
-                    self._late()
-                elif number is signal.SIGWINCH:
-                    termios.tcsetwinsize(self._master, termios.tcgetwinsize(1))
-                elif number is signal.SIGTSTP:
-                    self._stop()
-                elif number is signal.SIGCONT:
-                    self._enter_terminal()
-                elif not from_terminal:
-                    signal.pidfd_send_signal(self._child, number)
-                elif self._terminal:
-                    os.killpg(os.tcgetpgrp(self._master), number)
-                # Else the terminal has sent it to the command, too.
-            except (OSError, termios.error):
-                continue
+            with contextlib.suppress(OSError, termios.error, ValueError):
+                if info.si_signo == signal.SIGCHLD:
+                    self._reap()
+                elif self._outer is None or not self._show_terminal(info.si_signo, self._outer):
+                    self._pass_signal_on(info.si_signo, from_terminal=info.si_code > 0)
 
-    def _stop(self) -> None:
+    def _pass_signal_on(self, number: int, *, from_terminal: bool) -> None:
+        group = self._witness.saw(number)
+        if readable([self._child], 0):
+            # One that has just ended has done so by this signal: that says nothing about the wait for the server.
+            if number in ENDING and time.monotonic() > self._ended + ENDING_TAKES:
+                self._late()
+        elif not group:
+            signal.pidfd_send_signal(self._child, number)
+        elif self._terminal:  # then the command is in a group of its own
+            os.killpg(os.tcgetpgrp(self._master) if from_terminal else self._pid, number)
+        # Else the command has got it already.
+
+    def _show_terminal(self, number: int, outer: OuterTerminal) -> bool:
+        """Do what a signal that is about this process's terminal asks for. Returns whether it is one."""
+        if number == signal.SIGWINCH:
+            if (size := outer.size()) is not None:
+                termios.tcsetwinsize(self._master, size)
+        elif number == signal.SIGTSTP:
+            self._stop(outer)
+        elif number == signal.SIGCONT:
+            outer.enter()
+        else:
+            return number == signal.SIGTTIN
+        return True
+
+    def _stop(self, outer: OuterTerminal) -> None:
         """Stop together: the command has a terminal of its own, from which it would not hear of it."""
         signal.pidfd_send_signal(self._child, signal.SIGSTOP)
-        self._leave_terminal()
+        outer.leave()
         os.kill(os.getpid(), signal.SIGSTOP)
         signal.pidfd_send_signal(self._child, signal.SIGCONT)
 
-    # Our terminal.
-
-    def _enter_terminal(self) -> None:
-        """Have the terminal pass on everything as it is, if it is ours: not that of a job in the background."""
-        if not self._terminal or not os.isatty(1) or self._raw:
-            return
-        try:
-            with contextlib.suppress(OSError):  # not the terminal that controls us: there is no background
-                if os.tcgetpgrp(1) != os.getpgrp():
-                    return
-            self._settings = termios.tcgetattr(1)
-            if os.isatty(0):
-                tty.setraw(1, termios.TCSADRAIN)
-            else:
-                unprocessed = termios.tcgetattr(1)
-                unprocessed[1] &= ~termios.OPOST
-                termios.tcsetattr(1, termios.TCSADRAIN, unprocessed)
-            self._raw = True
-        except termios.error:  # it is gone
-            return
-
-    def _leave_terminal(self) -> None:
-        if self._raw and self._settings is not None:
-            self._raw = False
-            with contextlib.suppress(termios.error):
-                termios.tcsetattr(1, termios.TCSADRAIN, self._settings)
+    def _reap(self) -> None:
+        """Wait for children that have ended, but for the command."""
+        while True:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None or ended.si_pid == self._pid:
+                return
+            os.waitpid(ended.si_pid, 0)
 
 
 def hold_closed_streams() -> None:
@@ -278,44 +335,27 @@ def hold_closed_streams() -> None:
             os.open("/dev/null", os.O_PATH)  # can be neither read nor written, and takes the lowest number
 
 
-def has_terminal(wanted: bool | None) -> bool:
-    """Whether a command gets a terminal: as `wanted`, or, if that is None, if stdout is one."""
-    return os.isatty(1) if wanted is None else wanted
+def open_terminal(wanted: bool | None) -> PseudoTerminal | None:
+    """A terminal for a command, as `wanted`, or, if that is None, if stdout is one. None: it gets none.
 
-
-def block_signals(*, terminal: bool) -> set[signal.Signals]:
-    """Have signals wait for `Process.run`, in this thread and those that it starts. Returns those that were blocked before.
-
-    `terminal`: whether the command gets one; without, the kernel tells it itself of what concerns a terminal.
+    Raises: OSError, if the system has none to give, such as where /dev/pts is not mounted.
     """
-    before = _blocked()
-    passed_on = {*PASSED_ON, *((signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT) if terminal else ())}
-    # What was ignored (nohup) stays so, for the command, too.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {one for one in passed_on if signal.getsignal(one) != signal.SIG_IGN})
-    return before
-
-
-def _blocked() -> set[signal.Signals]:
-    return {*map(signal.Signals, signal.pthread_sigmask(signal.SIG_BLOCK, ()))}
+    if not (os.isatty(1) if wanted is None else wanted):
+        return None
+    master, slave = os.openpty()
+    try:
+        name = os.ttyname(slave)
+        os.close(os.open(name, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        os.close(master)
+        os.close(slave)
+        raise
+    return PseudoTerminal(master, slave, name)
 
 
 def exit_code(error: OSError) -> int:
     """What shells exit with when a command cannot be started because of `error`."""
     return NOT_FOUND if isinstance(error, (FileNotFoundError, NotADirectoryError)) else NOT_EXECUTABLE
-
-
-def end_as(code: int) -> int:
-    """End this process as the command has ended: by the same signal if it was one. Returns an exit code else."""
-    if code >= 0:
-        return code
-    import resource  # noqa: PLC0415  # rarely needed
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # it was not we
-    if -code not in (signal.SIGKILL, signal.SIGSTOP):
-        signal.signal(-code, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {-code})
-    os.kill(os.getpid(), -code)
-    return 128 - code  # it is one that is ignored by default
 
 
 def _spawn(command: Sequence[str], actions: Sequence[object], mask: set[signal.Signals], *, leads: bool) -> int:
@@ -354,6 +394,13 @@ def _same_file(one: int, other: int) -> bool:
 def _is_open(fd: int) -> bool:
     """Whether a stream is not one that `hold_closed_streams` holds."""
     return not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
+
+
+def _has_no_reader(fd: int) -> bool:
+    """Whether it is a pipe or a socket whose other side has left."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return bool(poll.poll(0))
 
 
 def _available(pipe: int) -> int:

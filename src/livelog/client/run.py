@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from . import process
+from . import process, signals
 from .console import (
+    EX_FAILED,
     EX_OWN_FAILURE,
     Parser,
     add_description,
@@ -28,6 +29,8 @@ from .writer import DRAIN, Writer, new_name
 
 START = 3.0
 """Seconds that the server of a machine that has none may take to start."""
+
+STREAMS = {1: "stdout", 2: "stderr"}
 
 HELP = """\
 Run a command, show its output as it would be anyway, and have others follow it in a log. The log server is never
@@ -70,31 +73,45 @@ def run(arguments: argparse.Namespace) -> int:
         parser().error("which command is to be run? For instance: livelog run -- make")
     keep, drain = duration("--keep", arguments.keep), duration("--drain", arguments.drain)
     settings = load()
-    terminal = process.has_terminal(arguments.pty)
+    terminal = _terminal(arguments)
     with contextlib.ExitStack() as stack:
         if not settings.chosen:
             settings = stack.enter_context(_own_server(settings, keep))
-        mask = process.block_signals(terminal=terminal)
+        mask = signals.block(terminal=terminal is not None)
+        witness = signals.Witness()
         name = new_name(command[0]) if arguments.name is None else arguments.name
         title = os.path.basename(command[0]) if arguments.title is None else arguments.title
         log = Writer(name, title=told(title), labels=labels(arguments), drain=drain, settings=settings)
         if not arguments.quiet:
             note_links(log)
-        child = process.Process(command, log.write, terminal=terminal, late=log.hurry)
+        child = process.Process(command, log.write, terminal=terminal, witness=witness, late=log.hurry)
         try:
             code = child.run(mask)
         except OSError as error:
             note(f"{command[0]}: {error.strerror}")
             code = process.exit_code(error)
+        for stream, refusal in child.refusals.items():
+            note(
+                f"{STREAMS[stream]} takes nothing ({refusal.strerror}): what the command wrote there is not in the log"
+            )
         if child.trouble is not None:
-            note(f"the command's output could not be passed on: {child.trouble.strerror}")
+            note(f"the command's output could not be written: {child.trouble.strerror}; the log has it")
+            code = code or EX_FAILED  # it may not have heard of it
         log.exit_code = code if code >= 0 else 128 - code
         with own_warnings():
             log.close()
         note_rest(log)
         if log.delivered and not arguments.quiet and log.link:
             note_links(log)
-    return process.end_as(code)
+    return signals.end_as(code)
+
+
+def _terminal(arguments: argparse.Namespace) -> process.PseudoTerminal | None:
+    try:
+        return process.open_terminal(arguments.pty)
+    except OSError as error:
+        note(f"there is no pseudo-terminal to be had here ({error.strerror}): the command gets pipes")
+        return None
 
 
 @contextlib.contextmanager

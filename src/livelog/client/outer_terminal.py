@@ -1,0 +1,134 @@
+"""The terminal in front of which `livelog run` was started, while the command has a pseudo-terminal of its own.
+
+The keyboard is stdin, or, where that is something else, the controlling terminal, as it is for the command (`/dev/tty`). While
+livelog is in the foreground, the keyboard is raw: keys are the command's, and the pseudo-terminal gives them their meaning.
+Refuses to touch a terminal that is another job's. Invariant: it is as before whenever livelog does not have it.
+"""
+
+import contextlib
+import os
+import termios
+import threading
+import tty
+from pathlib import Path
+from typing import Any
+
+_SANE_INPUT = termios.BRKINT | termios.ICRNL | termios.IXON
+_SANE_OUTPUT = termios.OPOST | termios.ONLCR
+_SANE_LOCAL = termios.ISIG | termios.ICANON | termios.IEXTEN | termios.ECHO | termios.ECHOE | termios.ECHOK
+
+
+class OuterTerminal:
+    """This process's terminal. `enter` and `leave` may be called from several threads."""
+
+    def __init__(self) -> None:
+        self.keyboard = _keyboard()
+        """The descriptor at which keys arrive; -1: there is none."""
+        self.raw = False
+        """Whether keys are passed on as they are: read only then."""
+        self._fd = next((fd for fd in (self.keyboard, 1, 0, 2) if fd >= 0 and os.isatty(fd)), -1)
+        self._foreign = self._fd >= 0 and not _controls_us(self._fd) and _controls_others(self._fd)
+        self._before: list[Any] = []
+        self._raw_settings: list[Any] = []
+        self._lock = threading.Lock()
+
+    @property
+    def waits(self) -> bool:
+        """Whether this may become the foreground job without being told (`fg` of a job that runs): look now and then."""
+        return self._fd >= 0 and not self.raw and not self._foreign
+
+    def size(self) -> tuple[int, int] | None:
+        """Rows and columns of the window."""
+        for fd in (1, self._fd):
+            if fd >= 0 and os.isatty(fd):
+                with contextlib.suppress(termios.error):
+                    return termios.tcgetwinsize(fd)
+        return None
+
+    def settings(self) -> list[Any] | None:
+        """The settings (termios(3)) that the command would find, were it alone."""
+        if self._fd < 0:
+            return None
+        try:
+            found = termios.tcgetattr(self._fd)
+        except termios.error:
+            return None
+        if not self._in_foreground():
+            # They are those of whoever is in the foreground, such as a shell's that edits its command line.
+            found[0] |= _SANE_INPUT
+            found[1] |= _SANE_OUTPUT
+            found[3] |= _SANE_LOCAL
+        return found
+
+    def enter(self) -> None:
+        """Have the keyboard and the screen pass on everything as it is, if this is the foreground job."""
+        with self._lock, contextlib.suppress(termios.error):  # it is gone
+            if not os.isatty(1) or not self._in_foreground():
+                self.raw = False
+                return
+            found = termios.tcgetattr(self._fd)
+            if self.raw and found == self._raw_settings:
+                return
+            self._before = found
+            if self.keyboard >= 0:
+                tty.setraw(self._fd, termios.TCSADRAIN)
+            else:
+                unprocessed = termios.tcgetattr(self._fd)
+                unprocessed[1] &= ~termios.OPOST
+                termios.tcsetattr(self._fd, termios.TCSADRAIN, unprocessed)
+            self._raw_settings = termios.tcgetattr(self._fd)
+            self.raw = True
+
+    def leave(self) -> None:
+        """Have it as it was before `enter`."""
+        with self._lock:
+            if self.raw and self._in_foreground():
+                with contextlib.suppress(termios.error):
+                    termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+            self.raw = False
+
+    def close(self) -> None:
+        """Leave it, for good."""
+        self.leave()
+        if self.keyboard > 2:
+            os.close(self.keyboard)
+        self.keyboard = self._fd = -1
+
+    def _in_foreground(self) -> bool:
+        if self._fd < 0 or self._foreign:
+            return False
+        try:
+            return os.tcgetpgrp(self._fd) == os.getpgrp()
+        except OSError:  # not the terminal that controls us: there is no background
+            return True
+
+
+def _keyboard() -> int:
+    if os.isatty(0):
+        return 0
+    if not os.isatty(1):
+        return -1  # a pager may have the keyboard
+    try:
+        return os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def _controls_us(fd: int) -> bool:
+    try:
+        os.tcgetpgrp(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _controls_others(fd: int) -> bool:
+    """Whether the terminal `fd` controls another session: its keyboard is that one's."""
+    device = os.fstat(fd).st_rdev
+    minor = os.minor(device)
+    number = (minor & 0xFF) | (os.major(device) << 8) | ((minor & ~0xFF) << 12)  # as proc(5) has it
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            if int(stat.read_bytes().rpartition(b")")[2].split()[4]) & 0xFFFFFFFF == number:
+                return True
+    return False

@@ -53,6 +53,14 @@ def json_answer(document: object, headers: Mapping[str, str]) -> web.Response:
     )
 
 
+def stream_headers(journal: Journal, content_type: str) -> dict[str, str]:
+    """The header fields of an answer that comes piece by piece."""
+    return {
+        **COMMON_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "ETag": journal.etag,
+        "Incremental": "?1", "Livelog-State": journal.state.value, "X-Accel-Buffering": "no",
+    }  # fmt: skip
+
+
 def begin_answer(request: web.BaseRequest, status: int, headers: Mapping[str, str]) -> web.StreamResponse:
     """An answer whose body will be streamed."""
     response = web.StreamResponse(status=status, headers=headers)

@@ -10,15 +10,29 @@ MAX_EVENT = 64 * 1024
 """Bytes of the log in one event."""
 
 
-def event(kind: str, offset: int, document: object) -> bytes:
-    """An event; `offset`: how many bytes of the log a client has that has got it. No kind: a message."""
+def event(kind: str, identifier: str, document: object) -> bytes:
+    """An event; `identifier`: what a client that has got it says when it comes back. No kind: a message."""
     name = f"event: {kind}\n" if kind else ""
-    return f"{name}id: {offset}\ndata: {json.dumps(document)}\n\n".encode()
+    return f"{name}id: {identifier}\ndata: {json.dumps(document)}\n\n".encode()
 
 
 def text_event(start: int, data: bytes) -> bytes:
-    """An event with the bytes of a log from `start` on."""
-    return event("", start + len(data), {"offset": start, "text": data.decode("utf-8", "replace")})
+    """An event with the bytes of a log from `start` on. Its id is how many bytes a client has that has got it."""
+    return event("", str(start + len(data)), {"offset": start, "text": data.decode("utf-8", "replace")})
+
+
+def end_event(state: str, size: int) -> bytes:
+    """The last event of a log that ended with that state and size (bytes)."""
+    return event("end", end_id(size), {"state": state, "size": size})
+
+
+def end_id(size: int) -> str:
+    """The id of the end of a log of so many bytes.
+
+    It is the number that the last text has, with a zero in front: so one that was told of the end can be told from one that only
+    has all bytes, and still goes on from the right one if the log was replaced.
+    """
+    return f"0{size}"
 
 
 def whole_characters(data: bytes) -> int:

@@ -18,6 +18,7 @@ readers there are.
 
 import asyncio
 import contextlib
+import errno
 import os
 from array import array
 from bisect import bisect_right
@@ -141,6 +142,9 @@ class Journal:
         self._users += 1
         if self.file is not None:
             return
+        if self._directory is None:  # it was removed, and the last who needed its file has left
+            self._users -= 1
+            raise DiskError("opening the log's file", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         try:
             if self._opening is None:
                 assert self._directory is not None

@@ -2,7 +2,8 @@
 
     /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, or the log's own
     /status/{token}[/{name}]    what is known of the log, as JSON
-    /lines, /search, /events    some lines of it, and their numbers; and others: see `queries`
+    /events/{token}[/{name}]    the log as an event stream, see `event_stream`
+    /lines, /search, /groups    some lines of it, and their numbers; and others: see `lines.handlers`
     /view                       the page that shows logs, see `viewer`
     /logs/{token}               the list of logs, as JSON; {token} is ACCESS_TOKEN
 
@@ -18,7 +19,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -40,7 +41,8 @@ from .answers import (
 )
 from .config import Settings
 from .endpoint import RETRY_AFTER, Connection
-from .errors import DiskError, RequestError
+from .errors import RequestError
+from .event_stream import answer_events
 from .fanout import Fanout
 from .journal import Journal
 from .lines.handlers import Queries
@@ -65,6 +67,9 @@ class Readers:
         self._access = access
         self._storage = storage
         self.queries = Queries()
+        self._answers: Mapping[str, Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]]] = {
+            "log": self._answer_log, "events": answer_events, **self.queries.answers
+        }  # fmt: skip
         self._viewer = Viewer()
         self._fanouts: dict[Journal, Fanout] = {}
         self.pass_seconds = Histogram(PASS_BOUNDS)
@@ -87,25 +92,15 @@ class Readers:
         if resource == "view":
             self._check_method(request)
             return self._viewer.answer(request)
-        if resource not in ("log", "status", *self.queries.answers):
+        if resource != "status" and resource not in self._answers:
             raise RequestError(404, "there is nothing here: a log is at /log/, followed by its token, / and its name")
         name = self._authorised(request, rest)
         self._check_method(request)
-        timeout, known = wait_seconds(request), self._storage.get(name)
-        journal = known or await self._journal(request, name, timeout)
-        Connection.of(request).note_log(name)
         if resource == "status":
-            return await self._status(request, journal, is_new=known is None)
+            return await self._status(request, name)
+        journal = await self._opened(request, name, wait_seconds(request))
         try:
-            await journal.open()
-        except DiskError as error:
-            if isinstance(error.cause, FileNotFoundError):
-                raise RequestError(404, "this log was removed just now") from error
-            raise
-        try:
-            if resource != "log":
-                return await self.queries.answers[resource](request, journal)
-            return await self._answer_log(request, journal)
+            return await self._answers[resource](request, journal)
         finally:
             journal.release()
 
@@ -129,14 +124,30 @@ class Readers:
         if not self._access.opens_all(token or bearer(request.headers.get("Authorization", ""))):
             raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
 
+    async def _opened(self, request: web.BaseRequest, name: str, timeout: float) -> Journal:
+        """The log of that name, its file open until `release`; waits at most `timeout` seconds for it to begin.
+
+        Raises: RequestError, DiskError.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while (journal := await self._storage.open(name)) is None:
+            await self._journal(request, name, deadline - loop.time())
+        Connection.of(request).note_log(name)
+        return journal
+
     async def _journal(self, request: web.BaseRequest, name: str, timeout: float) -> Journal:
         """The log of that name, waiting at most `timeout` seconds for it to begin. Raises: RequestError."""
         connection = Connection.of(request)
+        if (journal := self._storage.get(name)) is not None:
+            connection.note_log(name)
+            return journal
         connection.waiting = True
         journal = await self._storage.wait(name, 0 if connection.ended else timeout)
         connection.waiting = False
         if journal is None:
             raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
+        connection.note_log(name)
         return journal
 
     def _list(self, request: web.BaseRequest) -> web.Response:
@@ -156,13 +167,16 @@ class Readers:
         )
         return json_answer(page, {})
 
-    async def _status(self, request: web.BaseRequest, journal: Journal, *, is_new: bool) -> web.Response:
+    async def _status(self, request: web.BaseRequest, name: str) -> web.Response:
         """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
+        timeout, is_new = wait_seconds(request), self._storage.get(name) is None
+        journal = await self._journal(request, name, timeout)
         if "size" in request.query and not is_new:
             size, state = whole_number("size", request.query["size"]), request.query.get("state", journal.state.value)
-            await self._change(request, journal, size, state, wait_seconds(request))
-        lines = await self.queries.known_lines(journal)
-        return json_answer(status.describe(journal, lines), {"ETag": journal.etag})
+            await self._change(request, journal, size, state, timeout)
+        document, length = status.describe(journal), journal.length
+        document["lines"] = await self.queries.known_lines(journal, length)
+        return json_answer(document, {"ETag": journal.etag})
 
     async def _change(self, request: web.BaseRequest, journal: Journal, size: int, state: str, timeout: float) -> None:
         """Wait for a log to be different from what the client knows."""

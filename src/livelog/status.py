@@ -1,7 +1,7 @@
 """What clients are told of logs, as JSON: one log's status, and a page of the list. No I/O.
 
 Refuses to know who asks. What is told of a log is what `About` knows, its state and size, `changed`: the time of the
-last byte, and `lines`: how many there are, if somebody has asked for lines before.
+last byte, and `lines`: how many there are, if somebody has asked for lines before. All of it is as of one moment.
 """
 
 from collections.abc import Iterable
@@ -25,10 +25,12 @@ class Page(TypedDict):
     """What to give as `before` to get the next page; None: there is none."""
 
 
-def describe(journal: Journal, lines: int | None = None) -> dict[str, object]:
-    """One log's status. `lines`: how many it has, if that is known."""
+def describe(journal: Journal) -> dict[str, object]:
+    """One log's status, with `lines` unknown."""
     about = journal.about.to_json(journal.state, journal.length)
-    return {**about, "changed": timestamp(journal.changed), "lines": lines}
+    if not journal.state.ended:  # it may be about to: the end's time and reason are kept before it is one
+        about |= {"ended": None, "reason": ""}
+    return {**about, "changed": timestamp(journal.changed), "lines": None}
 
 
 def page(newest_first: Iterable[Journal], *, size: int, before: str | None, state: State | None) -> Page:

@@ -85,6 +85,21 @@ class Storage:
         """The log of that name, if it ever began."""
         return self._journals.get(name)
 
+    async def open(self, name: str) -> Journal | None:
+        """The log of that name, its file open until the caller's `release`; None: there is none.
+
+        One that is replaced or removed before its file is open is looked up again. Raises: DiskError.
+        """
+        while (journal := self._journals.get(name)) is not None:
+            try:
+                await journal.open()
+            except DiskError as error:
+                if not isinstance(error.cause, FileNotFoundError) or self._journals.get(name) is journal:
+                    raise
+            else:
+                return journal
+        return None
+
     @property
     def durable(self) -> bool:
         """Whether what is on file outlives this process."""

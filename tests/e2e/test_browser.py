@@ -451,6 +451,24 @@ def test_two_tabs_and_two_scripts_of_one_browser_follow_the_same_log_at_once(
     assert [reading.wait_end().end for reading in readings] == ["done"] * 4
 
 
+@pytest.mark.parametrize("start", [0, 12])
+def test_an_event_source_is_told_of_the_end_once_and_asks_no_more(page: Page, logs: Logs, start: int) -> None:
+    """Also if it has all bytes already; its script never closes it."""
+    logs.write(b"all is well\n")
+    seen = page.evaluate_handle(
+        """url => {
+          const source = new EventSource(url), seen = {source, ends: [], text: ""};
+          source.addEventListener("end", event => seen.ends.push(JSON.parse(event.data)));
+          source.addEventListener("message", event => { seen.text += JSON.parse(event.data).text; });
+          return seen;
+        }""",
+        logs.url(f"/events/{TOKEN}?from={start}"),
+    )
+    page.wait_for_function("seen => seen.source.readyState === EventSource.CLOSED", arg=seen, timeout=1000 * TIMEOUT)
+    assert seen.evaluate("seen => seen.ends") == [{"state": "complete", "size": 12}]
+    assert seen.evaluate("seen => seen.text") == "all is well\n"[start:]
+
+
 @pytest.mark.parametrize("way", ["query", "header"])
 def test_a_script_that_asks_before_the_log_begins_can_wait_for_it(page: Page, fresh: Logs, way: str) -> None:
     url = fresh.url() + ("?wait=15" if way == "query" else "")

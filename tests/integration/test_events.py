@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,11 +116,51 @@ def test_client_goes_on_where_it_was(server: Server) -> None:
         assert found == [("", 10, {"offset": 4, "text": "456789"}), ("end", 10, {"state": "complete", "size": 10})]
 
 
-def test_client_that_has_all_of_an_ended_log_is_told_to_stop(server: Server) -> None:
-    """204 ends an EventSource."""
-    send(server, "over", b"0123456789")
-    for query, header in (("?from=10", "X: y"), ("", "Last-Event-ID: 10")):
-        assert request(server.get, "GET", path_of("over", TOKEN, "events") + query, header).status == 204
+@pytest.mark.parametrize("content", [b"", b"0123456789"])
+@pytest.mark.parametrize("state", ["complete", "aborted"])
+def test_client_that_has_all_of_an_ended_log_is_told_how_it_ended_and_then_to_stop(
+    server: Server, content: bytes, state: str
+) -> None:
+    """Also when it comes back: only one that was told of the end gets 204, which ends an EventSource."""
+    name, size = f"over/{state}/{len(content)}", len(content)
+    producer = begin(server, name)
+    producer.send(chunk(content) if content else b"")
+    wait_until(lambda: status_of(server, name)["size"] == size, "the bytes")
+    producer.send(chunk(b"") if state == "complete" else b"no chunk\r\n")
+    finish(producer)
+    for query, header in ((f"?from={size}", "X: y"), ("", f"Last-Event-ID: {size}")):
+        answer = finish(listen(server, name, query, header))
+        assert events(answer.body) == [("end", size, {"state": state, "size": size})]
+        assert answer.ending is Ending.CLEAN
+    told = re.findall("^id: (.*)$", answer.body.decode(), re.MULTILINE)
+    again = request(server.get, "GET", path_of(name, TOKEN, "events"), f"Last-Event-ID: {told[-1]}")
+    assert again.status == 204
+
+
+def test_client_that_is_told_of_the_end_of_a_replaced_log_goes_on_with_the_new_one(server: Server) -> None:
+    """As one that only had all its bytes does: the end's id is the same number."""
+    for generation in (None, status_of):
+        send(server, "told", b"0123456789")
+        old = status_of(server, "told")["generation"]
+        send(server, "told", b"0123456789ab")
+        query = "" if generation is None else f"?generation={old}"
+        found = events(finish(listen(server, "told", query, "Last-Event-ID: 010")).body)
+        assert [kind for kind, *_ in found] == (["", "end"] if generation is None else ["replaced"])
+
+
+def test_client_that_is_behind_when_the_log_ends_is_told_how(server: Server) -> None:
+    """It reads nothing while more is sent than the system takes for it, and the log ends."""
+    content = b"0123456789abcde\n" * 350_000
+    for state in ("complete", "aborted"):
+        producer = begin(server, f"behind/{state}")
+        client = listen(server, f"behind/{state}")
+        producer.send(chunk(content))
+        wait_until(lambda state=state: status_of(server, f"behind/{state}")["size"] == len(content), "the bytes")  # type: ignore[misc]
+        producer.send(chunk(b"") if state == "complete" else b"no chunk\r\n")
+        finish(producer)
+        answer = finish(client)
+        assert events(answer.body)[-1] == ("end", len(content), {"state": state, "size": len(content)})
+        assert (text(events(answer.body)).encode(), answer.ending) == (content, Ending.CLEAN)
 
 
 def test_state_changes_are_events(server: Server) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.events import event, text_event, whole_characters
+from livelog.events import end_event, event, text_event, whole_characters
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,12 @@ def test_texts_of_pieces_are_the_text_of_the_whole(content: bytes, cuts: list[in
 
 
 def test_an_event_of_a_kind_says_so() -> None:
-    assert event("end", 7, {"state": "complete"}) == b'event: end\nid: 7\ndata: {"state": "complete"}\n\n'
+    assert event("state", "7", {"state": "live"}) == b'event: state\nid: 7\ndata: {"state": "live"}\n\n'
+
+
+@pytest.mark.parametrize("size", [0, 7, 10, 2**53])
+def test_the_end_has_an_id_that_no_text_has_and_that_is_the_same_number(size: int) -> None:
+    fields = dict(line.split(": ", 1) for line in end_event("aborted", size).decode().strip().split("\n"))
+    assert (fields["event"], json.loads(fields["data"])) == ("end", {"state": "aborted", "size": size})
+    assert int(fields["id"]) == size
+    assert fields["id"] != str(size)

@@ -10,7 +10,9 @@ import contextlib
 import functools
 import gc
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,11 @@ import pytest
 
 from livelog.about import About, State, Upload, now
 from livelog.config import Settings
+from livelog.disk import THREADS
 from livelog.errors import ConfigError, DiskError, RequestError
 from livelog.journal import Journal
+from livelog.lines.handlers import Queries
+from livelog.status import describe
 from livelog.storage import UNNAMED, Storage
 
 from .live import append, close, file_of, on_loop, turns
@@ -57,6 +62,18 @@ def names(storage: Storage) -> list[str]:
 
 def is_empty(directory: Path) -> bool:
     return not any(directory.iterdir())
+
+
+@contextlib.contextmanager
+def held(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """None of the disk's threads in `pool` takes another job: what is asked of them comes later than what happens here."""
+    let_go = threading.Event()
+    for _ in range(THREADS):
+        pool.submit(let_go.wait)
+    try:
+        yield
+    finally:
+        let_go.set()
 
 
 @pytest.fixture(params=["O_TMPFILE", "mkstemp"])
@@ -565,3 +582,81 @@ def test_a_data_directory_has_one_user_at_a_time(tmp_path: Path) -> None:
             pass
 
     asyncio.run(scenario())
+
+
+# Logs that are replaced, removed or about to end while somebody asks for them.
+
+
+@on_loop
+async def test_a_log_that_is_replaced_before_its_file_is_open_is_looked_up_again(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        old = await ended(storage, "a")
+        with held(storage._disk.fetchers):
+            opening = asyncio.create_task(storage.open("a"))
+            await turns(lambda: old.users == 1)
+            new = await ended(storage, "a", b"new")
+            await turns(lambda: not list(tmp_path.glob(f"logs/a/{old.about.generation}*")))
+        assert await opening is new
+        assert await new.fetch(0, 3) == b"new"
+        new.release()
+        assert (old.users, new.users) == (0, 0)
+
+
+@on_loop
+async def test_a_log_that_is_removed_before_its_file_is_open_is_none(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        log = await ended(storage, "a")
+        with held(storage._disk.fetchers):
+            opening = asyncio.create_task(storage.open("a"))
+            await turns(lambda: log.users == 1)
+            await storage.remove(log)
+        assert await opening is None
+        assert log.users == 0
+
+
+@on_loop
+async def test_a_file_that_somebody_else_has_removed_is_a_disk_error(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        log = await ended(storage, "a")
+        (tmp_path / "logs" / "a" / f"{log.about.generation}.log").unlink()
+        with pytest.raises(DiskError, match="No such file"):
+            await storage.open("a")
+        assert log.users == 0
+
+
+@on_loop
+async def test_a_log_without_a_directory_that_was_removed_can_no_longer_be_opened() -> None:
+    with opened() as storage:
+        log = await ended(storage, "a")
+        await storage.remove(log)
+        with pytest.raises(DiskError, match="No such file"):
+            await log.open()
+        assert log.users == 0
+
+
+@on_loop
+async def test_nothing_is_told_of_an_end_before_it_is_kept(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        log = await begin(storage, "a")
+        with held(storage._disk.writers):
+            ending = asyncio.create_task(storage.end(log, State.COMPLETE, "the body ended"))
+            await turns(lambda: log.ending)
+            told = describe(log)
+            assert (told["state"], told["ended"], told["reason"]) == ("live", None, "")
+        await ending
+        told = describe(log)
+        assert (told["state"], told["reason"]) == ("complete", "the body ended")
+        assert told["ended"] is not None
+        log.release()
+
+
+@on_loop
+async def test_lines_are_counted_up_to_the_size_that_is_told_with_them() -> None:
+    with opened() as storage:
+        log, queries = await begin(storage, "a"), Queries()
+        assert await queries.known_lines(log, 0) is None
+        await queries._indexes.of(log).ready()
+        await append(log, b"one\ntwo\nthree")
+        assert [await queries.known_lines(log, size) for size in (0, 3, 4, 5, 13)] == [0, 1, 1, 2, 3]
+        await queries.close()
+        log.release()

@@ -2,7 +2,6 @@
 
     /lines/{token}[/{name}]     some lines, and where they are
     /search/{token}[/{name}]    where a text is
-    /events/{token}[/{name}]    the log as text, in events for browsers
     /groups/{token}[/{name}]    which lines belong together
 
 Refuses to know who may ask: `Readers` has found the log, and has its file open. What takes long is done by the threads that
@@ -23,10 +22,9 @@ from functools import partial
 from aiohttp import web
 
 from livelog.about import microseconds, timestamp
-from livelog.answers import COMMON_HEADERS, json_answer, send_parts, send_pieces, whole_number
+from livelog.answers import COMMON_HEADERS, json_answer, send_parts, send_pieces, stream_headers, whole_number
 from livelog.endpoint import RETRY_AFTER
 from livelog.errors import DiskError, RequestError
-from livelog.events import MAX_EVENT, event, text_event, whole_characters
 from livelog.journal import BLOCK, Journal
 from livelog.outlet import Outlet
 from livelog.ranges import Part
@@ -51,9 +49,6 @@ MAX_HITS = 10_000
 
 GROUPING = 1.0
 """Seconds for which an answer waits until groups have been looked for everywhere."""
-
-KEEP_ALIVE = 15.0
-"""Seconds without an event after which there is a comment."""
 
 MAX_TEXT = 1000
 """Characters to search for."""
@@ -91,7 +86,6 @@ class Queries:
         self.answers: Mapping[str, Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]]] = {
             "lines": self._lines,
             "search": self._search,
-            "events": self._events,
             "groups": self._groups,
         }
 
@@ -103,14 +97,14 @@ class Queries:
         """Keep what shall be found again after a restart."""
         await self._indexes.close()
 
-    async def known_lines(self, journal: Journal) -> int | None:
-        """How many lines a log has, if there is an index."""
+    async def known_lines(self, journal: Journal, length: int) -> int | None:
+        """How many lines the first `length` bytes of a log are, if there is an index."""
         indexed = self._indexes.get(journal)
         with contextlib.suppress(DiskError):
             if indexed is not None and await indexed.soon(PATIENCE):
                 await journal.open()
                 try:
-                    length, start = journal.length, indexed.index.blocks * BLOCK
+                    start = min(indexed.index.blocks, length // BLOCK) * BLOCK
                     count = partial(indexed.index.lines, length, journal.read)
                     # Every page asks this every few seconds, and handing it to a thread costs more than doing it.
                     is_quick = length - start < BLOCK and (
@@ -150,7 +144,7 @@ class Queries:
         query = _query(request.query, journal.length)
         if self._searching >= SEARCHES + WAITING:
             raise RequestError(503, "too many searches are under way: try again later", RETRY_AFTER)
-        headers = _stream_headers(journal, "application/x-ndjson")
+        headers = stream_headers(journal, "application/x-ndjson")
         return await send_pieces(request, journal, headers, partial(self._hits, journal, query))
 
     async def _hits(self, journal: Journal, query: Query, outlet: Outlet) -> AsyncGenerator[bytes, None]:
@@ -196,69 +190,6 @@ class Queries:
             "more": groups.full or groups.indexed < journal.length,
         }
         return json_answer(document, {"ETag": journal.etag, "Livelog-State": journal.state.value})
-
-    async def _events(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
-        last = request.headers.get("Last-Event-ID")  # of a browser that comes back: it asks for the same URL
-        start = (
-            whole_number("from", request.query.get("from", "0"))
-            if last is None
-            else whole_number("Last-Event-ID", last)
-        )
-        known = request.query.get("generation", journal.about.generation)
-        is_another = known != journal.about.generation or start > journal.length
-        headers = _stream_headers(journal, "text/event-stream")
-        if journal.state.ended and start == journal.length and not is_another:
-            return web.Response(status=204, headers=headers)
-        pieces = _replaced if is_another else partial(_events_from, start)
-        return await send_pieces(request, journal, headers, partial(pieces, journal))
-
-
-async def _replaced(journal: Journal, _: Outlet) -> AsyncGenerator[bytes, None]:
-    """What a client gets that knows of another log than this one."""
-    yield event("replaced", 0, {"generation": journal.about.generation})
-
-
-async def _events_from(start: int, journal: Journal, outlet: Outlet) -> AsyncGenerator[bytes, None]:
-    """The events of a log from byte `start` on, to its end."""
-    changed, state = asyncio.Event(), None
-    journal.watchers.add(changed.set)
-    outlet.on_blocked = lambda _: changed.set()
-    try:
-        while True:
-            changed.clear()
-            outlet.check()
-            before, state, length = state, journal.state, journal.length
-            if state is not before and not state.ended:
-                yield event("state", start, {"state": state.value, "size": length})
-            while start < length:
-                stop = min(length, start + MAX_EVENT)
-                data = journal.read(start, stop) if journal.is_cached(start, stop) else await journal.fetch(start, stop)
-                count = len(data) if state.ended and stop == length else whole_characters(data)
-                if not count:
-                    break
-                yield text_event(start, data[:count])
-                start += count
-            if state.ended:
-                yield event("end", start, {"state": state.value, "size": length})
-                return
-            if journal.over:
-                raise ConnectionAbortedError("the server is about to stop")
-            try:
-                async with asyncio.timeout(KEEP_ALIVE):
-                    await changed.wait()
-            except TimeoutError:
-                yield b":\n\n"
-    finally:
-        outlet.on_blocked = None
-        journal.watchers.discard(changed.set)
-
-
-def _stream_headers(journal: Journal, content_type: str) -> dict[str, str]:
-    """The header fields of an answer that comes piece by piece."""
-    return {
-        **COMMON_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "ETag": journal.etag,
-        "Incremental": "?1", "Livelog-State": journal.state.value, "X-Accel-Buffering": "no",
-    }  # fmt: skip
 
 
 async def _start_search(fd: int, query: Query) -> asyncio.subprocess.Process:

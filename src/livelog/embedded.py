@@ -1,14 +1,15 @@
-"""The server of one `livelog run` on a machine that has none: for this machine's readers, for as long as it is wanted.
+"""The server of one `livelog run` on a machine that has none, for as long as it is wanted: see `client.own_server`.
 
-    python -m livelog.embedded SECONDS
+    ACCESS_TOKEN=... python -m livelog.embedded SECONDS PUT GET URL
 
-It serves until its stdin ends, which also happens when whoever started it is killed, and for some seconds beyond. Its logs are
-in a temporary directory, so that what it has acknowledged needs no second copy; that directory goes with it.
+PUT and GET are descriptors of listening sockets, URL is what readers' links begin with. It serves until its stdin ends, which also
+happens when whoever started it is killed, and for some seconds beyond. On stdout it says that it is ready, or why it cannot be. Its
+logs are in a temporary directory, so that what it has acknowledged needs no second copy; that directory goes with it.
 """
 
 import os
-import secrets
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -17,22 +18,31 @@ import time
 
 def main() -> int:
     """Serve. Returns the exit code."""
+    try:
+        return _serve()
+    except Exception as error:  # noqa: BLE001  # whoever has started it shall say why
+        reason = " ".join(str(error).split()) or type(error).__name__
+        os.write(1, f"{reason}\n".encode(errors="replace"))
+        return 1
+
+
+def _serve() -> int:
     from . import config, service  # noqa: PLC0415
 
+    keep, put, get, url = sys.argv[1:]
+    sockets = [socket.socket(fileno=int(one)) for one in (put, get)]
     with tempfile.TemporaryDirectory(prefix="livelog-") as directory:
         settings = config.load(
             {
-                "ACCESS_TOKEN": secrets.token_urlsafe(24),
-                "LIVELOG_PUT_PORT": "0",
-                "LIVELOG_GET_PORT": "0",
+                "ACCESS_TOKEN": os.environ["ACCESS_TOKEN"],
+                "LIVELOG_PUBLIC_URL": url,
                 "LIVELOG_PUT_HOST": "127.0.0.1",
-                "LIVELOG_GET_HOST": "127.0.0.1",
                 "LIVELOG_DATA_DIR": directory,
             },
             {},
         )
-        threading.Thread(target=_end_with_stdin, args=(float(sys.argv[1]),), daemon=True).start()
-        return service.run(settings)
+        threading.Thread(target=_end_with_stdin, args=(float(keep),), daemon=True).start()
+        return service.run(settings, listening=([sockets[0]], [sockets[1]]))
 
 
 def _end_with_stdin(keep: float) -> None:

@@ -57,19 +57,34 @@ class Addresses:
     get: tuple[tuple[str, int], ...]
 
 
+Sockets = tuple[list[socket.socket], list[socket.socket]]
+"""Listening sockets, of the producers' side and of the readers'."""
+
+
 async def serve(
-    settings: Settings, *, ready: Callable[[Addresses], None], stop: asyncio.Event, reload: asyncio.Event
+    settings: Settings,
+    *,
+    ready: Callable[[Addresses], None],
+    stop: asyncio.Event,
+    reload: asyncio.Event,
+    listening: Sockets | None = None,
 ) -> None:
     """Serve until `stop` is set, then end what is under way honestly, and return.
 
-    `ready` is called once both ports are open. `reload` asks for a look at the certificate's files now.
+    `ready` is called once both ports are open. `reload` asks for a look at the certificate's files now. `listening`: sockets that
+    somebody else has opened, and that are closed at the end, in place of those that `settings` name.
     Raises: ConfigError, if the server cannot start.
     """
     context = _tls_context(settings)
     file_limit = _raise_file_limit()
     async with contextlib.AsyncExitStack() as stack:
-        put_sockets = _listen(settings.put_host, ("127.0.0.1", "::1"), settings.put_port, stack)
-        get_sockets = _listen(settings.get_host, ("0.0.0.0", "::"), settings.get_port, stack)
+        if listening is None:
+            put_sockets = _listen(settings.put_host, ("127.0.0.1", "::1"), settings.put_port, stack)
+            get_sockets = _listen(settings.get_host, ("0.0.0.0", "::"), settings.get_port, stack)
+        else:
+            put_sockets, get_sockets = listening
+            for sock in (*put_sockets, *get_sockets):
+                stack.callback(sock.close)
         storage = _storage(settings, file_limit)
         stack.callback(storage.stop)
         stack.callback(storage.close)

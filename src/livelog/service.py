@@ -18,18 +18,18 @@ from .disk import THREAD_NAME
 from .reporting import Formatter
 
 if TYPE_CHECKING:
-    from .server import Addresses
+    from .server import Addresses, Sockets
 
 
-def run(settings: Settings) -> int:
-    """Serve until a signal says stop. Returns the exit code. Raises: ConfigError."""
+def run(settings: Settings, listening: "Sockets | None" = None) -> int:
+    """Serve until a signal says stop, on the sockets `listening` if they are given. Returns the exit code. Raises: ConfigError."""
     handler = logging.StreamHandler()
     secrets = [token for token in (settings.access_token, settings.write_token) if token]
     handler.setFormatter(Formatter(settings.log_format, secrets))
     logging.basicConfig(level=logging.DEBUG if settings.debug == "*" else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.INFO)  # below, it tells of every connection
     _import_server()
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, listening))
     for thread in threading.enumerate():
         if thread.name.startswith(THREAD_NAME):
             thread.join(1)
@@ -56,7 +56,7 @@ def _import_server() -> None:
             os.environ["SSL_CERT_FILE"] = before
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, listening: "Sockets | None") -> None:
     from .server import serve  # noqa: PLC0415  # imported by `_import_server`
 
     loop, stop, reload = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
@@ -76,7 +76,7 @@ async def _run(settings: Settings) -> None:
         with contextlib.suppress(OSError):  # that nobody listens to stdout is no reason not to serve
             os.write(1, f"livelog {__version__} ready: PUT {put} GET {get}/ACCESS_TOKEN\n".encode())
 
-    await serve(settings, ready=ready, stop=stop, reload=reload)
+    await serve(settings, ready=ready, stop=stop, reload=reload, listening=listening)
 
 
 def _url(scheme: str, address: tuple[str, int]) -> str:

@@ -465,7 +465,7 @@ def test_without_a_server_there_is_one_for_the_command(tmp_path: Path) -> None:
             (link,) = links(process.stderr.readline())
             assert link.startswith("http://127.0.0.1:")
             assert process.stdout.readline() == b"hello\n"
-            with here.started("tail", "--give-up", "2", link) as reader:
+            with here.started("tail", "--wait", "10", "--give-up", "2", link) as reader:
                 assert reader.stdout is not None
                 assert reader.stdout.readline() == b"hello\n"
                 process.stdin.write(b"bye\n")
@@ -492,6 +492,135 @@ def test_own_server_stays_for_as_long_as_it_is_asked_to(tmp_path: Path) -> None:
         assert b"".join(Reader(link)) == b"hello\n"  # at once: the five seconds have begun
         wait_until(lambda: not list(tmp_path.glob("livelog-*")), "its directory goes with it")
         assert here.run("tail", "--give-up", "0.1", link).returncode == 6
+
+
+@pytest.mark.parametrize("reason", ["no such library", "two\nlines"])
+def test_own_server_that_cannot_start_is_told_and_nothing_goes_elsewhere(
+    here: Place, tmp_path: Path, reason: str
+) -> None:
+    """Not even to a server that happens to listen on the default port."""
+    (tmp_path / "aiohttp.py").write_text(f"raise ImportError({reason!r})")
+    port = here.server.rpartition(":")[2]
+    before = here.get(f"/logs/{TOKEN}")
+    done = here.run(
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "echo hello; exit 3",
+        LIVELOG_SERVER="",
+        PYTHONPATH=str(tmp_path),
+        LIVELOG_PUT_PORT=port,
+    )
+    assert (done.returncode, done.stdout) == (3, b"hello\n")
+    reason = reason.replace("\n", " ")
+    assert f": {reason}; the command " in done.stderr.decode()
+    assert b"livelog push" not in done.stderr
+    assert here.get(f"/logs/{TOKEN}") == before
+    assert here.spools == []
+
+
+def test_own_server_that_takes_long_to_start_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "go")
+    (tmp_path / "aiohttp.py").write_text(f"open({str(tmp_path / 'go')!r}).read(); raise ImportError('no more')")
+    with (
+        place(tmp_path / "home", running=False) as here,
+        here.started(
+            "run", "--", "sh", "-c", "echo hello; read line; echo $line", stdin=subprocess.PIPE,
+            LIVELOG_SERVER="", PYTHONPATH=str(tmp_path),
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == b"hello\n"
+        assert b"livelog: readers: http://127.0.0.1:" in process.stderr.readline()
+        process.stderr.readline()
+        (tmp_path / "go").write_text("")
+        said = b"livelog: the log server of this command has failed: no more; the command goes on without a log\n"
+        assert process.stderr.readline() == said
+        output, errors = process.communicate(b"bye\n", timeout=TIMEOUT)
+        assert (process.returncode, output, errors) == (0, b"bye\n", b"")
+        assert here.spools == []
+
+
+def test_own_server_that_is_killed_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        script = "echo $PPID; read line; echo $line"
+        with here.started(
+            "run",
+            "--drain",
+            "60",
+            "--",
+            "sh",
+            "-c",
+            script,
+            stdin=subprocess.PIPE,
+            LIVELOG_SERVER="",
+            TMPDIR=str(tmp_path),
+        ) as process:
+            assert process.stdout is not None and process.stderr is not None
+            parent = int(process.stdout.readline())
+            (link,) = links(process.stderr.readline())
+            assert here.run("tail", "--no-follow", "--wait", "10", link).returncode == 0
+            children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+            (server,) = [one for one in children if b"livelog.embedded" in Path(f"/proc/{one}/cmdline").read_bytes()]
+            os.kill(int(server), signal.SIGKILL)
+            process.stderr.readline()
+            assert b"has failed: it has ended without a word" in process.stderr.readline()
+            output, errors = process.communicate(b"bye\n", timeout=TIMEOUT)
+            assert (process.returncode, output, errors) == (0, b"bye\n", b"")
+        assert here.spools == []
+
+
+SHARED = """
+ip link set lo up; ip link add one type veth peer name two; ip addr add 10.9.8.7/24 dev one; ip link set one up
+mkfifo go
+{run} --share -- sh -c 'echo shared; read x <go' 2>errors & until grep -q browser: errors; do sleep 0.05; done
+link=$(sed -n 's/.*readers: //p' errors); echo $link
+{tail} --no-follow --wait 10 $link
+cat /proc/net/tcp /proc/net/tcp6 | awk '$4 == "0A" {{ split($2, at, ":"); print at[1] }}' | sort
+echo >go; wait
+"""
+
+
+@pytest.mark.needs("root", "unshare", "ip")
+def test_own_server_that_is_shared_lets_readers_of_other_machines_in_and_no_producers(tmp_path: Path) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        script = SHARED.format(run=" ".join((*COMMAND, "run")), tail=" ".join((*COMMAND, "tail")))
+        done = subprocess.run(
+            ["unshare", "-n", "sh", "-c", script], cwd=tmp_path, env=here.environment(LIVELOG_SERVER=""),
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("http://10.9.8.7:")] != [], done
+    assert lines.count("shared") == 2  # of the command, and of the reader
+    # As /proc has them: every address, IPv6 and IPv4, for readers; 127.0.0.1 for producers.
+    assert [line for line in lines if len(line) in (8, 32)] == ["0" * 32, "0100007F"]
+
+
+@pytest.mark.needs("root", "unshare")
+@pytest.mark.parametrize("share", [["--share"], []])
+def test_machine_without_any_network_runs_the_command_without_a_log(tmp_path: Path, share: list[str]) -> None:
+    with place(tmp_path / "home", running=False) as here:
+        done = subprocess.run(
+            ["unshare", "-n", *COMMAND, "run", *share, "--", "sh", "-c", "echo hello; exit 3"],
+            env=here.environment(LIVELOG_SERVER=""), capture_output=True, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (3, b"hello\n")
+        said = b"livelog: no log server could be started here: Network is unreachable; the command runs without a log\n"
+        assert done.stderr == said
+        assert here.spools == []
+
+
+@pytest.mark.needs("root", "unshare")
+def test_own_server_stays_for_as_long_as_it_is_asked_to_also_in_a_container(tmp_path: Path) -> None:
+    """Where all processes end with the first one."""
+    with place(tmp_path / "home", running=False) as here:
+        done = subprocess.run(
+            ["unshare", "--pid", "--fork", "--mount-proc", *COMMAND, "run", "--keep", "0.5", "--", "echo", "hello"],
+            env=here.environment(LIVELOG_SERVER="", TMPDIR=str(tmp_path)), capture_output=True, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout, len(links(done.stderr))) == (0, b"hello\n", 2)
+    assert list(tmp_path.glob("livelog-*")) == []  # it has ended by itself
 
 
 def test_nothing_is_left_behind_by_many_short_runs(here: Place) -> None:

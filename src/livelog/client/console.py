@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import select
+import termios
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -112,7 +113,15 @@ def note(text: str) -> None:
         shown = "".join(
             character if character.isprintable() else " " for character in text
         )  # a server may have said it
-        os.write(2, f"livelog: {shown}\n".encode(errors="replace"))
+        os.write(2, f"livelog: {shown}{_line_end()}".encode(errors="replace"))
+
+
+def _line_end() -> str:
+    """What ends a line on stderr: on a terminal that is raw, the cursor must be brought back, too."""
+    try:
+        return "\n" if termios.tcgetattr(2)[1] & termios.OPOST else "\r\n"
+    except termios.error:
+        return "\n"
 
 
 def note_links(log: Writer | Sender) -> None:

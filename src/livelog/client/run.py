@@ -1,13 +1,10 @@
 """`livelog run`: a command, whose output goes to a log as well. See `process` for how it is run."""
 
 import argparse
-import contextlib
 import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import replace
+import shutil
+
+from livelog.errors import ClientError
 
 from . import process, signals
 from .console import (
@@ -23,12 +20,11 @@ from .console import (
     own_warnings,
     told,
 )
-from .settings import ClientSettings, load
-from .waiting import readable
+from .own_server import OwnServer
+from .settings import load
 from .writer import DRAIN, Writer, new_name
 
-START = 3.0
-"""Seconds that the server of a machine that has none may take to start."""
+NO_SERVER = "no log server could be started here: {}; the command runs without a log"
 
 STREAMS = {1: "stdout", 2: "stderr"}
 
@@ -38,6 +34,7 @@ waited for, and its failures are never the command's: what it does not take is k
 
   livelog run -- make -j8                      with a server of its own, if none is configured
   livelog run --keep 1h -- ./train.py          which stays for an hour after the end
+  livelog run --share -- make -j8              and which other machines reach, too
   livelog run --name nightly/linux -- make     under a name that is known before
 
 The command gets a terminal if stdout is one. Exit codes: the command's own, or its signal; 127 and 126 as in a shell
@@ -57,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
         help="without a configured server: let readers in for so long after the end",
     )
     parser.add_argument(
+        "--share",
+        action="store_true",
+        help="without a configured server: let readers on other machines in, who have the link, over http",
+    )
+    parser.add_argument(
         "--drain", metavar="TIME", default=str(DRAIN), help="wait so long for the server at the end (default 10)"
     )
     group = parser.add_mutually_exclusive_group()
@@ -74,36 +76,96 @@ def run(arguments: argparse.Namespace) -> int:
     keep, drain = duration("--keep", arguments.keep), duration("--drain", arguments.drain)
     settings = load()
     terminal = _terminal(arguments)
-    with contextlib.ExitStack() as stack:
-        if not settings.chosen:
-            settings = stack.enter_context(_own_server(settings, keep))
-        mask = signals.block(terminal=terminal is not None)
-        witness = signals.Witness()
+    own = None if settings.chosen else _own_server(keep, share=arguments.share)
+    mask = signals.block(terminal=terminal is not None)
+    witness = signals.Witness()
+    if own is not None:
+        own = _wait(own)
+    log = None
+    if own is not None or settings.chosen:
         name = new_name(command[0]) if arguments.name is None else arguments.name
         title = os.path.basename(command[0]) if arguments.title is None else arguments.title
+        if own is not None:
+            settings = own.settings(settings)
         log = Writer(name, title=told(title), labels=labels(arguments), drain=drain, settings=settings)
         if not arguments.quiet:
-            note_links(log)
-        child = process.Process(command, log.write, terminal=terminal, witness=witness, late=log.hurry)
-        try:
-            code = child.run(mask)
-        except OSError as error:
-            note(f"{command[0]}: {error.strerror}")
-            code = process.exit_code(error)
-        for stream, refusal in child.refusals.items():
-            note(
-                f"{STREAMS[stream]} takes nothing ({refusal.strerror}): what the command wrote there is not in the log"
-            )
-        if child.trouble is not None:
-            note(f"the command's output could not be written: {child.trouble.strerror}; the log has it")
-            code = code or EX_FAILED  # it may not have heard of it
-        log.exit_code = code if code >= 0 else 128 - code
-        with own_warnings():
-            log.close()
-        note_rest(log)
-        if log.delivered and not arguments.quiet and log.link:
-            note_links(log)
+            _note_links(log, own)
+
+    def sink(data: bytes) -> None:
+        if log is not None and not (own is not None and own.failed):
+            log.write(data)
+
+    child = process.Process(
+        command, sink, terminal=terminal, witness=witness, late=(lambda: None) if log is None else log.hurry
+    )
+    try:
+        code = child.run(mask)
+    except OSError as error:
+        note(f"{command[0]}: {error.strerror}")
+        code = process.exit_code(error)
+    for stream, refusal in child.refusals.items():
+        note(f"{STREAMS[stream]} takes nothing ({refusal.strerror}): what the command wrote there is not in the log")
+    if child.trouble is not None:
+        note(
+            f"the command's output could not be written: {child.trouble.strerror}{'; the log has it' * (log is not None)}"
+        )
+        code = code or EX_FAILED  # it may not have heard of it
+    if log is not None:
+        _end(log, own, code, quiet=arguments.quiet)
     return signals.end_as(code)
+
+
+def _end(log: Writer, own: OwnServer | None, code: int, *, quiet: bool) -> None:
+    """End the log of a command that has ended with `code`."""
+    log.exit_code = code if code >= 0 else 128 - code
+    if own is not None and own.failed:
+        log.hurry()
+    with own_warnings():
+        log.close()
+    if own is not None and own.failed:
+        if log.spool is not None:  # there is no server that would take it
+            shutil.rmtree(log.spool, ignore_errors=True)
+    else:
+        note_rest(log)
+        if log.delivered and not quiet and (own is not None or log.link):
+            _note_links(log, own)
+    if own is not None:
+        own.close()
+
+
+def _own_server(keep: float, *, share: bool) -> OwnServer | None:
+    """A server for this log only. None: it cannot start, which is said, and the command runs without a log."""
+    try:
+        own = OwnServer(keep, share=share)
+    except ClientError as error:
+        note(NO_SERVER.format(error))
+        return None
+    if share and own.host == "127.0.0.1":
+        note("this machine has no address that others could reach: the links open the log on this machine only")
+    return own
+
+
+def _wait(own: OwnServer) -> OwnServer | None:
+    """The same, once it has started, or has had its time to."""
+    try:
+        own.wait(
+            lambda reason: note(
+                f"the log server of this command has failed: {reason}; the command goes on without a log"
+            )
+        )
+    except ClientError as error:
+        note(NO_SERVER.format(error))
+        own.close()
+        return None
+    return own
+
+
+def _note_links(log: Writer, own: OwnServer | None) -> None:
+    if own is None:
+        note_links(log)
+    else:
+        note(f"readers: {own.link(log.name)}")
+        note(f"browser: {own.link(log.name, 'view')}")
 
 
 def _terminal(arguments: argparse.Namespace) -> process.PseudoTerminal | None:
@@ -112,20 +174,3 @@ def _terminal(arguments: argparse.Namespace) -> process.PseudoTerminal | None:
     except OSError as error:
         note(f"there is no pseudo-terminal to be had here ({error.strerror}): the command gets pipes")
         return None
-
-
-@contextlib.contextmanager
-def _own_server(settings: ClientSettings, keep: float) -> Iterator[ClientSettings]:
-    """A server for this log only, on this machine, which ends `keep` seconds after this block."""
-    command = [sys.executable, "-P", "-m", "livelog.embedded", str(keep)]  # -P: modules of the folder are not ours
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as server:
-        assert server.stdin is not None and server.stdout is not None
-        try:
-            ready = readable([server.stdout], START)
-            address = re.search(rb"PUT (http://\S+)/log", server.stdout.readline() if ready else b"")
-            yield replace(settings, server=address[1].decode()) if address is not None else settings
-        finally:
-            server.stdin.close()
-            server.returncode = 0  # it is on its own from here on: not waited for

@@ -10,6 +10,7 @@ Refuses to print a token. Comparison takes the same time whatever was sent.
 """
 
 import base64
+import enum
 import hmac
 import re
 
@@ -39,6 +40,17 @@ def is_name(text: str) -> bool:
     )
 
 
+class Verdict(enum.Enum):
+    """What a token does for its bearer."""
+
+    OPENS = "opens"
+    """It opens the log."""
+    EXPIRED = "expired"
+    """It is the log's own read token, and its time is over."""
+    WRONG = "wrong"
+    """It never opened this log."""
+
+
 class Access:
     """The secrets of a server, and what they open."""
 
@@ -50,14 +62,19 @@ class Access:
         """Whether `presented` is the ACCESS_TOKEN."""
         return _equal(presented, self._access_token)
 
-    def opens(self, presented: str, name: str, now: float) -> bool:
-        """Whether `presented` lets its bearer read the log of that name (`now`: seconds since the epoch)."""
+    def judge(self, presented: str, name: str, now: float) -> Verdict:
+        """Whether `presented` lets its bearer read the log of that name (`now`: seconds since the epoch).
+
+        Only who was given a token learns that it has expired: a code that is wrong is `WRONG`, whatever its time.
+        """
         _, dot, expires = presented.partition(".")
         whole = re.fullmatch("[0-9]{1,12}", expires, re.ASCII) is not None
         expected = self.read_token(name, int(expires) if whole else None)
         # Everything is compared, whatever came out before.
         is_token, is_code = self.opens_all(presented), _equal(presented, expected)
-        return is_token or (is_code and (not dot or int(expires) > now))
+        if is_token or (is_code and (not dot or int(expires) > now)):
+            return Verdict.OPENS
+        return Verdict.EXPIRED if is_code else Verdict.WRONG
 
     def may_write(self, presented: str) -> bool:
         """Whether `presented` lets its bearer write; without a write token, everybody may."""
@@ -68,7 +85,7 @@ class Access:
         secrets = [secret for secret in (self._access_token, self._write_token) if secret is not None]
         first, _, rest = name.partition("/")
         return (
-            self.opens(first, rest, 0)
+            self.judge(first, rest, 0) is Verdict.OPENS
             or sum(_equal(segment, secret) for segment in name.split("/") for secret in secrets) > 0
         )
 

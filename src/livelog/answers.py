@@ -24,8 +24,7 @@ ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 
 COMMON_HEADERS: Mapping[str, str] = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag, Livelog-Error, "
-    "Livelog-First-Line, Livelog-Lines, Livelog-Offset, Livelog-Size, Livelog-State, Livelog-Style, Livelog-Time, Retry-After",
+    "Access-Control-Expose-Headers": "*",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Referrer-Policy": "no-referrer",
     "Server": f"livelog/{__version__}",
@@ -36,7 +35,8 @@ COMMON_HEADERS: Mapping[str, str] = {
 PREFLIGHT_HEADERS: Mapping[str, str] = {
     **ALLOW,
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Cache-Control, If-Match, If-None-Match, If-Range, Prefer, Range",
+    # Every field but Authorization, which must be named: so what a handler reads, a page may send.
+    "Access-Control-Allow-Headers": "*, Authorization",
     "Access-Control-Max-Age": "86400",
 }
 
@@ -91,12 +91,16 @@ def stream(
         raise
 
 
-def precondition(request: web.BaseRequest, etag: str) -> int | None:
-    """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on."""
+def precondition(request: web.BaseRequest, etag: str, *, confirms: bool = True) -> int | None:
+    """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on.
+
+    `confirms`: whether all who were told this tag have the content that it would be answered with now. If they may have
+    less, a tag in If-None-Match gets the content, since 304 would say that there is nothing more.
+    """
     wanted, known = (",".join(request.headers.getall(name, [])) for name in ("If-Match", "If-None-Match"))
     if wanted and wanted.strip() != "*" and ("", etag) not in _ENTITY_TAG.findall(wanted):
         return 412  # compared strongly: weak tags never match
-    if known and (known.strip() == "*" or any(tag == etag for _, tag in _ENTITY_TAG.findall(known))):
+    if known and (known.strip() == "*" or (confirms and any(tag == etag for _, tag in _ENTITY_TAG.findall(known)))):
         return 304
     return None
 

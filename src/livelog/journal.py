@@ -69,7 +69,7 @@ class Journal:
     __slots__ = (
         "_closing", "_directory", "_disk", "_eager", "_flushed", "_fresh_from", "_fresh_since", "_later",
         "_loop", "_not_before", "_opening", "_parked", "_pending", "_pending_size", "_saving", "_users", "_writing",
-        "about", "changed", "failure", "file", "length", "state", "times", "watchers",
+        "about", "changed", "failure", "file", "length", "state", "tag_confirms", "times", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +95,9 @@ class Journal:
         block before. None: not loaded, or there is but one block."""
         self.watchers: set[Callable[[], None]] = set()
         """Called on the event loop whenever `length`, `state` or `over` has changed."""
+        self.tag_confirms = file is not None
+        """Whether all who were told the `etag` got it with the whole log: then a 304 tells them the truth. False once an
+        answer with less ended, and for a log of an earlier process, of which nobody knows what it answered."""
         self._disk = disk
         self._directory = directory
         self._users = 0 if file is None else 1

@@ -75,8 +75,16 @@ class Unsatisfiable:
     """416: none of the ranges has a byte in the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class NothingMore:
+    """409: the client asks for what follows all bytes of a log that is not complete, and there is nothing.
+
+    Programs that resume downloads (wget, curl) take 416 there for "you have all of it", and succeed.
+    """
+
+
 Spec = FromTo | Suffix
-Plan = Whole | Part | Follow | Parts | Unsatisfiable
+Plan = Whole | Part | Follow | Parts | Unsatisfiable | NothingMore
 
 
 def parse_range(header: str) -> tuple[Spec, ...] | None:
@@ -104,10 +112,12 @@ def parse_range(header: str) -> tuple[Spec, ...] | None:
     return tuple(specs) or None
 
 
-def resolve(specs: Sequence[Spec] | None, length: int, *, live: bool, largest: int | None = None) -> Plan:
+def resolve(
+    specs: Sequence[Spec] | None, length: int, *, live: bool, unfinished: bool = False, largest: int | None = None
+) -> Plan:
     """What to answer for `specs` on a log of `length` bytes.
 
-    `live`: the log still grows. `largest`: the largest log allowed, in bytes; a last position beyond it
+    `live`: the answer may follow the log. `unfinished`: the log is not complete: it grows, or it was aborted. `largest`: the largest log allowed, in bytes; a last position beyond it
     asks to follow, as one of `VERY_LARGE` does.
     """
     if specs is None:
@@ -116,6 +126,8 @@ def resolve(specs: Sequence[Spec] | None, length: int, *, live: bool, largest: i
         spec = specs[0]
         if live and isinstance(spec, FromTo) and _follows(spec, largest) and spec.first <= length:
             return Follow(spec.first, spec.last_text)
+        if unfinished and isinstance(spec, FromTo) and spec.last is None and spec.first == length > 0:
+            return NothingMore()
         return _part(spec, length) or Unsatisfiable()
     if live:
         return Whole()  # a multipart answer cannot end with a part that is still growing

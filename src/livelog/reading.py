@@ -26,7 +26,7 @@ from aiohttp import web
 
 from . import ranges, status
 from .about import State
-from .access import Access, bearer, is_name
+from .access import Access, Verdict, bearer, is_name
 from .answers import (
     ALLOW,
     COMMON_HEADERS,
@@ -49,12 +49,15 @@ from .lines.handlers import Queries
 from .lines.lines import tail_offset
 from .metrics import Histogram
 from .outlet import Outlet, end_by_reset
-from .ranges import Follow, Part, Parts, Unsatisfiable, Whole
+from .ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
 from .viewer import Viewer
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Buckets, in seconds, for the time of a fan-out's pass."""
+
+EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="the link has expired"'}
+"""RFC 6750 section 3.1."""
 
 logger = logging.getLogger(__name__)
 
@@ -112,9 +115,13 @@ class Readers:
         """The name of the log that the rest of the request's path and its token open. Raises: RequestError."""
         now, header = time.time(), bearer(request.headers.get("Authorization", ""))
         token, _, name = rest.partition("/")
-        if not self._access.opens(token, name, now):
+        in_path = self._access.judge(token, name, now)
+        if in_path is not Verdict.OPENS:
             name = rest
-            if not self._access.opens(header, name, now):
+            in_header = self._access.judge(header, name, now)
+            if in_header is not Verdict.OPENS:
+                if Verdict.EXPIRED in (in_path, in_header):
+                    raise RequestError(401, "this link has expired: ask for a new one", EXPIRED)
                 raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
         if name and not is_name(name):
             raise RequestError(400, "this is not the name of a log")
@@ -206,10 +213,7 @@ class Readers:
         }
         live = not journal.state.ended
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
-        generation = journal.about.generation
-        if request.query.get("generation", generation) != generation:  # for links, which send no If-Match
-            raise RequestError(412, "this is not the log of that generation: it was replaced")
-        if (status := precondition(request, journal.etag)) is not None:
+        if (status := precondition(request, journal.etag, confirms=not live and journal.tag_confirms)) is not None:
             if status == 412:
                 raise RequestError(412, "this is not the log that If-Match names: it was replaced")
             del headers["Content-Type"]
@@ -222,9 +226,13 @@ class Readers:
             headers["Livelog-Offset"] = str(start)
         else:
             plan = ranges.resolve(
-                _ranges(request, journal.etag), length, live=live and not bounded, largest=self._settings.max_log_size
-            )
+                _ranges(request, journal.etag), length, live=live and not bounded,
+                unfinished=journal.state is not State.COMPLETE, largest=self._settings.max_log_size,
+            )  # fmt: skip
         logger.debug("asked of %d bytes, %s: %s", length, journal.state.value, plan)
+        refused = {name: headers[name] for name in ("Accept-Ranges", "Cache-Control", "ETag", "Livelog-State")}
+        if live and request.method != "HEAD" and (bounded or isinstance(plan, Part)):
+            journal.tag_confirms = False  # this reader will have less than the whole log
         match plan:
             case Whole() if bounded:
                 return await send_parts(request, journal, 200, headers, [(b"", Part(start, length))])
@@ -250,8 +258,15 @@ class Readers:
                 ]
                 pieces.append((f"\r\n--{boundary}--\r\n".encode(), Part(0, 0)))
                 return await send_parts(request, journal, 206, headers, pieces)
+            case NothingMore():
+                raise RequestError(
+                    409,
+                    f"the log has {length} bytes and is {journal.state.value}: more may come, for which"
+                    f" bytes={length}-{ranges.VERY_LARGE} waits" if live else
+                    f"the log was aborted after {length} bytes: there are no more, and it is not complete",
+                    refused,
+                )  # fmt: skip
             case Unsatisfiable():
-                refused = {name: headers[name] for name in ("Accept-Ranges", "Cache-Control", "ETag", "Livelog-State")}
                 raise RequestError(
                     416,
                     f"the log has {length} bytes {'so far' if live else 'in all'}: none of them is in that range",
@@ -277,9 +292,13 @@ class Readers:
         fanout = self._fanouts.get(journal)
         if fanout is None:
             fanout = self._fanouts[journal] = Fanout(journal, self.pass_seconds)
+        whole = False
         try:
             await fanout.follow(outlet, start, chunked=chunked)
+            whole = journal.state.ended  # also of an aborted log it has all the bytes that there are
         finally:
+            if not whole:
+                journal.tag_confirms = False
             if not fanout.followers:
                 fanout.close()
                 del self._fanouts[journal]

@@ -208,6 +208,79 @@ def test_wget_follows_a_live_log_and_notices_a_cut(installed: Installed, ports: 
                 assert reader.wait() != 0
 
 
+RESUMING = {
+    "wget": ("wget", "-qO", "{file}"),
+    "wget -c": ("wget", "-qcO", "{file}"),
+    "curl -C -": ("curl", "-sSC", "-", "-o", "{file}"),
+    "curl -f -C -": ("curl", "-fsSC", "-", "-o", "{file}"),
+    "aria2c": ("aria2c", "-q", "--allow-overwrite", "--max-tries=2", "--retry-wait=1", "-d", "/", "-o", "{file}"),
+    "aria2c -c": ("aria2c", "-qc", "--max-tries=2", "--retry-wait=1", "-d", "/", "-o", "{file}"),
+}
+
+
+@pytest.mark.needs("aria2c")
+@pytest.mark.parametrize("words", RESUMING.values(), ids=RESUMING)
+def test_a_program_that_resumes_never_takes_an_aborted_log_for_a_whole_one(
+    installed: Installed, ports: Ports, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Neither while it reads, nor when it comes back and has all the bytes that there are."""
+    command = [word.format(file=tmp_path / "log") for word in words]
+    command.append(get_url(ports).replace("localhost", "127.0.0.1"))  # aria2c has a resolver of its own
+    with installed.server(ports, DEBUG="*") as server:
+        with program(*curl("-T", "-", put_url(ports))) as producer:
+            producer.write(b"half\n")
+            with program(*curl("-N", f"{get_url(ports)}?wait=30")) as begun:
+                wait_for_lines(begun, b"half")
+            asked = server.errors.count(b"asked of")
+            with program(*command) as reader:
+                while server.errors.count(b"asked of") <= asked:
+                    server.wait_for_more()
+                producer.process.kill()
+                assert reader.wait() != 0
+        (tmp_path / "log").write_bytes(b"half\n")
+        with program(*command) as again:
+            assert again.wait() != 0
+        assert (tmp_path / "log").read_bytes() == b"half\n"
+
+
+@pytest.mark.parametrize("words", [RESUMING["wget -c"], RESUMING["curl -C -"], RESUMING["curl -f -C -"]], ids=" ".join)
+def test_a_program_that_resumes_never_takes_a_live_log_for_a_whole_one(
+    installed: Installed, ports: Ports, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """It has all the bytes that there are so far."""
+    command = [word.format(file=tmp_path / "log") for word in words] + [get_url(ports)]
+    (tmp_path / "log").write_bytes(b"half\n")
+    with installed.server(ports), program(*curl("-T", "-", put_url(ports))) as producer:
+        producer.write(b"half\n")
+        with program(*curl("-N", f"{get_url(ports)}?wait=30")) as begun:
+            wait_for_lines(begun, b"half")
+        with program(*command) as reader:
+            assert reader.wait() != 0
+
+
+def test_curl_that_compares_etags_gets_what_came_since(installed: Installed, ports: Ports, tmp_path: Path) -> None:
+    """`--etag-save` and `--etag-compare`: of a log that grows, and of the whole log, of which it then has a copy."""
+    etag, file = tmp_path / "etag", tmp_path / "log"
+    fetch = curl("-fN", "--etag-save", str(etag), "--etag-compare", str(etag), "-o", str(file), "-w", "%{http_code}")
+    with installed.server(ports):
+        with program(*curl("-T", "-", put_url(ports))) as producer:
+            for number in range(1, 4):
+                producer.write(b"line\n")
+                with program(*curl("-N", f"{get_url(ports)}?wait=30")) as follower:
+                    wait_for_lines(follower, *[b"line"] * number)
+                assert run(*fetch, f"{get_url(ports)}?follow=0") == b"200"
+                assert file.read_bytes() == b"line\n" * number
+            with program(*fetch, get_url(ports)) as cut:
+                run("bash", "-c", f"until [ -s '{file}' ]; do sleep 0.1; done")
+                cut.process.kill()
+            producer.write(b"end\n")
+            producer.finish()
+            assert producer.wait() == 0
+        for query in ("?follow=0", ""):
+            assert run(*fetch, get_url(ports) + query) == b"200"
+            assert file.read_bytes() == b"line\nline\nline\nend\n"
+
+
 def test_heads_of_errors_are_clear_to_curl(installed: Installed, ports: Ports) -> None:
     """A wrong token, no log yet, a second producer: `curl -f` fails, and says which."""
     with installed.server(ports):

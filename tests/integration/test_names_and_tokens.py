@@ -140,12 +140,21 @@ def test_link_expires_and_whoever_reads_reads_on(server: Server) -> None:
     path = path_of("expiring", token)
     assert status(server, path + "?follow=0") == 200
     wait_until(lambda: request(server.get, "HEAD", path).status == 401, "the link has expired")
+    bearer = f"Authorization: Bearer {token}"
+    for answer in (request(server.get, "GET", path), request(server.get, "GET", path_of("expiring", ""), bearer)):
+        assert answer.body == b"this link has expired: ask for a new one"
+        assert answer["WWW-Authenticate"].startswith('Bearer error="invalid_token"')
+        error_id = answer["Livelog-Error"]
+        assert f"error {error_id}: 401 this link has expired" in server.log()
+    assert token not in server.log()
     assert request(server.put, "HEAD", "/log/expiring?expires=1h").status == 200
     code, _, moment = token.partition(".")
     later = str(int(moment) + 3600)
     for forged in (code, f"{code}.", f"{code}.{later}", f"{code}.{moment}.{later}", f"{code}.0{later}", f"{code}.-1"):
         for resource in ("log", "status"):
-            assert status(server, path_of("expiring", forged, resource)) == 401, forged
+            answer = request(server.get, "GET", path_of("expiring", forged, resource))
+            assert (answer.status, answer.body) == (401, b"Access denied"), forged
+    assert request(server.get, "GET", path_of("another", token)).body == b"Access denied"
     producer.send(chunk(b"read on") + chunk(b""))
     assert finish(producer).status == 201
     rest = finish(reader)

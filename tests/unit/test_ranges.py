@@ -15,6 +15,7 @@ from livelog.ranges import (
     VERY_LARGE,
     Follow,
     FromTo,
+    NothingMore,
     Part,
     Parts,
     Plan,
@@ -166,6 +167,25 @@ def test_a_last_position_beyond_the_largest_log_follows(last: str, plan: Plan) -
     assert resolve(specs, 10, live=True, largest=100) == plan
     assert resolve(specs, 10, live=False, largest=100) == Part(2, 10)
     assert resolve(specs, 10, live=True) == Part(2, 10)
+
+
+@pytest.mark.parametrize(
+    ("header", "length", "nothing_more"),
+    [
+        ("bytes=10-", 10, True),
+        ("bytes=010-", 10, True),
+        ("bytes=0-", 0, False),
+        ("bytes=11-", 10, False),
+        ("bytes=10-10", 10, False),
+        ("bytes=-0", 10, False),
+        ("bytes=10-,10-", 10, False),
+    ],
+)
+def test_all_that_follows_an_unfinished_log_is_not_yet_known(header: str, length: int, nothing_more: bool) -> None:
+    specs = parse_range(header)
+    assert resolve(specs, length, live=False, unfinished=True) == (NothingMore() if nothing_more else Unsatisfiable())
+    assert resolve(specs, length, live=False) == Unsatisfiable()
+    assert isinstance(resolve(parse_range(f"bytes={length}-{VERY_LARGE}"), length, live=True, unfinished=True), Follow)
 
 
 @pytest.mark.parametrize(("count", "whole"), [(MAX_PARTS, False), (MAX_PARTS + 1, True)])

@@ -14,7 +14,7 @@ from . import __version__
 from .endpoint import Connection
 from .errors import RequestError
 from .journal import Journal
-from .outlet import Outlet
+from .outlet import Outlet, end_by_reset
 from .ranges import Part
 
 MAX_WAIT = 300
@@ -148,7 +148,8 @@ async def begin_endless_answer(
 ) -> tuple[web.StreamResponse, bool]:
     """An answer whose length nobody knows yet, its head sent. Returns it, and whether its body goes in chunks.
 
-    In HTTP/1.0 it ends with its connection.
+    In HTTP/1.0 it ends with its connection: then the socket is set to reset before the first byte of the head is out, so
+    that nothing but the end of the body, not even the death of this process, looks like one.
     """
     response = begin_answer(request, status, headers)
     chunked = request.version >= (1, 1)
@@ -156,6 +157,8 @@ async def begin_endless_answer(
         response.enable_chunked_encoding()
     else:
         response.force_close()
+        if request.method != "HEAD" and (transport := Connection.of(request).transport) is not None:
+            end_by_reset(transport, True)
     await response.prepare(request)
     return response, chunked
 

@@ -174,7 +174,8 @@ class Body(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.BaseProtocol`."""
         if not self._received.done():
-            self._received.set_exception(ConnectionResetError("the producer's connection broke off"))
+            reason = self._connection.broken_by or "the producer's connection broke off"
+            self._received.set_exception(ConnectionResetError(reason))
         self._connection.connection_lost(exc)
 
     def eof_received(self) -> None:

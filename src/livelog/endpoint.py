@@ -9,11 +9,12 @@ Refuses to decide what a request means. Invariants:
 1. Whatever a handler raises becomes one answer and one log line with the same id; neither holds a secret.
    Each connection becomes one line when it is over.
 2. aiohttp is given one head at a time: what follows a head is held until it is known whose it is.
-3. Every connection is bounded: in number, in the time for a head, in the time its peer may accept nothing.
+3. Every connection is bounded: in number, in the time for a head, in the time its peer may accept nothing. Whoever comes
+   too many is answered with 503, and waits to be accepted until there is room for that.
 """
 
 import asyncio
-import json
+import errno
 import logging
 import secrets
 import socket
@@ -21,17 +22,23 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from functools import partial
 from typing import Self
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
 
 from .errors import DiskError, RequestError
-from .outlet import Outlet, bytes_acknowledged, reset_connection
+from .outlet import Outlet, bytes_unacknowledged, end_by_reset, reset_connection
+from .wire import problem
+from .wire.head import HeadReader, answer_head
+from .wire.lingering import Lingering
+from .wire.problem import RETRY_AFTER
 
 SPARE_CONNECTIONS = 64
-"""Connections beyond the limit that are kept until they have asked, to be told that there are too many."""
+"""Connections beyond the limit that are accepted at a time, to be told that there are too many."""
+
+REFUSAL_PATIENCE = 0.5
+"""Seconds that such a connection has to ask before it is told so all the same, and then to read that."""
 
 ACCEPTED_AT_ONCE = 64
 """Connections accepted in one turn of the event loop."""
@@ -52,15 +59,11 @@ MAX_HELD = 256 * 1024
 KEEPALIVE = ((getattr(socket, "TCP_KEEPIDLE", None), 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 """A peer that vanished without a word is found after 60 + 4 * 15 seconds of silence."""
 
-MAX_HEAD = 64 * 1024
-"""Bytes of a request's head. (aiohttp bounds lines and their number, which together would be a megabyte.)"""
+STOPPED = "the server stopped"
+"""Why the server breaks off whatever is under way when it stops."""
 
-WRONG_VERSION = b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-
-RETRY_AFTER = {"Retry-After": "1"}
-
-PROBLEM_TYPES = "https://iana.org/assignments/http-problem-types#"
-"""What the names of registered problem types begin with (RFC 9457 section 4.2)."""
+LISTENER_FAILED = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
+"""Errors of `accept` that do not pass: the socket does not listen any more."""
 
 logger = logging.getLogger(__name__)
 
@@ -118,10 +121,13 @@ class Endpoint(web.Server):
         self._stall_timeout = stall_timeout
         self._tls = tls
         self._listening: list[socket.socket] = []
-        self._shaking: set[asyncio.Task[None]] = set()  # connections that are not `_open` yet
-        self._open: set[Connection | Outlet] = set()
+        self._crowded = False  # whether nobody is accepted until somebody has left
+        self._shaking: dict[Connection, asyncio.Task[None]] = {}  # those that were accepted and are not `_open` yet
+        self._open: set[Connection | Outlet | Lingering] = set()
         self._working: set[asyncio.Task[None]] = set()
         self._closing = False
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Gets an OSError if no connection can be accepted any more."""
 
     @property
     def open_connections(self) -> int:
@@ -143,47 +149,71 @@ class Endpoint(web.Server):
     def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         for _ in range(ACCEPTED_AT_ONCE):
+            present = len(self._open) + len(self._shaking)
+            if present >= self._max_connections + SPARE_CONNECTIONS:
+                # Who is in the system's queue waits there: to be closed unanswered would be told as a broken network.
+                self._crowded = True
+                for other in self._listening:
+                    loop.remove_reader(other)
+                return
             try:
                 sock, _address = listening.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
+                loop.remove_reader(listening)
+                if error.errno in LISTENER_FAILED:
+                    if not self.failed.done():
+                        self.failed.set_exception(error)
+                    return
                 # No file descriptors or memory left: whoever is connected goes on, whoever comes waits.
                 logger.error("no connection can be accepted for %g s: %s", ACCEPT_PAUSE, error)
-                loop.remove_reader(listening)
                 loop.call_later(ACCEPT_PAUSE, self._accept_again, listening)
                 return
             sock.setblocking(False)
-            if len(self._open) + len(self._shaking) >= self._max_connections + SPARE_CONNECTIONS:
-                sock.close()
-                continue
-            task = loop.create_task(self._connect(sock))
-            self._shaking.add(task)
-            task.add_done_callback(self._shaking.discard)
+            connection = self._connection(refused=present >= self._max_connections)
+            task = self._shaking[connection] = loop.create_task(self._connect(sock, connection))
+            task.add_done_callback(partial(self._connected, sock, connection))
 
     def _accept_again(self, listening: socket.socket) -> None:
-        if not self._closing:
+        if not self._closing and not self._crowded:
             asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
-    async def _connect(self, sock: socket.socket) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                self,
-                sock,
-                ssl=self._tls,
-                ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None,
-                # asyncio cuts a TLS connection off this long after `close`, whatever is still on its way.
-                ssl_shutdown_timeout=self._stall_timeout if self._tls else None,
-            )
-            logger.debug("a connection was made, %d are open", len(self._open))
-        except OSError as error:
-            logger.debug("a connection was not made: %s", error)
-            sock.close()
+    def _left(self) -> None:
+        """A connection is gone: if others wait for its place, accept them."""
+        if self._crowded and len(self._open) + len(self._shaking) < self._max_connections + SPARE_CONNECTIONS:
+            self._crowded = False
+            for listening in self._listening:
+                self._accept_again(listening)
 
-    def __call__(self) -> "Connection":
-        """A protocol for a new connection; called by asyncio."""
+    async def _connect(self, sock: socket.socket, connection: "Connection") -> None:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: connection,
+            sock,
+            ssl=self._tls,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None,
+            # asyncio cuts a TLS connection off this long after `close`, whatever is still on its way.
+            ssl_shutdown_timeout=self._stall_timeout if self._tls else None,
+        )
+        logger.debug("a connection was made, %d are open", len(self._open))
+
+    def _connected(self, sock: socket.socket, connection: "Connection", task: asyncio.Task[None]) -> None:
+        """A connection was made, or was not."""
+        self._shaking.pop(connection, None)
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or error is not None:
+            sock.close()
+            self._left()
+        if isinstance(error, OSError):
+            logger.debug("a connection was not made: %s", error)
+        elif error is not None:
+            logger.error("a connection was not made", exc_info=error)
+
+    def _connection(self, *, refused: bool = False) -> "Connection":
+        """A protocol for a connection; `refused`: all that it will get is 503."""
         return Connection(
             self,
+            refused=refused,
             loop=asyncio.get_running_loop(),
             access_log=None,
             auto_decompress=False,
@@ -198,8 +228,8 @@ class Endpoint(web.Server):
         if handler.record is None:
             host = (transport.get_extra_info("peername") or ("unknown",))[0]
             handler.record = Record(host, asyncio.get_running_loop().time())
+        self._shaking.pop(handler, None)  # it counts once
         self._open.add(handler)
-        handler.refused = len(self._open) > self._max_connections
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """See `aiohttp.web.Server`."""
@@ -207,9 +237,10 @@ class Endpoint(web.Server):
         assert isinstance(handler, Connection)
         self._open.discard(handler)
         if handler.record is not None:
-            if exc is not None:
-                handler.record.end = str(exc)
+            if exc is not None or handler.broken_by:
+                handler.record.end = handler.broken_by or str(exc)
             self._tell(handler.record)
+            self._left()
 
     def _tell(self, record: Record) -> None:
         """Write the line of a connection that is over."""
@@ -231,33 +262,41 @@ class Endpoint(web.Server):
             await asyncio.sleep(timeout / 4)
             now, before, stuck = loop.time(), stuck, {}
             for connection in tuple(self._open):
-                transport = connection.transport
-                if transport is None or not connection.stuck:
+                if isinstance(connection, Lingering) or connection.transport is None or not connection.stuck:
                     continue
                 try:
-                    accepted = bytes_acknowledged(transport)
+                    accepted = connection.sent - bytes_unacknowledged(connection.transport)
                 except OSError:
                     continue  # closed just now
                 then = before.get(connection)
                 stuck[connection] = then if then is not None and then[0] == accepted else (accepted, now)
                 if now - stuck[connection][1] >= timeout:
                     logger.info("a connection is reset: its peer accepted no byte for %g s", timeout)
-                    reset_connection(transport)
+                    connection.reset(f"the peer accepted no byte for {timeout:g} s")
 
-    async def close(self, timeout: float) -> None:
-        """Accept no more, let answers end for `timeout` seconds, then break them off."""
+    def stop_listening(self) -> None:
+        """Accept no more connections, not even those that are in a handshake, and end those that ask for nothing."""
         self._closing = True
         for listening in self._listening:
             asyncio.get_running_loop().remove_reader(listening)
             listening.close()
+        self._listening.clear()
+        for task in tuple(self._shaking.values()):
+            task.cancel()
         self.pre_shutdown()
-        if self._working and timeout:
+
+    async def close(self, timeout: float) -> None:
+        """Accept no more, let answers end for `timeout` seconds, then break them off."""
+        self.stop_listening()
+        if self._shaking:
+            await asyncio.wait(self._shaking.values())
+        if self._working and timeout > 0:
             await asyncio.wait(self._working, timeout=timeout)
         for connection in tuple(self._open):
             if connection.transport is None:
                 continue
-            if isinstance(connection, Outlet) or connection.working:
-                reset_connection(connection.transport)  # what is not whole must not seem to be
+            if not isinstance(connection, Lingering) and (isinstance(connection, Outlet) or connection.working):
+                connection.reset(STOPPED)  # what is not whole must not seem to be
             else:
                 connection.transport.close()
         if self._working:
@@ -283,6 +322,7 @@ class Endpoint(web.Server):
         self._open.add(outlet)
         # What follows a request with a body is that body, not a request: such a connection is not used again.
         keep_alive = bool(response.keep_alive) and request.content.is_eof()
+        outlet.close_delimited = not response.chunked and response.content_length is None
         task = asyncio.create_task(self._stream(outlet, body, record, keep_alive))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
@@ -290,34 +330,37 @@ class Endpoint(web.Server):
     async def _stream(
         self, outlet: Outlet, body: Callable[[Outlet], Awaitable[None]], record: Record, keep_alive: bool
     ) -> None:
-        record.end = "the server stopped"
+        whole = False
         try:
             await body(outlet)
             await outlet.drained()
-            record.end = "closed"
+            whole = True
         except ConnectionError as error:
-            record.end = str(error)
+            record.end = outlet.broken_by or str(error)
+        except asyncio.CancelledError:
+            record.end = STOPPED
+            raise
         except Exception as error:  # whatever it is, it must not end silently
             # The head is out. All that can be told is that this does not end well.
             logger.error("an answer was broken off: %s", error, exc_info=not isinstance(error, DiskError))
             record.end = str(error)
-            if outlet.transport is not None:
-                reset_connection(outlet.transport)
+            outlet.reset(str(error))
         finally:
             self._open.discard(outlet)
             self._sent += outlet.sent
             record.sent += outlet.sent
             transport = outlet.transport
-            if record.end == "closed" and keep_alive and transport is not None and not (outlet.ended or self._closing):
+            if whole and keep_alive and transport is not None and not (outlet.ended or self._closing):
                 self._renew(transport, outlet.held, record)
             else:
-                if transport is not None and record.end != "the server stopped":  # then it is reset, not closed
-                    transport.close()
+                if transport is not None:
+                    _end_answer(outlet, transport, whole=whole)
                 self._tell(record)
+                self._left()
 
     def _renew(self, transport: asyncio.Transport, held: bytes, record: Record) -> None:
         """Give a connection back to aiohttp, for the next request."""
-        connection = self()
+        connection = self._connection()
         connection.record = record
         transport.set_protocol(connection)
         connection.connection_made(transport)
@@ -340,27 +383,12 @@ class Endpoint(web.Server):
             self._working.discard(task)
 
     async def _respond(self, request: web.BaseRequest, connection: "Connection") -> web.StreamResponse:
-        if request.version not in ((1, 0), (1, 1)) and connection.transport is not None:
-            # aiohttp would answer in the version asked for, which nobody here speaks.
-            connection.transport.write(WRONG_VERSION)
-            connection.transport.close()
-            if connection.record is not None:
-                connection.record.answered(505)
-            raise ConnectionAbortedError("the request's HTTP version is not supported")
         try:
-            if connection.refused:
-                response = self.refusal(
-                    request, RequestError(503, "too many connections: try again later", RETRY_AFTER)
-                )
-                response.force_close()
-                return response
             return await self._answer(request)
-        except RequestError as refusal:
-            return self.refusal(request, refusal)
+        except RequestError as error:
+            return self.refusal(request, error)
         except DiskError as failure:
-            if failure.passing:
-                return self.refusal(request, RequestError(503, str(failure), RETRY_AFTER))
-            return self.refusal(request, RequestError(507 if failure.full else 500, str(failure)))
+            return self.refusal(request, failure)
         except ConnectionError:
             raise
         except Exception as fault:  # noqa: BLE001  # whatever it is, it becomes an answer and a log line
@@ -368,40 +396,98 @@ class Endpoint(web.Server):
 
     def refusal(self, request: web.BaseRequest, error: Exception) -> web.Response:
         """The answer that tells of `error`: one line of text, or a problem document (RFC 9457) where asked for."""
-        error_id = secrets.token_hex(4)
-        headers: Mapping[str, str] = {}
-        problem, members = "", {}
-        if isinstance(error, RequestError):
-            status, message, headers = error.status, str(error), error.headers
-            problem, members = error.problem, error.members
-            level = logging.ERROR if status in (500, 507) else logging.INFO  # ours to mend; the others are the client's
-            logger.log(level, "error %s: %d %s", error_id, status, message)
-        else:
-            status, message = 500, f"the server failed; its log tells more under {error_id}"
-            logger.error("error %s", error_id, exc_info=error)
-        phrase = HTTPStatus(status).phrase
-        self.refusals[problem or phrase.lower().replace(" ", "-")] += 1
-        headers = {**self._headers, **headers, "Livelog-Error": error_id}
-        if problem or "application/problem+json" in request.headers.get("Accept", ""):
-            document = {
-                "type": PROBLEM_TYPES + problem if problem else "about:blank",
-                "title": problem.replace("-", " ").capitalize() or phrase,
-                "status": status, "detail": message, **members,
-            }  # fmt: skip
-            text, content_type = json.dumps(document), "application/problem+json"
-        else:
-            text, content_type = message if status == 401 else message + "\n", "text/plain"
-        response = web.Response(status=status, text=text, content_type=content_type, headers=headers)
-        if status == 501:
+        answer, headers = self.report(error, request.headers.get("Accept", ""))
+        response = web.Response(
+            status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers
+        )
+        if answer.status == 501:
             response.force_close()  # where the body of such a request ends is unknown
         return response
+
+    def report(self, error: Exception, accept: str) -> tuple[problem.Answer, dict[str, str]]:
+        """Count and log `error`. Returns what it is answered with, and the header fields of that. See `problem.answer`."""
+        error_id, trace = secrets.token_hex(4), None
+        if isinstance(error, DiskError):
+            told = _told_of_disk(error)
+        elif isinstance(error, RequestError):
+            told = error
+        else:
+            told, trace = problem.FAILED.error(id=error_id), error
+        level = _level(told.status)
+        if trace is not None:
+            logger.log(level, "error %s: %d a fault of the server", error_id, told.status, exc_info=trace)
+        else:
+            logger.log(level, "error %s: %d %s", error_id, told.status, told)
+        answer = problem.answer(told, accept)
+        self.refusals[answer.kind] += 1
+        return answer, {**self._headers, **told.headers, "Livelog-Error": error_id}
+
+    def refuse(self, connection: "Connection", error: RequestError, *, accept: str, head_only: bool) -> None:
+        """Answer with `error` what is no request to be handled, and end that connection, without a reset if possible.
+
+        `head_only`: the request's method is HEAD.
+        """
+        answer, fields = self.report(error, accept)
+        content = answer.body.encode()
+        fields |= {
+            "Connection": "close", "Content-Length": str(len(content)), "Content-Type": f"{answer.content_type}; charset=utf-8",
+        }  # fmt: skip
+        record = connection.record
+        assert record is not None
+        connection.record = None
+        record.requests += 1
+        record.answered(answer.status)
+
+        def closed(lingering: Lingering) -> None:
+            self._open.discard(lingering)
+            self._tell(record)
+            self._left()
+
+        try:
+            transport = connection.release()
+        except ConnectionError as gone:
+            record.end = str(gone)
+            self._tell(record)
+            return
+        head = answer_head(answer.status, fields)
+        seconds = REFUSAL_PATIENCE if connection.refused else LINGER
+        self._open.add(Lingering(transport, head if head_only else head + content, seconds, closed))
+
+
+def _end_answer(outlet: Outlet, transport: asyncio.Transport, *, whole: bool) -> None:
+    """End a connection behind an answer's body, which is `whole` or not."""
+    if outlet.close_delimited and not whole:
+        outlet.reset(outlet.broken_by)
+        return
+    if outlet.close_delimited:
+        end_by_reset(transport, False)
+    transport.close()
+
+
+def _told_of_disk(error: DiskError) -> RequestError:
+    """What a client is told of a disk that refused."""
+    if error.passing:
+        return problem.NO_DESCRIPTORS.error(RETRY_AFTER, operation=error.operation, cause=error.reason)
+    kind = problem.DISK_FULL if error.full else problem.DISK_FAILED
+    return kind.error(operation=error.operation, cause=error.reason)
+
+
+def _too_many() -> RequestError:
+    return problem.TOO_MANY_CONNECTIONS.error(RETRY_AFTER)
+
+
+def _level(status: int) -> int:
+    """How serious a refusal is to the operator: 500 and 507 are for him to mend, the other 5xx worth a look."""
+    if status in (500, 507):
+        return logging.ERROR
+    return logging.WARNING if status >= 500 else logging.INFO
 
 
 class Connection(web.RequestHandler):
     """aiohttp's part of a connection: heads, and small answers."""
 
     __slots__ = (
-        "_edge", "_head_size", "_held", "_lent", "_unwanted", "ended", "endpoint", "record", "refused", "waiting",
+        "_fault", "_head", "_held", "_lent", "_patience", "_unwanted", "broken_by", "ended", "endpoint", "record", "refused", "waiting",
     )  # fmt: skip
 
     ended: bool
@@ -410,26 +496,43 @@ class Connection(web.RequestHandler):
     """Whether the answer waits for something to happen: then a peer that ends its side is taken to leave."""
     refused: bool
     """Whether there are too many connections for this one to be served."""
+    broken_by: str
+    """Why the server broke the connection off, in words; empty if it did not."""
     record: Record | None
     """What will be told of it; None if that is somebody else's, before and after aiohttp has the connection."""
 
-    def __init__(self, endpoint: Endpoint, **options: object) -> None:
+    sent = 0
+    """Bytes that are on their way by other means than the transport's buffer: none."""
+
+    def __init__(self, endpoint: Endpoint, *, refused: bool, **options: object) -> None:
         super().__init__(endpoint, **options)  # type: ignore[arg-type]  # passed through as aiohttp's server does
         self.endpoint = endpoint
-        self._edge = b""  # the last three bytes of an unfinished head: its end may come in two pieces
+        self._fault: RequestError | None = None  # of a head behind a request whose answer is not out yet
+        self._head = HeadReader()
         self._held: bytearray | None = None  # what has come behind a head; None while a head is awaited
         self._lent = False  # a body was received past aiohttp, and aiohttp was not told of its end
-        self._head_size = 0  # bytes of a head so far
+        self._patience: asyncio.TimerHandle | None = None
         self._unwanted = False
+        self.broken_by = ""
         self.ended = False
         self.record = None
-        self.refused = False
+        self.refused = refused
         self.waiting = False
 
     @property
     def working(self) -> bool:
         """Whether a request is being answered."""
         return self._held is not None
+
+    @property
+    def receiving(self) -> bool:
+        """Whether a body is received past aiohttp."""
+        return self._lent
+
+    @property
+    def received(self) -> int:
+        """Bytes of logs that came by this connection."""
+        return self.record.received if self.record is not None else 0
 
     @property
     def stuck(self) -> bool:
@@ -446,6 +549,14 @@ class Connection(web.RequestHandler):
             if option is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, option, seconds)
         super().connection_made(transport)
+        if self.refused:
+            self._patience = asyncio.get_running_loop().call_later(REFUSAL_PATIENCE, self._refuse, _too_many())
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
@@ -456,23 +567,28 @@ class Connection(web.RequestHandler):
             if len(self._held) > MAX_HELD and self.transport is not None:
                 self.transport.pause_reading()
             return
-        if not self._edge:
-            data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a head are ignored
-        edge_and_data = self._edge + data
-        end = edge_and_data.find(b"\r\n\r\n")
-        self._head_size += len(data) if end < 0 else end + 4 - len(self._edge)
-        if self._head_size > MAX_HEAD:
-            self._unwanted = True
-            super().data_received(b"\0")  # what no head may contain: aiohttp refuses it, see `handle_error`
-        elif end < 0:
-            self._edge = edge_and_data[-3:]
-            super().data_received(data)
-        else:
-            self._head_size = 0
-            split = end + 4 - len(self._edge)
-            self._edge = b""
-            self._held = bytearray(data[split:])
-            super().data_received(data[:split])
+        try:
+            rest = self._head.feed(data)
+            if rest is None:
+                return
+            if self.refused:
+                raise _too_many()
+        except RequestError as error:
+            self._refuse(error)
+            return
+        head, self._head = bytes(self._head.data), HeadReader()
+        self._held = bytearray(rest)
+        super().data_received(head)
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer what is no request to be handled, and end the connection."""
+        self._unwanted = True
+        if self._request_in_progress:  # the answer to the one before is not out yet
+            self._fault = error
+            super().data_received(b"\0")  # what no head may contain: aiohttp has it in order, see `handle_error`
+            return
+        head_only = self._head.data.startswith(b"HEAD ")
+        self.endpoint.refuse(self, error, accept=self._head.accept(), head_only=head_only)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's is declared to return nothing
         """See `asyncio.Protocol`: a request that is complete is answered even if its sender has ended its side."""
@@ -491,18 +607,18 @@ class Connection(web.RequestHandler):
         if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
             raise ConnectionResetError("nobody can be answered") from exc
         # aiohttp's own message quotes the request, and so maybe a token.
-        if self._head_size > MAX_HEAD:
-            status, detail = 431, f"its head is larger than {MAX_HEAD} bytes"
-        elif isinstance(exc, LineTooLong):
-            detail = "a line of its head is too long"
-        else:
-            detail = "its head is malformed"
-        response = self.endpoint.refusal(request, RequestError(status, f"this is not an HTTP request: {detail}"))
+        response = self.endpoint.refusal(request, self._fault or problem.MALFORMED.error())
         response.force_close()
         if self.record is not None:  # what is no request does not come by `Endpoint`
             self.record.requests += 1
-            self.record.answered(status)
+            self.record.answered(response.status)
         return response
+
+    def reset(self, reason: str) -> None:
+        """Break the connection off by a reset, for that `reason`."""
+        self.broken_by = reason
+        if self.transport is not None:
+            reset_connection(self.transport)
 
     def note_log(self, name: str) -> None:
         """Tell, when the connection is over, that the log of that name was asked for."""
@@ -565,14 +681,20 @@ class Connection(web.RequestHandler):
 
     def detach(self) -> Outlet:
         """Take the connection out of aiohttp's hands: to it, the peer has gone. Raises: ConnectionError."""
+        held, ended = bytes(self._held or b""), self.ended
+        transport = self.release()
+        outlet = Outlet(transport, held, ended=ended)
+        transport.resume_reading()
+        return outlet
+
+    def release(self) -> asyncio.Transport:
+        """Take the transport out of aiohttp's hands: to it, the peer has gone. Raises: ConnectionError."""
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the peer is gone")
         self.transport = None
-        outlet = Outlet(transport, bytes(self._held or b""), ended=self.ended)
-        transport.resume_reading()
         self.connection_lost(None)
-        return outlet
+        return transport
 
     @classmethod
     def of(cls, request: web.BaseRequest) -> Self:

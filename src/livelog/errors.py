@@ -91,7 +91,8 @@ class DiskError(LivelogError):
     """The disk did not take or give the bytes of a log. `cause` is the system's own error."""
 
     def __init__(self, operation: str, cause: OSError) -> None:
-        super().__init__(f"{operation} failed: {cause.strerror or cause}")
+        self.operation, self.reason = operation, cause.strerror or str(cause)
+        super().__init__(f"{operation} failed: {self.reason}")
         self.cause = cause
 
     @property

@@ -14,6 +14,7 @@ from functools import partial
 from aiohttp import web
 
 from .answers import send_pieces, stream_headers, whole_number
+from .endpoint import STOPPED
 from .events import MAX_EVENT, end_event, end_id, event, text_event, whole_characters
 from .journal import Journal
 from .outlet import Outlet
@@ -69,7 +70,7 @@ async def _events_from(start: int, journal: Journal, outlet: Outlet) -> AsyncGen
             if changed.is_set():
                 continue  # there may be more bytes, or the end, since `state` and `length` were read
             if journal.over:
-                raise ConnectionAbortedError("the server is about to stop")
+                raise ConnectionAbortedError(STOPPED)
             try:
                 async with asyncio.timeout(KEEP_ALIVE):
                     await changed.wait()

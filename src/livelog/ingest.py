@@ -32,13 +32,15 @@ from .access import MAX_NAME, Access, bearer, is_name
 from .answers import precondition
 from .body import BUFFER_SIZE, Acknowledgements, Body, Buffers, Limit
 from .config import Settings
-from .endpoint import Connection
+from .endpoint import STOPPED, Connection
 from .errors import ConfigError, DiskError, RequestError
 from .framing import ChunkedDecoder, Decoder, LengthDecoder
 from .journal import Journal
 from .production import Production
 from .storage import UNNAMED, Storage
 from .uploads import Announcement
+from .wire import problem
+from .wire.problem import RETRY_AFTER
 
 MAX_SKELETON = 64 * 1024
 """The longest body, in bytes, that aiohttp is shown an empty stand-in for, to keep the connection."""
@@ -72,6 +74,7 @@ class Producers:
         self._limits = uploads.limits(settings.max_log_size, settings.resume_grace)
         self._buffers = Buffers()
         self._production = Production(storage, settings.resume_grace)
+        self._stopping = False
 
     @property
     def received(self) -> int:
@@ -132,6 +135,11 @@ class Producers:
             return await self._cancel(journal)
         return self._response(204, {**self._upload_headers(journal), "Cache-Control": "no-store"})
 
+    async def drain(self, timeout: float) -> None:
+        """Begin nothing more, and let producers that are about to be done end: see `Production.drain`."""
+        self._stopping = True
+        await self._production.drain(timeout)
+
     def close(self) -> None:
         """Give no interrupted log up any more: the server is about to end."""
         self._production.close()
@@ -146,6 +154,7 @@ class Producers:
             raise RequestError(
                 405, "POST begins a resumable upload, with Upload-Complete: send a log with PUT", {"Allow": allowed}
             )
+        self._refuse_if_stopping()
         _check_framing(request)
         if "Content-Range" in request.headers:
             raise RequestError(400, "a PUT with Content-Range is not supported: send the whole log in one body")
@@ -160,13 +169,14 @@ class Producers:
         self._refuse_too_large(max(length or 0, request.content_length or 0))
         with self._production.claim(name):
             journal = await self._production.begin(about)
-        with self._production.claim(name, Connection.of(request)):
+        with self._production.claim(name, Connection.of(request), bounded=request.content_length is not None):
             logger.info("log begun", extra={"fields": {"log": name, "generation": journal.about.generation}})
             return await self._feed(request, journal, announcement, begins=True)
 
     # Going on with one.
 
     async def _append(self, request: web.BaseRequest, journal: Journal, announcement: Announcement) -> web.Response:
+        self._refuse_if_stopping()
         offset = announcement.offset
         assert offset is not None
         if offset != journal.length:
@@ -182,7 +192,8 @@ class Producers:
         length = uploads.agreed(upload, length)
         self._refuse_too_large(max(length or 0, offset + (request.content_length or 0)))
         metadata = journal.about.metadata.updated(_metadata_fields(request))
-        with self._production.claim(journal.about.name, Connection.of(request)):
+        bounded = request.content_length is not None
+        with self._production.claim(journal.about.name, Connection.of(request), bounded=bounded):
             with _unless_lost(journal.about, upload=replace(upload, length=length), metadata=metadata):
                 await self._production.resume(journal)
             return await self._feed(request, journal, announcement, begins=False)
@@ -192,7 +203,7 @@ class Producers:
     ) -> web.Response:
         """Receive the content of a request into `journal`, whose file is open, and is released at the end."""
         resumable = journal.about.upload.resumable
-        end, reason = State.INTERRUPTED if resumable else State.ABORTED, "the server stopped"
+        end, reason = State.INTERRUPTED if resumable else State.ABORTED, STOPPED
         headers: dict[str, str] = {}
         try:
             await self._receive(request, journal, announcement, begins=begins)
@@ -380,6 +391,10 @@ class Producers:
             )
             limits.append(Limit(length - journal.length, error))
         return min(limits, key=lambda limit: limit.size, default=None)
+
+    def _refuse_if_stopping(self) -> None:
+        if self._stopping:
+            raise problem.STOPPING.error(RETRY_AFTER)
 
     def _refuse_too_large(self, length: int) -> None:
         if (largest := self._settings.max_log_size) is not None and length > largest:

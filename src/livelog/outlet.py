@@ -13,9 +13,9 @@ import fcntl
 import os
 import socket
 import struct
+import sys
 import termios
 from collections.abc import Callable
-from typing import cast
 
 from .journal import Journal
 
@@ -30,9 +30,6 @@ MAX_HELD = 64 * 1024
 """Bytes of later requests that may arrive before the socket is not read any more."""
 
 
-_TCP_INFO_BYTES_ACKED = struct.Struct("=120xQ")
-
-
 class Outlet(asyncio.Protocol):
     """What a connection's transport belongs to while a body is sent.
 
@@ -40,13 +37,20 @@ class Outlet(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_copies", "_flushing", "_writable", "blocked", "ended", "endless", "held", "on_blocked", "sent", "transport",
+        "_copies", "_flushing", "_writable", "blocked", "broken_by", "close_delimited", "ended", "endless", "held",
+        "on_blocked", "sent", "transport",
     )  # fmt: skip
 
-    def __init__(self, transport: asyncio.Transport, held: bytes, *, ended: bool) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, held: bytes, *, ended: bool, close_delimited: bool = False
+    ) -> None:
         self.transport: asyncio.Transport | None = transport
         self.held = held
         self.ended = ended
+        self.close_delimited = close_delimited
+        """Whether the body ends with the connection (RFC 9112 section 6.3): then any other end must be a reset."""
+        self.broken_by = ""
+        """Why the server broke the connection off, in words; empty if it did not."""
         self.endless = False
         """Whether nobody knows when the body ends: then a peer that says that it sends no more is taken to leave."""
         self.sent = 0
@@ -71,7 +75,10 @@ class Outlet(asyncio.Protocol):
     def eof_received(self) -> bool:
         """See `asyncio.Protocol`. A peer that has ended its side still gets an answer that ends by itself."""
         self.ended = True
-        return not self.endless and not self._copies
+        keeps = not self.endless and not self._copies
+        if not keeps and self.close_delimited:
+            self.reset("")  # asyncio would end its side in an orderly way
+        return keeps
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """See `asyncio.BaseProtocol`."""
@@ -94,6 +101,12 @@ class Outlet(asyncio.Protocol):
     def _wake(self) -> None:
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
+
+    def reset(self, reason: str) -> None:
+        """Break the connection off by a reset, for that `reason`: what is not whole must not seem to be."""
+        self.broken_by = reason
+        if self.transport is not None:
+            reset_connection(self.transport)
 
     # What sends.
 
@@ -222,7 +235,7 @@ def reset_connection(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
-def bytes_acknowledged(transport: asyncio.Transport) -> int:
-    """How many bytes the peer has acknowledged so far (struct tcp_info in linux/tcp.h, since Linux 4.1)."""
-    info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    return cast(int, _TCP_INFO_BYTES_ACKED.unpack_from(info)[0])
+def bytes_unacknowledged(transport: asyncio.Transport) -> int:
+    """How many bytes wait in memory or were sent and are not acknowledged by the peer. Raises: OSError."""
+    waiting = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+    return transport.get_write_buffer_size() + int.from_bytes(waiting, sys.byteorder)

@@ -13,11 +13,16 @@ import logging
 from collections.abc import Iterator
 
 from .about import About, State
-from .endpoint import Connection
+from .endpoint import STOPPED, Connection
 from .errors import DiskError
 from .journal import Journal
-from .outlet import reset_connection
 from .storage import Storage
+
+LULL = 2.0
+"""Seconds of silence after which, while the server stops, a producer of unknown length counts as one that goes on for long."""
+
+DRAIN_CHECK = 0.05
+"""Seconds between looks at who still produces, while the server stops."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +50,13 @@ class Production:
         return claim is not None
 
     @contextlib.contextmanager
-    def claim(self, name: str, connection: Connection | None = None) -> Iterator[None]:
-        """Produce the log of that name, which nobody else does, by a request on `connection`; None: only begin or end it."""
+    def claim(self, name: str, connection: Connection | None = None, *, bounded: bool = False) -> Iterator[None]:
+        """Produce the log of that name, which nobody else does, by a request on `connection`; None: only begin or end it.
+
+        `bounded`: the request has said how many bytes it will bring.
+        """
         assert name not in self._claims
-        claim = self._claims[name] = _Claim(connection)
+        claim = self._claims[name] = _Claim(connection, bounded=bounded)
         try:
             yield
         finally:
@@ -62,8 +70,8 @@ class Production:
         """
         name = journal.about.name
         while self._storage.get(name) is journal and (claim := self._claims.get(name)) is not None:
-            if claim.connection is not None and claim.connection.transport is not None:
-                reset_connection(claim.connection.transport)
+            if claim.connection is not None:
+                claim.connection.reset("another request for this upload took the producer's place")
             await claim.gone.wait()
 
     async def begin(self, about: About) -> Journal:
@@ -119,6 +127,38 @@ class Production:
         with contextlib.suppress(DiskError):
             await self._storage.end(journal, state, reason)
 
+    async def drain(self, timeout: float) -> None:
+        """Wait, `timeout` seconds at most, for the producers that are about to be done; then break off whoever is left.
+
+        A producer of unknown length is broken off when it has been silent for a while: it is one that goes on for long.
+        So is an upload that can go on after a restart, if it is not done in that while.
+        """
+        loop = asyncio.get_running_loop()
+        began = now = loop.time()
+        heard: dict[_Claim, tuple[int, float]] = {}
+        while self._claims and now < began + timeout:
+            for name, claim in self._claims.items():
+                connection = claim.connection
+                if connection is None or connection.broken_by or not connection.receiving:
+                    continue  # it is being settled
+                received, since = heard.get(claim, (-1, now))
+                if connection.received != received:
+                    since = now
+                heard[claim] = (connection.received, since)
+                survives = self._survives(name)
+                if now >= (began if survives else since) + LULL and (survives or not claim.bounded):
+                    connection.reset(STOPPED)
+            await asyncio.sleep(DRAIN_CHECK)
+            now = loop.time()
+        for claim in self._claims.values():
+            if claim.connection is not None and claim.connection.receiving:
+                claim.connection.reset(STOPPED)
+
+    def _survives(self, name: str) -> bool:
+        """Whether the upload of that log can go on after a restart of the server."""
+        journal = self._storage.get(name)
+        return journal is not None and journal.about.upload.resumable and self._storage.durable
+
     def close(self) -> None:
         """Give nothing up any more: the server is about to end."""
         for timer in self._waiting.values():
@@ -150,8 +190,9 @@ class Production:
 class _Claim:
     """One claim. `gone` is set when it is over."""
 
-    __slots__ = ("connection", "gone")
+    __slots__ = ("bounded", "connection", "gone")
 
-    def __init__(self, connection: Connection | None) -> None:
+    def __init__(self, connection: Connection | None, *, bounded: bool) -> None:
+        self.bounded = bounded
         self.connection = connection
         self.gone = asyncio.Event()

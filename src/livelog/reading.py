@@ -40,7 +40,7 @@ from .answers import (
     whole_number,
 )
 from .config import Settings
-from .endpoint import RETRY_AFTER, Connection
+from .endpoint import STOPPED, Connection
 from .errors import RequestError
 from .event_stream import answer_events
 from .fanout import Fanout
@@ -48,10 +48,11 @@ from .journal import Journal
 from .lines.handlers import Queries
 from .lines.lines import tail_offset
 from .metrics import Histogram
-from .outlet import Outlet, end_by_reset
+from .outlet import Outlet
 from .ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
 from .viewer import Viewer
+from .wire.problem import RETRY_AFTER
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Buckets, in seconds, for the time of a fan-out's pass."""
@@ -286,9 +287,6 @@ class Readers:
         if outlet.ended and not journal.over:
             raise ConnectionResetError("the peer has left")
         outlet.endless = True
-        if not chunked:
-            # Such an answer ends with its connection: any other end than the log's must be told by a reset.
-            end_by_reset(outlet.check(), True)
         fanout = self._fanouts.get(journal)
         if fanout is None:
             fanout = self._fanouts[journal] = Fanout(journal, self.pass_seconds)
@@ -305,11 +303,9 @@ class Readers:
         if journal.state is not State.COMPLETE:  # aborted, or the server stops: nobody knows how it will end
             # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
             await outlet.break_off(reset=not chunked)
-            raise ConnectionAbortedError(f"the log is {journal.state.value}")
+            raise ConnectionAbortedError(f"the log is {journal.state.value}" if journal.state.ended else STOPPED)
         if chunked:
             outlet.write(b"0\r\n\r\n")
-        else:
-            end_by_reset(outlet.check(), False)
 
 
 def _ranges(request: web.BaseRequest, etag: str) -> tuple[ranges.Spec, ...] | None:

@@ -18,22 +18,24 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from aiohttp import web
 
 from .access import Access
 from .answers import COMMON_HEADERS as READERS_HEADERS
+from .chores import keep_doing
 from .config import EX_CONFIG, EX_UNAVAILABLE, Settings
 from .endpoint import Endpoint
-from .errors import ConfigError
+from .errors import ConfigError, LivelogError
 from .ingest import COMMON_HEADERS as PRODUCERS_HEADERS
 from .ingest import Producers, refuse_foreign
 from .monitoring import PATHS, Monitoring
 from .reading import Readers
 from .storage import Storage
 
-BACKLOG = 512
-"""Connections that may wait to be accepted."""
+BACKLOG = 4096
+"""Connections that may wait to be accepted, if the system lets so many (net.core.somaxconn)."""
 
 RESERVED_FILES = 256
 """File descriptors that are kept from readers: for logs, producers, and connections that are about to be refused.
@@ -45,6 +47,12 @@ are small, and only they are received on the readers' port."""
 
 CERTIFICATE_CHECK = 5
 """Seconds between looks at whether the certificate's files have changed."""
+
+MAX_FILES = 1 << 20
+"""The most file descriptors that are counted on: containers often have no limit, from which none could be derived."""
+
+LAST_WORDS = 2.0
+"""Seconds that readers have, at least, to be told how their log ended after the last producer is gone."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +81,7 @@ async def serve(
 
     `ready` is called once both ports are open. `reload` asks for a look at the certificate's files now. `listening`: sockets that
     somebody else has opened, and that are closed at the end, in place of those that `settings` name.
-    Raises: ConfigError, if the server cannot start.
+    Raises: ConfigError, if the server cannot start; LivelogError, if it can accept no connections any more.
     """
     context = _tls_context(settings)
     file_limit = _raise_file_limit()
@@ -123,27 +131,48 @@ async def serve(
             logger.warning("the producers' port is reachable from other machines: whoever reaches it can write")
         gc.collect()
         gc.freeze()  # what was imported stays: the collector need not look at it again
-        async with asyncio.TaskGroup() as tasks:
-            forever = (
-                producers.reap(),
-                readers.reap(),
-                storage.retire(),
-                reading.queries.retire(),
-                monitoring.watch_loop(),
+        chores = [
+            asyncio.create_task(keep_doing(name, chore))
+            for name, chore in (
+                ("cutting off producers that accept nothing", producers.reap),
+                ("cutting off readers that accept nothing", readers.reap),
+                ("removing old logs", storage.retire),
+                ("dropping unused indexes", reading.queries.retire),
+                ("measuring the event loop's delay", monitoring.watch_loop),
             )
-            chores = [tasks.create_task(chore) for chore in forever]
-            if context is not None:
-                chores.append(tasks.create_task(_reload_certificate(settings, context, reload)))
+        ]
+        if context is not None:
+            reloading = partial(_reload_certificate, settings, context, reload)
+            chores.append(asyncio.create_task(keep_doing("reloading the certificate", reloading)))
+        try:
             ready(Addresses(_addresses(put_sockets), _addresses(get_sockets)))
-            await stop.wait()
-            logger.info("stopping: readers have %g s to fetch the rest", settings.shutdown_timeout)
-            await producers.close(0)
-            producing.close()
-            storage.close()
-            await readers.close(settings.shutdown_timeout)
-            await reading.queries.close()
+            stopped = asyncio.ensure_future(stop.wait())
+            await asyncio.wait((stopped, producers.failed, readers.failed), return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            logger.info("stopping: producers and readers have %g s to end", settings.shutdown_timeout)
+            await _stop(settings.shutdown_timeout, producers, producing, storage, readers)
+        finally:
             for chore in chores:
                 chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+        await reading.queries.close()
+        for side in (producers, readers):
+            if side.failed.done():
+                raise LivelogError(f"no connection can be accepted any more: {side.failed.exception()}")
+            side.failed.cancel()
+
+
+async def _stop(timeout: float, producers: Endpoint, producing: Producers, storage: Storage, readers: Endpoint) -> None:
+    """End what is under way, within `timeout` seconds and a few more."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    producers.stop_listening()
+    readers.stop_listening()
+    await producing.drain(timeout)
+    await producers.close(LAST_WORDS)
+    producing.close()
+    storage.close()
+    await readers.close(min(timeout, max(deadline - loop.time(), LAST_WORDS)))
 
 
 def _storage(settings: Settings, file_limit: int) -> Storage:
@@ -159,11 +188,12 @@ def _storage(settings: Settings, file_limit: int) -> Storage:
 def _raise_file_limit() -> int:
     """Let this process open as many files as it may. Returns how many those are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY:
-        hard = max(soft, 1 << 20)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MAX_FILES if limit == resource.RLIM_INFINITY else min(limit, MAX_FILES)
 
 
 def _listen(

@@ -16,6 +16,7 @@ import pytest
 from tests.conformance.wire import Ending
 from tests.harness import TIMEOUT, TOKEN, Server, ask, reserved_port, serving
 
+from .kept import last_words
 from .pattern import Producer, Reader
 from .servers import FOLLOW, assert_no_fault, running, wait_until
 
@@ -180,6 +181,22 @@ def test_killed_server_cuts_its_followers(version: str) -> None:
         reader.read_to(1000)
         server.process.kill()
         assert reader.read_to_end() is Ending.CUT
+
+
+@pytest.mark.parametrize("resource", ["log", "events"])
+def test_a_server_that_is_killed_at_the_first_byte_of_its_answers_cuts_them(resource: str) -> None:
+    """HTTP/1.0, where the end of the connection is the end of the answer: what makes it honest comes before the head."""
+    for _ in range(4):
+        with serving() as server, Producer(server) as producer, contextlib.ExitStack() as stack:
+            producer.send(1000)
+            readers = [stack.enter_context(contextlib.closing(server.connect())) for _ in range(40)]
+            for reader in readers:
+                ask(reader, "GET", f"/{resource}/{TOKEN}", version="1.0")
+            readers[0].wait_head()
+            server.process.kill()
+            for reader in readers:
+                answer = last_words(reader)
+                assert answer.head is None or answer.ending is Ending.CUT
 
 
 @pytest.mark.parametrize("headers", [("Prefer: wait=300",), ()])

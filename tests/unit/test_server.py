@@ -7,6 +7,7 @@ this is tested over the network, elsewhere.
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -16,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from livelog.config import Settings
+from livelog.errors import LivelogError
 from livelog.server import Addresses, serve
+from tests.integration.certificates import Authority
 
 from .live import on_loop, turns
 
@@ -87,21 +90,31 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(directory: Path | None = None) -> AsyncIterator[Running]:
-    """Run a server that keeps logs in `directory`; it is asked to stop at the end, and has then stopped."""
+async def running(
+    directory: Path | None = None, *, pair: tuple[Path, Path] | None = None, fails: str | None = None
+) -> AsyncIterator[Running]:
+    """Run a server that keeps logs in `directory`; it is asked to stop at the end, and has then stopped.
+
+    `pair`: its certificate and key. `fails`: it stops by itself, with an error that says so.
+    """
     ready: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     local = ("127.0.0.1",)
     config = Settings(
         access_token=TOKEN, put_port=0, get_port=0, put_host=local, get_host=local, shutdown_timeout=0.1,
         temp_dir=None if directory is None else str(directory),
+        server_crt_file=str(pair[0]) if pair else None, server_key_file=str(pair[1]) if pair else None,
     )  # fmt: skip
     serving = asyncio.ensure_future(serve(config, ready=ready.set_result, stop=stop, reload=asyncio.Event()))
     server = Running(await ready, [])
     try:
         yield server
-        stop.set()
-        await serving
+        if fails is None:
+            stop.set()
+            await serving
+        else:
+            with pytest.raises(LivelogError, match=fails):
+                await serving
     finally:
         serving.cancel()
         for client in server.clients:
@@ -200,3 +213,42 @@ async def test_nothing_is_left_when_the_server_has_stopped(tmp_path: Path) -> No
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert opened("socket:") == sockets
     await turns(lambda: not opened(str(tmp_path)))  # a thread closes the logs' files
+
+
+@pytest.mark.needs("openssl")
+@on_loop
+async def test_tls_handshakes_that_never_end_are_ended_by_the_stop(tmp_path: Path) -> None:
+    sockets = opened("socket:")
+    async with running(pair=Authority(tmp_path).sign("server")) as server:
+        for data in (b"", b"\x16\x03\x01\x02\x00\x01"):
+            await server.connect(server.addresses.get[0], data)
+        await turns(lambda: opened("socket:") >= sockets + 6)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert opened("socket:") == sockets
+
+
+@pytest.mark.parametrize("port", ["put", "get"])
+@on_loop
+async def test_a_server_that_can_accept_nobody_any_more_ends_honestly(port: str) -> None:
+    """Its readers are cut, and it says why it ends; all else that fails does not end it."""
+    async with running(fails="no connection can be accepted any more") as server:
+        producer = await server.producer(b"hello")
+        reader = await server.reader()
+        assert await reader.until(b"hello\r\n") == b"5\r\nhello\r\n"
+        listening = listener(server.addresses.put[0] if port == "put" else server.addresses.get[0])
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        with pytest.raises(ConnectionResetError):
+            await producer.until(b"")
+        assert await reader.until(b"") == b""
+
+
+def listener(address: tuple[str, int]) -> socket.socket:
+    """A duplicate of this process's socket that listens there."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found = socket.socket(fileno=os.dup(int(descriptor.name)))
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and found.getsockname()[:2] == address:
+                return found
+            found.close()
+    raise AssertionError("nobody listens there")

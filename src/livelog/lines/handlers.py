@@ -23,11 +23,11 @@ from aiohttp import web
 
 from livelog.about import microseconds, timestamp
 from livelog.answers import COMMON_HEADERS, json_answer, send_parts, send_pieces, stream_headers, whole_number
-from livelog.endpoint import RETRY_AFTER
 from livelog.errors import DiskError, RequestError
 from livelog.journal import BLOCK, Journal
 from livelog.outlet import Outlet
 from livelog.ranges import Part
+from livelog.wire.problem import RETRY_AFTER
 
 from .index import Index
 from .lines import MAX_BYTES, MAX_LINES, first_lines, last_lines

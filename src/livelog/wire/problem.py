@@ -1,0 +1,421 @@
+"""Every error that the server answers with: its status, its text, on which port and for which requests.
+
+This table is the only place for statuses and texts of errors: the server raises from it, the tables of errors in
+`docs/protocol.md` are made from it, and a test holds both OpenAPI descriptions to it. No I/O.
+
+    raise problem.NO_LOG.error()
+    raise problem.TOO_LARGE.error({"Upload-Limit": limits}, limit=10)
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from string import Formatter
+
+from livelog.errors import RequestError
+
+READERS = "log status logs lines search events groups view"
+"""What a readers' GET or HEAD asks for: the first segment of its path."""
+
+OF_A_LOG = "log status lines search events groups"
+"""Those of `READERS` that are about one log."""
+
+PRODUCERS = "put show tell remove limits offset append methods give-up healthz readyz metrics"
+"""What a producers' request is, by the names that its operations have in `docs/openapi-producers.yaml`."""
+
+OF_PRODUCERS = "put show tell remove limits offset append methods give-up"
+"""Those of `PRODUCERS` that need a write token where the server has one."""
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+TYPES = "https://iana.org/assignments/http-problem-types#"
+"""What the names of registered problem types begin with (RFC 9457 section 4.2)."""
+
+MAX_LINE = 8190
+"""Bytes of a request's target, of a header field's name, and of its value."""
+
+MAX_FIELDS = 128
+"""Header fields of a request."""
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's head."""
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+"""The methods that mean something on either port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of error.
+
+    `text` is a template: `{fact}` stands for what `error` is told under that name. `when`: what leads to it, for the
+    documentation. `producers` and `readers`: the requests of either port that can meet it, see `PRODUCERS` and `READERS`;
+    "-": any request, before it is known what it asks for. `registered`: the name of a registered problem type (RFC 9457).
+    """
+
+    status: int
+    text: str
+    when: str
+    producers: str = ""
+    readers: str = ""
+    registered: str = ""
+
+    def error(
+        self,
+        headers: Mapping[str, str] | None = None,
+        *,
+        members: Mapping[str, object] | None = None,
+        final: bool = False,
+        **facts: object,
+    ) -> RequestError:
+        """The error to raise; see `RequestError` for `headers`, `members` and `final`."""
+        text = self.text.format(**facts) if facts else self.text
+        return RequestError(self.status, text, headers, problem=self.registered, members=members, final=final)
+
+    @property
+    def shown(self) -> str:
+        """The text for the documentation: facts in capital letters."""
+        return "".join(text + (name or "").upper() for text, name, _, _ in Formatter().parse(self.text))
+
+
+TABLE: list[Problem] = []
+"""All of them, in the order of the documentation."""
+
+
+def _problem(
+    status: int, text: str, when: str, *, producers: str = "", readers: str = "", registered: str = ""
+) -> Problem:
+    problem = Problem(status, text, when, producers, readers, registered)
+    TABLE.append(problem)
+    return problem
+
+
+# Of heads, before it is known what is asked for.
+
+NOT_HTTP = _problem(
+    400, "this is not an HTTP request: it does not begin with METHOD TARGET HTTP/1.1",
+    "another protocol", producers="-", readers="-",
+)  # fmt: skip
+CONTROL = _problem(
+    400, "the head of this request has a control character in it, or a line that does not end with CR LF",
+    "a control character, or a bare line feed, in a head", producers="-", readers="-",
+)  # fmt: skip
+TARGET_TOO_LONG = _problem(
+    400, f"the target of this request is longer than {MAX_LINE} bytes", "a URL that is too long",
+    producers="-", readers="-",
+)  # fmt: skip
+BAD_FIELD = _problem(
+    400, "a header field of this request is not a name, a colon and a value on one line",
+    "a header field without a name, with a space before its colon, or folded", producers="-", readers="-",
+)  # fmt: skip
+NO_HOST = _problem(
+    400, "a request has one Host field: this one has {count}", "no `Host` in HTTP/1.1, or several",
+    producers="-", readers="-",
+)  # fmt: skip
+BAD_LENGTH = _problem(
+    400, "Content-Length is not one whole number of bytes", "a `Content-Length` that is none",
+    producers="-", readers="-",
+)  # fmt: skip
+TWO_FRAMINGS = _problem(
+    400, "Content-Length and Transfer-Encoding exclude each other", "both of them", producers="-", readers="-",
+)  # fmt: skip
+MALFORMED = _problem(
+    400, "the head of this request is malformed", "any other fault of a head", producers="-", readers="-",
+)  # fmt: skip
+FIELD_TOO_LONG = _problem(
+    431, f"a header field of this request is longer than {MAX_LINE} bytes", "a header field that is too long",
+    producers="-", readers="-",
+)  # fmt: skip
+TOO_MANY_FIELDS = _problem(
+    431, f"this request has more than {MAX_FIELDS} header fields", "too many header fields", producers="-", readers="-",
+)  # fmt: skip
+HEAD_TOO_LARGE = _problem(
+    431, f"the head of this request is larger than {MAX_HEAD} bytes", "a head that is too large",
+    producers="-", readers="-",
+)  # fmt: skip
+UNKNOWN_METHOD = _problem(
+    501, f"this method is not known here: the methods are {', '.join(METHODS)}",
+    "a method that nothing here has, such as `PROPFIND`", producers="-", readers="-",
+)  # fmt: skip
+VERSION = _problem(
+    505, "this server speaks HTTP/1.1 and HTTP/1.0", "another version of HTTP; HTTP/2, too", producers="-", readers="-",
+)  # fmt: skip
+
+# Of both ports.
+
+DENIED = _problem(401, "Access denied", "a wrong token, or none", producers=OF_PRODUCERS, readers=f"{OF_A_LOG} logs")
+FAILED = _problem(
+    500, "the server failed; its log tells more under {id}", "a fault of the server",
+    producers=PRODUCERS, readers=READERS,
+)  # fmt: skip
+DISK_FAILED = _problem(
+    500, "{operation} failed: {cause}", "the disk refuses", producers=PRODUCERS, readers=READERS,
+)  # fmt: skip
+TOO_MANY_CONNECTIONS = _problem(
+    503, "too many connections: try again later", "too many connections; with `Retry-After`, then closed",
+    producers=PRODUCERS, readers=READERS,
+)  # fmt: skip
+NO_DESCRIPTORS = _problem(
+    503, "{operation} failed: {cause}", "no file descriptors are left; with `Retry-After`",
+    producers=PRODUCERS, readers=READERS,
+)  # fmt: skip
+STOPPING = _problem(
+    503, "the server is about to stop", "a log that would begin or go on while the server stops; with `Retry-After`",
+    producers="put append",
+)  # fmt: skip
+NO_PATH = _problem(
+    404, "there is nothing here: send a log with PUT /log, or /log/ and a name of it", "another path",
+    producers=OF_PRODUCERS.replace("methods ", ""),
+)  # fmt: skip
+NO_READERS_PATH = _problem(
+    404, "there is nothing here: a log is at /log/, followed by its token, / and its name", "another path",
+    readers=f"{OF_A_LOG} logs",
+)  # fmt: skip
+
+# Of the producers' port.
+
+BAD_CHUNK = _problem(
+    400, "{fault}", "a body that is not chunked as RFC 9112 says, such as a chunk that does not begin with its size; the log is aborted",
+    producers="put append",
+)  # fmt: skip
+CONTENT_RANGE = _problem(
+    400, "a PUT with Content-Range is not supported: send the whole log in one body", "`Content-Range`", producers="put",
+)  # fmt: skip
+NOT_A_NAME = _problem(
+    400,
+    "this is not a name for a log: a name is 1 to 8 segments of A-Z, a-z, 0-9, '.', '_', '~' and '-', "
+    "joined by '/', none of them '.' or '..', at most 255 bytes",
+    "not a name", producers="put show tell remove limits",
+)  # fmt: skip
+NOT_32_BITS = _problem(
+    400, "Livelog-Exit-Code is not a whole number of 32 bits", "an exit code that is none", producers="put tell append",
+)  # fmt: skip
+NOT_A_LABEL = _problem(
+    400,
+    "Livelog-Label is not name=value, where a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', "
+    "and begins with a letter or digit",
+    "a label that is none", producers="put tell append",
+)  # fmt: skip
+TOO_MANY_LABELS = _problem(
+    400, "there are {count} labels: at most {most} are kept", "more than 16 labels", producers="put tell append",
+)  # fmt: skip
+NOT_UTF8 = _problem(
+    400, "{field} is not UTF-8", "a title or a label that is not UTF-8", producers="put tell append",
+)  # fmt: skip
+NOT_PRINTABLE = _problem(
+    400, "{field} is not printable text of at most {most} bytes", "a title or a label that is too long or not printable",
+    producers="put tell append",
+)  # fmt: skip
+NO_OFFSET = _problem(
+    400, "Upload-Offset must say where the content begins: a number of bytes", "no `Upload-Offset`, or none that is right",
+    producers="append",
+)  # fmt: skip
+NO_COMPLETENESS = _problem(
+    400, "Upload-Complete must say whether this is the end of the upload: ?1 or ?0",
+    "no `Upload-Complete`, or none that is right", producers="append",
+)  # fmt: skip
+INCONSISTENT_LENGTH = _problem(
+    400, "{reason}", "two lengths that differ", producers="put append", registered="inconsistent-upload-length",
+)  # fmt: skip
+WRONG_DIGEST = _problem(
+    400, "the bytes that arrived do not have the digest that {field} tells: send them again",
+    "a digest that is another one", producers="put append", registered="digest-mismatching-values",
+)  # fmt: skip
+NOT_A_DIGEST = _problem(
+    400, "the digest in {field} cannot be one: {reason}", "a digest of the wrong size", producers="put append",
+    registered="digest-invalid-values",
+)  # fmt: skip
+NOT_A_DURATION = _problem(
+    400, "the query parameter expires is not a duration above 0, such as 90, 1.5, 10m, 2h or 7d",
+    "`?expires=` is none", producers="show",
+)  # fmt: skip
+OTHER_SITE = _problem(
+    403, "pages of other sites may not write logs", "another site's page", producers=PRODUCERS,
+)  # fmt: skip
+FOREIGN_HOST = _problem(
+    403, "this port answers to the names of this machine only, such as localhost",
+    "a foreign `Host` on a loopback port", producers=PRODUCERS,
+)  # fmt: skip
+NOT_BEGUN_BUT_LINK = _problem(
+    404, "this log has not begun; its link is in Livelog-Link", "`GET` before the log begins", producers="show",
+)  # fmt: skip
+NO_LOG = _problem(
+    404, "there is no log of that name", "`PATCH` or `DELETE` of a log that there is not", producers="tell remove",
+)  # fmt: skip
+NO_UPLOAD = _problem(
+    404, "there is no such upload: its log was replaced or removed, or never began",
+    "an upload's address that is wrong, or whose log was replaced", producers="offset append give-up",
+)  # fmt: skip
+SENT_WITH_PUT = _problem(
+    405, "a log is sent with PUT", "another method for a log; with `Allow`", producers="put show",
+)  # fmt: skip
+POST_BEGINS_UPLOADS = _problem(
+    405, "POST begins a resumable upload, with Upload-Complete: send a log with PUT",
+    "`POST` without `Upload-Complete`; with `Allow`", producers="put",
+)  # fmt: skip
+APPENDED_BY_PATCH = _problem(
+    405, "an upload is gone on with by PATCH", "another method for an upload; with `Allow`", producers="offset",
+)  # fmt: skip
+READ_WITH_GET = _problem(
+    405, "this is read with GET or HEAD", "another method for `/healthz`, `/readyz` or `/metrics`; with `Allow`",
+    producers="healthz readyz metrics",
+)  # fmt: skip
+ANOTHER_PRODUCER = _problem(
+    409, "this log is being written by another producer: wait until that one has ended", "a second producer",
+    producers="put",
+)  # fmt: skip
+WRONG_OFFSET = _problem(
+    409, "the upload has {offset} bytes: go on from there, not from {provided}", "a PATCH at the wrong place",
+    producers="append", registered="mismatching-upload-offset",
+)  # fmt: skip
+UPLOAD_COMPLETE = _problem(
+    409, "this upload is complete: nothing can be appended", "more for an upload that is complete", producers="append",
+)  # fmt: skip
+LOG_ENDED = _problem(
+    409, "this log has ended: what is told of it cannot change any more", "`PATCH` of a log that has ended", producers="tell",
+)  # fmt: skip
+LOG_WRITTEN = _problem(
+    409, "this log is being written: end its producer first", "`DELETE` of a log that is written", producers="remove",
+)  # fmt: skip
+NOTHING_TO_CANCEL = _problem(
+    409, "this upload is complete: DELETE the log itself to remove it", "`DELETE` of an upload that is complete",
+    producers="give-up",
+)  # fmt: skip
+GIVEN_UP = _problem(
+    410, "this upload was given up: {reason}", "an upload that was given up", producers="offset append give-up",
+)  # fmt: skip
+NO_LENGTH = _problem(
+    411, "an HTTP/1.0 request must say how long its body is: send Content-Length", "HTTP/1.0 without `Content-Length`",
+    producers="put append",
+)  # fmt: skip
+EXISTS = _problem(
+    412, "this log exists, and If-None-Match forbids replacing it", "`If-None-Match: *`, and there is a log",
+    producers="put tell remove",
+)  # fmt: skip
+NOT_THIS_LOG = _problem(
+    412, "this is not the log that If-Match names", "`If-Match`, and there is another log, or none",
+    producers="put tell remove",
+)  # fmt: skip
+TOO_LARGE = _problem(
+    413, "the log is larger than this server takes: at most {limit} bytes",
+    "larger than `LIVELOG_MAX_LOG_SIZE`; `Upload-Limit` tells it, too", producers="put append",
+)  # fmt: skip
+NO_BODY = _problem(
+    415, "what is told of a log stands in header fields, such as Livelog-Exit-Code: send no body",
+    "a `PATCH` of `/log/{name}` with a body", producers="tell",
+)  # fmt: skip
+NOT_A_PART = _problem(
+    415, "what is appended to an upload has Content-Type: application/partial-upload",
+    "a `PATCH` of an upload with another type", producers="append",
+)  # fmt: skip
+TOO_MANY_LOGS = _problem(
+    429, "there are {count} logs, as many as there may be, all in use",
+    "as many logs as `LIVELOG_MAX_LOGS` allows, all in use; with `Retry-After`", producers="put",
+)  # fmt: skip
+OTHER_CODING = _problem(
+    501, "the only transfer coding understood is chunked", "a `Transfer-Encoding` that is not just `chunked`",
+    producers="put append",
+)  # fmt: skip
+NOT_READY = _problem(
+    503, "no log can begin: {reason}", "`/readyz`, while that is so; with `Retry-After`", producers="readyz",
+)  # fmt: skip
+DISK_FULL = _problem(
+    507, "{operation} failed: {cause}",
+    "the disk is full, or a limit of the server; a log that was being written is aborted at what was written",
+    producers="put tell append",
+)  # fmt: skip
+
+# Of the readers' port.
+
+NOT_A_NUMBER = _problem(
+    400, "the query parameter {parameter} is not a whole number", "a query parameter that is not a number",
+    readers=f"{OF_A_LOG} logs",
+)  # fmt: skip
+NOT_ABOVE_0 = _problem(
+    400, "the query parameter {parameter} is not a whole number above 0", "`?limit=0`", readers="logs search",
+)  # fmt: skip
+TOO_MANY_AT_ONCE = _problem(
+    400, "the query parameter {parameter} is more than {most}", "a `?limit=` that is too large", readers="logs search",
+)  # fmt: skip
+NOT_A_STATE = _problem(
+    400, "the query parameter state is none of live, interrupted, complete, aborted", "another `?state=`",
+    readers="status logs",
+)  # fmt: skip
+NOT_A_GENERATION = _problem(
+    400, "the query parameter before is not the next of another page", "another `?before=`", readers="logs",
+)  # fmt: skip
+NO_TEXT = _problem(
+    400, "say what to search for by q: 1 to {most} characters of one line", "no `?q=`, or none that is right",
+    readers="search",
+)  # fmt: skip
+NOT_A_DIRECTION = _problem(
+    400, "the query parameter dir is neither back nor forward", "another `?dir=`", readers="search",
+)  # fmt: skip
+NOT_A_PATTERN = _problem(
+    400, "this is no regular expression: {reason}", "a `?q=` that is none, with `?regex=1`", readers="search",
+)  # fmt: skip
+WHICH_LINES = _problem(
+    400, "say which lines by one of the query parameters from, tail, at and time", "none of these, or several",
+    readers="lines",
+)  # fmt: skip
+LINE_0 = _problem(
+    400, "lines are counted from 1", "`?from=0`", readers="lines",
+)  # fmt: skip
+NOT_A_TIME = _problem(
+    400, "the query parameter time is neither a time such as 2026-11-25T05:26:53Z, nor seconds since the epoch",
+    "another `?time=`", readers="lines",
+)  # fmt: skip
+NOT_A_READERS_NAME = _problem(
+    400, "this is not the name of a log", "not a name, but a right token", readers=OF_A_LOG,
+)  # fmt: skip
+NOT_BEGUN = _problem(
+    404, "this log has not begun: ask again, or with ?wait=60 to wait for it", "no log yet; with `Retry-After`",
+    readers=OF_A_LOG,
+)  # fmt: skip
+REMOVED = _problem(
+    404, "this log was removed just now", "a log that went while it was asked for; with `Retry-After`",
+    readers=OF_A_LOG.replace("status ", ""),
+)  # fmt: skip
+READ_ONLY = _problem(
+    405, "a log is read with GET or HEAD", "not GET, HEAD or OPTIONS; with `Allow`", readers=READERS,
+)  # fmt: skip
+REPLACED = _problem(
+    412, "this is not the log that If-Match names: it was replaced", "`If-Match` does not match", readers="log",
+)  # fmt: skip
+NOT_THIS_PAGE = _problem(
+    412, "this is not the page that If-Match names", "`If-Match` of another page", readers="view",
+)  # fmt: skip
+NOT_IN_THE_LOG = _problem(
+    416, "the log has {length} bytes {so_far}: none of them is in that range", "no byte in the range", readers="log",
+)  # fmt: skip
+TOO_MANY_SEARCHES = _problem(
+    503, "too many searches are under way: try again later", "more than 20 searches; with `Retry-After`", readers="search",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an error is answered with. `kind`: what metrics count it as."""
+
+    status: int
+    kind: str
+    content_type: str
+    body: str
+
+
+def answer(error: RequestError, accept: str) -> Answer:
+    """The answer that tells of `error`: one line of text, or, if `accept` asks for it, a problem document (RFC 9457).
+
+    An error of a registered type is always a document. `accept`: an Accept field (RFC 9110 section 12.5.1).
+    """
+    phrase = HTTPStatus(error.status).phrase
+    kind = error.problem or phrase.lower().replace(" ", "-")
+    if not error.problem and "application/problem+json" not in accept.lower():
+        return Answer(error.status, kind, "text/plain", str(error) + ("" if error.status == 401 else "\n"))
+    document = {
+        "type": TYPES + error.problem if error.problem else "about:blank",
+        "title": error.problem.replace("-", " ").capitalize() or phrase,
+        "status": error.status, "detail": str(error), **error.members,
+    }  # fmt: skip
+    return Answer(error.status, kind, "application/problem+json", json.dumps(document))

@@ -11,7 +11,7 @@
         ├── LogAborted   all bytes of the log were read, but it did not end as a complete one
         └── LogReplaced  there is another log under that name: what was read and what follows are not one log
 
-Each message is one line, says what was wrong and what would be right, and holds no secret.
+Each message is one line without control characters, says what was wrong and what would be right, and holds no secret.
 """
 
 import errno
@@ -20,6 +20,18 @@ from collections.abc import Mapping
 
 class LivelogError(Exception):
     """The root: anything livelog raises on purpose."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    r"""`text`, with an escape such as `\x1b` in place of each character that a terminal would not just show."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 class ConfigError(LivelogError):

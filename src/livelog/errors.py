@@ -5,6 +5,8 @@
     ├── RequestError     a client's request is refused; `status` is what HTTP answers
     │   └── FramingError the body of a request is not framed as RFC 9112 asks
     ├── DiskError        the disk refused; `cause` says how
+    ├── ScanError        the lines of a log could not be looked at; `excess`: that would have taken too much
+    ├── ScanRefused      they cannot be looked at in that way: the pattern is none
     └── ClientError      what a client of a server asked for cannot be had
         ├── Refused      the server refuses, and will go on refusing; `status` is what HTTP answered
         ├── GaveUp       the server could not be reached for as long as the client was willing to try
@@ -116,3 +118,18 @@ class DiskError(LivelogError):
     def passing(self) -> bool:
         """Whether it was for want of file descriptors, which others will give back."""
         return self.cause.errno in (errno.EMFILE, errno.ENFILE)
+
+
+class ScanError(LivelogError):
+    """The process that looks at the lines of a log failed: what was asked for is not known.
+
+    `excess`: because that takes more time or memory than it may; the message says which, of what was asked for.
+    """
+
+    def __init__(self, message: str, *, excess: bool = False) -> None:
+        super().__init__(message)
+        self.excess = excess
+
+
+class ScanRefused(LivelogError):
+    """The lines of a log cannot be looked at in that way: the message says why, perhaps in characters of the client's."""

@@ -46,7 +46,7 @@ from .event_stream import answer_events
 from .fanout import Fanout
 from .journal import Journal
 from .lines.handlers import Queries
-from .lines.lines import tail_offset
+from .lines.lines import MAX_LINES, start_of_last
 from .metrics import Histogram
 from .outlet import Outlet
 from .ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
@@ -223,7 +223,8 @@ class Readers:
         start, bounded = 0, journal.state is State.COMPLETE or request.query.get("follow") == "0"
         plan: ranges.Plan = Whole()
         if (tail := request.query.get("tail")) is not None:
-            start = await tail_offset(journal, whole_number("tail", tail))
+            count = min(whole_number("tail", tail), MAX_LINES)
+            start = await journal.run(partial(start_of_last, length, count, journal.read))
             headers["Livelog-Offset"] = str(start)
         else:
             plan = ranges.resolve(

@@ -214,6 +214,9 @@ class Readers:
         }
         live = not journal.state.ended
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
+        generation = journal.about.generation
+        if request.query.get("generation", generation) != generation:  # for links, which send no If-Match
+            raise RequestError(412, "this is not the log of that generation: it was replaced")
         if (status := precondition(request, journal.etag, confirms=not live and journal.tag_confirms)) is not None:
             if status == 412:
                 raise RequestError(412, "this is not the log that If-Match names: it was replaced")

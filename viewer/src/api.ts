@@ -1,6 +1,6 @@
 /** The server, as this page finds it: everything that is asked of it is asked here. */
 
-import { PLAIN, sgr } from "./ansi.js";
+import { PLAIN, sgr } from "./sgr.js";
 import type { Piece } from "./store.js";
 
 /** An answer that is a refusal. */
@@ -33,6 +33,7 @@ export interface Status {
   readonly generation: string;
   readonly state: "live" | "interrupted" | "complete" | "aborted";
   readonly size: number;
+  readonly content_type: string;
   readonly title: string | null;
   readonly exit_code: number | null;
   readonly labels: Record<string, string>;

@@ -7,9 +7,12 @@
  */
 
 import { type Api, FOREVER, Refused, Replaced, type Status } from "./api.js";
+import { Charset } from "./charset.js";
+import type { Slice } from "./content.js";
 import { Loader } from "./loader.js";
 import { Naming } from "./naming.js";
-import { Store } from "./store.js";
+import { PLAIN, styleAfter } from "./sgr.js";
+import { type Line, Store } from "./store.js";
 
 export type Connection =
   | { readonly kind: "opening" | "following" | "resting" | "ended" | "replaced" }
@@ -25,6 +28,8 @@ const WATCH = 10000;
 const WAIT = 60;
 /** Bytes of an answer at most, in which there are whole lines, or a part of one. */
 const LONGEST = 4 * 1024 * 1024;
+/** Bytes in front of a part of a line that are read for the style in force there. */
+const BEFORE = 64 * 1024;
 const [FIRST_DELAY, LAST_DELAY] = [500, 15000];
 /** Milliseconds from one question for the numbers of lines to the next. */
 const COUNTING = 300;
@@ -33,6 +38,7 @@ export class Log {
   readonly store = new Store();
   status: Status | null = null;
   connection: Connection = { kind: "opening" };
+  charset = new Charset();
   /** When the last byte came; milliseconds since the epoch. */
   changed: number | null = null;
 
@@ -237,9 +243,19 @@ export class Log {
 
   #learn(status: Status | null): void {
     if (!status) return;
+    if (this.status?.content_type !== status.content_type) void this.#decode(status.content_type);
     this.status = status;
     this.locked = null;
     this.changed = Math.max(this.changed ?? 0, Date.parse(status.changed) || 0) || null;
+    this.redraw();
+  }
+
+  /** Take the log's bytes for text as its Content-Type declares it. */
+  async #decode(contentType: string): Promise<void> {
+    this.charset = new Charset(contentType);
+    if (this.charset.label !== "utf-16le") return this.redraw();
+    const start = await this.bytes(0, 2).catch(() => new Uint8Array());
+    this.charset = Charset.ordered(contentType, start);
     this.redraw();
   }
 
@@ -270,6 +286,18 @@ export class Log {
     const response = await this.api.get("log", { follow: "0" }, { headers });
     if (response.status !== 206) throw new TypeError("not the bytes that were asked for");
     return new Uint8Array(await response.arrayBuffer());
+  }
+
+  /** A part of a line, from byte `start` of it or a little before: it does not begin in a character or in an escape sequence. */
+  async slice(line: Line, start: number, stop: number): Promise<Slice> {
+    stop = Math.min(stop, line.length);
+    const from = Math.max(0, start - BEFORE);
+    const bytes = await this.bytes(line.at + from, line.at + stop);
+    const cut = this.charset.border(bytes, line.at + from, start - from);
+    const before = this.charset.decode(bytes.subarray(0, cut), line.at + from, false);
+    start = from + cut;
+    const text = this.charset.decode(bytes.subarray(cut), line.at + start, stop === line.length && line.finished);
+    return { start, stop, text, style: styleAfter(before, from ? PLAIN : line.style) };
   }
 
   /** Where a line begins; the end of the log for the line behind its last. */

@@ -254,6 +254,7 @@ class App implements chrome.Page {
     if (line === null) return;
     if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#groups.toggle(line);
     else if (target.closest(".more")) void this.view.expand(line).catch((error) => this.notices.tell(reasonOf(error)));
+    else if (target.closest(".less")) this.view.shrink(line);
     else if (target.closest(".number") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       const from = event.shiftKey && this.view.marked ? this.view.marked.from : line;

@@ -24,6 +24,8 @@ NOT_RUN = {
     "the server of make": "it makes an environment in the source folder, and what it runs is what the next tests run",
     "the tests of make": "it runs the tests, of which this is one",
     "the checks of make": "it runs the tests, of which this is one",
+    "an hour of chaos": "it takes an hour",
+    "all mutations": "it takes some minutes",
 }
 """The blocks that are not run, by the name in their mark, and why they cannot be."""
 

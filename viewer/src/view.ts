@@ -8,13 +8,12 @@
 import type { Log } from "./log.js";
 import type { Lines } from "./fragment.js";
 import { Folds } from "./folds.js";
-import { MORE, MOST, type Slice, SHOWN } from "./content.js";
-import { make, Row, spot } from "./rows.js";
+import { make, MORE, MOST, Row, SHOWN, spot } from "./rows.js";
 import * as scroller from "./scroller.js";
 
-/** Elements that the text of a row may have, if all rows have as many: one for so many columns, and not fewer than that. */
-const COLUMNS = 4;
-const SPANS = 40;
+/** Elements that all rows together may have. */
+const ELEMENTS = 600;
+const decoder = new TextDecoder();
 
 interface Caret {
   readonly line: number;
@@ -48,7 +47,8 @@ export class View {
   #shown = new Map<number, Row>();
   #spare: Row[] = [];
   #heights = new Map<number, { length: number; height: number }>();
-  readonly #slices = new Map<number, Slice>();
+  readonly #limits = new Map<number, number>();
+  readonly #whole = new Map<number, string>();
   #row = 20;
   #columns = 80;
   #window = 0;
@@ -155,7 +155,8 @@ export class View {
     if (this.#from) this.#from = { ...this.#from, line: this.#from.line + shift };
     if (this.#to) this.#to = { ...this.#to, line: this.#to.line + shift };
     this.#heights.clear();
-    this.#slices.clear();
+    this.#limits.clear();
+    this.#whole.clear();
     this.#shown = new Map([...this.#shown].map(([line, row]) => [line + shift, row]));
     if (this.later !== null) this.toLine(this.later);
   }
@@ -193,8 +194,8 @@ export class View {
     row.show(line, known, {
       numbered: store.numbered,
       spans,
-      charset: this.log.charset,
-      slice: this.#slices.get(line),
+      limit: this.#limits.get(line) ?? SHOWN,
+      whole: this.#whole.get(line),
       group: this.folds.at(line),
       folded: this.folds.isFolded(line),
       time: this.options.showTime ? (known?.time ? this.options.time(known.time) : "") : null,
@@ -241,9 +242,8 @@ export class View {
       row.element.remove();
       if (this.#spare.length < 50) this.#spare.push(row);
     }
-    const share = Math.max(SPANS, Math.ceil(this.#columns / COLUMNS));
-    // Wrapped lines are fewer, and longer.
-    let spans = share * Math.max(numbers.length, Math.ceil(this.#window / this.#row));
+    let spans = Math.max(0, ELEMENTS - 4 * numbers.length);
+    const share = Math.floor(spans / numbers.length);
     let before: Element | null = null;
     const rows: Row[] = [];
     for (const [at, line] of numbers.entries()) {
@@ -292,26 +292,13 @@ export class View {
 
   /** Show more of a long line. */
   async expand(number: number): Promise<void> {
-    const known = this.#slices.get(number);
-    const start = known?.start ?? 0;
-    await this.#cut(number, start, start + Math.min(MOST, (known ? known.stop - start : SHOWN) * MORE));
-  }
-
-  /** Show a long line from its beginning again. */
-  shrink(number: number): void {
-    this.pause();
-    this.#slices.delete(number);
-    this.#heights.delete(number);
-    this.redraw();
-  }
-
-  /** Show these bytes of a line. */
-  async #cut(number: number, start: number, stop: number): Promise<void> {
     const line = this.log.store.get(number);
     if (!line) return;
-    const slice = await this.log.slice(line, start, stop);
+    const limit = Math.min(MOST, (this.#limits.get(number) ?? SHOWN) * MORE);
+    const bytes = await this.log.bytes(line.at, Math.min(line.at + line.length, line.at + limit));
     this.pause();
-    this.#slices.set(number, slice);
+    this.#whole.set(number, decoder.decode(bytes));
+    this.#limits.set(number, limit);
     this.#heights.delete(number);
     this.redraw();
   }

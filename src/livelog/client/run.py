@@ -14,7 +14,6 @@ from .console import (
     add_description,
     duration,
     labels,
-    log_name,
     note,
     note_links,
     note_rest,
@@ -23,7 +22,7 @@ from .console import (
 )
 from .own_server import OwnServer
 from .settings import load
-from .writer import DRAIN, Writer
+from .writer import DRAIN, Writer, new_name
 
 NO_SERVER = "no log server could be started here: {}; the command runs without a log"
 
@@ -84,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         own = _wait(own)
     log = None
     if own is not None or settings.chosen:
-        name = log_name(arguments, command[0])
+        name = new_name(command[0]) if arguments.name is None else arguments.name
         title = os.path.basename(command[0]) if arguments.title is None else arguments.title
         if own is not None:
             settings = own.settings(settings)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Self
 
 from livelog.access import is_name
 from livelog.errors import ClientError, Refused, RequestError
-from livelog.metadata import Metadata, encoded
+from livelog.metadata import Metadata
 
 from .sender import Sender
 from .settings import ClientSettings, load
@@ -117,11 +117,6 @@ class Writer(io.RawIOBase):
     def failure(self) -> OSError | None:
         """Why what was written after `size` bytes is lost: the server was far behind, and the disk full. None: it is not."""
         return self._spool.failure
-
-    @property
-    def sent(self) -> int:
-        """Up to which byte the server was sent the log."""
-        return self._sender.sent
 
     @property
     def acknowledged(self) -> int:
@@ -283,11 +278,14 @@ def _spool_folder(directory: Path, name: str) -> Path:
 
 def header_fields(title: str, labels: Mapping[str, str], content_type: str) -> dict[str, str]:
     """Header fields that tell of a log. Raises: RequestError, if they are not allowed."""
+    for name, value in labels.items():
+        if "," in name + value:
+            raise RequestError(400, f"the label {name} has a comma in it")
     fields = {}
     if title:
-        fields["Livelog-Title"] = encoded(title)
+        fields["Livelog-Title"] = title
     if labels:
-        fields["Livelog-Label"] = ", ".join(f"{name}={encoded(value)}" for name, value in labels.items())
+        fields["Livelog-Label"] = ", ".join(f"{name}={value}" for name, value in labels.items())
     Metadata.NONE.updated({name.lower(): [value] for name, value in fields.items()})
     if content_type:
         if not content_type.isprintable() or not content_type.isascii():

@@ -13,7 +13,6 @@ The bytes of the log are those that the terminal gets. Refuses to know where the
 4. Whoever becomes this process's child is waited for once it has ended: it may be the first process of a container.
 """
 
-import array
 import contextlib
 import errno
 import fcntl
@@ -25,14 +24,11 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from .outer_terminal import OuterTerminal
 from .signals import Witness, blocked
-from .waiting import readable
-
-if TYPE_CHECKING:
-    import subprocess
+from .waiting import available, readable
 
 BLOCK = 64 * 1024
 """Bytes read at once."""
@@ -213,7 +209,7 @@ class Process:
                         self._slave = -1
                     # What it has said itself is passed on, however long that takes.
                     for output in outputs.keys() - {self._master}:
-                        for _ in range(0, _available(output), BLOCK):
+                        for _ in range(0, available(output), BLOCK):
                             self._pass_on(output, outputs[output])
                 elif fd == keyboard:
                     if not self._read_typed(keyboard):
@@ -403,13 +399,6 @@ def _has_no_reader(fd: int) -> bool:
     return bool(poll.poll(0))
 
 
-def _available(pipe: int) -> int:
-    """How many bytes are in it."""
-    count = array.array("i", [0])
-    fcntl.ioctl(pipe, termios.FIONREAD, count)
-    return count[0]
-
-
 def _write_all(fd: int, data: bytes) -> None:
     """Write `data`. Raises: OSError."""
     view = memoryview(data)
@@ -418,25 +407,3 @@ def _write_all(fd: int, data: bytes) -> None:
             view = view[os.write(fd, view) :]
         except BlockingIOError:
             select.select([], [fd], [])
-
-
-def run(command: Sequence[str], name: str | None = None, **options: Any) -> "subprocess.CompletedProcess[None]":
-    """Run `command` with its output, stdout and stderr together, going to the log `name`, and nowhere else.
-
-    `options`: those of `Writer`. Its exit code is told to readers; by a signal, 128 and its number. Raises: OSError, if it
-    cannot be started; what `Writer` raises.
-    """
-    import subprocess  # noqa: PLC0415  # the command has no need of it
-
-    from .writer import Writer, new_name  # noqa: PLC0415
-
-    with (
-        Writer(name or new_name(command[0]), **options) as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child,
-    ):
-        assert child.stdout is not None
-        while data := os.read(child.stdout.fileno(), BLOCK):
-            log.write(data)
-        code = child.wait()
-        log.exit_code = code if code >= 0 else 128 - code
-    return subprocess.CompletedProcess(command, code)

@@ -93,6 +93,7 @@ class Sender(threading.Thread):
         self._location: str = spool.about.get("location", "")
         self._wire: Wire | None = None
         self._sleeping = False
+        self._forks = 0
         self._hurry = threading.Event()
         # Sockets, since they can be waited for together with a connection.
         self._alarm, self._alarmed = _pipe()
@@ -103,6 +104,17 @@ class Sender(threading.Thread):
             self._sleeping = False
             with contextlib.suppress(OSError):  # it has ended meanwhile
                 self._alarm.send(b"!")
+
+    def let_go(self) -> None:
+        """Have nothing of the connection in this process, which was forked: else it would outlive the one that sends."""
+        if (wire := self._wire) is not None:
+            wire.let_go()
+        for end in (self._alarm, self._alarmed):
+            end.close()
+
+    def forked(self) -> None:
+        """Another process has a copy of a connection that was being made at that moment: do not use it."""
+        self._forks += 1
 
     def finish(self) -> None:
         """That was all, and somebody waits for the end: try at once."""
@@ -157,8 +169,11 @@ class Sender(threading.Thread):
         self._wire = None
         if self.done.is_set():
             return
+        forks = self._forks
         with Wire(self._settings.server, self._settings.ca_file) as wire:
             self._wire = wire
+            if forks != self._forks:
+                raise ConnectionAbortedError("another process has this connection, too")
             if self.done.is_set():
                 return
             sent = self._begin(wire) if not self._location else self._resume(wire)

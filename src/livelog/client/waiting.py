@@ -1,6 +1,9 @@
 """Which of some file descriptors can be read. `select.select` refuses those from 1024 on, which a large program has."""
 
+import array
+import fcntl
 import select
+import termios
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -15,3 +18,10 @@ def readable(files: Iterable[int | _HasDescriptor], seconds: float | None = None
     for file in files:
         poll.register(file, select.POLLIN)
     return {fd for fd, _ in poll.poll(None if seconds is None else seconds * 1000)}
+
+
+def available(pipe: int) -> int:
+    """How many bytes are in it."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]

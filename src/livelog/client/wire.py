@@ -7,6 +7,7 @@ redirects. Every wait has an end: a server that neither takes nor gives a byte f
 
 import contextlib
 import io
+import os
 import socket
 from collections.abc import Mapping
 from email.message import Message
@@ -79,6 +80,11 @@ class Wire:
         """Have whatever waits for this connection, in whatever thread, wait no longer."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """Close this process's descriptor, and leave the connection to the process of which this one is a fork."""
+        if (fd := self._socket.detach()) >= 0:
+            os.close(fd)
 
     def fileno(self) -> int:
         """The connection's file descriptor: see `select`."""

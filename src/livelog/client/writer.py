@@ -5,35 +5,47 @@ r"""A log as a file that Python writes to. Writing never waits for the server, a
         log.write(b"all is well\\n")
 
 `async with` and `aclose` do the same for asyncio, where `write` may be called as it is: it waits for nothing but, when the
-server is far behind, this machine's disk. Leaving the block completes the log; an exception inside aborts it, and what was written stays readable. Refuses to take
-text: bytes are what a log is made of; `io.TextIOWrapper(log)` encodes.
+server is far behind, this machine's disk. Leaving the block completes the log; an exception inside aborts it, and what was written stays readable. `sys.exit`
+is no failure of the log: it completes it, with its exit code. Bytes are what a log is made of; text becomes UTF-8.
+
+After a fork, both processes write to the same log, as to any other file: the forked one by a pipe, see `inlet`. The log
+belongs to the process that began it, and ends with it.
 """
 
 import atexit
+import contextlib
 import io
 import logging
 import os
 import re
 import secrets
 import sys
+import threading
 import time
 import weakref
 from asyncio import to_thread
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from livelog.access import is_name
 from livelog.errors import ClientError, Refused, RequestError
 from livelog.metadata import Metadata
 
+from .inlet import Inlet
 from .sender import Sender
 from .settings import ClientSettings, load
 from .spool import Spool
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+    class _RawFile(io.RawIOBase, BinaryIO):
+        """A raw file that type checkers let stand where a file is asked for, such as `stdout` of `subprocess.run`."""
+
+else:
+    _RawFile = io.RawIOBase
 
 DRAIN = 10.0
 """Seconds that the end of a log waits for the server, by default; what is left then stays in a spool on disk."""
@@ -43,11 +55,16 @@ FIRST_WORD = 0.5
 
 logger = logging.getLogger("livelog")
 
+ENDED = "this log has ended: nothing can be appended"
+
 _open: "weakref.WeakSet[Writer]" = weakref.WeakSet()
-"""Those that nobody has ended; see `_abandon`."""
+"""Those that are aborted if nobody ends them; see `_abandon`."""
+
+_written: "weakref.WeakSet[Writer]" = weakref.WeakSet()
+"""Those that have not ended."""
 
 
-class Writer(io.RawIOBase):
+class Writer(_RawFile):
     """A log that is being written, as a raw binary file.
 
     `name`: the log's name on the server; empty: the log that has none; None: a new one, made of the program's name
@@ -67,7 +84,7 @@ class Writer(io.RawIOBase):
         settings: ClientSettings | None = None,
     ) -> None:
         super().__init__()
-        self.name = new_name(sys.argv[0]) if name is None else name
+        self.name = new_name(sys.argv[0]) if name is None else name  # type: ignore[misc]  # an attribute, as FileIO's
         if self.name and not is_name(self.name):
             raise ValueError(f"{self.name!r} is not the name of a log, such as builds/42")
         self.exit_code: int | None = None
@@ -78,13 +95,16 @@ class Writer(io.RawIOBase):
         """After `close`: the folder that holds what the server does not have; `livelog push` sends it. None: nothing is kept."""
         settings = settings or load()
         self._drain = drain
-        self._process = os.getpid()
+        self._forked = False
+        self._inlet: Inlet | None = None
+        self._making = threading.Lock()
         self._spool = Spool(_spool_folder(settings.spool_dir, self.name))
         fields = header_fields(title, labels or {}, content_type)
         self._spool.about = {"name": self.name, "server": settings.server, "fields": fields}
         self._sender = Sender(settings, self.name, self._spool, fields)
         self._sender.start()
         _open.add(self)
+        _written.add(self)
 
     @property
     def link(self) -> str:
@@ -131,20 +151,73 @@ class Writer(io.RawIOBase):
         """See `io.IOBase`."""
         return True
 
-    def write(self, data: "ReadableBuffer", /) -> int:
-        """Append `data`, all of it. Returns its size in bytes. Raises: ValueError, if the log has ended.
+    def fileno(self) -> int:
+        """A descriptor, a pipe's, by which subprocesses write to the log: `subprocess.run(..., stdout=log)`.
 
-        After a fork, the log belongs to the process that has begun it: in the other one this raises ValueError, too.
+        What they write after `close` breaks their pipe. Raises: ValueError, if the log has ended; OSError.
         """
-        if self._process != os.getpid():
-            raise ValueError("this log belongs to another process, of which this one is a fork")
+        return self._open_inlet().fileno()
+
+    def write(self, data: "ReadableBuffer | str", /) -> int:
+        """Append `data`, all of it. Returns its size in bytes. Raises: ValueError, if the log has ended."""
+        if isinstance(data, str):
+            data = data.encode(errors="backslashreplace")
         if self.closed:
-            raise ValueError("this log has ended: nothing can be appended")
+            raise ValueError(ENDED)
         with memoryview(data).cast("B") as view:
-            self._spool.write(view)
-            size = len(view)
+            if self._forked:
+                self._write_to_pipe(view)
+            else:
+                if self._inlet is not None:
+                    self._inlet.drain()
+                self._spool.write(view)
+                self._sender.wake()
+            return len(view)
+
+    def _write_to_pipe(self, view: memoryview) -> None:
+        if self._inlet is None:
+            raise ValueError(
+                "this log belongs to the process of which this one is a fork, and there was no pipe to be had"
+            )
+        try:
+            while view:
+                view = view[os.write(self._inlet.fileno(), view) :]
+        except BrokenPipeError:
+            raise ValueError(ENDED) from None
+
+    def _append(self, data: bytes) -> None:
+        self._spool.write(data)
         self._sender.wake()
-        return size
+
+    def _open_inlet(self) -> Inlet:
+        if self.closed:
+            raise ValueError(ENDED)
+        if self._inlet is None:  # looked at before the lock is taken, which in a forked process nobody may ever release
+            with self._making:
+                self._inlet = self._inlet or Inlet(self._append)
+        if not self._forked:
+            self._inlet.start()
+        return self._inlet
+
+    def before_fork(self) -> None:
+        """Make the pipe that the forked process will write to."""
+        with contextlib.suppress(OSError), self._making:
+            if self._inlet is None:
+                self._inlet = Inlet(self._append)
+
+    def after_fork(self, *, here: bool) -> None:
+        """Go on after a fork. `here`: this is the process that has forked; the new one has no more of the log than the pipe."""
+        if self._forked:  # more than once
+            return
+        if here:
+            self._sender.forked()
+            if self._inlet is not None:
+                self._inlet.start()
+        else:
+            self._forked = True
+            self._sender.let_go()
+            if self._inlet is not None:
+                self._inlet.write_only()
 
     def close(self) -> None:
         """End the log as a complete one. Waits for the server for `drain` seconds at most; never raises because of it."""
@@ -164,15 +237,18 @@ class Writer(io.RawIOBase):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await to_thread(self._close, aborted=kind is not None)
+        await to_thread(self._close, aborted=self._failed(error))
 
     def _close(self, *, aborted: bool) -> None:
         if self.closed:
             return
         super().close()
         _open.discard(self)
-        if self._process != os.getpid():  # it goes on there
+        _written.discard(self)
+        if self._forked:  # it goes on in the other process
             return
+        if self._inlet is not None:
+            self._inlet.close()
         sender, spool = self._sender, self._spool
         sender.aborted = aborted
         if self.exit_code is not None:
@@ -203,40 +279,21 @@ class Writer(io.RawIOBase):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._close(aborted=kind is not None)
+        self._close(aborted=self._failed(error))
+
+    def _failed(self, error: BaseException | None) -> bool:
+        """Whether the block in which the log was written has failed. `sys.exit` in it tells how the job has ended."""
+        if not isinstance(error, SystemExit):
+            return error is not None
+        if self.exit_code is None:
+            code = error.code
+            self.exit_code = (code & 0xFF) if isinstance(code, int) else int(code is not None)
+        return False
 
     def __del__(self) -> None:
         # Nobody has said that this was all. When Python ends, there are no threads any more: see `_abandon`.
-        if hasattr(self, "_sender") and not sys.is_finalizing():
+        if hasattr(self, "_sender") and not sys.is_finalizing() and not self._forked:
             self._close(aborted=True)
-
-
-class Handler(logging.Handler):
-    """Sends what Python logs to a log: `logging.getLogger().addHandler(livelog.Handler(livelog.Writer("worker/7")))`.
-
-    Each record is a line. `logging.shutdown`, which Python calls at its end, completes the log. What livelog itself says
-    is for other handlers: it is about what becomes of this log.
-    """
-
-    def __init__(self, writer: Writer, level: int = logging.NOTSET) -> None:
-        super().__init__(level)
-        # Not to be done in `emit`: its lock is held while the log is closed, which waits for the thread that says it.
-        self.addFilter(lambda record: record.name != logger.name)
-        self.writer = writer
-        """The log; its `link` is for readers."""
-        _open.discard(writer)  # `logging` ends it
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`."""
-        try:
-            self.writer.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
-        except Exception:  # noqa: BLE001  # what logging's own handlers do
-            self.handleError(record)
-
-    def close(self) -> None:
-        """Complete the log."""
-        self.writer.close()
-        super().close()
 
 
 @atexit.register
@@ -244,6 +301,28 @@ def _abandon() -> None:
     """A program ends, and has not said that its logs were complete."""
     for writer in list(_open):
         writer.abort()
+
+
+def end_by_itself(writer: Writer) -> None:
+    """Have somebody else see to it that a log ends when the program does."""
+    _open.discard(writer)
+
+
+def _before_fork() -> None:
+    for writer in list(_written):
+        writer.before_fork()
+
+
+def _after_fork(*, here: bool) -> None:
+    for writer in list(_written):
+        writer.after_fork(here=here)
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=lambda: _after_fork(here=True),
+    after_in_child=lambda: _after_fork(here=False),
+)
 
 
 def push_spool(folder: Path, name: str | None, settings: ClientSettings) -> Sender:

@@ -2,8 +2,8 @@
 
 Values and their form in JSON, which is what `Directory` keeps and what clients are shown. No I/O.
 
-1. A `generation` names one incarnation of one log, for ever: it begins with the time at which the log began, so that
-   generations in order of their text are in order of time.
+1. A `generation` names one incarnation of one log, for ever. It begins with the time at which the log began, as the clock
+   had it then: which log came first is told by `order` alone, whatever clocks do.
 2. What comes back from a disk may be damaged: `from_json` takes what is right and refuses the rest as a whole.
 """
 
@@ -99,6 +99,8 @@ class About:
     ended: int | None = None
     reason: str = ""
     """Why the log ended, in words."""
+    order: int = 0
+    """Grows from each log of a server to the next one that begins, also over restarts. Clients see it as a place in the list."""
 
     def to_json(self, state: State, size: int) -> dict[str, object]:
         """What is known of a log that has that `state` and `size` (bytes), for clients to read and for `from_json`."""
@@ -116,20 +118,22 @@ class About:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> tuple["About", State, int]:
-        """The log, its state and its size when it was kept: the reverse of `to_json`, with an `upload` beside it.
+        """The log, its state and its size when it was kept: the reverse of `to_json`, with an `upload` and an `order` beside it.
 
         Raises: ValueError, if that is not what `kept` is.
         """
         try:
+            began = microseconds(kept["began"])
             about = cls(
                 name=_checked(kept["name"], str),
                 generation=_checked(kept["generation"], str),
-                began=microseconds(kept["began"]),
+                began=began,
                 content_type=_checked(kept["content_type"], str),
                 metadata=Metadata.from_json(kept),
                 upload=Upload.from_json(kept["upload"]),
                 ended=microseconds(kept["ended"]) if kept["ended"] is not None else None,
                 reason=_checked(kept["reason"], str),
+                order=_checked(kept.get("order", began), int),
             )
             if not GENERATION.fullmatch(about.generation) or re.search(r"[^\x20-\x7e]", about.content_type):
                 raise ValueError("the generation or the content type is not one")
@@ -143,6 +147,14 @@ class About:
 def new_generation(began: int) -> str:
     """A generation that no other log has, of a log that began at that time."""
     return f"{datetime.fromtimestamp(began // 1_000_000, UTC):%Y%m%dT%H%M%S}.{began % 1_000_000:06d}Z-{secrets.token_hex(4)}"
+
+
+def began(generation: str) -> int:
+    """When the log of that generation began, in microseconds since the epoch; 0, if that is none."""
+    try:
+        return microseconds(f"{generation[:15]}{generation[15:22]}+00:00")
+    except ValueError:
+        return 0
 
 
 def now() -> int:

@@ -3,6 +3,7 @@
 Every answer may be read by any web page (CORS), and none is run by a browser. Refuses to know what is asked.
 """
 
+import asyncio
 import contextlib
 import json
 import re
@@ -47,7 +48,11 @@ _WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII |
 
 def json_answer(document: object, headers: Mapping[str, str]) -> web.Response:
     """An answer that no cache keeps."""
-    text = json.dumps(document) + "\n"
+    return json_text(json.dumps(document) + "\n", headers)
+
+
+def json_text(text: str, headers: Mapping[str, str]) -> web.Response:
+    """As `json_answer`, of a document whose text is there."""
     return web.Response(
         text=text, content_type="application/json", headers={**COMMON_HEADERS, **headers, "Cache-Control": "no-store"}
     )
@@ -180,6 +185,7 @@ async def send_pieces(
             async for piece in found:
                 outlet.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 await outlet.drained()
+                await asyncio.sleep(0)  # a peer that is quick enough would keep all others waiting
         if chunked:
             outlet.write(b"0\r\n\r\n")
 

@@ -5,24 +5,30 @@
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.json       everything else that is known of it
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.times      when the blocks of a larger log came
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.index      where its lines are: made again if it is missing
+    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.part       the bytes of a log that becomes one when they are all right
     logs/+/                                                    the log without a name
+
+Where the file system takes capital and small letters for the same, a capital letter of a name is `=` and the small one.
 
 All functions here wait for the disk. Refuses to know which logs are needed. Invariants, at every instant, so that a
 kill finds them true:
 
 1. A .json is whole: it is written under another name, .new, and then renamed.
-2. A .log with a .json is a log. Of several in a folder the newest counts, and the others are removed.
+2. A .log with a .json is a log. Of several in a folder the newest counts, by `About.order`, and the others are removed.
 3. A .json is made after its .log, and removed after it, as .times and .index are: a lone one is what is left of a log that was removed, and a
    lone .log is one that had not begun if it is empty; else its .json was lost, and its bytes are an aborted log's.
+   A .part is nothing, whatever is beside it; its .json is made before it becomes a .log.
 4. .times and .index hold a code (CRC-32) of their content: without it they are taken to be nothing.
 5. Files whose names are not of this form are nobody's here: they are never removed.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -30,14 +36,19 @@ from dataclasses import replace
 from typing import BinaryIO, NamedTuple, cast
 
 from . import access
-from .about import GENERATION, About, State, microseconds
+from .about import GENERATION, About, State
+from .about import began as time_of
 from .config import EX_UNAVAILABLE
+from .disk import open_unlinked
 from .errors import ConfigError
 
 GENERATION_LENGTH = len("20261122T121846.123456Z-1a2b3c4d")
 
 MAX_JSON = 64 * 1024
 """Bytes of a .json that are read: several times what the largest has. (More takes longer to allocate than to read.)"""
+
+SPARE_SIZE = 32 * 1024
+"""Bytes that are kept back for logs that replace those that fill the disk: what is known of one, and a folder, take 4 KiB each."""
 
 _SUM = struct.Struct("=I")
 
@@ -61,6 +72,8 @@ class Directory:
 
     def __init__(self, path: str) -> None:
         self.logs = os.path.join(path, "logs")
+        self._orders: dict[str, int] = {}
+        """`About.order` of each generation that is there, or is being made."""
         os.makedirs(self.logs, mode=0o700, exist_ok=True)
         self._lock = os.open(os.path.join(path, "livelog.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -77,25 +90,52 @@ class Directory:
             ) from error
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        self._folds_case = os.path.exists(os.path.join(path, "LIVELOG.LOCK"))
+        self._spare = open_unlinked(self.logs)
+        self._keep_spare()
 
     def close(self) -> None:
         """Let another process use the directory."""
+        self._spare.close()
         os.close(self._lock)
 
-    def create(self, about: About) -> BinaryIO:
-        """Begin a log. Returns its file, open for reading and writing, unbuffered. Raises: OSError."""
-        path = self._path(about)
-        for attempt in range(3):
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(os.path.dirname(path), 0o700)
-            try:
-                fd = os.open(path + ".log", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                break
-            except FileNotFoundError:  # an older log was the last one in its folder, and was removed just now
-                if attempt == 2:
-                    raise
+    def create(self, about: About, replaced: int = 0) -> BinaryIO:
+        """Begin a log, in place of one that has `replaced` bytes. Returns its file, open for reading and writing, unbuffered.
+
+        Raises: OSError; but not for want of the little room that it takes, if much more comes back. (The other log is
+        removed later: it must be there if this fails.)
+        """
         try:
-            self.save(about, State.LIVE, 0)
+            return self._create(about, ".log")
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or replaced < SPARE_SIZE:
+                raise
+            with contextlib.suppress(OSError):
+                self._spare.truncate(0)
+            return self._create(about, ".log")
+
+    def draft(self, about: About) -> BinaryIO:
+        """Begin what may become a log by `publish`. Returns its file as `create` does. Raises: OSError."""
+        return self._create(about, ".part")
+
+    def publish(self, about: About, length: int) -> None:
+        """Make a draft, which has so many bytes, a log that has just begun. Raises: OSError; then it is still a draft."""
+        self._orders[about.generation] = about.order
+        self.save(about, State.LIVE, length)
+        path = self._path(about)
+        os.rename(path + ".part", path + ".log")
+
+    def _create(self, about: About, suffix: str) -> BinaryIO:
+        path = self._path(about)
+        self._orders[about.generation] = about.order
+        try:
+            fd = _open_new(path + suffix)
+        except OSError:
+            del self._orders[about.generation]
+            raise
+        try:
+            if suffix == ".log":
+                self.save(about, State.LIVE, 0)
         except OSError:
             os.close(fd)
             self._remove(path)  # and nothing of the older log, which goes on
@@ -105,7 +145,7 @@ class Directory:
     def save(self, about: About, state: State, length: int) -> None:
         """Keep what is known of a log, in place of what was kept before. Raises: OSError."""
         path = self._path(about)
-        document = {**about.to_json(state, length), "upload": about.upload.to_json()}
+        document = {**about.to_json(state, length), "order": about.order, "upload": about.upload.to_json()}
         data = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
         try:
             with open(path + ".new", "wb") as file:  # others do not get past the folder
@@ -145,13 +185,19 @@ class Directory:
         folder = os.path.dirname(self._path(about))
         with contextlib.suppress(FileNotFoundError):
             for generation in _generations(os.listdir(folder)):
-                if generation <= about.generation:
+                if self._orders.get(generation, about.order) <= about.order:
                     self._remove(os.path.join(folder, generation))
+        self._keep_spare()
+
+    def discard(self, about: About) -> None:
+        """Remove a draft, or a log that has just begun, and nothing else. Raises: OSError."""
+        self._remove(self._path(about))
 
     def _remove(self, path: str) -> None:
-        for suffix in (".new", ".log", ".times", ".index", ".json"):
+        for suffix in (".new", ".log", ".part", ".times", ".index", ".json"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path + suffix)
+        self._orders.pop(os.path.basename(path), None)
         with contextlib.suppress(OSError):  # there may be another generation
             os.rmdir(os.path.dirname(path))
 
@@ -160,7 +206,7 @@ class Directory:
         with os.scandir(self.logs) as entries:
             folders = list(entries)
         for folder in folders:
-            name, path = "" if folder.name == "+" else folder.name.replace("+", "/"), folder.path
+            name, path = self._name(folder.name), folder.path
             if (name and not access.is_name(name)) or not folder.is_dir(follow_symlinks=False):
                 logger.warning("left alone, it is no log's folder: %s", path)
                 continue
@@ -173,15 +219,21 @@ class Directory:
         """The log that is there, if any."""
         files = set(os.listdir(path))
         newest: Found | None = None
-        for generation in reversed(_generations(files)):
+        for generation in _generations(files):
             stem = os.path.join(path, generation)
-            if newest is None and (newest := self._find(name, generation, stem, files)) is not None:
-                yield newest
-                if generation + ".new" in files:
-                    os.unlink(stem + ".new")
-            else:
+            found = self._find(name, generation, stem, files)
+            if found is None or (newest is not None and found.about.order < newest.about.order):
                 self._remove(stem)
-        if newest is None:
+                continue
+            if newest is not None:
+                self._remove(os.path.join(path, newest.about.generation))
+            newest = found
+            if generation + ".new" in files:
+                os.unlink(stem + ".new")
+        if newest is not None:
+            self._orders[newest.about.generation] = newest.about.order
+            yield newest
+        else:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 
@@ -202,16 +254,43 @@ class Directory:
                 logger.warning("%s.json is another log's, the log counts as aborted", stem)
         elif not size:
             return None
-        try:
-            began = microseconds(f"{generation[:15]}{generation[15:22]}+00:00")
-        except ValueError:  # the form of a time, but none: nobody here made it
-            began = changed
-        about = About(name, generation, began, ended=changed, reason="what was known of it is lost")
+        began = time_of(generation) or changed  # the form of a time may be none: nobody here made it then
+        about = About(name, generation, began, ended=changed, reason="what was known of it is lost", order=began)
         return Found(about, State.ABORTED, size, changed)
 
     def _path(self, about: About) -> str:
         """Where a log's files are, without the suffix."""
-        return os.path.join(self.logs, about.name.replace("/", "+") or "+", about.generation)
+        folder = about.name.replace("/", "+") or "+"
+        if self._folds_case:
+            folder = re.sub("[A-Z]", lambda capital: f"={capital[0].lower()}", folder)
+        return os.path.join(self.logs, folder, about.generation)
+
+    def _name(self, folder: str) -> str:
+        """The name of the log whose files are in `folder`; no name at all, if that is nobody's."""
+        if self._folds_case:
+            if re.search("[A-Z]", folder):
+                return "/"
+            folder = re.sub("=([a-z])", lambda small: small[1].upper(), folder)
+        return "" if folder == "+" else folder.replace("+", "/")
+
+    def _keep_spare(self) -> None:
+        """Keep some room back, unless that is done, or there is none."""
+        with contextlib.suppress(OSError, ValueError):  # the file is closed: the directory is not used any more
+            if os.fstat(self._spare.fileno()).st_size < SPARE_SIZE:
+                os.posix_fallocate(self._spare.fileno(), 0, SPARE_SIZE)
+
+
+def _open_new(path: str) -> int:
+    """A new file, in a folder that is made if need be, for reading and writing. Raises: OSError."""
+    for attempt in range(3):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(os.path.dirname(path), 0o700)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:  # an older log was the last one in its folder, and was removed just now
+            if attempt == 2:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _generations(files: Iterable[str]) -> list[str]:

@@ -4,7 +4,8 @@ Refuses to know what is in a file. Invariants:
 
 1. Nothing here waits for the disk on the event loop's thread, but for what the constructor does before there are clients.
 2. `used` counts every byte of every log that is kept, those included that are on their way to the disk.
-3. Room is made by `evict`, one log at a time, and only if that is what it takes.
+3. Room is made by `evict`, one log at a time, and only if that is what it takes. Room that is on its way back, since
+   files are being removed, is waited for before a write fails.
 4. Small writes that come together go to a thread together, so that a thousand logs do not cost a thousand turns of one.
    A large one goes alone, and keeps no small one waiting.
 """
@@ -34,6 +35,9 @@ THREADS = 4
 THREAD_NAME = "livelog-disk"
 """What the names of these threads begin with."""
 
+ROOM_TIMEOUT = 10.0
+"""Seconds, at most, that a write waits for room that is on its way back."""
+
 LOOK_DISTANCE = 1.0
 """Seconds, at least, between two looks at how much of the disk is free."""
 
@@ -44,7 +48,8 @@ _IN_MEMORY = {"tmpfs", "ramfs"}
 class Write:
     """Bytes on their way to a file: `pieces`, which do not change meanwhile, from `offset` on, `size` bytes in all.
 
-    `written` is called on the event loop with how many bytes the file took, and the error that stopped it.
+    `written` is called on the event loop with how many bytes the file took, and the error that stopped it: of the
+    system, or of the limits of `Disk`.
     """
 
     file: BinaryIO
@@ -77,6 +82,9 @@ class Disk:
         self.used = 0
         self._free = 0
         self._given = self._gone = 0  # bytes that threads were told to give back, and those that they have
+        self._returning = 0  # jobs of threads that give room back, and logs that are gone but for their last readers
+        self._returned: asyncio.Future[None] | None = None  # is done when one of them has; None: nobody waits
+        self._retrying: set[asyncio.Task[None]] = set()
         self._looked = float("-inf")
         self._small: list[Write] = []  # that wait for a thread
         self._gathering = False  # whether a thread writes small ones, or will before the loop's next turn
@@ -106,15 +114,14 @@ class Disk:
         self._free -= size
         return None
 
-    async def check(self) -> OSError | None:
-        """Whether a log may begin: as `admit`, after a look at the disk."""
+    async def check(self, spare: int) -> OSError | None:
+        """Why no log may begin now, if `spare` bytes can be freed for it; None: one may. Frees nothing."""
         await self._look_now()
-        return self.admit(0)
+        return self._excess(-spare)
 
     async def refusal(self, spare: int) -> OSError | None:
         """Why no log could begin and grow now, if `spare` bytes can be freed for it; None: one could. Frees nothing."""
-        await self._look_now()
-        if (refusal := self._excess(1 - spare)) is not None:
+        if (refusal := await self.check(spare - 1)) is not None:
             return refusal
         try:
             await asyncio.get_running_loop().run_in_executor(self.writers, self._try)
@@ -160,23 +167,83 @@ class Disk:
         future = self.writers.submit(job)
         self._free += size
         self._given += size
+        self._returning += 1
         future.add_done_callback(gone)
         return future
 
     def _note_gone(self, size: int) -> None:
         self._gone += size
+        self.note_returned()
+
+    def note_returning(self) -> None:
+        """A log is gone that still has readers: when they are done, its room comes back, see `note_returned`."""
+        self._returning += 1
+
+    def note_returned(self) -> None:
+        """Its readers are done; what `give_back` was told of it counts by itself."""
+        self._returning -= 1
+        if self._returned is not None:
+            self._returned.set_result(None)
+            self._returned = None
+
+    async def room_returns(self, deadline: float) -> bool:
+        """Wait until some room has come back that is on its way, at most until `deadline`, a time of the event loop.
+
+        Returns whether some has. At once, if none is on its way.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._returning or self._stopped or loop.time() >= deadline:
+            return False
+        if self._returned is None:
+            self._returned = loop.create_future()
+        done, _ = await asyncio.wait((self._returned,), timeout=deadline - loop.time())
+        return bool(done)
 
     def write(self, write: Write) -> None:
-        """Have a thread write."""
+        """Have a thread write, if there is room, or as soon as there is some that is on its way back."""
+        loop = asyncio.get_running_loop()
         if self._stopped:
-            asyncio.get_running_loop().call_soon(write.written, 0, OSError("the server has stopped"))
+            loop.call_soon(write.written, 0, OSError("the server has stopped"))
+        elif (refusal := self.admit(write.size)) is not None:
+            loop.call_soon(self._settle, write, 0, 0, refusal)
         elif write.size >= LARGE:
             self._submit([write], small=False)
         else:
             self._small.append(write)
             if not self._gathering:
                 self._gathering = True
-                asyncio.get_running_loop().call_soon(self._submit_small)
+                loop.call_soon(self._submit_small)
+
+    def _settle(self, write: Write, admitted: int, count: int, error: OSError | None) -> None:
+        """A write is over, of which `admitted` bytes count as used, and the file took `count`; if it was full, it may go on."""
+        if error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT) and self._returning and not self._stopped:
+            task = asyncio.get_running_loop().create_task(self._retry(write, admitted, count, error))
+            self._retrying.add(task)
+            task.add_done_callback(self._retrying.discard)
+            return
+        self.used -= admitted - count
+        self._free += admitted - count
+        write.written(count, error)
+
+    async def _retry(self, write: Write, admitted: int, count: int, refusal: OSError) -> None:
+        """Go on with a write that found the disk full after `count` bytes, whenever room has come back."""
+        loop = asyncio.get_running_loop()
+        deadline, error = loop.time() + ROOM_TIMEOUT, cast(OSError | None, refusal)
+        while error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT) and await self.room_returns(deadline):
+            if not admitted and (error := self.admit(write.size)) is not None:
+                continue
+            admitted = write.size
+            try:
+                more, error = await loop.run_in_executor(self.writers, _write_all, write, count)
+            except RuntimeError:  # no threads any more: the server has stopped
+                break
+            except asyncio.CancelledError:
+                write.file.close()  # nobody else will
+                raise
+            count += more
+        self.used -= admitted - count
+        self._free += admitted - count
+        write.written(count, error)
 
     def _submit_small(self) -> None:
         self._gathering = bool(self._small)
@@ -200,41 +267,48 @@ class Disk:
             if small:
                 self._submit_small()
             for write, result in zip(batch, results, strict=True):
-                write.written(*result)
+                self._settle(write, write.size, *result)
 
         self.writers.submit(work)
 
     def open_unlinked(self) -> BinaryIO:
         """A new file that no name leads to, open for reading and writing, unbuffered. Waits. Raises: OSError."""
-        return _open_unlinked(self._directory)
+        return open_unlinked(self._directory)
 
     def stop(self) -> None:
         """Let the threads end, once nobody reads or writes any more. A write that still hangs closes its file itself."""
         self._stopped = True
+        for task in self._retrying:
+            task.cancel()
         self.writers.shutdown(wait=False)
         self.fetchers.shutdown(wait=False)
 
 
-def _write_all(write: Write) -> tuple[int, OSError | None]:
-    """Write. Returns how many bytes the file took, and the error that stopped it."""
-    pieces, fd, count = write.pieces.copy(), write.file.fileno(), 0
+def _write_all(write: Write, skipped: int = 0) -> tuple[int, OSError | None]:
+    """Write, but for the first `skipped` bytes. Returns how many bytes the file took, and the error that stopped it."""
+    fd, count = write.file.fileno(), 0
+    pieces = _without(write.pieces, skipped)
     try:
         while pieces:
-            written = os.pwritev(fd, pieces[:IOV_MAX], write.offset + count)
+            written = os.pwritev(fd, pieces[:IOV_MAX], write.offset + skipped + count)
             count += written
-            done = 0
-            while done < len(pieces) and written >= len(pieces[done]):
-                written -= len(pieces[done])
-                done += 1
-            del pieces[:done]
-            if written:
-                pieces[0] = memoryview(pieces[0])[written:]
+            pieces = _without(pieces, written)
     except OSError as error:
         return count, error
     return count, None
 
 
-def _open_unlinked(directory: str) -> BinaryIO:
+def _without(pieces: list[Piece], count: int) -> list[Piece]:
+    """Those pieces without their first `count` bytes."""
+    done = 0
+    while done < len(pieces) and count >= len(pieces[done]):
+        count -= len(pieces[done])
+        done += 1
+    return [memoryview(pieces[done])[count:], *pieces[done + 1 :]] if count else pieces[done:]
+
+
+def open_unlinked(directory: str) -> BinaryIO:
+    """A new file in `directory` that no name leads to, open for reading and writing, unbuffered. Waits. Raises: OSError."""
     try:
         fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except (AttributeError, OSError) as error:
@@ -248,7 +322,7 @@ def _open_unlinked(directory: str) -> BinaryIO:
 
 def _nowait_flag(directory: str) -> int | None:
     flag = getattr(os, "RWF_NOWAIT", None)
-    with _open_unlinked(directory) as file:
+    with open_unlinked(directory) as file:
         if _file_system(directory) in _IN_MEMORY:
             return 0
         if flag is None:

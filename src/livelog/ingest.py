@@ -9,7 +9,8 @@ Refuses to know who reads. Invariants:
 1. A log is complete only if its body ended as its framing says, with the length and digest that were announced.
 2. One producer per log: a second is refused before its body is read (RFC 9110 section 10.1.1). But who has an upload's
    key takes the place of a request that still seems to send it: that one is broken off, and settled, first.
-3. A log whose resumable upload broke off is interrupted; it is aborted when nobody goes on with it for the grace time.
+3. Content whose digest is announced is checked before any of it counts, and before it takes the place of another log.
+4. A log whose resumable upload broke off is interrupted; it is aborted when nobody goes on with it for the grace time.
    All other logs that break off are aborted at once.
 """
 
@@ -123,7 +124,8 @@ class Producers:
         announcement = uploads.announced(functools.partial(_lines, request)) if request.method == "PATCH" else None
         if announcement is not None:
             _check_append(request, announcement)
-        await self._production.break_off(self._upload(key, name))
+        if not await self._production.break_off(self._upload(key, name)) and request.method in ("PATCH", "DELETE"):
+            raise RequestError(409, "another log of this name is being received: wait until that one has begun")
         Connection.of(request).note_log(name)
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
@@ -167,11 +169,32 @@ class Producers:
         about = About(name, "", 0, _content_type(request.headers.get("Content-Type")), upload=upload)
         about.metadata = about.metadata.updated(_metadata_fields(request))
         self._refuse_too_large(max(length or 0, request.content_length or 0))
+        if (announcement.content_digest and (older is not None or not resumable)) or (
+            upload.repr_digest and not resumable
+        ):
+            bounded = request.content_length is not None
+            with self._production.claim(name, Connection.of(request), bounded=bounded, spared=older):
+                return await self._begin_checked(request, about, announcement)
         with self._production.claim(name):
             journal = await self._production.begin(about)
         with self._production.claim(name, Connection.of(request), bounded=request.content_length is not None):
-            logger.info("log begun", extra={"fields": {"log": name, "generation": journal.about.generation}})
+            _tell_begun(journal)
             return await self._feed(request, journal, announcement, begins=True)
+
+    async def _begin_checked(self, request: web.BaseRequest, about: About, announcement: Announcement) -> web.Response:
+        """Begin a log with content that is known to be right, or none."""
+        draft = await self._storage.draft(about)
+        try:
+            if request.body_exists:
+                await self._receive_into(draft, request, self._limit(draft), None)
+            await _check_content(draft, announcement, None)
+            verified = {} if announcement.complete is False else await self._verify(draft, is_upload=False)
+            await self._production.publish(draft)
+        except BaseException:
+            await self._storage.discard(draft)
+            raise
+        _tell_begun(draft)
+        return await self._feed(request, draft, announcement, begins=True, verified=verified)
 
     # Going on with one.
 
@@ -194,22 +217,35 @@ class Producers:
         metadata = journal.about.metadata.updated(_metadata_fields(request))
         bounded = request.content_length is not None
         with self._production.claim(journal.about.name, Connection.of(request), bounded=bounded):
-            with _unless_lost(journal.about, upload=replace(upload, length=length), metadata=metadata):
+            change = _unless_lost(journal.about, upload=replace(upload, length=length), metadata=metadata)
+            with contextlib.nullcontext() if announcement.content_digest else change:
                 await self._production.resume(journal)
-            return await self._feed(request, journal, announcement, begins=False)
+            return await self._feed(request, journal, announcement, begins=False, change=change)
 
     async def _feed(
-        self, request: web.BaseRequest, journal: Journal, announcement: Announcement, *, begins: bool
+        self,
+        request: web.BaseRequest,
+        journal: Journal,
+        announcement: Announcement,
+        *,
+        begins: bool,
+        change: contextlib.AbstractContextManager[None] | None = None,
+        verified: dict[str, str] | None = None,
     ) -> web.Response:
-        """Receive the content of a request into `journal`, whose file is open, and is released at the end."""
+        """Receive the content of a request into `journal`, whose file is open, and is released at the end.
+
+        `change`: in it is known what the request tells besides, if that counts only as its content does. `verified`: the content is
+        there, and right, and these header fields tell of it.
+        """
         resumable = journal.about.upload.resumable
         end, reason = State.INTERRUPTED if resumable else State.ABORTED, STOPPED
         headers: dict[str, str] = {}
         try:
-            await self._receive(request, journal, announcement, begins=begins)
+            if verified is None:
+                await self._receive(request, journal, announcement, begins=begins, change=change)
             reason = "the body ended"
             if announcement.complete is not False:
-                headers = await self._verify(journal)
+                headers = await self._verify(journal, is_upload=True) if verified is None else verified
                 end = State.COMPLETE
         except (ConnectionError, RequestError, DiskError) as error:
             reason = str(error)
@@ -233,7 +269,13 @@ class Producers:
         return self._response(code, headers | self._link_headers(journal.about.name))
 
     async def _receive(
-        self, request: web.BaseRequest, journal: Journal, announcement: Announcement, *, begins: bool
+        self,
+        request: web.BaseRequest,
+        journal: Journal,
+        announcement: Announcement,
+        *,
+        begins: bool,
+        change: contextlib.AbstractContextManager[None] | None,
     ) -> None:
         """Receive the content of `request` into `journal`. Raises: as `Body.receive`."""
         interim = ""
@@ -245,10 +287,10 @@ class Producers:
             told = {"Location": self._location(about), "Upload-Limit": self._limits, **self._link_headers(about.name)}
             lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
             connection.transport.write(f"{interim}{lines}\r\n".encode())
-        if not request.body_exists:
-            return
         if announcement.content_digest:
-            await self._receive_checked(request, journal, announcement)
+            await self._receive_checked(request, journal, announcement, change or contextlib.nullcontext())
+            return
+        if not request.body_exists:
             return
         # What the end of this process takes away must not be acknowledged: its producer will have to send it again.
         acknowledged = interim and self._storage.durable
@@ -259,15 +301,21 @@ class Producers:
             if acknowledgements is not None:
                 acknowledgements.stop()
 
-    async def _receive_checked(self, request: web.BaseRequest, journal: Journal, announcement: Announcement) -> None:
-        """Receive content whose digest is known: none of it counts before all of it has arrived and is right."""
+    async def _receive_checked(
+        self,
+        request: web.BaseRequest,
+        journal: Journal,
+        announcement: Announcement,
+        change: contextlib.AbstractContextManager[None],
+    ) -> None:
+        """Receive content whose digest is known: nothing of the request counts before all of it has arrived and is right."""
         scratch = await self._storage.scratch()
         try:
-            await self._receive_into(scratch, request, self._limit(journal), None)
-            await scratch.flush()
-            for algorithm, digest in announcement.content_digest.items():
-                if await scratch.digest(uploads.DIGESTS[algorithm]()) != digest:
-                    raise uploads.mismatching_digest("Content-Digest", algorithm, digest, journal.length, final=False)
+            if request.body_exists:
+                await self._receive_into(scratch, request, self._limit(journal), None)
+            await _check_content(scratch, announcement, journal.length)
+            with change:
+                await journal.save()
             for start in range(0, scratch.length, BUFFER_SIZE):
                 journal.append([await scratch.fetch(start, min(scratch.length, start + BUFFER_SIZE))], lambda: None)
                 await journal.flush()
@@ -291,10 +339,10 @@ class Producers:
         elif length <= MAX_SKELETON:
             connection.resume(bytes(length), rest)
 
-    async def _verify(self, journal: Journal) -> dict[str, str]:
+    async def _verify(self, journal: Journal, *, is_upload: bool) -> dict[str, str]:
         """Check a log that shall be complete against what was announced. Returns header fields that tell of it.
 
-        Raises: RequestError, DiskError.
+        `is_upload`: there is an upload, of which errors tell. Raises: RequestError, DiskError.
         """
         upload = journal.about.upload
         await journal.flush()
@@ -306,7 +354,8 @@ class Producers:
             )
         for algorithm, digest in upload.repr_digest.items():
             if await journal.digest(uploads.DIGESTS[algorithm]()) != digest:
-                raise uploads.mismatching_digest("Repr-Digest", algorithm, digest, journal.length, final=True)
+                offset = journal.length if is_upload else None
+                raise uploads.mismatching_digest("Repr-Digest", algorithm, digest, offset, final=True)
         if (wanted := upload.want_repr_digest) is None:
             return {}
         return {"Repr-Digest": uploads.digest_field(wanted, await journal.digest(uploads.DIGESTS[wanted]()))}
@@ -426,6 +475,21 @@ class Producers:
 
     def _response(self, code: int, headers: dict[str, str]) -> web.Response:
         return web.Response(status=code, headers={**COMMON_HEADERS, **headers})
+
+
+async def _check_content(journal: Journal, announcement: Announcement, offset: int | None) -> None:
+    """Check the content of a request, all that `journal` has, against its digests. Raises: RequestError, DiskError."""
+    await journal.flush()
+    if journal.failure is not None:
+        raise journal.failure
+    for algorithm, digest in announcement.content_digest.items():
+        if await journal.digest(uploads.DIGESTS[algorithm]()) != digest:
+            raise uploads.mismatching_digest("Content-Digest", algorithm, digest, offset, final=False)
+
+
+def _tell_begun(journal: Journal) -> None:
+    fields = {"log": journal.about.name, "generation": journal.about.generation}
+    logger.info("log begun", extra={"fields": fields})
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ import os
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -68,8 +69,8 @@ class Journal:
 
     __slots__ = (
         "_closing", "_directory", "_disk", "_eager", "_flushed", "_fresh_from", "_fresh_since", "_later",
-        "_loop", "_not_before", "_opening", "_parked", "_pending", "_pending_size", "_saving", "_users", "_writing",
-        "about", "changed", "failure", "file", "length", "state", "tag_confirms", "times", "watchers",
+        "_loop", "_not_before", "_opening", "_parked", "_pending", "_pending_size", "_removed", "_saving", "_users", "_writing",
+        "about", "changed", "ended_at", "failure", "file", "length", "state", "tag_confirms", "times", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +94,8 @@ class Journal:
         self.times: array[int] | None = None
         """When the first byte of each block was written, in ticks since the log began; what is not known is that of the
         block before. None: not loaded, or there is but one block."""
+        self.ended_at = asyncio.get_running_loop().time()
+        """When the log ended, if it has, in seconds of the event loop's clock, which nobody sets."""
         self.watchers: set[Callable[[], None]] = set()
         """Called on the event loop whenever `length`, `state` or `over` has changed."""
         self.tag_confirms = file is not None
@@ -103,6 +106,7 @@ class Journal:
         self._users = 0 if file is None else 1
         self._opening: asyncio.Future[BinaryIO] | None = None
         self._parked = False
+        self._removed = False
         self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
         self._pending_size = 0
@@ -186,9 +190,26 @@ class Journal:
         assert self.file is not None
         file, self.file = self.file, None
         try:
-            self._disk.give_back(self.length if self._directory is None else 0, file.close)
+            # A file that has a name stays there; one that has none any more, or never had, makes room.
+            self._disk.give_back(self.length if self._removed or self._directory is None else 0, file.close)
         except RuntimeError:  # no threads any more: the server has stopped
             file.close()
+        if self._removed:
+            self._disk.note_returned()
+
+    def remove(self, job: Callable[[], None] | None) -> Future[None] | None:
+        """The log is removed: those who use its file keep it. Its bytes come back to the disk with the last of them.
+
+        `job` removes the files that have names, if there is a directory. Returns what becomes of it.
+        """
+        kept = self.file is not None
+        if job is None:
+            self.release()  # by the storage, which kept the file open
+            kept = self.file is not None
+        if kept:
+            self._removed = True
+            self._disk.note_returning()
+        return None if job is None else self._disk.give_back(0 if kept else self.length, job)
 
     def fileno(self) -> int:
         """The descriptor of the file, which must be open."""
@@ -307,6 +328,7 @@ class Journal:
             with contextlib.suppress(DiskError):
                 await self._save(state)
         self.state = state
+        self.ended_at = self._loop.time()
         if self._directory is not None:
             self.times = None  # they were kept
         self._saving = None
@@ -336,18 +358,14 @@ class Journal:
         self._pending, self._pending_size = [], 0
         self._writing = True
         self.acquire()
-        if (refusal := self._disk.admit(size)) is not None:
-            self._loop.call_soon(self._written, batch, 0, 0, refusal)
-            return
         pieces = [piece for appended, _ in batch for piece in appended]
-        self._disk.write(Write(self.file, self.length, pieces, size, partial(self._written, batch, size)))
+        self._disk.write(Write(self.file, self.length, pieces, size, partial(self._written, batch)))
 
     def _written(
-        self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], admitted: int, count: int, error: OSError | None
+        self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], count: int, error: OSError | None
     ) -> None:
         self._writing = False
         self.release()
-        self._disk.used -= admitted - count
         before = self.length
         self.length += count
         self.changed = now()

@@ -50,29 +50,36 @@ class Production:
         return claim is not None
 
     @contextlib.contextmanager
-    def claim(self, name: str, connection: Connection | None = None, *, bounded: bool = False) -> Iterator[None]:
+    def claim(
+        self, name: str, connection: Connection | None = None, *, bounded: bool = False, spared: Journal | None = None
+    ) -> Iterator[None]:
         """Produce the log of that name, which nobody else does, by a request on `connection`; None: only begin or end it.
 
-        `bounded`: the request has said how many bytes it will bring.
+        `bounded`: the request has said how many bytes it will bring. `spared`: what is received is for another log than
+        this one, which stays as it is until that one is right.
         """
         assert name not in self._claims
-        claim = self._claims[name] = _Claim(connection, bounded=bounded)
+        claim = self._claims[name] = _Claim(connection, bounded=bounded, spared=spared)
         try:
             yield
         finally:
             del self._claims[name]
             claim.gone.set()
 
-    async def break_off(self, journal: Journal) -> None:
+    async def break_off(self, journal: Journal) -> bool:
         """Have nobody produce that log: whoever does is broken off, and what it brought is settled.
 
-        Who begins another log of that name is not broken off, but waited for until it has begun, or cannot.
+        Who begins another log of that name is not broken off, but waited for until it has begun, or cannot. Returns
+        whether the claim is free: it is not while another log is received that spares this one.
         """
         name = journal.about.name
         while self._storage.get(name) is journal and (claim := self._claims.get(name)) is not None:
+            if claim.spared is journal:
+                return False
             if claim.connection is not None:
                 claim.connection.reset("another request for this upload took the producer's place")
             await claim.gone.wait()
+        return True
 
     async def begin(self, about: About) -> Journal:
         """Begin a log, by whoever has the claim: see `Storage.begin`. An older one that is interrupted is aborted, if that succeeds.
@@ -84,6 +91,13 @@ class Production:
         if older is not None:
             self._stop_waiting(older)
         return journal
+
+    async def publish(self, draft: Journal) -> None:
+        """Begin a log of which all is there, by whoever has the claim: see `Storage.publish`, and `begin`."""
+        older = self._storage.get(draft.about.name)
+        await self._storage.publish(draft)
+        if older is not None:
+            self._stop_waiting(older)
 
     async def resume(self, journal: Journal) -> None:
         """Go on with an interrupted log, by whoever has the claim. What is known of it is kept, and its file opened.
@@ -190,9 +204,10 @@ class Production:
 class _Claim:
     """One claim. `gone` is set when it is over."""
 
-    __slots__ = ("bounded", "connection", "gone")
+    __slots__ = ("bounded", "connection", "gone", "spared")
 
-    def __init__(self, connection: Connection | None, *, bounded: bool) -> None:
+    def __init__(self, connection: Connection | None, *, bounded: bool, spared: Journal | None) -> None:
         self.bounded = bounded
         self.connection = connection
+        self.spared = spared
         self.gone = asyncio.Event()

@@ -33,6 +33,7 @@ from .answers import (
     PREFLIGHT_HEADERS,
     begin_endless_answer,
     json_answer,
+    json_text,
     precondition,
     send_parts,
     stream,
@@ -92,7 +93,7 @@ class Readers:
         if resource == "logs":
             self._authorise_all(request, rest)
             self._check_method(request)
-            return self._list(request)
+            return await self._list(request)
         if resource == "view":
             self._check_method(request)
             return self._viewer.answer(request)
@@ -158,7 +159,7 @@ class Readers:
         connection.note_log(name)
         return journal
 
-    def _list(self, request: web.BaseRequest) -> web.Response:
+    async def _list(self, request: web.BaseRequest) -> web.Response:
         try:
             state = State(request.query["state"]) if "state" in request.query else None
         except ValueError as error:
@@ -167,13 +168,9 @@ class Readers:
         size = whole_number("limit", request.query.get("limit", str(status.PAGE_SIZE)))
         if not size:
             raise RequestError(400, "the query parameter limit is not a whole number above 0")
-        page = status.page(
-            self._storage.newest_first(),
-            size=min(size, status.MAX_PAGE_SIZE),
-            before=request.query.get("before"),
-            state=state,
-        )
-        return json_answer(page, {})
+        before = request.query.get("before")
+        logs = [*self._storage.newest_first()]
+        return json_text(await status.page(logs, size=min(size, status.MAX_PAGE_SIZE), before=before, state=state), {})
 
     async def _status(self, request: web.BaseRequest, name: str) -> web.Response:
         """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""

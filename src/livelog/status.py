@@ -4,11 +4,12 @@ Refuses to know who asks. What is told of a log is what `About` knows, its state
 last byte, and `lines`: how many there are, if somebody has asked for lines before. All of it is as of one moment.
 """
 
-from collections.abc import Iterable
-from itertools import islice
-from typing import TypedDict
+import asyncio
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
 
-from .about import State, timestamp
+from .about import State, began, timestamp
 from .journal import Journal
 
 PAGE_SIZE = 100
@@ -16,13 +17,8 @@ PAGE_SIZE = 100
 
 MAX_PAGE_SIZE = 1000
 
-
-class Page(TypedDict):
-    """A part of the list of logs."""
-
-    logs: list[dict[str, object]]
-    next: str | None
-    """What to give as `before` to get the next page; None: there is none."""
+AT_ONCE = 32
+"""Logs that are told of in one turn of the event loop: a few milliseconds."""
 
 
 def describe(journal: Journal) -> dict[str, object]:
@@ -33,16 +29,33 @@ def describe(journal: Journal) -> dict[str, object]:
     return {**about, "changed": timestamp(journal.changed), "lines": None}
 
 
-def page(newest_first: Iterable[Journal], *, size: int, before: str | None, state: State | None) -> Page:
-    """The first `size` logs that are older than the generation `before` and have that `state`; None: no such condition."""
-    matching = (
-        journal
-        for journal in newest_first
-        if (before is None or journal.about.generation < before) and (state is None or journal.state is state)
-    )
-    found = list(islice(matching, size + 1))
-    logs = found[:size]
-    return {
-        "logs": [describe(journal) for journal in logs],
-        "next": logs[-1].about.generation if len(found) > size else None,
-    }
+async def page(newest_first: Sequence[Journal], *, size: int, before: str | None, state: State | None) -> str:
+    """A part of the list of logs, as JSON: the first `size` that are older than the generation `before` and have that `state`.
+
+    None: no such condition. `next` in it is what to give as `before` to get the next page; null: there is none. What is told
+    of one log is as of one moment, but not of all together: others have their turns between them.
+    """
+    place = 0 if before is None else _place_behind(newest_first, before)
+    logs: list[str] = []
+    last: Journal | None = None
+    more = False
+    while place < len(newest_first) and not more:
+        for journal in newest_first[place : place + AT_ONCE]:
+            if state is None or journal.state is state:
+                if more := len(logs) == size:
+                    break
+                logs.append(json.dumps(describe(journal)))
+                last = journal
+        place += AT_ONCE
+        await asyncio.sleep(0)
+    following = last.about.generation if more and last is not None else None
+    return f'{{"logs": [{", ".join(logs)}], "next": {json.dumps(following)}}}\n'
+
+
+def _place_behind(newest_first: Sequence[Journal], generation: str) -> int:
+    """Where in the list the logs begin that are older than that one; if it is gone, by the time that its generation tells."""
+    for place, journal in enumerate(newest_first):
+        if journal.about.generation == generation:
+            return place + 1
+    moment = began(generation)
+    return bisect_right(newest_first, -moment, key=lambda journal: -journal.about.order)

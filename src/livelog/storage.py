@@ -6,7 +6,7 @@ With a data directory, logs outlive the process; without one, a log's file has n
 1. A name has at most one log: the newest. Readers of an older one keep it until they are done.
 2. Nothing here waits for the disk on the event loop's thread, but for what the constructor does: it runs before there
    are clients.
-3. Logs are in the order in which they began, and no two began in the same microsecond.
+3. Logs are in the order in which they began, by `About.order`, whatever the clock says and said.
 4. A log that is being written or read never goes to make room, and never for its age.
 """
 
@@ -16,16 +16,18 @@ import gc
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from itertools import islice
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from .about import About, State, new_generation, now
 from .config import Settings
 from .directory import Directory
-from .disk import Disk
+from .disk import ROOM_TIMEOUT, Disk
 from .errors import DiskError, RequestError
 from .journal import Journal
 
@@ -36,6 +38,8 @@ AGE_CHECK = 60.0
 """Seconds, at most, between looks for logs that are too old."""
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Storage:
@@ -57,7 +61,8 @@ class Storage:
         self.retired_count = 0
         """How many logs were removed because of a limit."""
         self._beginning = 0
-        self._last_began = 0
+        self._drafts: dict[Journal, Journal | None] = {}  # with the logs that they will replace
+        self._last_order = 0
         # Kept by those who wait, and gone with the last of them.
         self._awaited: WeakValueDictionary[str, asyncio.Future[Journal]] = WeakValueDictionary()
         self._closed = False
@@ -68,18 +73,22 @@ class Storage:
     def _recover(self, directory: Directory) -> None:
         gc.disable()  # nothing here is garbage; looking for some takes a fifth of the time
         try:
-            found = sorted(directory.recover(), key=lambda found: found.about.began)
+            found = sorted(directory.recover(), key=lambda found: found.about.order)
         finally:
             gc.enable()
         for about, state, length, changed in found:
-            about.began = self._last_began = max(self._last_began + 1, about.began)
+            about.order = self._last_order = max(self._last_order + 1, about.order)
             self._journals[about.name] = Journal(
                 about, self._disk, file=None, directory=directory, length=length, state=state, changed=changed
             )
             self._disk.used += length
         ended = [journal for journal in self._journals.values() if journal.state.ended]
-        ended.sort(key=lambda journal: journal.about.ended or 0)
+        # Who says that it ended in the future had a wrong clock: it has ended now, at the latest.
+        moment = now()
+        ended.sort(key=lambda journal: min(moment, journal.about.ended or 0))
         self._ended = {journal.about.name: journal for journal in ended}
+        for journal in ended:
+            journal.ended_at -= max(0, moment - (journal.about.ended or 0)) / 1e6
 
     def get(self, name: str) -> Journal | None:
         """The log of that name, if it ever began."""
@@ -114,13 +123,13 @@ class Storage:
         """Why no log could begin and grow now; None: one could. Removes nothing."""
         if self._closed:
             return "the server is about to stop"
-        limit, unused = self._settings.max_logs, [log for log in self._ended.values() if not self._is_used(log)]
+        limit, unused = self._settings.max_logs, list(self._unused())
         if limit is not None and len(self._journals) >= limit and not unused:
             return f"there are {limit} logs, as many as there may be, all in use"
         refusal = await self._disk.refusal(sum(log.length for log in unused))
         return None if refusal is None else refusal.strerror
 
-    def newest_first(self) -> Iterable[Journal]:
+    def newest_first(self) -> Iterator[Journal]:
         """All logs, those that began last in front."""
         return reversed(self._journals.values())
 
@@ -144,61 +153,140 @@ class Storage:
     async def begin(self, about: About) -> Journal:
         """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended.
 
-        Its `generation` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
-        Raises: DiskError; RequestError, if there are too many logs.
+        Its `generation`, its `order` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
+        Nothing is removed for it before its file is there. Raises: DiskError; RequestError, if there are too many logs.
         """
+        about, directory = await self._admitted(about), self._directory
+        self._beginning += 1
+        try:
+            older = self._journals.get(about.name)
+            replaced = 0 if older is None else older.length
+            file = await self._make(
+                partial(directory.create, about, replaced) if directory is not None else self._disk.open_unlinked
+            )
+            journal = Journal(about, self._disk, file=file, directory=directory)
+            try:
+                await self._list(journal)
+            except RequestError:
+                self._undo(journal)
+                raise
+        finally:
+            self._beginning -= 1
+        return journal
+
+    async def draft(self, about: About) -> Journal:
+        """As `begin`, but nobody finds the new log, and nothing makes room for it, before `publish`; or `discard`: it never was.
+
+        An older log of that name goes neither for its age nor to make room meanwhile.
+        """
+        about, directory = await self._admitted(about), self._directory
+        if (older := self._journals.get(about.name)) is not None:
+            older.acquire()
+        try:
+            file = await self._make(
+                partial(directory.draft, about) if directory is not None else self._disk.open_unlinked
+            )
+        except BaseException:
+            if older is not None:
+                older.release()
+            raise
+        journal = Journal(about, self._disk, file=file, directory=directory)
+        self._drafts[journal] = older
+        return journal
+
+    async def publish(self, draft: Journal) -> None:
+        """Have a draft, all of which is on file, in place of an older log of that name: see `begin`.
+
+        Raises: as that; then it is a draft still.
+        """
+        about, directory = draft.about, self._directory
+        about.order = self._next_order()
+        if directory is not None:
+            await self._make(partial(directory.publish, about, draft.length))
+        await self._list(draft)
+        self._forget_draft(draft)
+
+    async def _admitted(self, about: About) -> About:
+        """What is known of a log that may begin. Raises: RequestError, DiskError, if there is no room for it."""
         if self._closed:
             raise RequestError(503, "the server is about to stop", {"Retry-After": "1"})
         limit, older = self._settings.max_logs, self._journals.get(about.name)
-        self._beginning += 1
-        try:
-            while limit is not None and len(self._journals) - (older is not None) + self._beginning > limit:
-                if not self._evict(spared=older):
-                    raise RequestError(
-                        429, f"there are {limit} logs, as many as there may be, all in use", {"Retry-After": "60"}
-                    )
-            if (refusal := await self._disk.check()) is not None:
+        if limit is not None:
+            missing = len(self._journals) - (older is not None) + self._beginning + 1 - limit
+            if len(list(islice(self._unused(spared=older), max(0, missing)))) < missing:
+                raise self._too_many_logs()
+        if await self._disk.check(0) is not None:
+            refusal = await self._disk.check(sum(log.length for log in self._unused()))
+            if refusal is not None:
                 raise DiskError("creating the log's file", refusal)
-            began = self._last_began = max(self._last_began + 1, now())
-            journal = await self._create(replace(about, began=began, generation=new_generation(began)))
-        finally:
-            self._beginning -= 1
-        if (older := self._journals.get(about.name)) is not None:
+        began = now()
+        return replace(about, began=began, generation=new_generation(began), order=self._next_order())
+
+    def _too_many_logs(self) -> RequestError:
+        limit = self._settings.max_logs
+        return RequestError(429, f"there are {limit} logs, as many as there may be, all in use", {"Retry-After": "60"})
+
+    def _next_order(self) -> int:
+        """Larger than that of all logs. Near the time, so that logs of which it is not known have their places by it."""
+        self._last_order = max(self._last_order + 1, now())
+        return self._last_order
+
+    async def _make(self, job: Callable[[], T]) -> T:
+        """Have a thread make a log's file, as soon as there is room that is on its way back. Raises: DiskError."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + ROOM_TIMEOUT
+        while True:
+            try:
+                return await loop.run_in_executor(self._disk.writers, job)
+            except OSError as error:
+                failure = DiskError("creating the log's file", error)
+                if not failure.full or not await self._disk.room_returns(deadline):
+                    raise failure from error
+
+    async def _list(self, journal: Journal) -> None:
+        """Have a new log, whose file is there, in place of an older one of that name. Raises: RequestError."""
+        name, limit = journal.about.name, self._settings.max_logs
+        if (older := self._journals.get(name)) is not None:
             with contextlib.suppress(DiskError):
                 await self.end(older, State.ABORTED, "another log of this name began")
             self._remove(older)
-        self._journals[about.name] = journal
-        if (begun := self._awaited.pop(about.name, None)) is not None:
+        while limit is not None and len(self._journals) >= limit and self._evict():
+            pass
+        if limit is not None and len(self._journals) >= limit and older is None:  # those that could go are used by now
+            raise self._too_many_logs()
+        if self._directory is None:
+            journal.acquire()  # its file has no name: it must stay open while there is the log
+        newest = next(self.newest_first(), journal)
+        self._journals[name] = journal
+        if newest.about.order > journal.about.order:  # it began later, and was quicker
+            self._journals = dict(sorted(self._journals.items(), key=lambda item: item[1].about.order))
+        if (begun := self._awaited.pop(name, None)) is not None:
             begun.set_result(journal)
-        return journal
 
     async def scratch(self) -> Journal:
         """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
-        try:
-            file = await asyncio.get_running_loop().run_in_executor(self._disk.writers, self._disk.open_unlinked)
-        except OSError as error:
-            raise DiskError("creating a temporary file", error) from error
-        return Journal(About("", "", now()), self._disk, file=file)
+        return Journal(About("", "", now()), self._disk, file=await self._make(self._disk.open_unlinked))
 
-    async def discard(self, scratch: Journal) -> None:
-        """Need a scratch journal no longer. What is still on its way to the file is waited for: it counts as used, too."""
-        await scratch.flush()
-        self._disk.used -= scratch.length
-        scratch.release()
+    async def discard(self, journal: Journal) -> None:
+        """Need a scratch journal, or a draft, no longer. What is still on its way to the file is waited for: it is used, too."""
+        await journal.flush()
+        if journal in self._drafts:
+            self._forget_draft(journal)
+            self._undo(journal)
+        else:
+            self._disk.used -= journal.length
+            journal.release()
 
-    async def _create(self, about: About) -> Journal:
-        loop, directory, disk = asyncio.get_running_loop(), self._directory, self._disk
-        try:
-            if directory is not None:
-                file = await loop.run_in_executor(disk.writers, directory.create, about)
-            else:
-                file = await loop.run_in_executor(disk.writers, disk.open_unlinked)
-        except OSError as error:
-            raise DiskError("creating the log's file", error) from error
-        journal = Journal(about, disk, file=file, directory=directory)
-        if directory is None:
-            journal.acquire()  # its file has no name: it must stay open while there is the log
-        return journal
+    def _undo(self, journal: Journal) -> None:
+        """Have a new log, which was not listed, as if it had never been; the caller has released it thereby."""
+        if self._directory is None:
+            journal.acquire()
+        self._erase(journal, None if self._directory is None else self._directory.discard)
+        journal.release()
+
+    def _forget_draft(self, draft: Journal) -> None:
+        if (older := self._drafts.pop(draft)) is not None:
+            older.release()
 
     async def end(self, journal: Journal, state: State, reason: str) -> None:
         """End a log: see `Journal.close`, which this must be called instead of. Raises: DiskError."""
@@ -211,7 +299,7 @@ class Storage:
                 self.ended_count[journal.state] += 1
                 fields = {
                     "log": about.name, "generation": about.generation, "state": journal.state.value,
-                    "bytes": journal.length, "seconds": ((about.ended or now()) - about.began) / 1e6,
+                    "bytes": journal.length, "seconds": max(0, (about.ended or now()) - about.began) / 1e6,
                     "exit_code": about.metadata.exit_code, "reason": about.reason,
                 }  # fmt: skip
                 logger.info("log ended", extra={"fields": fields})
@@ -233,21 +321,26 @@ class Storage:
         """Forget a log now. Returns the removal of its files by a thread, if it has any with names."""
         del self._journals[journal.about.name]
         self._ended.pop(journal.about.name, None)
+        return self._erase(journal, None if self._directory is None else self._directory.remove)
+
+    def _erase(self, journal: Journal, remove: Callable[[About], None] | None) -> Future[None] | None:
+        """Remove the files of a log, by `remove` those that have names; see `_remove`."""
         self._disk.used -= journal.length
-        if self._directory is None:
-            journal.release()
-            return None
-        removal = self._disk.give_back(journal.length, partial(self._directory.remove, journal.about))
-        removal.add_done_callback(_removed)
+        removal = journal.remove(None if remove is None else partial(remove, journal.about))
+        if removal is not None:
+            removal.add_done_callback(_removed)
         return removal
 
-    def _evict(self, spared: Journal | None = None) -> bool:
+    def _unused(self, spared: Journal | None = None) -> Iterator[Journal]:
+        """The logs that may go to make room, the one that ended first in front."""
+        return (log for log in self._ended.values() if log is not spared and not self._is_used(log))
+
+    def _evict(self) -> bool:
         """Remove the log that ended first of those that nobody uses. Returns whether there was one."""
-        for journal in self._ended.values():
-            if journal is not spared and not self._is_used(journal):
-                self._retire(journal, "removed to make room")
-                return True
-        return False
+        if (journal := next(self._unused(), None)) is None:
+            return False
+        self._retire(journal, "removed to make room")
+        return True
 
     def _is_used(self, journal: Journal) -> bool:
         """Whether somebody reads a log that has ended. Without a directory, the storage itself is a user."""
@@ -257,10 +350,9 @@ class Storage:
         """Remove, for ever, the logs that ended longer ago than the settings allow."""
         limit = self._settings.max_age
         while limit is not None:
-            horizon = now() - int(limit * 1e6)
+            horizon = asyncio.get_running_loop().time() - limit
             for journal in tuple(self._ended.values()):
-                # All are looked at: one that ended while the clock was wrong must not keep the others.
-                if (journal.about.ended or 0) < horizon and not self._is_used(journal):
+                if journal.ended_at < horizon and not self._is_used(journal):
                     self._retire(journal, "removed for its age")
             await asyncio.sleep(min(AGE_CHECK, limit / 4))
 

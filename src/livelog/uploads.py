@@ -22,6 +22,9 @@ INTEROP_VERSION = 8
 PARTIAL_UPLOAD = "application/partial-upload"
 """The media type of what is appended to an upload (section "Media Type")."""
 
+MAX_FIELD = 8 * 1024
+"""Bytes of a field that is looked into: many times what any of these has; a longer one is not what the draft defines."""
+
 DIGESTS: Mapping[str, Callable[[], Any]] = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 """The active algorithms of RFC 9530 section 5; the others are broken, or no protection against anybody."""
 
@@ -102,15 +105,16 @@ def mismatching_offset(provided: int, offset: int) -> RequestError:
     )
 
 
-def mismatching_digest(field: str, algorithm: str, provided: bytes, offset: int, *, final: bool) -> RequestError:
+def mismatching_digest(field: str, algorithm: str, provided: bytes, offset: int | None, *, final: bool) -> RequestError:
     """The error of bytes that are not those that the client sent (draft-ietf-httpapi-digest-fields-problem-types).
 
-    `offset`: what the upload has. `final`: it was the whole upload's digest.
+    `offset`: what the upload has; None: there is no upload. `final`: it was the whole upload's digest.
     """
+    progress = {} if offset is None else {"Upload-Complete": "?1" if final else "?0", "Upload-Offset": str(offset)}
     return RequestError(
         400,
         f"the bytes that arrived do not have the digest that {field} tells: send them again",
-        {"Upload-Complete": "?1" if final else "?0", "Upload-Offset": str(offset)},
+        progress,
         problem="digest-mismatching-values",
         members={
             "mismatching-digests": [
@@ -139,7 +143,7 @@ def _byte_sequence(data: bytes) -> str:
 def _parsed(fields: Fields, name: str, kind: str) -> Any:
     """The value of a structured field; None if there is none, or none that is right."""
     values = fields(name)
-    if not values:
+    if not values or sum(map(len, values)) > MAX_FIELD:
         return None
     from http_sf import StructuredFieldError, parse  # noqa: PLC0415  # 10 ms, which plain producers need not wait for
 

@@ -94,6 +94,25 @@ def test_log_that_fits_after_others_made_space_is_whole(tmp_path: Path) -> None:
 
 
 @as_root
+@pytest.mark.parametrize("variable", ["LIVELOG_TEMP_DIR", "LIVELOG_DATA_DIR"])
+def test_log_has_the_room_of_the_one_that_it_replaces(tmp_path: Path, variable: str) -> None:
+    """However soon it comes after the one that filled the disk, whose readers may not have left yet."""
+    with memory_disk(tmp_path, "1m") as place, running({variable: str(place)}) as server:
+        for _ in range(5):
+            with Producer(server) as first, Reader(server.get) as reader:
+                first.send(4 * MIB, 10_000)
+                answer = first.connection.wait_end()
+                assert answer.head is not None
+                assert answer.head.status == 507
+                assert status_of(server, "")["state"] == "aborted"
+                with Producer(server) as second:
+                    reader.read_to_end()
+                    second.send(800_000)
+                    assert second.finish() == 200
+            assert bytes(server.read_log().body) == pattern(0, 800_000)
+
+
+@as_root
 def test_disk_without_room_for_a_new_file_is_told_to_the_producer(tmp_path: Path) -> None:
     """No inode is left: 507, the old log stays, and the server goes on."""
     with memory_disk(tmp_path, "1m,nr_inodes=20") as place, running({"LIVELOG_TEMP_DIR": str(place)}) as server:

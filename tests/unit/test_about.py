@@ -29,7 +29,7 @@ MOMENTS = st.integers(0, 4_000_000_000_000_000)
 
 def kept(about: About, state: State = State.LIVE, size: int = 0) -> dict[str, Any]:
     """What a data directory keeps, after a round through JSON."""
-    document = {**about.to_json(state, size), "upload": about.upload.to_json()}
+    document = {**about.to_json(state, size), "order": about.order, "upload": about.upload.to_json()}
     return dict(json.loads(json.dumps(document)))
 
 
@@ -78,6 +78,7 @@ def test_times_are_in_utc_and_now_is_now() -> None:
         ),
         ended=MOMENTS | st.none(),
         reason=st.text(),
+        order=st.integers(),
     ),
     st.sampled_from(State),
     st.integers(0),

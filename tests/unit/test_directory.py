@@ -25,7 +25,7 @@ NAME = "builds/42"
 
 
 def about(name: str = NAME, began: int = 1_700_000_000_000_000, **known: Any) -> About:
-    return About(name, new_generation(began), began, **known)
+    return About(name, new_generation(began), began, **{"order": began, **known})
 
 
 @pytest.fixture
@@ -129,6 +129,73 @@ def test_removing_a_log_leaves_none_that_it_replaced(directory: Directory) -> No
     assert files(directory) == [f"builds+42/{logs[3].generation}.{suffix}" for suffix in ("json", "log")]
 
 
+def test_which_log_is_the_newest_is_none_of_the_clocks_business(directory: Directory) -> None:
+    """A log of 2099, and those that replaced it once the clock was right."""
+    began = (4_070_908_800_000_000, 1_700_000_000_000_000, 1_800_000_000_000_000)
+    logs = [about(began=moment, order=number) for number, moment in enumerate(began)]
+    for log in logs:
+        write(directory, log, b"x", State.COMPLETE)
+    directory.remove(logs[1])
+    assert {file[10:-4] for file in files(directory) if file.endswith(".log")} == {logs[2].generation}
+    write(directory, logs[0], b"x", State.COMPLETE)
+    (found,) = directory.recover()
+    assert (found.about.generation, found.about.order) == (logs[2].generation, 2)
+    assert len(files(directory)) == 2
+
+
+def test_a_log_that_was_kept_without_an_order_has_its_place_by_its_time(directory: Directory) -> None:
+    log = about(began=1_700_000_000_000_000, order=5)
+    write(directory, log, b"x", State.COMPLETE)
+    path = Path(directory.logs) / "builds+42" / f"{log.generation}.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert kept.pop("order") == 5
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    (found,) = directory.recover()
+    assert found.about.order == log.began
+
+
+def test_a_draft_is_nothing_before_it_is_published(directory: Directory) -> None:
+    old, draft = about(order=1), about(order=2)
+    write(directory, old, b"old", State.COMPLETE)
+    with directory.draft(draft) as file:
+        file.write(b"new one")
+    (found,) = directory.recover()
+    assert (found.about.generation, len(files(directory))) == (old.generation, 2)
+    for again in (False, True):
+        with directory.draft(draft) as file:
+            file.write(b"new one")
+        if not again:
+            directory.discard(draft)
+            assert len(files(directory)) == 2
+    draft.order = 3
+    directory.publish(draft, 7)
+    directory.remove(old)
+    (found,) = directory.recover()
+    assert (found.about.generation, found.about.order, found.length) == (draft.generation, 3, 7)
+
+
+def test_names_that_differ_by_case_are_two_logs_where_the_file_system_takes_them_for_one(tmp_path: Path) -> None:
+    """What tells is that the lock is found under another name, too."""
+    (tmp_path / "LIVELOG.LOCK").touch()
+    directory = Directory(str(tmp_path))
+    logs = [about(name) for name in ("Builds/A", "builds/A", "builds/a", "B=UILDS".replace("=", "-"))]
+    for log in logs:
+        write(directory, log, log.name.encode(), State.COMPLETE)
+    folders = [folder.name for folder in Path(directory.logs).iterdir()]
+    assert (
+        sorted(folders)
+        == sorted({folder.lower() for folder in folders})
+        == ["=b-=u=i=l=d=s", "=builds+=a", "builds+=a", "builds+a"]
+    )
+    (Path(directory.logs) / "Other").mkdir()
+    assert {name: found.about.generation for name, found in recovered(directory).items()} == {
+        log.name: log.generation for log in logs
+    }
+    directory.remove(logs[0])
+    assert sorted(recovered(directory)) == ["B-UILDS", "builds/A", "builds/a"]
+    directory.close()
+
+
 # Kills.
 
 
@@ -182,6 +249,30 @@ def test_a_kill_at_any_call_of_a_log_that_begins_leaves_the_old_one_or_the_new_o
             break
         count += 1
     assert count >= 3
+
+
+def test_a_kill_at_any_call_of_a_draft_that_is_published_leaves_the_old_log_or_all_of_the_new_one(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, killed = 0, True
+    while killed:
+        old, new = about(order=1), about(order=2)
+        write(directory, old, b"old", State.COMPLETE)
+
+        def replace(old: About = old, new: About = new) -> None:
+            with directory.draft(new) as file:
+                file.write(b"new one")
+            directory.publish(new, 7)
+            directory.remove(old)
+
+        killed = killed_before(monkeypatch, count, replace)
+        (found,) = directory.recover()
+        assert (found.about.generation, found.length) in ((old.generation, 3), (new.generation, 7))
+        assert len(files(directory)) == 2, "nothing else is left"
+        directory.remove(found.about)
+        count += 1
+    assert found.about.generation == new.generation
+    assert count >= 5
 
 
 def test_a_kill_at_any_call_of_a_change_leaves_what_was_known_or_what_is_new(

@@ -10,6 +10,8 @@ import tempfile
 import threading
 from concurrent.futures import Future
 
+import pytest
+
 from livelog.disk import IOV_MAX, LARGE, THREADS, Disk, Piece, Write
 
 from .live import TIMEOUT, on_loop, open_disk, open_file, turns
@@ -117,6 +119,38 @@ async def test_room_is_made_as_long_as_there_is_something_to_evict() -> None:
 
 
 @on_loop
+async def test_a_write_waits_for_room_that_is_on_its_way_back() -> None:
+    slow = threading.Event()
+    disk = Disk(tempfile.gettempdir(), max_used=100)
+    assert disk.admit(90) is None
+    disk.give_back(0, lambda: None)  # one that brings nothing
+    disk.give_back(50, lambda: (slow.wait(TIMEOUT), None)[1])
+    disk.note_returning()
+    outcome = write(disk, 0, bytes(60))
+    await asyncio.sleep(0)
+    assert not outcome.done()
+    slow.set()
+    disk.used -= 50
+    disk.note_returned()
+    assert await outcome == (60, None)
+    assert disk.used == 100
+    count, error = await write(disk, 0, b"x")
+    assert (count, error is not None and error.errno, disk.used) == (0, errno.EDQUOT, 100)
+    disk.stop()
+
+
+@on_loop
+async def test_a_write_does_not_wait_for_ever_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livelog.disk.ROOM_TIMEOUT", 0.05)
+    disk = Disk(tempfile.gettempdir(), max_used=100)
+    disk.note_returning()
+    count, error = await write(disk, 0, bytes(101))
+    assert (count, error is not None and error.errno, disk.used) == (0, errno.EDQUOT, 0)
+    disk.stop()
+    assert not await disk.room_returns(float("inf"))
+
+
+@on_loop
 async def test_the_reserve_counts_what_is_free_and_what_was_admitted_since() -> None:
     folder = tempfile.gettempdir()
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
@@ -125,7 +159,7 @@ async def test_the_reserve_counts_what_is_free_and_what_was_admitted_since() -> 
     refusal = disk.admit(free)
     assert refusal is not None
     assert refusal.errno == errno.ENOSPC
-    assert await disk.check() is None
+    assert await disk.check(0) is None
     disk.stop()
 
 
@@ -147,9 +181,10 @@ async def test_what_is_being_given_back_counts_as_free_until_a_look_can_have_see
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
     disk = Disk(folder, reserve=free + gigabyte, evict=evict)
     for _ in range(3):
-        assert await disk.check() is None, "one that goes is enough"
+        await disk.check(0)
+        assert disk.admit(0) is None, "one that goes is enough"
     slow.set()
     await asyncio.wrap_future(evicted[0])
     await asyncio.sleep(0)
-    assert await disk.check() is not None, "what was promised did not come"
+    assert await disk.check(0) is not None, "what was promised did not come"
     disk.stop()

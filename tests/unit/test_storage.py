@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from livelog.about import About, State, Upload, now
+from livelog.about import About, State, Upload, new_generation, now, timestamp
 from livelog.config import Settings
 from livelog.disk import THREADS
 from livelog.errors import ConfigError, DiskError, RequestError
@@ -268,7 +269,121 @@ async def test_bytes_that_are_on_their_way_to_a_scratch_journal_are_given_back_t
         assert (written, storage.used) == ([0, 1, 2], 0)
 
 
+def kept_files(data_dir: Path, folder: str = "*") -> list[Path]:
+    """The files of logs in a data directory."""
+    return [*data_dir.glob(f"logs/{folder}/*")]
+
+
+# Drafts.
+
+
+@pytest.fixture(params=["with a data directory", "without"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    """Settings: where logs are."""
+    return {"data_dir": str(tmp_path)} if request.param == "with a data directory" else {}
+
+
+@on_loop
+async def test_a_draft_is_no_log_before_it_is_published(place: dict[str, Any]) -> None:
+    with opened(**place) as storage:
+        old = await ended(storage, "a", b"old")
+        draft = await storage.draft(About("a", "", 0))
+        await append(draft, b"new one")
+        assert (names(storage), storage.get("a"), storage.used) == (["a"], old, 10)
+        await ended(storage, "b")
+        await storage.publish(draft)
+        assert (names(storage), storage.get("a"), storage.used) == (["a", "b"], draft, 8)
+        await storage.end(draft, State.COMPLETE, "the test wants it so")
+        draft.release()
+    if place:
+        with opened(**place) as storage:
+            assert [(log.about.name, log.length, log.state) for log in storage.newest_first()] == [
+                ("a", 7, State.COMPLETE), ("b", 1, State.COMPLETE),
+            ]  # fmt: skip
+
+
+@on_loop
+async def test_a_draft_that_is_discarded_never_was(place: dict[str, Any]) -> None:
+    with opened(**place) as storage:
+        old = await ended(storage, "a", b"old")
+        for name in ("a", "b"):
+            draft = await storage.draft(About(name, "", 0))
+            file = file_of(draft)
+            await append(draft, b"new one")
+            await storage.discard(draft)
+            await turns(lambda file=file: file.closed)  # type: ignore[misc]
+        assert (names(storage), storage.get("a"), storage.used) == (["a"], old, 3)
+        await old.open()
+        assert await old.fetch(0, 3) == b"old"
+        old.release()
+    if place:
+        with opened(**place) as storage:
+            assert names(storage) == ["a"]
+            assert len(kept_files(Path(place["data_dir"]))) == 2
+
+
+@on_loop
+async def test_the_log_that_a_draft_will_replace_makes_no_room_for_it(place: dict[str, Any]) -> None:
+    with opened(**place, max_total_size=100, max_logs=2, max_age=0.001) as storage:
+        await ended(storage, "a", bytes(60))
+        await ended(storage, "b", bytes(30))
+        draft = await storage.draft(About("a", "", 0))
+        retiring = asyncio.ensure_future(storage.retire())
+        await append(draft, bytes(40))
+        assert (names(storage), storage.used) == (["a"], 100)
+        await append(draft, bytes(1))
+        assert draft.failure is not None
+        assert draft.failure.full
+        retiring.cancel()
+        await storage.discard(draft)
+        assert (names(storage), storage.used) == (["a"], 60)
+
+
+@on_loop
+async def test_a_draft_counts_as_one_log_and_takes_the_place_of_one_that_may_go() -> None:
+    with opened(max_logs=1) as storage:
+        other = await ended(storage, "other")
+        draft = await storage.draft(About("a", "", 0))
+        assert names(storage) == ["other"]
+        other.acquire()
+        with pytest.raises(RequestError, match="all in use"):
+            await storage.publish(draft)
+        assert names(storage) == ["other"]
+        other.release()
+        await storage.publish(draft)
+        assert names(storage) == ["a"]
+        draft.release()
+
+
 # Making room.
+
+
+@on_loop
+async def test_no_log_goes_for_one_that_cannot_be_made(tmp_path: Path) -> None:
+    """Nor is one aborted that goes on, of that name."""
+    with opened(data_dir=str(tmp_path), max_logs=2) as storage:
+        await ended(storage, "a")
+        live = await begin(storage, "b")
+        (tmp_path / "logs" / "c").write_bytes(b"in the way")
+        for name in ("c", "b"):
+            if name == "b":
+                (tmp_path / "logs" / "b").rename(tmp_path / "aside")
+                (tmp_path / "logs" / "b").write_bytes(b"in the way")
+            with pytest.raises(DiskError, match="creating the log's file"):
+                await begin(storage, name)
+            assert (names(storage), live.state) == (["b", "a"], State.LIVE)
+        live.release()
+
+
+@on_loop
+async def test_a_log_that_was_removed_cannot_be_opened_again(place: dict[str, Any]) -> None:
+    with opened(**place) as storage:
+        journal = await ended(storage, "a")
+        await storage.remove(journal)
+        with pytest.raises(DiskError) as raised:
+            await journal.open()
+        assert isinstance(raised.value.cause, FileNotFoundError)
+        assert journal.users == 0
 
 
 @on_loop
@@ -380,14 +495,68 @@ async def test_logs_go_when_they_are_too_old_but_not_while_they_are_read() -> No
 
 
 @on_loop
-async def test_a_log_that_ended_while_the_clock_was_ahead_keeps_no_other_from_going() -> None:
+async def test_logs_that_ended_while_the_clock_was_wrong_go_when_their_time_has_come() -> None:
     with opened(max_age=0.05) as storage:
-        ahead = await ended(storage, "ahead")
-        ahead.about.ended = now() + 3_600_000_000
+        for name, hours in (("ahead", 1), ("behind", -1)):
+            journal = await ended(storage, name)
+            journal.about.ended = now() + hours * 3_600_000_000
         await ended(storage, "old")
         retiring = asyncio.ensure_future(storage.retire())
-        await turns(lambda: names(storage) == ["ahead"])
+        await turns(lambda: names(storage) == [])
         retiring.cancel()
+
+
+@on_loop
+async def test_a_log_is_not_too_old_because_the_clock_was_behind_when_it_ended() -> None:
+    with opened(max_age=3600) as storage:
+        (await ended(storage, "behind")).about.ended = 0
+        retiring = asyncio.ensure_future(storage.retire())
+        await asyncio.sleep(0)
+        assert names(storage) == ["behind"]
+        retiring.cancel()
+
+
+@on_loop
+async def test_a_log_of_the_future_does_not_bend_the_time_of_those_that_begin_after_it(tmp_path: Path) -> None:
+    future = 4_070_908_800_000_000
+    with opened(data_dir=str(tmp_path)) as storage:
+        for name in ("b", "a"):
+            await ended(storage, name)
+    for kept in kept_files(tmp_path, "a"):
+        text = kept.read_text(encoding="utf-8")
+        generation = new_generation(future)
+        if kept.suffix == ".json":
+            known = {
+                **json.loads(text),
+                "generation": generation,
+                "began": timestamp(future),
+                "ended": timestamp(future),
+            }
+            text = json.dumps({**known, "order": future})
+        kept.unlink()
+        kept.with_name(generation + kept.suffix).write_text(text, encoding="utf-8")
+    for _ in range(2):
+        with opened(data_dir=str(tmp_path)) as storage:
+            assert names(storage) in (["a", "b"], ["b", "c", "a"])
+            before = now()
+            for name in ("c", "b"):
+                journal = await ended(storage, name)
+                assert before <= journal.about.began <= (journal.about.ended or 0) <= now()
+                assert journal.about.generation < new_generation(now() + 1)
+            orders = [journal.about.order for journal in storage.newest_first()]
+            assert names(storage) == ["b", "c", "a"]
+            assert orders == sorted(set(orders), reverse=True)
+
+
+@on_loop
+async def test_logs_are_listed_in_their_order_also_when_one_was_quicker_than_an_earlier_one(tmp_path: Path) -> None:
+    """Several threads make their files: which one is first is chance."""
+    with opened(data_dir=str(tmp_path)) as storage:
+        for _ in range(5):
+            begun = await asyncio.gather(*(begin(storage, name) for name in "abcdefgh"))
+            assert names(storage) == list("hgfedcba")
+            for journal in begun:
+                journal.release()
 
 
 @on_loop

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench clean
+.PHONY: run test quick check bench clean
 
 ## run: set everything up, start the server, print what to try
 run: $(VENV)/server
@@ -18,6 +18,10 @@ run: $(VENV)/server
 ## test: set everything up, run all tests that need nothing but Python
 test: $(VENV)/dev
 	$(BIN)/python -X dev -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+## quick: the tests for the inner loop: pure modules, properties, conformance
+quick: $(VENV)/dev
+	$(BIN)/python -X dev -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile tests/unit tests/fuzz tests/conformance
 
 ## check: lint, formatting, types
 check: $(VENV)/dev

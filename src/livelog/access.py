@@ -51,6 +51,26 @@ class Verdict(enum.Enum):
     """It never opened this log."""
 
 
+def valid_name(text: str) -> str:
+    """The name of a log for what somebody calls it, such as a branch: `text` itself if it is a name, else what is nearest to it.
+
+    Letters lose their accents, other characters than those of a name become `-`, segments without any are left out, and what is too
+    long or too deep is cut or joined. Then `-` follows, and 8 hexadecimal digits of the SHA-256 of `text`: two texts stay two names.
+    """
+    if is_name(text):
+        return text
+    import hashlib  # noqa: PLC0415  # rarely needed
+    import unicodedata  # noqa: PLC0415
+
+    plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    segments = (re.sub("[^A-Za-z0-9._~-]+", "-", segment).strip("-") for segment in plain.split("/"))
+    kept = [segment for segment in segments if segment.strip(".")]
+    deepest = ["-".join(kept[MAX_SEGMENTS - 1 :])] if len(kept) >= MAX_SEGMENTS else []
+    digest = hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:8]
+    name = "/".join([*kept[: MAX_SEGMENTS - 1], *deepest])[: MAX_NAME - 1 - len(digest)].rstrip("/")
+    return f"{name or 'log'}-{digest}"
+
+
 class Access:
     """The secrets of a server, and what they open."""
 

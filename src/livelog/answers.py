@@ -15,7 +15,7 @@ from . import __version__
 from .endpoint import Connection
 from .errors import RequestError
 from .journal import Journal
-from .outlet import Outlet, end_by_reset
+from .outlet import Outlet, end_by_reset, unless_lost
 from .ranges import Part
 
 MAX_WAIT = 300
@@ -173,15 +173,26 @@ async def send_pieces(
     journal: Journal,
     headers: Mapping[str, str],
     pieces: Callable[[Outlet], AsyncGenerator[bytes, None]],
+    close: Callable[[], None] = lambda: None,
 ) -> web.StreamResponse:
-    """An answer of pieces, each sent as soon as it is there. `pieces` is closed when they end, or when the peer leaves."""
+    """An answer of pieces, each sent as soon as it is there.
+
+    `pieces` is closed when they end, and at once when the peer leaves; then `close` is called, also if they never began. An
+    error that is raised here leaves that to the caller.
+    """
     response, chunked = await begin_endless_answer(request, 200, headers)
 
     async def body(outlet: Outlet) -> None:
+        try:
+            await send(outlet)
+        finally:
+            close()
+
+    async def send(outlet: Outlet) -> None:
         if outlet.ended:
             raise ConnectionResetError("the peer has left")
         outlet.endless = True
-        async with contextlib.aclosing(pieces(outlet)) as found:
+        async with unless_lost(outlet), contextlib.aclosing(pieces(outlet)) as found:
             async for piece in found:
                 outlet.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 await outlet.drained()
@@ -191,4 +202,6 @@ async def send_pieces(
 
     if request.method != "HEAD":
         stream(request, response, journal, body)
+    else:
+        close()
     return response

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import __version__, config
-from .access import Access, is_name
+from .access import Access, valid_name
 from .errors import ConfigError, LivelogError
 
 OVERVIEW = f"""\
@@ -125,8 +125,7 @@ def _link(words: Sequence[str]) -> int:
     parser = _link_parser()
     flags: Mapping[str, Any] = vars(parser.parse_args(words))
     name, lifetime = "" if flags["name"] == "-" else flags["name"], flags["expires"]
-    if name and not is_name(name):
-        parser.error(f"{name!r} is not the name of a log, such as builds/42")
+    name = valid_name(name) if name else ""
     lasts = None if lifetime is None else config.seconds("--expires", lifetime)
     from .client import settings  # noqa: PLC0415
 

@@ -487,7 +487,8 @@ class Connection(web.RequestHandler):
     """aiohttp's part of a connection: heads, and small answers."""
 
     __slots__ = (
-        "_fault", "_head", "_held", "_lent", "_patience", "_unwanted", "broken_by", "ended", "endpoint", "record", "refused", "waiting",
+        "_fault", "_head", "_held", "_lent", "_patience", "_unwanted", "broken_by", "ended", "endpoint", "on_lost", "record",
+        "refused", "waiting",
     )  # fmt: skip
 
     ended: bool
@@ -498,6 +499,8 @@ class Connection(web.RequestHandler):
     """Whether there are too many connections for this one to be served."""
     broken_by: str
     """Why the server broke the connection off, in words; empty if it did not."""
+    on_lost: Callable[[], None] | None
+    """Called when the connection is lost: see `unless_lost`."""
     record: Record | None
     """What will be told of it; None if that is somebody else's, before and after aiohttp has the connection."""
 
@@ -515,6 +518,7 @@ class Connection(web.RequestHandler):
         self._unwanted = False
         self.broken_by = ""
         self.ended = False
+        self.on_lost = None
         self.record = None
         self.refused = refused
         self.waiting = False
@@ -557,6 +561,8 @@ class Connection(web.RequestHandler):
         if self._patience is not None:
             self._patience.cancel()
         super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""

@@ -5,13 +5,15 @@
     ├── RequestError     a client's request is refused; `status` is what HTTP answers
     │   └── FramingError the body of a request is not framed as RFC 9112 asks
     ├── DiskError        the disk refused; `cause` says how
+    ├── ScanError        the lines of a log could not be looked at; `excess`: that would have taken too much
+    ├── ScanRefused      they cannot be looked at in that way: the pattern is none
     └── ClientError      what a client of a server asked for cannot be had
         ├── Refused      the server refuses, and will go on refusing; `status` is what HTTP answered
         ├── GaveUp       the server could not be reached for as long as the client was willing to try
         ├── LogAborted   all bytes of the log were read, but it did not end as a complete one
         └── LogReplaced  there is another log under that name: what was read and what follows are not one log
 
-Each message is one line, says what was wrong and what would be right, and holds no secret.
+Each message is one line without control characters, says what was wrong and what would be right, and holds no secret.
 """
 
 import errno
@@ -20,6 +22,18 @@ from collections.abc import Mapping
 
 class LivelogError(Exception):
     """The root: anything livelog raises on purpose."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    r"""`text`, with an escape such as `\x1b` in place of each character that a terminal would not just show."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 class ConfigError(LivelogError):
@@ -104,3 +118,18 @@ class DiskError(LivelogError):
     def passing(self) -> bool:
         """Whether it was for want of file descriptors, which others will give back."""
         return self.cause.errno in (errno.EMFILE, errno.ENFILE)
+
+
+class ScanError(LivelogError):
+    """The process that looks at the lines of a log failed: what was asked for is not known.
+
+    `excess`: because that takes more time or memory than it may; the message says which, of what was asked for.
+    """
+
+    def __init__(self, message: str, *, excess: bool = False) -> None:
+        super().__init__(message)
+        self.excess = excess
+
+
+class ScanRefused(LivelogError):
+    """The lines of a log cannot be looked at in that way: the message says why, perhaps in characters of the client's."""

@@ -54,7 +54,7 @@ UPLOAD_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH"
 
 _PASSIVE_TYPE = re.compile(
     r"(?:text/(?!html\b|css\b|xml|xsl|[a-z0-9.+-]*script)[a-z0-9.+-]+|application/json|application/octet-stream)"
-    r"(?:[ \t]*;[ \t]*[a-z0-9.+-]{1,50}=[a-z0-9.+-]{1,100})*",  # no commas: browsers read a list's last type
+    r"(?:[ \t]*;[ \t]*[a-z0-9.+-]{1,50}=(?:[a-z0-9.+_-]{1,100}|\"[a-z0-9.+_-]{1,100}\"))*",  # no commas: browsers read a list's last type
     re.ASCII | re.IGNORECASE,
 )
 

@@ -4,6 +4,10 @@
     Livelog-Exit-Code: 0
     Livelog-Label: branch=main, commit=1a2b3c
 
+A text that holds what cannot stand in a list of labels, such as a comma, is a Display String (RFC 9651 section 3.3.8), in a title, too:
+
+    Livelog-Label: branch=%"a, b", author=%"J%c3%bcrgen"
+
 Refuses to give any of it a meaning: it is shown, never acted on. Invariants:
 
 1. All of it is bounded: 16 labels, 256 bytes a text. What is larger is an error, never cut.
@@ -11,9 +15,10 @@ Refuses to give any of it a meaning: it is shown, never acted on. Invariants:
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
+from urllib.parse import quote, unquote_to_bytes
 
 from .errors import RequestError
 
@@ -26,6 +31,10 @@ EXIT_CODES = range(-(2**31), 2**32)
 """What systems call an exit code: 0 to 255 on POSIX, 32 bits, with or without a sign, on Windows."""
 
 _LABEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
+
+_DISPLAY_STRING = r'%"((?:%[0-9a-f]{2}|[ !#$&-~])*)"'
+
+_LABEL_WITH_DISPLAY_STRING = re.compile(rf"[^,=]*=[ \t]*{_DISPLAY_STRING}[ \t]*(?=,|\Z)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class Metadata:
             if not re.fullmatch(r"-?[0-9]{1,10}", text.strip(), re.ASCII) or int(text) not in EXIT_CODES:
                 raise RequestError(400, "Livelog-Exit-Code is not a whole number of 32 bits")
             exit_code = int(text)
-        for item in ",".join(fields.get("livelog-label", ())).split(","):
+        for item in _items(",".join(fields.get("livelog-label", ()))):
             name, equals, value = (part.strip() for part in item.partition("="))
             if not name and not equals:
                 continue  # RFC 9110 section 5.6.1.2: a recipient accepts empty list elements
@@ -62,8 +71,8 @@ class Metadata:
                     "and begins with a letter or digit",
                 )
             labels.pop(name, None)
-            if value:
-                labels[name] = _text("a value of Livelog-Label", value)
+            if told := _text("a value of Livelog-Label", value):
+                labels[name] = told
         if len(labels) > MAX_LABELS:
             raise RequestError(400, f"there are {len(labels)} labels: at most {MAX_LABELS} are kept")
         return type(self)(title, exit_code, labels)
@@ -86,7 +95,48 @@ class Metadata:
 Metadata.NONE = Metadata()
 
 
+def encoded(text: str) -> str:
+    """`text` as it stands in a header field: as it is, or, where that would be taken for something else, as a Display String."""
+    if text.strip() == text and "," not in text and not text.startswith('%"'):
+        return text
+    return (
+        '%"'
+        + re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quote(text, safe=" !#$&'()*+-./:;<=>?@[]^_`{|}~"))
+        + '"'
+    )
+
+
+def valid_label_name(text: str) -> str:
+    """The name of a label for what somebody calls it: in lower case, without accents, `-` for all else; empty: nothing is left."""
+    import unicodedata  # noqa: PLC0415  # rarely needed
+
+    plain = "".join(one for one in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(one))
+    return re.sub("[^a-z0-9._-]+", "-", plain).lstrip("._-")[:63]
+
+
+def _items(text: str) -> Iterator[str]:
+    """The elements of a list, at whose commas it is parted, but for those in Display Strings."""
+    position = 0
+    while position <= len(text):
+        match = _LABEL_WITH_DISPLAY_STRING.match(text, position)
+        end = match.end() if match is not None else text.find(",", position) % (len(text) + 1)
+        yield text[position:end]
+        position = end + 1
+
+
+def _decoded(what: str, text: str) -> str:
+    """What a Display String says; any other text is itself."""
+    match = re.fullmatch(_DISPLAY_STRING, text, re.ASCII)
+    if match is None:
+        return text
+    try:
+        return unquote_to_bytes(match[1]).decode()
+    except UnicodeDecodeError as error:
+        raise RequestError(400, f"{what} is not UTF-8") from error
+
+
 def _text(what: str, text: str) -> str:
+    text = _decoded(what, text)
     try:
         # HTTP hands bytes that are no UTF-8 on as surrogates; they cannot be encoded.
         too_long = len(text.encode()) > MAX_TEXT

@@ -9,13 +9,15 @@ once. Refuses to know what is sent, and of HTTP. Invariants:
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import socket
 import struct
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 from .journal import Journal
 
@@ -38,7 +40,7 @@ class Outlet(asyncio.Protocol):
 
     __slots__ = (
         "_copies", "_flushing", "_writable", "blocked", "broken_by", "close_delimited", "ended", "endless", "held",
-        "on_blocked", "sent", "transport",
+        "on_blocked", "on_lost", "sent", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +61,8 @@ class Outlet(asyncio.Protocol):
         """Whether bytes wait for the socket to take them."""
         self.on_blocked: Callable[[Outlet], None] | None = None
         """Called when the socket did not take all of a `write`, and when the connection is lost."""
+        self.on_lost: Callable[[], None] | None = None
+        """Called when the connection is lost: see `unless_lost`."""
         self._copies = transport.get_extra_info("sslcontext") is not None
         self._flushing = False
         self._writable: asyncio.Future[None] | None = None
@@ -86,6 +90,8 @@ class Outlet(asyncio.Protocol):
         self._wake()
         if self.on_blocked is not None:
             self.on_blocked(self)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def pause_writing(self) -> None:
         """See `asyncio.BaseProtocol`."""
@@ -221,6 +227,40 @@ class Outlet(asyncio.Protocol):
             await asyncio.sleep(0.02)
         if not transport.is_closing():
             reset_connection(transport)
+
+
+class Losable(Protocol):
+    """What can be lost: a connection. It calls `on_lost` then, and has no `transport` any more."""
+
+    on_lost: Callable[[], None] | None
+
+    @property
+    def transport(self) -> object:
+        """None: the connection is lost."""
+
+
+@contextlib.asynccontextmanager
+async def unless_lost(connection: Losable) -> AsyncIterator[None]:
+    """Do what is in the block, unless the connection is lost first: then that is cancelled. Raises: ConnectionResetError."""
+    task, lost = asyncio.current_task(), False
+    assert task is not None
+    if connection.transport is None:
+        raise ConnectionResetError("the peer is gone")
+
+    def cancel() -> None:
+        nonlocal lost
+        lost = True
+        task.cancel()
+
+    connection.on_lost = cancel
+    try:
+        yield
+    except asyncio.CancelledError:
+        if lost and not task.uncancel():
+            raise ConnectionResetError("the peer is gone") from None
+        raise
+    finally:
+        connection.on_lost = None
 
 
 def end_by_reset(transport: asyncio.Transport, wanted: bool) -> None:

@@ -47,7 +47,7 @@ from .event_stream import answer_events
 from .fanout import Fanout
 from .journal import Journal
 from .lines.handlers import Queries
-from .lines.lines import tail_offset
+from .lines.lines import MAX_LINES, start_of_last
 from .metrics import Histogram
 from .outlet import Outlet
 from .ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
@@ -211,6 +211,9 @@ class Readers:
         }
         live = not journal.state.ended
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
+        generation = journal.about.generation
+        if request.query.get("generation", generation) != generation:  # for links, which send no If-Match
+            raise RequestError(412, "this is not the log of that generation: it was replaced")
         if (status := precondition(request, journal.etag, confirms=not live and journal.tag_confirms)) is not None:
             if status == 412:
                 raise RequestError(412, "this is not the log that If-Match names: it was replaced")
@@ -220,7 +223,8 @@ class Readers:
         start, bounded = 0, journal.state is State.COMPLETE or request.query.get("follow") == "0"
         plan: ranges.Plan = Whole()
         if (tail := request.query.get("tail")) is not None:
-            start = await tail_offset(journal, whole_number("tail", tail))
+            count = min(whole_number("tail", tail), MAX_LINES)
+            start = await journal.run(partial(start_of_last, length, count, journal.read))
             headers["Livelog-Offset"] = str(start)
         else:
             plan = ranges.resolve(

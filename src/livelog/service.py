@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from . import __version__
 from .config import Settings
 from .disk import THREAD_NAME
+from .errors import LivelogError
 from .reporting import Formatter
 
 if TYPE_CHECKING:
@@ -29,7 +30,14 @@ def run(settings: Settings, listening: "Sockets | None" = None) -> int:
     logging.basicConfig(level=logging.DEBUG if settings.debug == "*" else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.INFO)  # below, it tells of every connection
     _import_server()
-    asyncio.run(_run(settings, listening))
+    try:
+        asyncio.run(_run(settings, listening))
+    except LivelogError:
+        raise
+    except Exception:
+        # Python would write it past the formatter, with whatever is in it.
+        logging.getLogger(__name__).critical("the server failed", exc_info=True)
+        return 1
     for thread in threading.enumerate():
         if thread.name.startswith(THREAD_NAME):
             thread.join(1)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from livelog.access import valid_name
 from tests.harness import TIMEOUT
 
 from .place import COMMAND, Place, Proxy, lines, links, place, wait_until
@@ -127,6 +128,119 @@ def test_growing_file_is_followed_until_ctrl_c(here: Place) -> None:
     assert here.status("growing")["state"] == "complete"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("follow", ["-f", "-F"])
+def test_growing_file_that_is_followed_is_complete_when_a_signal_ends_it(
+    here: Place, follow: str, number: signal.Signals
+) -> None:
+    """As of a unit or a script; timeout(1) sends it twice."""
+    file, name = here.home / "unit.log", f"unit/{number.name}{follow}"
+    file.write_bytes(b"there already\n")
+    with here.started("push", "-q", follow, "--name", name, str(file)) as process:
+        here.wait_for(name, 14)
+        with file.open("ab") as opened:
+            opened.write(b"last words\n")
+        process.send_signal(number)
+        process.send_signal(number)
+        assert process.wait(TIMEOUT) == 0
+    assert here.log(name) == b"there already\nlast words\n"
+    assert here.status(name)["state"] == "complete"
+
+
+@pytest.mark.parametrize("size", [999, 1000, 1001, 5000])
+def test_file_that_was_truncated_and_grew_again_is_not_spliced(here: Place, size: int) -> None:
+    file, name = here.home / f"again{size}.log", f"again/{size}"
+    file.write_bytes(b"x" * 1000)
+    with here.started("push", "-q", "-f", "--name", name, str(file)) as process:
+        here.wait_for(name, 1000)
+        file.write_bytes(b"y" * size)  # truncates
+        with file.open("ab") as opened:
+            opened.write(b"more")
+        assert process.wait(TIMEOUT) == 3
+        assert process.stderr is not None
+        assert re.search(b"truncated, and has other bytes|become shorter", process.stderr.read())
+    assert here.log(name) == b"x" * 1000
+    assert here.status(name)["state"] == "aborted"
+
+
+def test_file_is_waited_for_and_followed_by_its_name(here: Place) -> None:
+    """Through both kinds of rotation, without losing what is written to the old file before there is a new one."""
+    file = here.home / "rotated.log"
+    with here.started("push", "-F", "--name", "rotated", str(file)) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.stderr.readline()
+        assert b"rotated.log: No such file or directory: it is waited for" in process.stderr.readline()
+        expected = b"one\n"
+        with file.open("wb", buffering=0) as old:
+            old.write(b"one\n")
+            here.wait_for("rotated", len(expected))
+            file.rename(here.home / "rotated.log.1")
+            file.touch()
+            old.write(b"two, which is late\n")
+            expected += b"two, which is late\n"
+            here.wait_for("rotated", len(expected))
+        file.write_bytes(b"three\n")
+        expected += b"three\n"
+        here.wait_for("rotated", len(expected))
+        file.write_bytes(b"four, in the same file\n")  # it is truncated, and longer at once
+        expected += b"four, in the same file\n"
+        here.wait_for("rotated", len(expected))
+        file.write_bytes(b"5\n")
+        expected += b"5\n"
+        here.wait_for("rotated", len(expected))
+        file.unlink()
+        file.write_bytes(b"six\n")
+        process.send_signal(signal.SIGTERM)  # what there is by then is sent
+        assert process.wait(TIMEOUT) == 0
+    assert here.log("rotated") == expected + b"six\n"
+    assert here.status("rotated")["state"] == "complete"
+
+
+@pytest.mark.parametrize(
+    "file", ["/proc/cpuinfo", "/proc/self/mountinfo", "/sys/kernel/mm/transparent_hugepage/enabled", "/dev/null"]
+)
+@pytest.mark.parametrize("follow", [[], ["-f"]])
+def test_file_whose_size_is_not_told_is_read_to_its_end(here: Place, file: str, follow: list[str]) -> None:
+    assert here.run("push", "-q", *follow, "--name", "size", file).returncode == 0
+    assert (here.log("size") == b"") is (file == "/dev/null")
+    if file in ("/proc/cpuinfo", "/sys/kernel/mm/transparent_hugepage/enabled"):
+        assert len(here.log("size").splitlines()) == len(Path(file).read_bytes().splitlines())
+
+
+def test_last_words_after_a_signal_to_the_group_are_in_the_log(here: Place) -> None:
+    """As at the end of a unit, or of a job of timeout(1)."""
+    words = "trap 'echo closing; sleep 0.2; echo closed; exit' TERM; echo ready; while :; do sleep 0.02; done"
+    with subprocess.Popen(
+        ["sh", "-c", f'sh -c "$0" | {" ".join(COMMAND)} push -q --name words', words],
+        env=here.environment(),
+        start_new_session=True,
+    ) as process:
+        here.wait_for("words", 6)
+        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(TIMEOUT)
+    assert here.wait_for("words", 21, "complete")["size"] == 21
+    assert here.log("words") == b"ready\nclosing\nclosed\n"
+
+
+@pytest.mark.parametrize("noisy", [True, False])
+def test_pipe_that_does_not_end_is_left_some_time_after_a_signal(here: Place, *, noisy: bool) -> None:
+    name = f"endless/{noisy}"
+    command = ["yes"] if noisy else ["sh", "-c", "echo y; exec sleep 60"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as writer,
+        here.started("push", "-q", "--drain", "0.5", "--name", name, stdin=writer.stdout) as process,
+    ):
+        here.wait_for(name, 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT) == 128 + signal.SIGTERM
+        writer.kill()
+        assert process.stderr is not None
+        assert b"ended by SIGTERM before its input was at its end" in process.stderr.read()
+    assert here.status(name)["state"] == "aborted"
+
+
 def test_file_that_is_cut_short_aborts_the_log(here: Place) -> None:
     file = here.home / "short.log"
     file.write_bytes(b"x" * 1000)
@@ -160,10 +274,6 @@ def test_log_that_the_server_never_got_is_not_said_to_be_aborted(tmp_path: Path)
     [
         (["no-such-file"], 1, "no-such-file: No such file or directory"),
         (["."], 1, "holds no log that could be sent"),
-        (["--name", "a//b"], 2, "'a//b' is not the name of a log"),
-        (["--label", "x"], 2, "'x' is not NAME=VALUE"),
-        (["--label", "x y=1"], 1, "Livelog-Label is not name=value"),
-        (["--label", "x=1,2"], 1, "the label x has a comma in it"),
         (["--content-type", "é"], 1, "'é' is not a content type"),
         (["--exit-code", "x"], 2, "invalid int value"),
     ],
@@ -173,6 +283,61 @@ def test_mistakes_are_told_in_a_line(here: Place, words: list[str], code: int, s
     assert (done.returncode, done.stdout) == (code, b"")
     assert said in done.stderr.decode()
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["feature/foo bar", "user@host", "a+b", "größe", "../up", "a//b", "/", ".", "功能", "x" * 300, "a/" * 20]
+)
+def test_name_that_is_none_is_made_one_and_shown(here: Place, name: str) -> None:
+    """Whatever a CI variable holds; and it is found under what it was called, by all commands."""
+    done = here.run("run", "-q", "--name", name, "--", "echo", "hello")
+    assert (done.returncode, done.stdout) == (0, b"hello\n")
+    assert (
+        done.stderr.decode()
+        == f"livelog: the log is called {valid_name(name)}, since {name!r} is not the name of a log\n"
+    )
+    assert here.log(valid_name(name)) == b"hello\n"
+    assert here.run("tail", name).stdout == b"hello\n"
+    assert here.run("status", name).returncode == 0
+    assert here.run("link", name).stdout.decode().endswith(f"/{valid_name(name)}\n")
+    assert here.run("push", "-q", "--name", name, data=b"pushed").returncode == 0
+    assert here.log(valid_name(name)) == b"pushed"
+
+
+LABELS = {
+    "Branch": "a, b", "commit": "1a2b3c", "author": "Jürgen, 功能", "path": "C:\\x%20", "quoted": '%"x"', "text": 'a "b"; c=d',
+    "CI_JOB": "=", "ümlaut": " both ", "lines": "one\ntwo\x1b[2J", "long": "é" * 300, "empty": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "-q", "--name", "labels", "--", "true"], ["push", "-q", "--name", "labels"]]
+)
+def test_label_may_hold_any_text(here: Place, command: list[str]) -> None:
+    words = [word for name, value in LABELS.items() for word in ("--label", f"{name}={value}")]
+    done = here.run(command[0], *words, *command[1:], data=b"")
+    assert done.returncode == 0, done.stderr
+    assert here.status("labels")["labels"] == {
+        "branch": "a, b", "commit": "1a2b3c", "author": "Jürgen, 功能", "path": "C:\\x%20", "quoted": '%"x"', "text": 'a "b"; c=d',
+        "ci_job": "=", "umlaut": "both", "lines": "one two [2J", "long": "é" * 128,
+    }  # fmt: skip
+    assert "livelog: the label 'Branch' is called branch\n" in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "-q", "--name", "few", "--", "echo", "x"], ["push", "-q", "--name", "few"]]
+)
+def test_label_that_is_none_is_said_and_left_out(here: Place, command: list[str]) -> None:
+    wrong = ["", "=x", "x", "功能=x"]
+    many = [f"label{number}=x" for number in range(17)]
+    done = here.run(
+        command[0], *(word for text in (*wrong, *many) for word in ("--label", text)), *command[1:], data=b""
+    )
+    assert done.returncode == 0
+    for text in wrong:
+        assert f"livelog: the label {text!r} is left out: it is not NAME=VALUE\n" in done.stderr.decode()
+    assert "livelog: the label label16 is left out: a log has at most 16\n" in done.stderr.decode()
+    assert list(here.status("few")["labels"]) == [f"label{number}" for number in range(16)]
 
 
 def test_pipe_that_a_server_does_not_take_is_kept(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_waits_for_a_server_and_then_for_a_log(tmp_path: Path, words: list[str])
         (["{readers}/log/wrong-token/whole"], 5, "Access denied"),
         (["http://127.0.0.1:9/log/x", "--give-up", "0.1"], 6, "the server cannot be reached"),
         (["--bytes", "99999999-", "whole"], 1, "the log has 8890 bytes"),
-        (["not/a//name"], 1, "neither a link nor the name of a log"),
+        ([""], 1, "neither a link nor the name of a log"),
         (["--no-such-flag", "whole"], 2, "unrecognized arguments"),
         (["--bytes", "9-1", "whole"], 2, "'9-1' is not A-B or A-"),
         (["--bytes", "0-9", "--from-line", "5", "whole"], 2, "not allowed with argument --bytes"),
@@ -359,12 +359,18 @@ def test_link_is_the_same_with_and_without_the_token(here: Place) -> None:
     assert int(expiring.split("/")[4].partition(".")[2]) - time.time() == pytest.approx(3600, abs=30)
 
 
-def test_open_gives_the_browser_a_link(here: Place) -> None:
-    opened = here.home / "opened"
+@pytest.mark.needs("curl")
+def test_open_sends_the_browser_to_the_link_without_a_token_on_a_command_line(here: Place) -> None:
+    opened, told = here.home / "opened", here.home / "told"
     browser = here.home / "browser"
-    browser.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {opened}\n')
+    browser.write_text(
+        f'#!/bin/sh\nprintf "%s" "$*" > {told}\n'
+        f"curl -sS --noproxy '*' -o /dev/null -w '%{{redirect_url}}' \"$1\" > {opened}\n"
+    )
     browser.chmod(0o755)
     assert here.run("open", "whole", BROWSER=str(browser)).returncode == 0
+    assert told.read_text().startswith("http://127.0.0.1:")
+    assert opened.read_text().split("/")[4] not in told.read_text()
     asked = here.run("link", "whole", "--view", ACCESS_TOKEN="").stdout.decode().strip()
     assert opened.read_text().partition("/view/")[2] == asked.partition("/view/")[2] != ""
     assert here.run("tail", "-n", "1", opened.read_text(), ACCESS_TOKEN="").stdout == lines(1, start=999)

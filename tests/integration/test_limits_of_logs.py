@@ -475,6 +475,20 @@ def test_log_changes_only_if_it_is_the_one_that_if_match_names(tmp_path: Path) -
         assert request(server.put, "DELETE", path_of("log"), "If-Match: *").status == 204
 
 
+def test_link_that_names_a_generation_opens_that_log_and_no_other(tmp_path: Path) -> None:
+    """A link sends no If-Match."""
+    with limited(tmp_path) as server:
+        send(server, "log", b"old")
+        query = f"?generation={status_of(server, 'log')['generation']}"
+        assert read(server, "log", query=query).body == b"old"
+        assert read(server, "log", "Range: bytes=1-", query=query).body == b"ld"
+        send(server, "log", b"new")
+        for more in ("", "&follow=0", "&tail=1"):
+            answer = read(server, "log", query=query + more)
+            assert (answer.status, answer.body) == (412, b"this is not the log of that generation: it was replaced\n")
+        assert read(server, "log", query="?generation=").status == 412
+
+
 @kept_or_not
 def test_log_that_is_written_is_not_removed(tmp_path: Path, *, kept: bool) -> None:
     """409, and its producer and readers notice nothing."""

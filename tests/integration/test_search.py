@@ -222,6 +222,6 @@ def test_process_that_searches_has_no_secrets(server: Server) -> None:
         connection.wait(lambda answer: len(answer.body) > 0, "word about progress")
         [worker] = workers(server)
         seen = b"".join(Path(f"/proc/{worker}/{what}").read_bytes() for what in ("cmdline", "environ"))
-        assert b"livelog.lines.matching" in seen
+        assert b"livelog.lines.scanner" in seen
         assert TOKEN.encode() not in seen
         assert b"verysecret" not in seen

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.access import Access, Verdict, bearer, is_name, is_url_safe
+from livelog.access import Access, Verdict, bearer, is_name, is_url_safe, valid_name
 
 UNRESERVED = set(string.ascii_letters + string.digits + "-._~")
 TOKEN = "secret-puppy_42"
@@ -182,3 +182,30 @@ def test_a_link_opens_its_log() -> None:
 )  # fmt: skip
 def test_the_token_in_an_authorization_header(header: str, token: str) -> None:
     assert bearer(header) == token
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("builds/42", "builds/42"),
+        ("feature/foo bar", "feature/foo-bar-cbd4521e"),
+        ("Größe", "Gro-e-"),
+        ("../../x", "x-"),
+        ("/", "log-"),
+        ("a//b", "a/b-"),
+        ("1/2/3/4/5/6/7/8/9", "1/2/3/4/5/6/7/8-9-"),
+    ],
+)
+def test_name_is_made_valid_by_a_rule(text: str, name: str) -> None:
+    assert valid_name(text).startswith(name)
+
+
+@given(st.text(min_size=1))
+def test_name_that_is_made_of_any_text_is_one(text: str) -> None:
+    assert is_name(valid_name(text))
+    assert valid_name(valid_name(text)) == valid_name(text)
+
+
+def test_texts_that_differ_stay_two_names() -> None:
+    texts = ["a b", "a+b", "a@b", "a-b", "é", "e", "功能", "功", "x" * 256, "x" * 257]
+    assert len({valid_name(text) for text in texts}) == len(texts)

@@ -33,6 +33,9 @@ PIECES = st.lists(
                 "€",
                 "?",
                 "H",
+                "8",
+                "J",
+                "b",
                 "\x00",
             ]
         ),
@@ -41,7 +44,9 @@ PIECES = st.lists(
     max_size=25,
 ).map(lambda pieces: "".join(pieces).encode(errors="ignore"))
 
-ALLOWED = re.compile(r"(?:\x1b\[[0-9:;]*m|[^\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f])*", re.DOTALL)
+ALLOWED = re.compile(
+    r"(?:\x1b\[(?:[0-9:;]*m|\d{1,3}[@CDGIKPXZ`a])|\x1b[78]|[^\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f])*", re.DOTALL
+)
 
 
 def whole(data: bytes) -> bytes:
@@ -53,7 +58,7 @@ def whole(data: bytes) -> bytes:
 @example(b"\x1b[31")
 @example(b"\x1b]0;a\x1b")
 @example(b"\x1b\x1b[31m")
-def test_nothing_but_text_and_colours_comes_out(data: bytes) -> None:
+def test_nothing_but_text_and_colours_and_what_a_line_does_within_itself_comes_out(data: bytes) -> None:
     assert ALLOWED.fullmatch(whole(data).decode())
 
 
@@ -74,11 +79,17 @@ def test_text_stays_as_it_is(text: str) -> None:
     [
         (b"\x1b[1;38;5;200mx\x1b[m", b"\x1b[1;38;5;200mx\x1b[m"),
         (b"\x1b[38:2::1:2:3mx", b"\x1b[38:2::1:2:3mx"),
-        (b"\x1b[2J\x1b[10;10Hx", b"x"),
+        (b"\x1b[2J\x1b[10;10Hx", b"\x1b[2K\x1b[10Gx"),
+        (b"\x1b[3A\x1b[3B\x1b[3S\x1b[3T\x1b[3L\x1b[3M\x1b[5dx", b"x"),
+        (b"a\x1b7b\n\x1b8c", b"a\x1b7b\n\rc"),
+        (b"\n\x1b[9bx", b"\nx"),
+        (b"\x1b7\x1b[9;1Haway\nhere", b"\x1b7\nhere"),
+        (b"x\x1b[" + b"9" * 4000 + b"X", b"x\x1b[500X"),
         (b"\x1b[>4;2mx\x1b[?25lx", b"xx"),
         (b"\x1b]0;title\x07x\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", b"xlink"),
         (b"\x1bP1$qm\x1b\\x\x1b_a\x1b\\y\x1b^b\x1b\\z\x1bXc\x1b\\", b"xyz"),
-        (b"\x1bc\x1b(0x\x1b7\x1b=", b"x"),
+        (b"\x1b(0x\x1b=", b"x"),
+        (b"\x1bcx", b"\x1b[m\r\x1b[2Kx"),
         (b"10%\r20%\r\n\tx\b", b"10%\r20%\r\n\tx\b"),
         (b"\x07\x0e\x0f\x00\x7fx", b"x"),
         (b"\xc2\x9b31mx", b"31mx"),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livelog.journal import BLOCK
-from livelog.lines.index import Index, Read, scan
+from livelog.lines.index import BLOCK, Index, scan
+from livelog.lines.lines import Read
 from livelog.lines.sgr import style_after
 
 SIZES = st.sampled_from([0, 1, 70, BLOCK - 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])

@@ -1,29 +1,31 @@
 """The offset of the last lines, against `splitlines` of the same bytes.
 
 Categories: the table of endings, counts beyond the number of lines, lines at and across the edges of what is
-read at a time, any bytes, and a log whose file is shorter than it should be; lines in a window, forwards and backwards.
+read at a time, any bytes; lines in a window, forwards and backwards; how much is read.
 """
-
-import asyncio
-import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.errors import DiskError
-from livelog.lines.lines import MAX_BYTES, first_lines, last_lines, nth_newline, tail_offset
-from livelog.lines.lines import READ_SIZE as BLOCK
+from livelog.lines.lines import (
+    FIRST_WINDOW,
+    MAX_BYTES,
+    Read,
+    end_of_first,
+    first_lines,
+    last_lines,
+    nth_newline,
+    start_of_last,
+)
 
-from .live import file_of, on_loop, open_file, open_journal
+
+def reader(content: bytes) -> Read:
+    return lambda start, stop: content[start:stop]
 
 
 def tail(content: bytes, count: int) -> int:
-    async def offset() -> int:
-        with open_journal(content=content) as journal:
-            return await tail_offset(journal, count)
-
-    return asyncio.run(offset())
+    return start_of_last(len(content), count, reader(content))
 
 
 def oracle(content: bytes, count: int) -> int:
@@ -67,7 +69,7 @@ def test_the_last_lines_of_any_bytes_are_those_of_a_plain_split(content: bytes, 
     assert tail(content, count) == oracle(content, count)
 
 
-EDGES = st.sampled_from([0, 1, BLOCK - 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK - 1])
+EDGES = st.sampled_from([0, 1, *(FIRST_WINDOW + step for step in (-2, -1, 0, 1)), 2 * FIRST_WINDOW - 1])
 
 
 @given(st.lists(EDGES, min_size=1, max_size=4), st.sampled_from([b"", b"\n"]), st.integers(1, 6))
@@ -76,23 +78,27 @@ def test_lines_across_the_edges_of_what_is_read_at_a_time_are_found(sizes: list[
     assert tail(content, count) == oracle(content, count)
 
 
-@on_loop
-async def test_what_is_appended_while_it_reads_does_not_count() -> None:
-    with open_journal(content=b"a\nb\nc\n") as journal:
-        reading = asyncio.ensure_future(tail_offset(journal, 2))
-        await asyncio.sleep(0)
-        file_of(journal).write(b"d\ne\n")
-        journal.length += 4
-        assert await reading == 2
+def test_no_more_than_the_largest_answer_is_read_however_many_lines_are_asked_for() -> None:
+    read: list[int] = []
 
+    def ask(content: bytes, count: int) -> int:
+        read.clear()
 
-@on_loop
-async def test_a_file_that_cannot_be_read_is_a_disk_error() -> None:
-    file = open_file()
-    with open_journal(file, content=b"a\nb\n") as journal:
-        os.ftruncate(file.fileno(), 1)
-        with pytest.raises(DiskError, match="reading the log failed"):
-            await tail_offset(journal, 2)
+        def reading(start: int, stop: int) -> bytes:
+            read.append(stop - start)
+            return content[start:stop]
+
+        return start_of_last(len(content), count, reading)
+
+    short = b"a line\n" * MAX_BYTES
+    assert ask(short, 10**18) == len(short) - MAX_BYTES // 7 * 7
+    assert sum(read) < 2 * MAX_BYTES
+    endless = bytes(3 * MAX_BYTES)
+    assert ask(endless, 1) == 2 * MAX_BYTES
+    assert sum(read) < 2 * MAX_BYTES
+    assert end_of_first(0, 10**18, len(short), reader(short)) == MAX_BYTES // 7 * 7
+    assert end_of_first(7, 2, len(short), reader(short)) == 21
+    assert end_of_first(0, 1, len(endless), reader(endless)) == MAX_BYTES
 
 
 CONTENT = st.lists(st.sampled_from([b"\n", b"\n\n", b"a", b"\r", b"long line " * 9]), max_size=40).map(b"".join)

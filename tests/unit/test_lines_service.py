@@ -2,13 +2,20 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from livelog.about import About
 from livelog.config import Settings
-from livelog.journal import BLOCK, Journal
+from livelog.errors import ScanError
+from livelog.journal import Journal
+from livelog.lines.index import BLOCK
 from livelog.lines.service import SOON, Indexes
+from livelog.lines.workers import Scanners
 from livelog.storage import Storage
 
 from .live import append, on_loop, turns
@@ -27,24 +34,109 @@ async def log(folder: Path, *pieces: bytes) -> AsyncIterator[Journal]:
     storage.stop()
 
 
+@contextlib.asynccontextmanager
+async def indexes() -> AsyncIterator[Indexes]:
+    """What is known of logs; no process is left at the end."""
+    scanners = Scanners()
+    known = Indexes(scanners)
+    yield known
+    await known.close()
+    await scanners.close()
+
+
 @on_loop
 async def test_index_that_nobody_uses_is_dropped_and_kept_beside_its_log(tmp_path: Path) -> None:
-    indexes = Indexes()
-    async with log(tmp_path, b"a line\n" * BLOCK) as journal:
-        indexed = indexes.of(journal)
-        assert await indexed.ready()
-        assert indexed.index.blocks == 7
-        retiring = asyncio.ensure_future(indexes.retire(0.01))
-        await turns(lambda: indexes.get(journal) is None and list(tmp_path.glob("logs/*/*.index")))
+    async with log(tmp_path, b"a line\n" * BLOCK) as journal, indexes() as known:
+        with known.use(journal) as indexer:
+            assert await indexer.ready()
+        assert indexer.index.blocks == 7
+        retiring = asyncio.ensure_future(known.retire(0.01))
+        await turns(lambda: known.get(journal) is None and list(tmp_path.glob("logs/*/*.index")))
         retiring.cancel()
-        assert await indexes.of(journal).ready()
-        assert indexes.of(journal).index.to_bytes() == indexed.index.to_bytes()
+        with known.use(journal) as again:
+            assert await again.ready()
+        assert again is not indexer
+        assert again.index.to_bytes() == indexer.index.to_bytes()
 
 
 @on_loop
 async def test_nobody_who_can_do_without_an_index_waits_for_one_that_takes_long(tmp_path: Path) -> None:
-    indexes = Indexes()
-    async with log(tmp_path, *[bytes(64 * BLOCK)] * (SOON // 64 + 1)) as journal:
-        assert not await indexes.of(journal).soon(3600)
-        assert await indexes.of(journal).ready()
-        assert await indexes.of(journal).soon(3600)
+    async with log(tmp_path, *[bytes(64 * BLOCK)] * (SOON // 64 + 1)) as journal, indexes() as known:
+        with known.use(journal) as indexer:
+            assert not await indexer.soon(3600)
+            assert await indexer.ready()
+            assert await indexer.soon(3600)
+
+
+@on_loop
+async def test_index_that_is_waited_for_is_not_dropped_however_long_it_takes(tmp_path: Path) -> None:
+    coloured = b"\x1b[32mok\x1b[39m line\n" * 50_000
+    async with log(tmp_path, *[coloured] * 6) as journal, indexes() as known:
+        retiring = asyncio.ensure_future(known.retire(0.001))
+        with known.use(journal) as indexer:
+            assert await indexer.ready()
+            assert known.get(journal) is indexer
+            assert indexer.index.lines(journal.length, journal.read) == 300_000
+        await turns(lambda: known.get(journal) is None)
+        retiring.cancel()
+
+
+@on_loop
+async def test_whoever_waits_for_an_index_that_is_closed_is_told(tmp_path: Path) -> None:
+    async with log(tmp_path, *[bytes(64 * BLOCK)] * 16) as journal, indexes() as known:
+        with known.use(journal) as indexer:
+            waiting = asyncio.ensure_future(indexer.ready())
+            assert not await indexer.ready(0.0)
+            await known.close()
+            with pytest.raises(ScanError):
+                await waiting
+            with pytest.raises(ScanError):
+                await indexer.ready(0.0)
+
+
+@on_loop
+async def test_dropping_what_nobody_uses_and_closing_all_do_not_meet(tmp_path: Path) -> None:
+    async with log(tmp_path, bytes(64 * BLOCK)) as journal, indexes() as known:
+        with known.use(journal) as indexer:
+            assert await indexer.ready()
+        retiring = asyncio.ensure_future(known.retire(0.0))
+        for _ in range(20):
+            with known.use(journal):
+                await known.close()
+            await asyncio.sleep(0)
+        assert not retiring.done()
+        retiring.cancel()
+
+
+@on_loop
+async def test_index_is_not_made_any_more_when_nobody_waits_for_it(tmp_path: Path) -> None:
+    coloured = b"\x1b[32mok\x1b[39m line\n" * 50_000
+    async with log(tmp_path, *[coloured] * 12) as journal, indexes() as known:
+        with known.use(journal) as indexer:
+            waiting = asyncio.ensure_future(indexer.ready())
+            while not indexer.index.blocks:
+                await indexer.ready(0.01)
+            waiting.cancel()
+            await turns(lambda: not indexer.making)
+            assert indexer.index.blocks < journal.length // BLOCK
+
+
+@on_loop
+async def test_process_that_is_killed_makes_an_error_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    coloured = b"\x1b[32mok\x1b[39m line\n" * 50_000
+    async with log(tmp_path, *[coloured] * 12) as journal, indexes() as known:
+        with known.use(journal) as indexer:
+            waiting = asyncio.ensure_future(indexer.ready())
+            while not indexer.index.blocks:
+                await indexer.ready(0.01)
+            for child in children():
+                os.kill(child, signal.SIGKILL)
+            with pytest.raises(ScanError, match="exit code -9"):
+                await waiting
+            assert await indexer.ready()
+            assert indexer.index.lines(journal.length, journal.read) == 600_000
+
+
+def children() -> list[int]:
+    """The processes of this one."""
+    return [int(child) for child in Path("/proc/thread-self/children").read_text().split()]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.errors import RequestError
-from livelog.metadata import MAX_LABELS, Metadata
+from livelog.metadata import MAX_LABELS, Metadata, encoded, valid_label_name
 
 NONE = Metadata.NONE
 
@@ -72,6 +72,51 @@ def test_there_are_at_most_so_many_labels() -> None:
     assert told(full, label="l0=, other=x").labels["other"] == "x"
     with pytest.raises(RequestError, match="17 labels: at most 16"):
         told(full, label="other=x")
+
+
+@pytest.mark.parametrize(
+    ("field", "labels"),
+    [
+        ('a=%"b, c", d=e', {"a": "b, c", "d": "e"}),
+        ('a=%"J%c3%bcrgen",b= %" x " ', {"a": "Jürgen", "b": " x "}),
+        ('a=%"", b=c', {"b": "c"}),
+        # No Display Strings: they are what they were before there were any.
+        ('a=%"b, c=d', {"a": '%"b', "c": "d"}),
+        ('a=%"%C3%BC"', {"a": '%"%C3%BC"'}),
+        ('a="b", c=%41', {"a": '"b"', "c": "%41"}),
+        ('a=x%"b", c=d', {"a": 'x%"b"', "c": "d"}),
+        ('a=%"b"c, d=e', {"a": '%"b"c', "d": "e"}),
+    ],
+)
+def test_label_is_a_display_string_or_the_text_that_it_is(field: str, labels: dict[str, str]) -> None:
+    assert told(label=field).labels == labels
+
+
+def test_title_may_be_a_display_string() -> None:
+    assert told(title='%"f%c3%bcr alle, %25"').title == "für alle, %"
+
+
+@pytest.mark.parametrize("text", ['a=%"%ff"', 'a=%"%0a"', 'a=%"%1b[2J"'])
+def test_display_string_holds_printable_text_only(text: str) -> None:
+    with pytest.raises(RequestError, match="Livelog-Label"):
+        told(label=text)
+
+
+PRINTABLE = st.text(max_size=60).filter(lambda text: text.isprintable())
+
+
+@given(st.lists(PRINTABLE.filter(bool), max_size=5), PRINTABLE)
+def test_what_a_client_encodes_is_what_the_server_keeps(values: list[str], title: str) -> None:
+    named = {f"label{number}": value for number, value in enumerate(values)}
+    field = ", ".join(f"{name}={encoded(value)}" for name, value in named.items())
+    assert told(label=field, title=encoded(title)) == Metadata(title, None, named)
+
+
+@given(st.text())
+def test_label_name_that_is_made_of_any_text_is_one(text: str) -> None:
+    if name := valid_label_name(text):
+        assert told(label=f"{name}=x").labels == {name: "x"}
+        assert valid_label_name(name) == name
 
 
 @given(st.text(), st.integers(-(2**31), 2**32 - 1) | st.none(), st.dictionaries(st.text(), st.text()))

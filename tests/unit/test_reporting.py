@@ -89,3 +89,36 @@ def test_anything_is_one_line(message: str, value: str) -> None:
         parsed = json.loads(line)
         assert (parsed["message"], parsed["value"]) == (message, value)
     assert "\n" not in TEXT.format(record("x", value=value))
+
+
+HOSTILE = "a\x1b[2J\r\n2026-01-01 00:00:00,000 ERROR livelog: forged\u202e\x9b\x7f\u2028end"
+
+
+def fail() -> None:
+    raise ValueError(HOSTILE) from RuntimeError(HOSTILE)
+
+
+def test_no_control_character_gets_into_a_line_wherever_it_is() -> None:
+    made = [record("failed %s", HOSTILE), record(HOSTILE), record("x", value=HOSTILE), record("x", stack=HOSTILE)]
+    try:
+        fail()
+    except ValueError:
+        made.append(record("failed"))
+    for each in made:
+        for formatter in (TEXT, JSON):
+            first, *others = formatter.format(each).split("\n")
+            assert all(line.isprintable() for line in (first, *others)), each
+            assert all(line.startswith("    ") for line in others), each
+    assert as_text(record("failed %s", "\x1b")) == r"INFO livelog: failed \x1b"
+
+
+def test_the_further_lines_of_another_librarys_message_are_indented() -> None:
+    made = record("one\ntwo\x1b\n2026")
+    made.name = "asyncio"
+    assert as_text(made) == "INFO asyncio: one\n    two\\x1b\n    2026"
+
+
+@given(st.text(), st.text())
+def test_any_message_is_one_printable_line(message: str, argument: str) -> None:
+    line = TEXT.format(record("%s: %s", message, argument))
+    assert line.isprintable()

@@ -824,7 +824,8 @@ async def test_lines_are_counted_up_to_the_size_that_is_told_with_them() -> None
     with opened() as storage:
         log, queries = await begin(storage, "a"), Queries()
         assert await queries.known_lines(log, 0) is None
-        await queries._indexes.of(log).ready()
+        with queries._indexes.use(log) as indexer:
+            assert await indexer.ready()
         await append(log, b"one\ntwo\nthree")
         assert [await queries.known_lines(log, size) for size in (0, 3, 4, 5, 13)] == [0, 1, 1, 2, 3]
         await queries.close()

@@ -22,6 +22,13 @@ PATIENCE = 120.0
 
 expect.set_options(timeout=PATIENCE * 1000)
 
+SIZES: dict[str, dict[str, Any]] = {
+    "phone": {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True},
+    "desktop": {"viewport": {"width": 1440, "height": 900}},
+    "large": {"viewport": {"width": 2160, "height": 3840}},
+}
+"""Windows that people have."""
+
 ROWS = "#surface > .rows:first-child > .row"
 
 JUMP = f"""async lines => {{

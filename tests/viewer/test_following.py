@@ -159,7 +159,8 @@ def test_page_is_found_behind_any_prefix(browser: Browser, server: Server, name:
             write(b"more\n")
             viewer.wait_last("more")
             raw = viewer.page.get_by_role("link", name="Download").get_attribute("href")
-            assert raw == f"/ci/view-logs{logs.path_of(name, TOKEN)}"
+            generation = logs.status_of(server, name)["generation"]
+            assert raw == f"/ci/view-logs{logs.path_of(name, TOKEN)}?generation={generation}"
 
 
 def test_page_does_without_streams_where_a_proxy_keeps_them_back(browser: Browser, server: Server, name: str) -> None:

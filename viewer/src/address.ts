@@ -16,6 +16,7 @@ interface Entry {
 export class Address {
   /** Where the address says to go, until the view is there. */
   #place: fragment.Fragment = fragment.read(location.hash);
+  #page: string;
 
   constructor(
     private readonly api: Api,
@@ -23,6 +24,7 @@ export class Address {
     private readonly view: View,
     private readonly redraw: () => void,
   ) {
+    this.#page = api.page;
     this.#takeToken();
     view.following = this.#place.lines === null && this.#place.byte === null;
     addEventListener("popstate", (event) => this.#back(event.state as Entry | null));
@@ -37,16 +39,17 @@ export class Address {
 
   /** Go where the address says, as soon as there is such a place. */
   arrive(): void {
+    this.#rename();
     const { lines, byte } = this.#place;
-    const { store, etag } = this.log;
-    if ((!lines && byte === null) || !store.numbered || !etag) return;
+    const { store, generation } = this.log;
+    if ((!lines && byte === null) || !store.numbered || !generation) return;
     this.#place = { ...this.#place, lines: null, byte: null };
     this.view.seen = store.last;
     if (lines) {
       this.view.marked = lines;
       this.view.toLine(Math.min(lines.from + Math.floor((lines.to - lines.from) / 2), lines.from + Math.floor(this.view.page / 2)));
     } else {
-      void this.api.lines({ at: String(byte), count: "1" }).then(({ first }) => first && this.view.toLine(first));
+      void this.api.lines({ at: String(byte), count: "1" }).then(({ first }) => first && this.view.toLine(first), () => {});
     }
   }
 
@@ -100,6 +103,14 @@ export class Address {
       this.#place = { lines, byte, token: null };
     }
     this.redraw();
+  }
+
+  /** A token that turned out to open nothing does not stay in the address. */
+  #rename(): void {
+    const { page } = this.api;
+    if (page === this.#page) return;
+    this.#page = page;
+    history.replaceState(history.state, "", page + location.search + location.hash);
   }
 
   /** A token in the fragment is for this page, and not for whoever looks at the address. */

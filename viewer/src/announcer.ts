@@ -12,7 +12,7 @@ const EVERY_READ = 1000;
 const READ = 3;
 
 export class Announcer {
-  #said = { text: "", etag: "", lines: 0, time: 0 };
+  #said = { text: "", generation: "", lines: 0, time: 0 };
 
   constructor(private readonly log: Log) {}
 
@@ -23,17 +23,17 @@ export class Announcer {
 
   /** Say what is new, if it is time to. `aloud`: whether new lines shall be read. */
   say(state: string, aloud: boolean): void {
-    const { store, etag } = this.log;
+    const { store, generation } = this.log;
     const now = Date.now();
     const last = store.get(store.last)?.finished === false ? store.last - 1 : store.last;
-    const lines = etag === this.#said.etag ? last - this.#said.lines : 0;
+    const lines = generation === this.#said.generation ? last - this.#said.lines : 0;
     const read = aloud && lines > 0 && lines <= READ;
     if (now - this.#said.time < (read ? EVERY_READ : EVERY)) return;
     state = state.replace(/, .* new$| in \d+ s$/, "");
     const texts = [state === this.#said.text ? "" : state];
     if (read) for (let line = last - lines + 1; line <= last; line++) texts.push(plain(store.get(line)?.bytes ?? new Uint8Array()));
     else if (lines > 0) texts.push(`${count(lines)} new lines`);
-    this.#said = { text: state, etag, lines: last, time: now };
+    this.#said = { text: state, generation, lines: last, time: now };
     const text = texts.filter(Boolean).join(", ");
     if (text) element("said").textContent = text;
   }

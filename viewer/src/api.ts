@@ -1,6 +1,6 @@
 /** The server, as this page finds it: everything that is asked of it is asked here. */
 
-import { PLAIN, sgr } from "./ansi.js";
+import { PLAIN, sgr } from "./sgr.js";
 import type { Piece } from "./store.js";
 
 /** An answer that is a refusal. */
@@ -15,12 +15,25 @@ export class Refused extends Error {
   }
 }
 
+/** Another log has taken the place of the one that is shown. */
+export class Replaced extends Refused {
+  constructor() {
+    super(412, "A newer log has taken this one’s place", null);
+  }
+}
+
+/** What to tell the user of something that went wrong. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Refused && error.message ? error.message : "The server does not answer";
+}
+
 /** What is known of a log besides its bytes. */
 export interface Status {
   readonly name: string;
   readonly generation: string;
   readonly state: "live" | "interrupted" | "complete" | "aborted";
   readonly size: number;
+  readonly content_type: string;
   readonly title: string | null;
   readonly exit_code: number | null;
   readonly labels: Record<string, string>;
@@ -55,10 +68,19 @@ const TOKEN = "livelog token";
 /** `bytes=N-FOREVER` is answered by what there is from byte N, and then by what comes (RFC 8673). */
 export const FOREVER = "9007199254740991";
 
+/** What an answer to a range says that has no byte: not satisfiable, or in conflict with a log that broke off there. */
+const NOTHING_MORE = [409, 416];
+
 export class Api {
+  /** The generation of the log that is shown; empty before it is opened. No answer of another one is given to anybody. */
+  generation = "";
+  /** Called with what was wrong when an answer is a refusal, or does not come. */
+  onTrouble: (error: unknown) => void = () => {};
+  /** The path behind `/view/`: a token and a name, or only a name. See `naming` about which of the two. */
+  path: string;
   readonly #prefix: string;
-  /** The path behind `/view/`: a token and a name, or only a name. */
-  readonly path: string;
+  /** Whether another log has taken the place of the one that is shown: then nothing is asked any more. */
+  replaced = false;
 
   constructor(pathname: string) {
     const match = /^(.*?)\/view(?:\/(.*))?$/.exec(pathname.replace(/^\/+/, "/")); // two slashes would name a host
@@ -71,38 +93,83 @@ export class Api {
     sessionStorage.setItem(TOKEN, token);
   }
 
-  get #token(): string | null {
+  get token(): string | null {
     return sessionStorage.getItem(TOKEN);
   }
 
-  /** The address of the log itself, for links. `name` tells whether the path begins with a token: a link sends no header. */
-  raw(name: string): string {
-    return this.#url("log", this.#token && this.path === name ? [this.#token, name].filter(Boolean).join("/") : this.path);
+  /** The address of the page itself. */
+  get page(): string {
+    return this.#url("view", this.path);
   }
 
-  #url(resource: string, path: string = this.path): string {
+  /**
+   * The address of the log itself, for links. `name` tells whether the path begins with a token: a link sends no header.
+   * Nor does it say If-Match: what is behind it is this log, or nothing.
+   */
+  raw(name: string, query: Record<string, string> = {}): string {
+    const path = this.token && decoded(this.path) === name ? [this.token, name].filter(Boolean).join("/") : this.path;
+    const asked = new URLSearchParams({ ...query, ...(this.generation && { generation: this.generation }) }).toString();
+    return this.#url("log", path) + (asked && `?${asked}`);
+  }
+
+  #url(resource: string, path: string): string {
     return `${this.#prefix}/${resource}${path && `/${path}`}`;
   }
 
-  /** Ask. Throws Refused for a status of 400 or more, but 416, and TypeError if there is no answer. */
+  /**
+   * Ask. Throws Replaced if the answer is of another log than the one that is shown, Refused for a status of 400 or more, but
+   * NOTHING_MORE, and TypeError if there is no answer.
+   */
   async get(resource: string, query: Record<string, string> = {}, init: RequestInit = {}): Promise<Response> {
+    try {
+      const response = await this.#ask(resource, this.path, query, this.token, init);
+      if (response.status < 400 || (resource === "log" && NOTHING_MORE.includes(response.status))) return response;
+      throw await refusal(response);
+    } catch (error) {
+      if (!init.signal?.aborted) this.onTrouble(error);
+      throw error;
+    }
+  }
+
+  /** Whether there is a log at this path, with this token in a header or none: the status that says so. */
+  async probe(path: string, token: string | null, query: Record<string, string> = {}): Promise<number> {
+    const response = await this.#ask("status", path, query, token, {});
+    await response.body?.cancel();
+    return response.status;
+  }
+
+  async #ask(resource: string, path: string, query: Record<string, string>, token: string | null, init: RequestInit): Promise<Response> {
+    if (this.replaced) throw new Replaced();
     const headers = new Headers(init.headers);
-    if (this.#token) headers.set("Authorization", `Bearer ${this.#token}`);
+    if (token) headers.set("Authorization", `Bearer ${token}`);
     const asked = new URLSearchParams(query).toString();
-    const url = this.#url(resource) + (asked && `?${asked}`);
+    const url = this.#url(resource, path) + (asked && `?${asked}`);
     const response = await fetch(url, { ...init, headers, cache: "no-store", credentials: "omit", redirect: "error" });
-    if (response.status < 400 || response.status === 416) return response;
-    const retry = response.headers.get("Retry-After");
-    const seconds = retry === null || Number.isNaN(Number(retry)) ? null : Number(retry) * 1000;
-    throw new Refused(response.status, (await response.text()).trim().slice(0, 300), seconds);
+    const etag = response.headers.get("ETag");
+    if (etag !== null && !this.#isThis(generationOf(etag))) {
+      await response.body?.cancel();
+      throw new Replaced();
+    }
+    return response;
+  }
+
+  /** Whether it is the log that is shown. */
+  #isThis(generation: string): boolean {
+    this.replaced ||= this.generation !== "" && generation !== this.generation;
+    return !this.replaced;
   }
 
   async status(query: Record<string, string> = {}, signal?: AbortSignal): Promise<Status> {
-    return (await (await this.get("status", query, { signal: signal ?? null })).json()) as Status;
+    const response = await this.get("status", query, { signal: signal ?? null });
+    const status = (await response.json()) as Status;
+    if (this.#isThis(status.generation)) return status;
+    const error = new Replaced(); // which a proxy that takes ETags away has hidden
+    this.onTrouble(error);
+    throw error;
   }
 
   /** Some lines, and which log they are of. */
-  async lines(query: Record<string, string>): Promise<Piece & { etag: string }> {
+  async lines(query: Record<string, string>): Promise<Piece & { generation: string }> {
     const response = await this.get("lines", query);
     const field = (name: string) => response.headers.get(name);
     const number = (name: string) => (/^\d+$/.test(field(name) ?? "") ? Number(field(name)) : null);
@@ -114,7 +181,7 @@ export class Api {
       size: number("Livelog-Size") ?? 0,
       time: Number.isNaN(time) ? null : time,
       style: style ? sgr(PLAIN, style) : PLAIN,
-      etag: field("ETag") ?? "",
+      generation: generationOf(field("ETag") ?? ""),
       bytes: new Uint8Array(await response.arrayBuffer()),
     };
   }
@@ -135,5 +202,24 @@ export class Api {
       rest = lines.pop()!;
       for (const line of lines) if (line) yield JSON.parse(line) as Found;
     }
+  }
+}
+
+async function refusal(response: Response): Promise<Refused> {
+  const retry = response.headers.get("Retry-After");
+  const seconds = retry === null || Number.isNaN(Number(retry)) ? null : Number(retry) * 1000;
+  return new Refused(response.status, (await response.text()).trim().slice(0, 300), seconds);
+}
+
+/** The generation in an ETag: also in one that a proxy has made weak, or has given an ending, because it compresses. */
+export function generationOf(etag: string): string {
+  return /\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}/.exec(etag)?.[0] ?? etag.replace(/^W\/|"/g, "");
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
   }
 }

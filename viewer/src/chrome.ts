@@ -10,7 +10,7 @@ import type { Notices } from "./notices.js";
 import { bytes, duration } from "./rows.js";
 import type { Search } from "./search.js";
 import type { Settings } from "./settings.js";
-import { count, type State } from "./state.js";
+import { count, isExpired, type State } from "./state.js";
 import type { View } from "./view.js";
 
 /** What is shown, and what can be done with it. */
@@ -29,7 +29,7 @@ export interface Page {
   /** What the log is saved as. */
   readonly fileName: string;
   /** The address of the log itself. */
-  readonly raw: string;
+  raw(query?: Record<string, string>): string;
   /** Lines that have come since the view was paused. */
   readonly fresh: number;
   /** Whether a token has been typed in already. */
@@ -38,6 +38,9 @@ export interface Page {
   set(change: Partial<Settings>): void;
   changeTheme(): void;
   unlock(event: Event): void;
+  /** Take the first segment of the address for a token that opens nothing. */
+  presume(): void;
+  leaving(event: Event): void;
   goToTyped(event: Event): void;
 }
 
@@ -71,14 +74,14 @@ function icon(name: Icon): TemplateResult {
 }
 
 function facts(page: Page): string {
-  const { store, changed, connection, status } = page.log;
-  if (connection.kind === "denied" || connection.kind === "waiting" || connection.kind === "opening") return "";
+  const { store, changed, reachable, status } = page.log;
+  if (!page.log.generation) return "";
   const since = (time: number) => Math.max(0, (Date.now() - time) / 1000);
   const ended = page.log.ended && status?.ended ? Date.parse(status.ended) : null;
   const age = changed === null ? null : since(changed);
   return [
     bytes(store.size),
-    store.numbered ? `${count(store.last)} ${store.last === 1 ? "line" : "lines"}` : page.view.later ? "counting lines, then going there" : "counting lines",
+    store.numbered ? `${count(store.last)} ${store.last === 1 ? "line" : "lines"}` : !reachable ? "" : page.view.later ? "counting lines, then going there" : "counting lines",
     ended ? `took ${duration((ended - Date.parse(status!.began)) / 1000)} · ended ${duration(since(ended))} ago`
       : age === null ? "" : age < 2 ? "last byte just now" : `last byte ${duration(age)} ago`,
   ].filter(Boolean).join(" · ");
@@ -97,7 +100,7 @@ function tools(page: Page, words: boolean): TemplateResult {
     ${tool("clock", `Times: ${TIMES[settings.time]}`, () => page.act("time"), settings.time !== "none")}
     ${tool("theme", `Theme: ${settings.theme}`, () => page.changeTheme())}
     ${tool("link", "Copy link", () => page.act("copy"))}
-    <a class="button ${words ? "plain" : "square"}" href=${page.raw} download=${page.fileName} title="Download" aria-label="Download"
+    <a class="button ${words ? "plain" : "square"}" href=${page.raw()} @click=${(event: Event) => page.leaving(event)} download=${page.fileName} title="Download" aria-label="Download"
       >${icon("download")}${words ? "Download" : nothing}</a>
     ${words ? nothing : tool("help", "Help", () => page.act("help"))}`;
 }
@@ -154,27 +157,48 @@ export function float(page: Page): TemplateResult {
 }
 
 export function card(page: Page): TemplateResult | typeof nothing {
-  const { connection, status, store } = page.log;
+  const { connection, status, store, generation, locked, naming } = page.log;
   const shown = (name: Icon, title: string, text: unknown, rest: unknown = nothing) =>
     html`<div class="card">${icon(name)}<h2>${title}</h2><p>${text}</p>${rest}</div>`;
+  const banner = (text: string, rest: unknown = nothing) => html`<div class="banner"><span>${text}</span>${rest}</div>`;
+  const form = () => html`<form @submit=${(event: Event) => page.unlock(event)}><input type="password" name="token" aria-label="Token" required
+    autocomplete="off"><button class="main">Open</button></form>`;
+  const expired = isExpired(locked ?? ("message" in connection ? connection.message : ""));
   switch (connection.kind) {
     case "waiting":
-      return shown("wait", "This log has not begun", "It opens here as soon as its first byte comes.");
+      return shown("wait", "This log has not begun", "It opens here as soon as its first byte comes.", elsewhere(page));
     case "denied":
-      return shown("lock", "A token opens this log", page.tried ? "That token does not. It may have expired." : "It is kept in this tab only.",
-        html`<form @submit=${(event: Event) => page.unlock(event)}><input type="password" name="token" aria-label="Token" required
-          autocomplete="off"><button class="main">Open</button></form>`);
+      if (generation) break;
+      return shown("lock", expired ? "This link has expired" : "A token opens this log",
+        page.tried ? "That token does not. It may have expired." : "It is kept in this tab only.", form());
     case "refused":
       return shown("none", "There is no log here", connection.message);
     case "gone":
-      return html`<div class="banner"><span>This log was removed. What you see is what was read of it.</span></div>`;
+      return banner("This log was removed. What you see is what was read of it.");
     case "replaced":
-      return html`<div class="banner"><span>A newer log has taken this one’s place.</span><button class="main" @click=${() => page.address.reload()}>Show it</button></div>`;
+      return banner("A newer log has taken this one’s place. Of this one there is no more than was read.",
+        html`<button class="main" @click=${() => page.address.reload()}>Show it</button>`);
     default:
+  }
+  if (locked !== null) {
+    const what = expired ? "This link has expired." : "The server does not take this token any more.";
+    return banner(`${what} ${connection.kind === "following" ? "What comes is still shown." : "What you see is what was read."} A token opens the rest.`, form());
+  }
+  if (naming.presumed) {
+    const { segment, path, address } = naming.presumed;
+    return banner(`“${segment}” in the address opens nothing, and was taken for a token. This is ${page.name ? `“${page.name}”` : "the log without a name"}.`,
+      html`<a class="button plain" href=${address}>Wait for “${path}”</a>`);
   }
   if (store.size === 0 && connection.kind === "following") return shown("live", "Nothing yet", "The log has begun, and has no bytes so far.");
   if (store.size === 0 && status && page.log.ended) return shown("done", "An empty log", status.reason ?? "It ended without a byte.");
   return nothing;
+}
+
+/** Where the address begins with what may be a token of another server, or a name. */
+function elsewhere(page: Page): TemplateResult | typeof nothing {
+  const { parts, canPresume } = page.log.naming;
+  if (!parts || !canPresume) return nothing;
+  return html`<button class="plain" @click=${() => page.presume()}>“${parts[0]}” was a token: look for ${parts[1] ? `“${parts[1]}”` : "the log without a name"}</button>`;
 }
 
 export function help(page: Page): TemplateResult {
@@ -183,7 +207,7 @@ export function help(page: Page): TemplateResult {
   const jump = (label: string, what: Action) => html`<button class="plain" @click=${() => page.act(what)}>${label}</button>`;
   return html`<form method="dialog"><h2 id="help-title">${page.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="menu">${tools(page, true)}</div>
-    <form method="dialog" class="more-links"><a class="button plain" href="${page.raw}?tail=2000&follow=0" target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
+    <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
       ${jump("Go to a line", "line")}${jump("Error before", "previousError")}${jump("Next error", "nextError")}${jump("Fold all", "foldAll")}</form>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
     ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;

@@ -1,5 +1,6 @@
 /** What the user copies: what is selected, the lines that are marked, a link. */
 
+import { reasonOf } from "./api.js";
 import { copy, download, MUCH, plain } from "./copy.js";
 import type { Lines } from "./fragment.js";
 import type { Log } from "./log.js";
@@ -35,12 +36,12 @@ export class Copying {
       const to = Math.min(lines.to, this.log.store.last);
       const [start, stop] = await this.view.range({ from: lines.from, to });
       const whole = () => this.log.bytes(start, stop).then(text);
-      const save = () => void whole().then((ready) => download(this.fileName(), ready), () => notices.tell("The log could not be read"));
+      const save = () => void whole().then((ready) => download(this.fileName(), ready), (error) => notices.tell(reasonOf(error)));
       if (stop - start > MUCH) return notices.tell("That is a lot of text:", "Download it", save);
       if (await copy(whole())) notices.tell(`Copied ${count(to - lines.from + 1)} ${to === lines.from ? "line" : "lines"}`);
       else notices.tell("The browser lets no page copy here:", "Download it", save);
-    } catch {
-      notices.tell("The log could not be read");
+    } catch (error) {
+      notices.tell(reasonOf(error));
     }
   }
 

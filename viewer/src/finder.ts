@@ -1,7 +1,7 @@
 /** What the user does to find something: the search bar, going from hit to hit, and from error to error. */
 
 import type { Address } from "./address.js";
-import type { Api } from "./api.js";
+import { type Api, reasonOf } from "./api.js";
 import { element } from "./dom.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
@@ -98,8 +98,8 @@ export class Finder {
         return this.view.toLine(this.#error);
       }
       this.notices.tell(down ? "No error below" : "No error above");
-    } catch {
-      this.notices.tell("The search broke off");
+    } catch (error) {
+      this.notices.tell(reasonOf(error));
     }
   }
 }

@@ -23,7 +23,7 @@ export class Groups {
     const { size, numbered } = this.log.store;
     const { folds } = this.view;
     const now = Date.now();
-    if (!numbered || size === this.#size || now - this.#asked < SOON || !this.log.etag) return;
+    if (!numbered || size === this.#size || now - this.#asked < SOON || !this.log.generation || !this.log.reachable) return;
     if (this.#size >= 0 && folds.size === 0 && now - this.#asked < LATER) return;
     [this.#asked, this.#size] = [now, size];
     void this.api
@@ -33,7 +33,9 @@ export class Groups {
         folds.learn(groups);
         this.view.refresh();
       })
-      .catch(() => {});
+      .catch(() => {
+        if (folds.size === 0) this.#size = -1;
+      });
   }
 
   /** Fold the group that begins in this line, or unfold it. */

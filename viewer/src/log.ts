@@ -1,12 +1,18 @@
 /**
- * The log as it grows: opened at its end, followed, and taken up again after each break at the very next byte.
+ * The log as it grows: opened at its end, followed, taken up again after each break at the very next byte, and looked after when
+ * it has ended: as long as the page is open, it says what the case is.
  *
- * What is read is one log. If another one takes its place, that is told; they are never joined. A hidden page
- * holds no connection: browsers allow few, and other tabs need them.
+ * What is read is one log: `Api` gives nobody an answer of another one. Whatever an answer tells of the log, to whoever has
+ * asked, is told to the user here. A hidden page holds no connection: browsers allow few, and other tabs need them.
  */
 
-import { type Api, FOREVER, Refused, type Status } from "./api.js";
-import { newlines, Store } from "./store.js";
+import { type Api, FOREVER, Refused, Replaced, type Status } from "./api.js";
+import { Charset } from "./charset.js";
+import type { Slice } from "./content.js";
+import { Loader } from "./loader.js";
+import { Naming } from "./naming.js";
+import { PLAIN, styleAfter } from "./sgr.js";
+import { type Line, Store } from "./store.js";
 
 export type Connection =
   | { readonly kind: "opening" | "following" | "resting" | "ended" | "replaced" }
@@ -15,28 +21,34 @@ export type Connection =
   | { readonly kind: "reconnecting"; readonly until: number };
 
 const TAIL = 200;
-const PAGE = 500;
 const PULSE = 5000;
+/** Milliseconds from one look at a log that has ended to the next. */
+const WATCH = 10000;
+/** Seconds that a question after a log that has not begun is held. */
+const WAIT = 60;
 /** Bytes of an answer at most, in which there are whole lines, or a part of one. */
 const LONGEST = 4 * 1024 * 1024;
+/** Bytes in front of a part of a line that are read for the style in force there. */
+const BEFORE = 64 * 1024;
 const [FIRST_DELAY, LAST_DELAY] = [500, 15000];
-
-/** The log that is read has another generation than the one that was opened. */
-class Replaced extends Error {}
+/** Milliseconds from one question for the numbers of lines to the next. */
+const COUNTING = 300;
 
 export class Log {
   readonly store = new Store();
   status: Status | null = null;
   connection: Connection = { kind: "opening" };
+  charset = new Charset();
   /** When the last byte came; milliseconds since the epoch. */
   changed: number | null = null;
 
-  /** Which log this is; empty before it is opened. */
-  etag = "";
+  /** What the server says, if it gives no answers to this page's token any more; a stream that has begun goes on. */
+  locked: string | null = null;
+  readonly naming: Naming;
+  readonly #loader: Loader;
   #wake: () => void = () => {};
   #aborter = new AbortController();
   #buffered = false;
-  readonly #loading = new Set<string>();
 
   /** `redraw` is called whenever there is something new to show, `renumbered` when all lines get other numbers. */
   constructor(
@@ -44,10 +56,23 @@ export class Log {
     private readonly redraw: () => void,
     private readonly renumbered: (shift: number) => void,
   ) {
+    this.naming = new Naming(api);
+    this.#loader = new Loader(api, this.store, () => this.reachable, redraw, renumbered);
+    api.onTrouble = (error) => this.#troubled(error);
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#aborter.abort() : this.#wake()));
     addEventListener("online", () => this.#wake());
     addEventListener("pagehide", () => this.#aborter.abort());
     setInterval(() => void this.#pulse(), PULSE);
+  }
+
+  /** Which log this is; empty before it is opened. */
+  get generation(): string {
+    return this.api.generation;
+  }
+
+  /** Whether the server answers, as far as is known, and has this log. */
+  get reachable(): boolean {
+    return /^(opening|following|ended)$/.test(this.connection.kind);
   }
 
   get ended(): boolean {
@@ -59,24 +84,36 @@ export class Log {
     this.#wake();
   }
 
-  /** Open the log and follow it to its end, through whatever happens. */
+  /** Go on with a token that was typed in. */
+  unlock(token: string): void {
+    this.naming.unlock(token, this.generation ? (this.status?.name ?? null) : null);
+    this.retry();
+    if (this.locked !== null) this.check();
+  }
+
+  /** Ask whether the log is still there; whatever is wrong is told. */
+  check(): void {
+    void this.api.status().then((status) => this.#learn(status), () => {});
+  }
+
+  /** Open the log and follow it, through whatever happens, until it is replaced. */
   async run(): Promise<void> {
     let delay = 0;
     for (;;) {
       const before = this.store.size;
       try {
-        if (!this.etag) await this.#open();
-        if (await this.#follow()) return this.#become({ kind: "ended" });
+        if (!this.generation) await this.#open();
+        if (await this.#follow()) await this.#watch();
         delay = 0;
       } catch (error) {
-        if (error instanceof Replaced) return this.#become({ kind: "replaced" });
-        if (error instanceof Refused && error.status < 500) {
-          delay = await this.#refused(error);
+        if (this.api.replaced) return this.#become({ kind: "replaced" });
+        if (error instanceof Refused && (await this.#refused(error))) {
+          delay = 0;
           continue;
         }
-        const following = this.connection.kind === "following";
+        const isFirst = /following|ended/.test(this.connection.kind);
         if (this.store.size > before) delay = 0;
-        else delay = Math.min(LAST_DELAY, following ? FIRST_DELAY : Math.max(FIRST_DELAY, delay * 2)) * (0.75 + Math.random() / 2);
+        else delay = Math.min(LAST_DELAY, isFirst ? FIRST_DELAY : Math.max(FIRST_DELAY, delay * 2)) * (0.75 + Math.random() / 2);
       }
       if (document.hidden) {
         this.#become({ kind: "resting" });
@@ -95,24 +132,26 @@ export class Log {
     // Of a last line that is longer than an answer this is the end. Where it begins takes the server an index to tell.
     if (piece.bytes.length >= LONGEST && piece.first !== null) piece = await this.api.lines({ at: String(piece.offset), count: "1" });
     this.store.open(piece);
-    this.etag = piece.etag;
+    this.api.generation = piece.generation;
     this.changed = piece.time;
     this.redraw();
-    this.#learn(await known);
+    const status = await known;
+    if (status?.generation === this.generation) this.#learn(status);
     if (!this.store.numbered) void this.#count(piece.offset);
   }
 
   /** Ask for the numbers of lines until the server knows them. */
   async #count(offset: number): Promise<void> {
     const line = this.store.lineAt(offset); // which may be forgotten before it is counted
-    for (;;) {
-      const { first } = await this.api.lines({ at: String(offset), count: "1" }).catch(() => ({ first: null }));
+    for (let pause = COUNTING; this.connection.kind !== "replaced"; ) {
+      const piece = await this.api.lines({ at: String(offset), count: "1" }).catch(() => null);
       if (this.store.numbered) return;
-      if (first !== null && line !== null) {
-        this.renumbered(this.store.renumber(line, first));
+      if (piece && piece.first !== null && line !== null) {
+        this.renumbered(this.store.renumber(line, piece.first));
         return this.redraw();
       }
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      pause = piece ? COUNTING : Math.min(LAST_DELAY, 2 * pause);
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
 
@@ -124,14 +163,10 @@ export class Log {
     const { signal } = this.#aborter;
     if (this.#buffered) await this.api.status({ wait: "25", size: String(this.store.size) }, signal);
     const last = this.#buffered ? "" : FOREVER;
-    const headers = { Range: `bytes=${this.store.size}-${last}`, "If-Range": this.etag };
+    const headers = { Range: `bytes=${this.store.size}-${last}`, "If-Range": this.#etag };
     const response = await this.api.get("log", {}, { headers, signal });
-    if ((response.headers.get("ETag") ?? this.etag) !== this.etag) {
-      this.#aborter.abort();
-      throw new Replaced();
-    }
     this.#become({ kind: "following" });
-    if (response.status !== 416) await this.#read(response, response.status === 200 ? this.store.size : 0);
+    if (response.status < 400) await this.#read(response, response.status === 200 ? this.store.size : 0);
     else await response.arrayBuffer();
     this.#learn(await this.api.status());
     return this.ended && this.status!.size === this.store.size;
@@ -152,31 +187,47 @@ export class Log {
     }
   }
 
-  /** A refusal: wait for what may change it. Returns for how long to wait then. */
-  async #refused(error: Refused): Promise<number> {
-    const { status, message, retry } = error;
-    if (status === 404 && retry !== null && !this.etag) {
-      this.#become({ kind: "waiting", message });
-      try {
-        await this.api.status({ wait: "60" });
-        return 0;
-      } catch {
-        await this.#pause(retry);
-      }
-      return 0;
+  /** All of the log is here. Look now and then whether the server still has it; throws what is wrong with that. */
+  async #watch(): Promise<never> {
+    for (let known = /opening|following/.test(this.connection.kind); ; known = false) {
+      if (!known) this.#learn(await this.api.status());
+      this.#become({ kind: "ended" });
+      await this.#pause(WATCH);
+      while (document.hidden) await this.#pause(Infinity);
     }
-    const kind = status === 401 ? "denied" : status === 404 && this.etag ? "gone" : "refused";
+  }
+
+  /** A refusal: wait for what may change it. False: it may pass by itself. */
+  async #refused(error: Refused): Promise<boolean> {
+    const { status, message, retry } = error;
+    const opened = this.generation !== "";
+    if (status >= 500 || (opened && status !== 401 && status !== 404)) return false;
+    if (await this.naming.reread(status, opened ? (this.status?.name ?? null) : null).catch(() => false)) return true;
+    if (status === 404 && retry !== null && !opened) {
+      this.#become({ kind: "waiting", message });
+      await this.naming.wait(WAIT).catch(() => this.#pause(retry));
+      return true;
+    }
+    const kind = status === 401 ? "denied" : opened ? "gone" : "refused";
     this.#become({ kind, message });
-    await this.#pause(kind === "gone" ? (retry ?? LAST_DELAY) : Infinity);
-    return 0;
+    await this.#pause(kind === "gone" ? Math.max(retry ?? 0, LAST_DELAY) : Infinity);
+    return true;
+  }
+
+  /** Somebody has asked for something of this log and was refused, or got no answer. */
+  #troubled(error: unknown): void {
+    if (!this.generation) return;
+    if (error instanceof Refused && error.status === 401) this.locked = error.message;
+    if (error instanceof Replaced) this.#aborter.abort(); // and asking again tells it
+    if (this.connection.kind === "ended") this.#wake();
+    this.redraw();
   }
 
   /** What is known of the log, every few seconds: who writes it may have left, or tells its title. */
   async #pulse(): Promise<void> {
-    if (document.hidden || !this.etag || !/following|opening/.test(this.connection.kind)) return;
+    if (document.hidden || !this.generation || !/following|opening/.test(this.connection.kind)) return;
     const before = this.store.size;
     const status = await this.api.status().catch(() => null);
-    if (status && !this.#isThis(status)) return this.#aborter.abort(); // and asking again tells that it was replaced
     this.#learn(status);
     if (status && status.size > before && this.store.size === before && !this.#buffered) {
       // It may be on its way; if it is not here at the next pulse, either, somebody between us keeps it back.
@@ -191,14 +242,25 @@ export class Log {
   #late = 0;
 
   #learn(status: Status | null): void {
-    if (!status || !this.#isThis(status)) return;
+    if (!status) return;
+    if (this.status?.content_type !== status.content_type) void this.#decode(status.content_type);
     this.status = status;
+    this.locked = null;
     this.changed = Math.max(this.changed ?? 0, Date.parse(status.changed) || 0) || null;
     this.redraw();
   }
 
-  #isThis(status: Status): boolean {
-    return `"${status.generation}"` === this.etag;
+  /** Take the log's bytes for text as its Content-Type declares it. */
+  async #decode(contentType: string): Promise<void> {
+    this.charset = new Charset(contentType);
+    if (this.charset.label !== "utf-16le") return this.redraw();
+    const start = await this.bytes(0, 2).catch(() => new Uint8Array());
+    this.charset = Charset.ordered(contentType, start);
+    this.redraw();
+  }
+
+  get #etag(): string {
+    return `"${this.generation}"`;
   }
 
   #become(connection: Connection): void {
@@ -215,57 +277,27 @@ export class Log {
 
   /** Make sure that `line` is in memory, or will be. */
   need(line: number): void {
-    const { store } = this;
-    if (line < 1 || line > store.last || store.get(line)) return;
-    const above = store.nearest(line, -1);
-    const below = store.nearest(line, 1);
-    if (below !== null && (below - line <= PAGE || !store.numbered)) {
-      void this.#load({ at: String(store.get(below)!.at), count: String(-PAGE) }, below, -1);
-    } else if (above !== null && line - above <= PAGE && store.get(above)!.finished) {
-      const { at, length } = store.get(above)!;
-      void this.#load({ at: String(at + length + 1), count: String(PAGE) }, above + 1, 1);
-    } else if (store.numbered) {
-      const from = Math.max(1, line - PAGE / 4);
-      void this.#load({ from: String(from), count: String(PAGE) }, from, 1);
-    }
-  }
-
-  async #load(query: Record<string, string>, edge: number, direction: -1 | 1): Promise<void> {
-    const key = JSON.stringify(query);
-    if (this.#loading.has(key)) return;
-    this.#loading.add(key);
-    const { numbered } = this.store;
-    try {
-      const piece = await this.api.lines(query);
-      if (piece.etag !== this.etag) return;
-      const unfinished = piece.bytes.length && piece.bytes.at(-1) !== 10;
-      const count = newlines(piece.bytes) + (unfinished ? 1 : 0);
-      let first = direction < 0 ? edge - count : edge;
-      if (piece.first !== null) {
-        // Between question and answer all numbers may have become real ones.
-        if (!this.store.numbered) this.renumbered(this.store.renumber(first, piece.first));
-        first = piece.first;
-      } else if (!numbered && this.store.numbered) return;
-      else if (direction < 0 && piece.offset === 0 && !this.store.numbered) {
-        this.renumbered(this.store.renumber(first, 1));
-        first = 1;
-      }
-      this.store.insert(piece, first);
-      this.redraw();
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 1000)); // then whoever still needs it asks again
-      this.redraw();
-    } finally {
-      this.#loading.delete(key);
-    }
+    this.#loader.need(line);
   }
 
   /** Bytes of the log, for those who copy or expand. */
   async bytes(start: number, stop: number): Promise<Uint8Array> {
-    const headers = { Range: `bytes=${start}-${stop - 1}`, "If-Range": this.etag };
+    const headers = { Range: `bytes=${start}-${stop - 1}`, "If-Range": this.#etag };
     const response = await this.api.get("log", { follow: "0" }, { headers });
-    if (response.headers.get("ETag") !== this.etag || response.status !== 206) throw new Replaced();
+    if (response.status !== 206) throw new TypeError("not the bytes that were asked for");
     return new Uint8Array(await response.arrayBuffer());
+  }
+
+  /** A part of a line, from byte `start` of it or a little before: it does not begin in a character or in an escape sequence. */
+  async slice(line: Line, start: number, stop: number): Promise<Slice> {
+    stop = Math.min(stop, line.length);
+    const from = Math.max(0, start - BEFORE);
+    const bytes = await this.bytes(line.at + from, line.at + stop);
+    const cut = this.charset.border(bytes, line.at + from, start - from);
+    const before = this.charset.decode(bytes.subarray(0, cut), line.at + from, false);
+    start = from + cut;
+    const text = this.charset.decode(bytes.subarray(cut), line.at + start, stop === line.length && line.finished);
+    return { start, stop, text, style: styleAfter(before, from ? PLAIN : line.style) };
   }
 
   /** Where a line begins; the end of the log for the line behind its last. */

@@ -3,7 +3,7 @@
 import { render, type TemplateResult } from "lit-html";
 import { Address } from "./address.js";
 import { Announcer } from "./announcer.js";
-import { Api } from "./api.js";
+import { Api, reasonOf } from "./api.js";
 import { Bar } from "./bar.js";
 import * as chrome from "./chrome.js";
 import { Copying } from "./copying.js";
@@ -84,8 +84,8 @@ class App implements chrome.Page {
     return `${this.name.replaceAll("/", "-") || "log"}.log`;
   }
 
-  get raw(): string {
-    return this.api.raw(this.name);
+  raw(query: Record<string, string> = {}): string {
+    return this.api.raw(this.name, query);
   }
 
   get fresh(): number {
@@ -199,9 +199,23 @@ class App implements chrome.Page {
   unlock(event: Event): void {
     event.preventDefault();
     const field = (event.target as HTMLFormElement).elements.namedItem("token") as HTMLInputElement;
-    this.api.keep(field.value.trim());
     this.tried = true;
+    this.log.unlock(field.value.trim());
+    field.value = "";
+  }
+
+  presume(): void {
+    this.log.naming.presuming = true;
     this.log.retry();
+  }
+
+  /** A link to the log is followed: where there is nothing behind it any more, that is said here, and if that turns out only now, too. */
+  leaving(event: Event): void {
+    const { connection } = this.log;
+    if (/replaced|gone|denied/.test(connection.kind)) {
+      event.preventDefault();
+      this.notices.tell(`${this.state.text}: the log cannot be had any more`);
+    } else this.log.check();
   }
 
   goToTyped(event: Event): void {
@@ -239,7 +253,8 @@ class App implements chrome.Page {
     const line = this.view.lineOf(target);
     if (line === null) return;
     if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#groups.toggle(line);
-    else if (target.closest(".more")) void this.view.expand(line).catch(() => this.notices.tell("The log could not be read"));
+    else if (target.closest(".more")) void this.view.expand(line).catch((error) => this.notices.tell(reasonOf(error)));
+    else if (target.closest(".less")) this.view.shrink(line);
     else if (target.closest(".number") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       const from = event.shiftKey && this.view.marked ? this.view.marked.from : line;

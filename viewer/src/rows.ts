@@ -3,56 +3,36 @@
  * little else, and as the addresses of links to http, https and mailto.
  */
 
-import { BOLD, CONCEAL, DIM, INVERSE, ITALIC, parse, rgb, type Run, STRIKE, type Style, UNDERLINE } from "./ansi.js";
+import { BOLD, CONCEAL, DIM, INVERSE, ITALIC, type Run, STRIKE, type Style, UNDERLINE } from "./ansi.js";
 import { type Group } from "./api.js";
-import { KEPT, type Line, textOf } from "./store.js";
-
-/** Characters that are shown of a line at first, and how much more each time. */
-export const SHOWN = 4096;
-export const MORE = 8;
-export const MOST = SHOWN * MORE ** 3;
+import type { Charset } from "./charset.js";
+import { paint } from "./colours.js";
+import { contentOf, MOST, type Slice } from "./content.js";
+import type { Line } from "./store.js";
 
 const MARKER = /##\[group\]|::group::/;
 /** There may be a time before it. */
 const END = /^[\d:.TZ -]*(?:##\[|::)endgroup/;
 
-const ADDRESS = /(\bhttps?:\/\/[^\s"'<>`]*[^\s"'<>`.,:;!?)\]}])/;
-
 export const FLAGS: readonly (readonly [number, string])[] = [
   [BOLD, "bold"],
-  [DIM, "dim"],
   [ITALIC, "italic"],
   [UNDERLINE, "underline"],
   [CONCEAL, "conceal"],
   [STRIKE, "strike"],
 ];
 
-/** What is shown of a line. */
-export interface Content {
-  readonly runs: Run[];
-  /** Bytes of it that are not shown, about; 0: all is shown. */
-  readonly hidden: number;
-}
-
-/** `whole`: more of its bytes than are kept, if somebody has asked for them. */
-export function contentOf(line: Line, limit: number, whole: string | undefined): Content {
-  const runs = parse(whole ?? textOf(line), line.style).runs.flatMap(linked);
-  let room = limit;
-  const shown: Run[] = [];
-  for (const run of runs) {
-    if (room <= 0) break;
-    shown.push(run.text.length > room ? { ...run, text: run.text.slice(0, room) } : run);
-    room -= run.text.length;
-  }
-  const known = whole === undefined ? KEPT : limit;
-  const cut = room < 0 || (line.length > known && !line.end?.includes(13));
-  return { runs: shown, hidden: cut ? line.length - limit : 0 };
-}
-
-/** Addresses in text are links, too. */
-function linked(run: Run): Run[] {
-  if (run.href) return [run];
-  return run.text.split(ADDRESS).map((text, at) => ({ ...run, text, href: at % 2 ? text : "" })).filter(({ text }) => text);
+/** How a line is shown. */
+export interface Look {
+  readonly numbered: boolean;
+  /** Elements that its text may have. */
+  readonly spans: number;
+  readonly charset: Charset;
+  readonly slice: Slice | undefined;
+  readonly group: Group | undefined;
+  readonly folded: boolean;
+  readonly time: string | null;
+  readonly dark: boolean;
 }
 
 export class Row {
@@ -61,6 +41,8 @@ export class Row {
   readonly text = make("span", "text");
   readonly #time = make("span", "time");
   #key = "";
+  /** How many elements it might have had, if it would have had more. */
+  #cut = Infinity;
   line = 0;
 
   constructor() {
@@ -69,17 +51,13 @@ export class Row {
     this.element.append(this.number, this.text);
   }
 
-  /** Show a line. `spans`: how many elements its text may have. Returns how many it has. */
-  show(
-    number: number,
-    line: Line | undefined,
-    options: { numbered: boolean; spans: number; limit: number; whole: string | undefined; group: Group | undefined; folded: boolean; time: string | null; dark: boolean },
-  ): void {
-    const { group, folded, numbered, limit, whole, time, dark } = options;
+  show(number: number, line: Line | undefined, look: Look): void {
+    const { charset, group, folded, numbered, slice, spans, time, dark } = look;
     this.line = number;
-    const key = [number, line?.at, line?.length, numbered, limit, whole?.length, group?.end, folded, time, dark].join(" ");
-    if (key === this.#key) return;
+    const key = [number, line?.at, line?.length, numbered, charset.label, slice?.start, slice?.stop, group?.end, folded, time, dark].join(" ");
+    if (key === this.#key && spans <= this.#cut) return;
     this.#key = key;
+    this.#cut = Infinity;
     this.element.dataset["line"] = String(number);
     this.element.setAttribute("aria-posinset", String(numbered ? number : 0));
     this.number.textContent = numbered ? String(number) : "·";
@@ -93,14 +71,16 @@ export class Row {
     this.element.classList.toggle("loading", line === undefined);
     this.element.classList.toggle("group", group !== undefined);
     if (line === undefined) return this.text.replaceChildren("…");
-    const { runs, hidden } = contentOf(line, limit, whole);
+    const { runs, before, behind } = contentOf(line, charset, slice);
     this.element.classList.toggle("muted", END.test(runs[0]?.text ?? ""));
     if (group && runs[0]) runs[0].text = runs[0].text.replace(MARKER, "");
-    const nodes: Node[] = paint(runs, options.spans, dark);
+    const nodes: Node[] = elements(runs, spans, dark);
+    if (nodes.length < runs.length) this.#cut = spans;
     if (group && group.end !== number) nodes.unshift(foldButton(folded, group));
+    if (before > 0) nodes.unshift(button("less", `show from the beginning (${bytes(before)})`));
     if (group?.seconds != null) nodes.push(make("span", "seconds", duration(group.seconds)));
-    if (hidden > 0 && limit < MOST) nodes.push(moreButton(hidden));
-    else if (hidden > 0) nodes.push(make("span", "seconds", ` … ${bytes(hidden)} more: download the log to read them`));
+    if (behind > 0 && (!slice || slice.stop - slice.start < MOST)) nodes.push(button("more", `show more (${bytes(behind)})`));
+    else if (behind > 0) nodes.push(make("span", "seconds", ` … ${bytes(behind)} more: download the log to read them`));
     this.text.replaceChildren(...nodes);
   }
 
@@ -110,21 +90,20 @@ export class Row {
 }
 
 function foldButton(folded: boolean, group: Group): HTMLElement {
-  const button = make("button", "fold", folded ? "▸" : "▾");
-  button.setAttribute("aria-expanded", String(!folded));
-  button.setAttribute("aria-label", `${folded ? "Unfold" : "Fold"} ${group.title}`);
-  button.tabIndex = -1;
-  return button;
+  const fold = button("fold", folded ? "▸" : "▾");
+  fold.setAttribute("aria-expanded", String(!folded));
+  fold.setAttribute("aria-label", `${folded ? "Unfold" : "Fold"} ${group.title}`);
+  return fold;
 }
 
-function moreButton(hidden: number): HTMLElement {
-  const button = make("button", "more", `show more (${bytes(hidden)})`);
-  button.tabIndex = -1;
-  return button;
+function button(name: string, text: string): HTMLElement {
+  const element = make("button", name, text);
+  element.tabIndex = -1;
+  return element;
 }
 
-/** Text nodes, and elements for what has a style: at most `spans`; what is beyond has none. */
-export function paint(runs: readonly Run[], spans: number, dark: boolean): Node[] {
+/** Text nodes, and elements for what has a style: at most `spans`; what is beyond has none, and is one node. */
+function elements(runs: readonly Run[], spans: number, dark: boolean): Node[] {
   const nodes: Node[] = [];
   for (const [at, run] of runs.entries()) {
     const plain = run.href === "" && run.style.flags === 0 && run.style.fg === -1 && run.style.bg === -1;
@@ -152,46 +131,12 @@ function styled({ text, style, href }: Run, dark: boolean): HTMLElement {
   return element;
 }
 
-/**
- * The first 16 colours are the theme's: as they are for text, a tint of them behind it. Inverse text is as the page's ground
- * on the colour itself, and so is black or white on a colour, as badges are.
- */
-function colour(element: HTMLElement, { fg, bg, flags }: Style, dark: boolean): void {
-  const inverse = (flags & INVERSE) !== 0;
-  if (inverse) [fg, bg] = [bg, fg];
-  const stark = [0, 7, 15].includes(fg);
-  const swap = inverse || (stark && bg > 0 && bg < 16 && ![7, 8, 15].includes(bg));
-  const { style } = element;
-  const foreign = bg >= 16;
-  if (foreign) {
-    style.backgroundColor = `rgb(${rgb(bg)})`;
-    style.colorScheme = relative(rgb(bg)) > 0.18 ? "light" : "dark"; // the theme's colours as they can be read on this one
-  } else if (bg >= 0) style.backgroundColor = swap ? `var(--c${bg})` : `color-mix(in srgb, var(--c${bg}) 20%, var(--back))`;
-  else if (swap) style.backgroundColor = "var(--text)";
-  if (swap && !foreign) style.color = "var(--back)";
-  else if (fg >= 16) style.color = foreign ? `rgb(${rgb(fg)})` : readable(fg, dark);
-  else if (foreign && stark) style.color = fg ? "#fff" : "#000";
-  else if (fg >= 0 || foreign) style.color = `var(--${fg < 0 ? "text" : `c${fg}`})`;
-}
-
-/** A colour in which text can be read on the theme's ground: as it is, or nearer to black or white. */
-function readable(fg: number, dark: boolean): string {
-  let parts = rgb(fg);
-  const ground = dark ? 0.012 : 1;
-  for (let step = 0; step < 12 && contrast(relative(parts), ground) < 4.5; step++) {
-    parts = parts.map((part) => part + ((dark ? 255 : 0) - part) * 0.15);
-  }
-  return `rgb(${parts.map(Math.round)})`;
-}
-
-/** Relative luminance, and the ratio of two, as WCAG has them. */
-function relative(rgb: readonly number[]): number {
-  const [red, green, blue] = rgb.map((part) => (part <= 10 ? part / 3294 : ((part / 255 + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
-}
-
-function contrast(one: number, other: number): number {
-  return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+/** What has no colour of its own has the page's; a link has its own. */
+function colour({ style }: HTMLElement, look: Style, dark: boolean): void {
+  if (look.fg < 0 && look.bg < 0 && !(look.flags & (INVERSE | DIM))) return;
+  const { fg, bg } = paint(look, dark);
+  style.color = `rgb(${fg})`;
+  if (bg) style.backgroundColor = `rgb(${bg})`;
 }
 
 /** Where character `column` of an element's text is; the end of it, if there are not so many. */

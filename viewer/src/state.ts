@@ -16,7 +16,7 @@ export function stateOf({ connection, status }: Log, following: boolean, fresh: 
   switch (connection.kind) {
     case "opening": return { icon: "wait", text: "Opening", tone: "quiet" };
     case "waiting": return { icon: "wait", text: "Waiting for the log", tone: "quiet" };
-    case "denied": return { icon: "lock", text: "Token needed", tone: "warn" };
+    case "denied": return { icon: "lock", text: isExpired(connection.message) ? "Link expired" : "Token needed", tone: "warn" };
     case "refused": return { icon: "none", text: "Not here", tone: "bad" };
     case "gone": return { icon: "none", text: "Removed", tone: "bad" };
     case "replaced": return { icon: "again", text: "Replaced", tone: "warn" };
@@ -34,6 +34,11 @@ export function stateOf({ connection, status }: Log, following: boolean, fresh: 
   if (status?.state === "interrupted") return { icon: "cut", text: "Writer disconnected", tone: "warn" };
   if (!following) return { icon: "paused", text: fresh ? `Paused, ${count(fresh)} new` : "Paused", tone: "quiet" };
   return { icon: "live", text: "Live", tone: "good" };
+}
+
+/** Whether a refusal says that the token was good until a time that has come. */
+export function isExpired(refusal: string): boolean {
+  return /\bexpired\b/.test(refusal);
 }
 
 export function count(lines: number): string {

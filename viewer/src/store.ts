@@ -5,7 +5,8 @@
  * made up (`numbered` is false), far above any real one, so that there is room for those before them; `renumber` then moves all.
  */
 
-import { PLAIN, type Style, styleAfter } from "./ansi.js";
+import type { Charset } from "./charset.js";
+import { PLAIN, type Style, styleAfter } from "./sgr.js";
 
 /** As much of a line as is kept; of what is longer, the beginning and the end. */
 export const KEPT = 16 * 1024;
@@ -256,17 +257,22 @@ function segment(first: number, lines: Line[]): Segment {
   return { first, lines, bytes: lines.reduce((sum, line) => sum + weight(line), 0) };
 }
 
-/** The text of a line as far as it is kept. A bar that goes on and on without a newline is its last state. */
-export function textOf({ bytes, end }: Line): string {
-  if (end?.includes(13)) return decoder.decode(end.subarray(end.indexOf(13) + 1));
-  return decoder.decode(end ? bytes.subarray(0, boundary(bytes, bytes.length)) : bytes);
+/** The text of a line as far as it is kept, its style, and where in the line, in bytes, what is known ends. */
+export function textOf({ at, bytes, end, length, finished, style }: Line, charset: Charset): { text: string; style: Style; known: number } {
+  if (!end || bytes.length + end.length === length) {
+    const whole = end ? join(bytes, end) : bytes;
+    return { text: charset.decode(whole, at, finished), style, known: length };
+  }
+  // A bar that goes on and on without a newline is its last state.
+  const start = returned(end);
+  if (start < 0) return { text: charset.decode(bytes, at, false), style, known: bytes.length };
+  const behind = after(end.subarray(0, start), after(bytes, style));
+  return { text: charset.decode(end.subarray(start), at + length - end.length + start, finished), style: behind, known: length };
 }
 
-/** The last place at or before `stop` at which no character is cut. */
-export function boundary(bytes: Uint8Array, stop: number): number {
-  let start = stop - 1;
-  while (start > stop - 4 && start > 0 && (bytes[start]! & 0xc0) === 0x80) start--;
-  const lead = bytes[start] ?? 0;
-  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-  return start + length > stop ? start : stop;
+/** Where the text begins that is behind the first carriage return; -1 if there is none but those at the end, of CR LF. */
+function returned(bytes: Uint8Array): number {
+  let stop = bytes.length;
+  while (bytes[stop - 1] === 13) stop--;
+  return bytes.subarray(0, stop).indexOf(13) + 1 || -1;
 }

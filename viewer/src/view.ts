@@ -8,12 +8,13 @@
 import type { Log } from "./log.js";
 import type { Lines } from "./fragment.js";
 import { Folds } from "./folds.js";
-import { make, MORE, MOST, Row, SHOWN, spot } from "./rows.js";
+import { MORE, MOST, type Slice, SHOWN } from "./content.js";
+import { make, Row, spot } from "./rows.js";
 import * as scroller from "./scroller.js";
 
-/** Elements that all rows together may have. */
-const ELEMENTS = 600;
-const decoder = new TextDecoder();
+/** Elements that the text of a row may have, if all rows have as many: one for so many columns, and not fewer than that. */
+const COLUMNS = 4;
+const SPANS = 40;
 
 interface Caret {
   readonly line: number;
@@ -47,8 +48,7 @@ export class View {
   #shown = new Map<number, Row>();
   #spare: Row[] = [];
   #heights = new Map<number, { length: number; height: number }>();
-  readonly #limits = new Map<number, number>();
-  readonly #whole = new Map<number, string>();
+  readonly #slices = new Map<number, Slice>();
   #row = 20;
   #columns = 80;
   #window = 0;
@@ -155,8 +155,7 @@ export class View {
     if (this.#from) this.#from = { ...this.#from, line: this.#from.line + shift };
     if (this.#to) this.#to = { ...this.#to, line: this.#to.line + shift };
     this.#heights.clear();
-    this.#limits.clear();
-    this.#whole.clear();
+    this.#slices.clear();
     this.#shown = new Map([...this.#shown].map(([line, row]) => [line + shift, row]));
     if (this.later !== null) this.toLine(this.later);
   }
@@ -194,8 +193,8 @@ export class View {
     row.show(line, known, {
       numbered: store.numbered,
       spans,
-      limit: this.#limits.get(line) ?? SHOWN,
-      whole: this.#whole.get(line),
+      charset: this.log.charset,
+      slice: this.#slices.get(line),
       group: this.folds.at(line),
       folded: this.folds.isFolded(line),
       time: this.options.showTime ? (known?.time ? this.options.time(known.time) : "") : null,
@@ -242,8 +241,9 @@ export class View {
       row.element.remove();
       if (this.#spare.length < 50) this.#spare.push(row);
     }
-    let spans = Math.max(0, ELEMENTS - 4 * numbers.length);
-    const share = Math.floor(spans / numbers.length);
+    const share = Math.max(SPANS, Math.ceil(this.#columns / COLUMNS));
+    // Wrapped lines are fewer, and longer.
+    let spans = share * Math.max(numbers.length, Math.ceil(this.#window / this.#row));
     let before: Element | null = null;
     const rows: Row[] = [];
     for (const [at, line] of numbers.entries()) {
@@ -292,13 +292,26 @@ export class View {
 
   /** Show more of a long line. */
   async expand(number: number): Promise<void> {
+    const known = this.#slices.get(number);
+    const start = known?.start ?? 0;
+    await this.#cut(number, start, start + Math.min(MOST, (known ? known.stop - start : SHOWN) * MORE));
+  }
+
+  /** Show a long line from its beginning again. */
+  shrink(number: number): void {
+    this.pause();
+    this.#slices.delete(number);
+    this.#heights.delete(number);
+    this.redraw();
+  }
+
+  /** Show these bytes of a line. */
+  async #cut(number: number, start: number, stop: number): Promise<void> {
     const line = this.log.store.get(number);
     if (!line) return;
-    const limit = Math.min(MOST, (this.#limits.get(number) ?? SHOWN) * MORE);
-    const bytes = await this.log.bytes(line.at, Math.min(line.at + line.length, line.at + limit));
+    const slice = await this.log.slice(line, start, stop);
     this.pause();
-    this.#whole.set(number, decoder.decode(bytes));
-    this.#limits.set(number, limit);
+    this.#slices.set(number, slice);
     this.#heights.delete(number);
     this.redraw();
   }

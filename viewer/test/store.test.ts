@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PLAIN } from "../src/ansi.js";
-import { boundary, KEPT, type Piece, Store, textOf } from "../src/store.js";
+import { Charset } from "../src/charset.js";
+import { KEPT, type Line, type Piece, Store, textOf as known } from "../src/store.js";
 import { random } from "./random.js";
 
 const encoder = new TextEncoder();
+
+const textOf = (line: Line) => known(line, new Charset()).text;
 
 function piece(text: string, changes: Partial<Piece> = {}): Piece {
   const bytes = encoder.encode(text);
@@ -125,7 +128,38 @@ test("a bar that never ends its line is shown in its last state", () => {
   assert.ok(textOf(store.get(1)!).endsWith(" 100 %"));
 });
 
-test("no character is cut where a line is", () => {
-  const bytes = encoder.encode("a漢😀é");
-  assert.deepEqual([1, 2, 3, 4, 5, 7, 8, 9, 10].map((stop) => boundary(bytes, stop)), [1, 1, 1, 4, 4, 4, 8, 8, 10]);
+/** Borders of what is kept of a line, and beside them. */
+const BORDERS = [0, 1, KEPT - 1, KEPT, KEPT + 1, KEPT + 4095, KEPT + 4096, KEPT + 4097, 3 * KEPT];
+
+test("a line that ends in CR LF is shown, however long it is and however it is cut", () => {
+  for (const length of BORDERS) {
+    for (const end of ["\r\n", "\r\r\n", "\n"]) {
+      const text = "x".repeat(length);
+      const bytes = encoder.encode(`a\r\n${text}${end}`);
+      const store = opened();
+      for (let at = 0; at < bytes.length; ) {
+        const step = at < 4 || at > bytes.length - 9 ? 1 : 5000;
+        store.append(bytes.subarray(at, at + step), 0);
+        at += step;
+      }
+      const whole = opened(`a\r\n${text}${end}`);
+      const asked = opened();
+      asked.last = 2;
+      asked.insert(piece(`a\r\n${text}${end}`), 1);
+      for (const { get } of [store, whole, asked].map((one) => ({ get: (line: number) => one.get(line)! }))) {
+        const shown = textOf(get(2)).replace(/\r+$/, "");
+        assert.equal(shown, length + end.length - 1 > KEPT + 4096 ? text.slice(0, KEPT) : text, `${length} ${JSON.stringify(end)}`);
+      }
+    }
+  }
+});
+
+test("of a long bar the last state is shown with its style, also if it ends in CR LF", () => {
+  const states = Array.from({ length: 2000 }, (_, at) => `\r\x1b[3${at % 8}mstep ${at}`).join("");
+  for (const end of ["", "\r", "\r\n", "\n", "\r\r\n"]) {
+    const { text, style } = known(opened(states + end).get(1)!, new Charset());
+    const last = text.replace(/\r+$/, "").split("\r").at(-1);
+    assert.equal(last, "\x1b[37mstep 1999");
+    assert.notEqual(style.fg, -1);
+  }
 });

@@ -14,11 +14,12 @@ import termios
 from collections.abc import Iterator
 from typing import NoReturn
 
-from livelog.access import is_name
+from livelog.access import valid_name
 from livelog.config import seconds
+from livelog.metadata import MAX_LABELS, valid_label_name
 
 from .sender import Sender
-from .writer import Writer
+from .writer import Writer, new_name
 
 EX_FAILED, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED = 1, 3, 4, 5, 6, 7
 EX_OWN_FAILURE = 125
@@ -55,31 +56,36 @@ def told(title: str) -> str:
 
 def add_description(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options that tell of a log."""
-    parser.add_argument("--name", metavar="NAME", type=log_name, help="the log's name (default: a new one)")
+    parser.add_argument("--name", metavar="NAME", help="the log's name, made valid if it is none (default: a new one)")
     parser.add_argument("--title", metavar="TEXT", help="what readers are told that it is")
-    parser.add_argument(
-        "--label", metavar="NAME=VALUE", action="append", default=[], type=label_pair, help="what else they are told"
-    )
+    parser.add_argument("--label", metavar="NAME=VALUE", action="append", default=[], help="what else they are told")
 
 
 def labels(arguments: argparse.Namespace) -> dict[str, str]:
-    """The labels that were given."""
-    return dict(arguments.label)
+    """The labels that were given. What cannot be one is said, and left out: no job fails because of it."""
+    found: dict[str, str] = {}
+    for text in arguments.label:
+        given, equals, value = text.partition("=")
+        name = valid_label_name(given)
+        if not name or not equals:
+            note(f"the label {text!r} is left out: it is not NAME=VALUE")
+        elif name not in found and len(found) == MAX_LABELS:
+            note(f"the label {name} is left out: a log has at most {MAX_LABELS}")
+        elif value := told(value):
+            found[name] = value
+            if name != given:
+                note(f"the label {given!r} is called {name}")
+    return found
 
 
-def label_pair(text: str) -> tuple[str, str]:
-    """An option's `NAME=VALUE`."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
-def log_name(text: str) -> str:
-    """An option's name of a log."""
-    if text and not is_name(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a log, such as builds/42")
-    return text
+def log_name(arguments: argparse.Namespace, hint: str) -> str:
+    """The name that was given, made valid, which is said; else a new one, made of `hint`."""
+    if arguments.name is None:
+        return new_name(hint)
+    name = valid_name(arguments.name) if arguments.name else ""
+    if name != arguments.name:
+        note(f"the log is called {name}, since {arguments.name!r} is not the name of a log")
+    return name
 
 
 def natural(text: str) -> int:

@@ -11,6 +11,9 @@ from .lookup import fetch, locate, make_link, name_of, status_of
 from .settings import load
 from .terminal import size
 
+BROWSER_TIMEOUT = 60.0
+"""Seconds that a browser has to start and to ask for the page."""
+
 LS = """\
 List the logs of a server, those that began last first. Needs ACCESS_TOKEN.
 
@@ -105,8 +108,17 @@ def open_in_browser(arguments: argparse.Namespace) -> int:
     """Open a log in the browser. Returns the exit code. Raises: LivelogError."""
     import webbrowser  # noqa: PLC0415  # only here
 
+    from .handover import Handover, is_link  # noqa: PLC0415  # only here
+
     link = arguments.log if "://" in arguments.log else make_link(name_of(arguments.log), None, load(), view=True)
-    if webbrowser.open(link):
-        return 0
-    note("no browser was found: BROWSER names one")
+    if not is_link(link):
+        note("this is not a link that a browser can open: it begins with http:// or https://")
+        return EX_FAILED
+    with Handover(link) as handover:
+        if not webbrowser.open(handover.address):
+            note("no browser was found: BROWSER names one")
+            return EX_FAILED
+        if handover.wait(BROWSER_TIMEOUT):
+            return 0
+    note("the browser did not ask for the page: livelog link --view prints the link, for you to open")
     return EX_FAILED

@@ -13,7 +13,7 @@ from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
-from livelog.access import Access, is_name
+from livelog.access import Access, valid_name
 from livelog.errors import GaveUp, Refused
 
 from .reader import FIRST_PAUSE, LAST_PAUSE, LONGEST_WAIT, parse
@@ -52,12 +52,10 @@ def locate(text: str, settings: ClientSettings) -> tuple[str, str | None]:
 
 
 def name_of(text: str) -> str:
-    """The name that `text` is; `-`: that of the log without one. Raises: Refused."""
-    if text == "-":
-        return ""
-    if not is_name(text):
-        raise Refused(f"{text!r} is neither a link nor the name of a log, such as builds/42; -: the log without a name")
-    return text
+    """The name that `text` stands for, as `livelog run --name` makes it; `-`: that of the log without one. Raises: Refused."""
+    if not text:
+        raise Refused("'' is neither a link nor the name of a log, such as builds/42; -: the log without a name")
+    return "" if text == "-" else valid_name(text)
 
 
 def status_of(url: str, token: str | None, settings: ClientSettings, wait: float = 0) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 from livelog.errors import ClientError, Refused
 
@@ -20,6 +21,7 @@ from .console import (
     add_description,
     duration,
     labels,
+    log_name,
     note,
     note_links,
     note_rest,
@@ -27,26 +29,33 @@ from .console import (
     reason,
     told,
 )
+from .files import LOOK, File, followed, has_its_size
 from .process import BLOCK
 from .sender import Sender
 from .settings import ClientSettings, load
 from .terminal import size
-from .writer import DRAIN, Writer, header_fields, new_name, push_spool
+from .waiting import readable
+from .writer import DRAIN, Writer, header_fields, push_spool
 
 PATIENCE = 300.0
 """Seconds without progress after which it gives up on a file."""
 
-LOOK = 0.2
-"""Seconds between looks at a file that grows, and between the figures of progress."""
+AHEAD = 4 * 1024 * 1024
+"""Bytes that are read of a file before the server was sent them, unless it is away: then all of them are kept."""
+
+AGAIN = 0.5
+"""Seconds after a signal in which the same one means the same: some send it to a process and then to its group."""
 
 HELP = """\
 Send a log: standard input, a file, or what a `livelog run` had to leave on disk.
 
   make 2>&1 | livelog push --name nightly/linux
   livelog push build.log
-  livelog push --follow /var/log/app.log       until Ctrl-C, also what is appended
+  livelog push --follow /var/log/app.log       until Ctrl-C or SIGTERM, also what is appended
+  livelog push -F /var/log/app.log             also when it is rotated, or comes later
 
-Exit codes: 0 sent, 2 usage, 6 the server has not taken all of it (what is left is told), 78 a wrong setting.
+Exit codes: 0 sent, 1 another failure, 2 usage, 3 the file was cut short, 5 wrong write token, 6 the server has not taken all of it
+(what is left is told), 78 a wrong setting, 143 ended by SIGTERM before its input was at its end.
 """
 
 
@@ -54,7 +63,14 @@ def parser() -> argparse.ArgumentParser:
     """What `livelog push` takes."""
     parser = Parser("push", HELP)
     add_description(parser)
-    parser.add_argument("--follow", "-f", action="store_true", help="go on as the file grows, until Ctrl-C")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--follow", "-f", action="store_true", help="go on as the file grows, until Ctrl-C or SIGTERM")
+    group.add_argument(
+        "--follow-name",
+        "-F",
+        action="store_true",
+        help="the same, by its name: wait for it, and go on when it is rotated",
+    )
     parser.add_argument("--content-type", metavar="TYPE", default="", help="what the log is (default text/plain)")
     parser.add_argument("--exit-code", metavar="N", type=int, help="how the job ended")
     parser.add_argument(
@@ -76,15 +92,20 @@ def push(arguments: argparse.Namespace) -> int:
         if code == 0:
             shutil.rmtree(path, ignore_errors=True)
         return code
-    name = new_name(arguments.file) if arguments.name is None else arguments.name
+    if arguments.follow_name and (path.is_file() or not path.exists()):
+        return _push_name(path, arguments, settings)
     try:
-        if path.exists() and not path.is_file():  # a named pipe, or <(a command)
-            return _push_stream(os.open(path, os.O_RDONLY), arguments, settings)
-        file = _File(path, follow=arguments.follow)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if not path.is_file() or not has_its_size(fd):  # a named pipe, <(a command), a device, a file of /proc
+            return _push_stream(fd, arguments, settings)
+        file = File(fd, follow=arguments.follow)
     except OSError as error:
         raise ClientError(f"{path}: {error.strerror}") from error
     sender = Sender(
-        settings, name, file, header_fields(told(arguments.title or ""), labels(arguments), arguments.content_type)
+        settings,
+        log_name(arguments, arguments.file),
+        file,
+        header_fields(told(arguments.title or ""), labels(arguments), arguments.content_type),
     )
     if arguments.exit_code is not None:
         sender.final_fields["Livelog-Exit-Code"] = str(arguments.exit_code)
@@ -95,97 +116,132 @@ def push(arguments: argparse.Namespace) -> int:
 
 def _push_stream(source: int, arguments: argparse.Namespace, settings: ClientSettings) -> int:
     """What comes from the descriptor `source`, which gives nothing twice."""
-    name = new_name("log") if arguments.name is None else arguments.name
-    title = told(arguments.title or "")
-    drain = DRAIN if arguments.drain is None else duration("--drain", arguments.drain)
+    # Who presses Ctrl-C, or closes the terminal, means whatever writes into the pipe: its last words belong to the log.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with _Ending(signal.SIGTERM) as ending:
+        log = _writer("log", arguments, settings)
+        while ending.wait_for(source, _drain(arguments)):
+            if not (data := os.read(source, BLOCK)):
+                return _end(log)
+            log.write(data)
+    note("ended by SIGTERM before its input was at its end: the log is aborted there")
+    with own_warnings():
+        log.abort()
+    note_rest(log)
+    return 128 + signal.SIGTERM
+
+
+def _push_name(path: Path, arguments: argparse.Namespace, settings: ClientSettings) -> int:
+    """Whatever file has the name `path`, until it is told to end: that completes the log."""
+    with _Ending(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as ending:
+        log = _writer(arguments.file, arguments, settings)
+        for data in followed(path, ending.asked, note):
+            log.write(data)
+            while log.size - log.sent > AHEAD and not log.problem and not ending.asked.wait(LOOK / 10):
+                pass
+        return _end(log)
+
+
+def _writer(hint: str, arguments: argparse.Namespace, settings: ClientSettings) -> Writer:
     log = Writer(
-        name,
-        title=title,
+        log_name(arguments, hint),
+        title=told(arguments.title or ""),
         labels=labels(arguments),
         content_type=arguments.content_type,
-        drain=drain,
+        drain=_drain(arguments),
         settings=settings,
     )
     log.exit_code = arguments.exit_code
     if not arguments.quiet:
         note_links(log)
-    # Who presses Ctrl-C, or closes the terminal, means whatever writes into the pipe: its last words belong to the log.
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    while data := os.read(source, BLOCK):
-        log.write(data)
+    return log
+
+
+def _drain(arguments: argparse.Namespace) -> float:
+    return DRAIN if arguments.drain is None else duration("--drain", arguments.drain)
+
+
+def _end(log: Writer) -> int:
+    """Complete it. Returns the exit code."""
     with own_warnings():
         log.close()
     note_rest(log)
     return 0 if log.delivered else _exit_code(log.refused)
 
 
-class _File:
-    """A file that is there already, as a `Source`: nothing of it needs to be kept."""
+class _Ending:
+    """Within a `with` block: whether a signal has asked for the end. `numbers`: those that do, unless they are ignored."""
 
-    def __init__(self, path: Path, *, follow: bool) -> None:
-        self._file = path.open("rb")
-        self._end = 0
-        self.start = 0
-        self.ended = not follow
-        self.about: dict[str, Any] = {}
-        self.failure: OSError | None = None
-        self.look()
+    def __init__(self, *numbers: signal.Signals) -> None:
+        self.asked = threading.Event()
+        self.again = threading.Event()
+        """Whether one has come again, later than `AGAIN`: who sends it waits for nothing more."""
+        self._since = 0.0
+        self._before = {one: signal.getsignal(one) for one in numbers if signal.getsignal(one) != signal.SIG_IGN}
+        self._woken, self._wake = os.pipe()
 
-    @property
-    def end(self) -> int:
-        return self._end
+    def __enter__(self) -> Self:
+        for number in self._before:
+            signal.signal(number, self._note)
+        return self
 
-    def close(self) -> None:
-        self._file.close()
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self._woken)
+        os.close(self._wake)
 
-    def look(self) -> bool:
-        """Look how long it is. Returns whether that has changed."""
-        before, size = self._end, os.fstat(self._file.fileno()).st_size
-        if size < before and self.failure is None:
-            self.failure, self.ended = OSError(f"the file has become shorter: {size} bytes, of {before}"), True
-        elif self.failure is None:
-            self._end = size
-        return size != before
+    def wait_for(self, source: int, patience: float) -> bool:
+        """Wait until `source` can be read. Returns whether it shall be: not `patience` seconds after the end was asked for."""
+        while True:
+            left = max(0.0, self._since + patience - time.monotonic()) if self.asked.is_set() else None
+            ready = readable([source, self._woken], left)
+            if self._woken in ready:
+                os.read(self._woken, 1)
+            if left == 0.0 or self.again.is_set() or (not ready and left is not None):
+                return False
+            if source in ready:
+                return True
 
-    def read(self, offset: int, count: int, /) -> bytes:
-        data = os.pread(self._file.fileno(), min(count, self._end - offset), offset)
-        if not data and offset < self._end:
-            self.look()
-            self._end = offset
-        return data
+    def _note(self, *_: object) -> None:
+        now = time.monotonic()
+        if not self.asked.is_set():
+            self._since = now
+            self.asked.set()
+        elif now > self._since + AGAIN:
+            self.again.set()
+        else:
+            return
+        os.write(self._wake, b"!")
 
-    def release(self, offset: int, /) -> None:
-        """Nothing to be done: should it be asked for again, it is there."""
 
-
-def _progress(sender: Sender, file: _File | None, arguments: argparse.Namespace, path: Path) -> int:
+def _progress(sender: Sender, file: File | None, arguments: argparse.Namespace, path: Path) -> int:
     """Wait until `sender` is done, and show how far it is."""
     patience = PATIENCE if arguments.drain is None else duration("--drain", arguments.drain)
     began, moved, shown = time.monotonic(), (time.monotonic(), -1), sys.stderr.isatty() and not arguments.quiet
     if not arguments.quiet and sender.begun.wait(0.5) and sender.link:
         note_links(sender)
-    try:
-        while not sender.done.wait(LOOK):
-            now = time.monotonic()
-            if file is not None and file.look():
-                sender.wake()
-            if sender.sent != moved[1] or not sender.problem:
-                moved = now, sender.sent
-            if now - moved[0] > patience:
-                break
+    following = file is not None and not file.ended
+    with _Ending(*((signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if following else ())) as ending:
+        try:
+            while not sender.done.wait(LOOK):
+                now = time.monotonic()
+                if file is not None and file.look():
+                    sender.wake()
+                if ending.asked.is_set() and file is not None and not file.ended:
+                    patience, moved = _drain(arguments), (now, sender.sent)
+                    sender.finish()
+                if sender.sent != moved[1] or not (sender.problem or ending.asked.is_set()):
+                    moved = now, sender.sent
+                if now - moved[0] > patience or ending.again.is_set():
+                    break
+                if shown:
+                    sys.stderr.write(f"\r{_figures(sender, file, now - began)}\x1b[K")
+                    sys.stderr.flush()
+        finally:
             if shown:
-                sys.stderr.write(f"\r{_figures(sender, file, now - began)}\x1b[K")
-                sys.stderr.flush()
-    except KeyboardInterrupt:
-        if file is None or file.ended:
-            raise
-        file.look()
-        sender.finish()
-        sender.done.wait(DRAIN)
-    finally:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
+                sys.stderr.write("\r\x1b[K")
     sender.stop()
     if sender.delivered:
         if file is not None and file.failure is not None:
@@ -203,7 +259,7 @@ def _exit_code(refused: Refused | None) -> int:
     return EX_UNAUTHORISED if refused is not None and refused.status == 401 else EX_GAVE_UP
 
 
-def _figures(sender: Sender, file: _File | None, elapsed: float) -> str:
+def _figures(sender: Sender, file: File | None, elapsed: float) -> str:
     rate = sender.sent / max(elapsed, 0.001)
     figures = f"{size(sender.sent)}  {size(rate)}/s"
     if file is not None and file.ended and rate:

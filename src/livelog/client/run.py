@@ -14,6 +14,7 @@ from .console import (
     add_description,
     duration,
     labels,
+    log_name,
     note,
     note_links,
     note_rest,
@@ -22,7 +23,7 @@ from .console import (
 )
 from .own_server import OwnServer
 from .settings import load
-from .writer import DRAIN, Writer, new_name
+from .writer import DRAIN, Writer
 
 NO_SERVER = "no log server could be started here: {}; the command runs without a log"
 
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         own = _wait(own)
     log = None
     if own is not None or settings.chosen:
-        name = new_name(command[0]) if arguments.name is None else arguments.name
+        name = log_name(arguments, command[0])
         title = os.path.basename(command[0]) if arguments.title is None else arguments.title
         if own is not None:
             settings = own.settings(settings)

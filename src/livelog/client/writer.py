@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from livelog.access import is_name
 from livelog.errors import ClientError, Refused, RequestError
-from livelog.metadata import Metadata
+from livelog.metadata import Metadata, encoded
 
 from .inlet import Inlet
 from .sender import Sender
@@ -137,6 +137,11 @@ class Writer(_RawFile):
     def failure(self) -> OSError | None:
         """Why what was written after `size` bytes is lost: the server was far behind, and the disk full. None: it is not."""
         return self._spool.failure
+
+    @property
+    def sent(self) -> int:
+        """Up to which byte the server was sent the log."""
+        return self._sender.sent
 
     @property
     def acknowledged(self) -> int:
@@ -357,14 +362,11 @@ def _spool_folder(directory: Path, name: str) -> Path:
 
 def header_fields(title: str, labels: Mapping[str, str], content_type: str) -> dict[str, str]:
     """Header fields that tell of a log. Raises: RequestError, if they are not allowed."""
-    for name, value in labels.items():
-        if "," in name + value:
-            raise RequestError(400, f"the label {name} has a comma in it")
     fields = {}
     if title:
-        fields["Livelog-Title"] = title
+        fields["Livelog-Title"] = encoded(title)
     if labels:
-        fields["Livelog-Label"] = ", ".join(f"{name}={value}" for name, value in labels.items())
+        fields["Livelog-Label"] = ", ".join(f"{name}={encoded(value)}" for name, value in labels.items())
     Metadata.NONE.updated({name.lower(): [value] for name, value in fields.items()})
     if content_type:
         if not content_type.isprintable() or not content_type.isascii():

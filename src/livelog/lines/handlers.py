@@ -10,40 +10,42 @@ read the disk, and never on the event loop.
 
 import asyncio
 import contextlib
-import json
-import os
 import re
-import signal
-import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from aiohttp import web
 
 from livelog.about import microseconds, timestamp
-from livelog.answers import COMMON_HEADERS, json_answer, send_parts, send_pieces, stream_headers, whole_number
-from livelog.errors import DiskError, RequestError
-from livelog.journal import BLOCK, Journal
-from livelog.outlet import Outlet
+from livelog.answers import COMMON_HEADERS, send_parts, send_pieces, stream_headers, whole_number
+from livelog.endpoint import Connection
+from livelog.errors import DiskError, RequestError, ScanError, ScanRefused
+from livelog.journal import Journal
+from livelog.outlet import unless_lost
 from livelog.ranges import Part
 from livelog.wire.problem import RETRY_AFTER
 
-from .index import Index
-from .lines import MAX_BYTES, MAX_LINES, first_lines, last_lines
+from .index import BLOCK, Index
+from .lines import MAX_BYTES, MAX_LINES, Read, end_of_first, start_of_last
 from .matching import Query
-from .service import Indexes
+from .searches import Searches
+from .service import Indexes, LogIndexer
+from .workers import Scanners
 
 PATIENCE = 0.1
 """Seconds that an answer that can do without line numbers waits for the index."""
 
 DEFAULT_LINES = 1000
 
-SEARCHES = 4
-"""Searches at a time."""
+NEW = 1024 * 1024
+"""Bytes that may have come behind what is indexed for an answer to be about them, too."""
 
-WAITING = 16
-"""Searches that may wait for their turn."""
+FIRST_WORD = 30.0
+"""Seconds that a client waits for its search to begin."""
+
+LEAVING = 1.0
+"""Seconds that a client which sends no more, and may have left, waits for an index."""
 
 MAX_HITS = 10_000
 
@@ -80,13 +82,12 @@ class Queries:
     """Answers the questions; `answers` has the method for each resource."""
 
     def __init__(self) -> None:
-        self._indexes = Indexes()
-        self._searchers = asyncio.Semaphore(SEARCHES)
-        self._searching = 0
+        self._scanners = Scanners()
+        self._indexes = Indexes(self._scanners)
+        self._searches = Searches(self._indexes, self._scanners)
+        answers = {"lines": self._lines, "search": self._search, "groups": self._groups}
         self.answers: Mapping[str, Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]]] = {
-            "lines": self._lines,
-            "search": self._search,
-            "groups": self._groups,
+            resource: partial(_answer, answer) for resource, answer in answers.items()
         }
 
     async def retire(self) -> None:
@@ -94,18 +95,20 @@ class Queries:
         await self._indexes.retire()
 
     async def close(self) -> None:
-        """Keep what shall be found again after a restart."""
+        """Keep what shall be found again after a restart, and end all processes."""
         await self._indexes.close()
+        await self._scanners.close()
 
     async def known_lines(self, journal: Journal, length: int) -> int | None:
         """How many lines the first `length` bytes of a log are, if there is an index."""
-        indexed = self._indexes.get(journal)
-        with contextlib.suppress(DiskError):
-            if indexed is not None and await indexed.soon(PATIENCE):
+        if self._indexes.get(journal) is None:
+            return None
+        with self._indexes.use(journal) as indexer, contextlib.suppress(DiskError, ScanError):
+            if await indexer.soon(PATIENCE):
                 await journal.open()
                 try:
-                    start = min(indexed.index.blocks, length // BLOCK) * BLOCK
-                    count = partial(indexed.index.lines, length, journal.read)
+                    start = min(indexer.index.blocks, length // BLOCK) * BLOCK
+                    count = partial(indexer.index.lines, length, journal.read)
                     # Every page asks this every few seconds, and handing it to a thread costs more than doing it.
                     is_quick = length - start < BLOCK and (
                         not length or journal.is_cached(min(start, length - 1), length)
@@ -116,13 +119,18 @@ class Queries:
         return None
 
     async def _lines(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
-        asked, indexed = _asked(request.query, journal), self._indexes.of(journal)
-        numbered = await (indexed.ready() if asked.line is not None else indexed.soon(PATIENCE))
-        length = journal.length
-        find = partial(_find, asked, length, journal.read)
-        if (found := await journal.run(partial(find, indexed.index if numbered else None))) is None:
-            await indexed.ready()
-            found = await journal.run(partial(find, indexed.index))
+        asked, length, state = _asked(request.query, journal), journal.length, journal.state
+        with self._indexes.use(journal) as indexer:
+            found = None
+            if asked.line is None:
+                index = indexer.index if await indexer.soon(PATIENCE) else None
+                length, state = journal.length, journal.state
+                found = await journal.run(partial(_find, asked, length, journal.read, index))
+            if found is None:
+                await _wait(request, indexer)
+                if journal.length < indexer.index.blocks * BLOCK + NEW:
+                    length, state = journal.length, journal.state
+                found = await journal.run(partial(_find, asked, length, journal.read, indexer.index))
         assert found is not None
         headers = {
             **COMMON_HEADERS,
@@ -131,7 +139,7 @@ class Queries:
             "ETag": journal.etag,
             "Livelog-Offset": str(found.part.start),
             "Livelog-Size": str(length),
-            "Livelog-State": journal.state.value,
+            "Livelog-State": state.value,
             "Livelog-Time": f"{timestamp(1000 * journal.time_at(found.part.start))[:-4]}Z",
         }
         if found.first is not None:
@@ -141,73 +149,80 @@ class Queries:
         return await send_parts(request, journal, 200, headers, [(b"", found.part)])
 
     async def _search(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
-        query = _query(request.query, journal.length)
-        if self._searching >= SEARCHES + WAITING:
-            raise RequestError(503, "too many searches are under way: try again later", RETRY_AFTER)
-        headers = stream_headers(journal, "application/x-ndjson")
-        return await send_pieces(request, journal, headers, partial(self._hits, journal, query))
-
-    async def _hits(self, journal: Journal, query: Query, outlet: Outlet) -> AsyncGenerator[bytes, None]:
-        """What a process that searches writes, which ends when the peer leaves."""
-        self._searching += 1
+        connection, headers = Connection.of(request), stream_headers(journal, "application/x-ndjson")
+        search = self._searches.admit(journal, _query(request.query, journal.length))
         try:
-            if query.start:
-                indexed = self._indexes.of(journal)
-                while not await indexed.ready(PATIENCE):
-                    yield b'{"scanned": 0, "of": %d, "hits": 0}\n' % query.size
-                count = partial(indexed.index.newlines_before, query.start, journal.read)
-                query = replace(query, newlines=await journal.run(count))
-            async with self._searchers:
-                outlet.check()
-                process, ended = await _start_search(journal.fileno(), query), False
-                try:
-                    outlet.on_blocked = lambda outlet: _kill(process) if outlet.transport is None else None
-                    assert process.stdout is not None
-                    while piece := await process.stdout.read(1 << 16):
-                        yield piece
-                    ended = True
-                finally:
-                    outlet.on_blocked = None
-                    if not ended:
-                        _kill(process)
-                    code = await process.wait()
-            if code:
-                slow = code == -signal.SIGVTALRM
-                reason = "this pattern takes too long: use a simpler one" if slow else "the search failed"
-                yield json.dumps({"done": True, "hits": None, "next": None, "error": reason}).encode() + b"\n"
-        finally:
-            self._searching -= 1
+            with _leaving(request):
+                async with unless_lost(connection), asyncio.timeout(FIRST_WORD):
+                    await search.begin()
+            return await send_pieces(request, journal, headers, search.tell, search.close)
+        except BaseException as error:
+            search.close()
+            if isinstance(error, ScanRefused):
+                raise RequestError(400, f"this is no regular expression: {_visible(str(error))}") from error
+            if isinstance(error, ScanError) and error.excess:
+                raise RequestError(400, f"this pattern {error}: use a simpler one") from error
+            if isinstance(error, TimeoutError):
+                raise RequestError(503, "too many searches are under way: try again later", RETRY_AFTER) from error
+            raise
 
     async def _groups(self, request: web.BaseRequest, journal: Journal) -> web.Response:
         limits = (("from", "0"), ("to", "9" * 18))
         first, last = (whole_number(name, request.query.get(name, default)) for name, default in limits)
-        indexed = self._indexes.of(journal)
-        await indexed.find_groups(GROUPING)
-        groups = indexed.groups
-        document = {
-            "groups": [asdict(group) for group in groups.between(first, last)],
-            "indexed": groups.indexed,
-            "more": groups.full or groups.indexed < journal.length,
-        }
-        return json_answer(document, {"ETag": journal.etag, "Livelog-State": journal.state.value})
+        with self._indexes.use(journal) as indexer:
+            async with unless_lost(Connection.of(request)):
+                document, state = await indexer.find_groups(first, last, GROUPING)
+        headers = {
+            **COMMON_HEADERS, "Cache-Control": "no-store", "ETag": journal.etag, "Livelog-State": state.value,
+        }  # fmt: skip
+        return web.Response(body=document, content_type="application/json", charset="utf-8", headers=headers)
 
 
-async def _start_search(fd: int, query: Query) -> asyncio.subprocess.Process:
-    """A process that searches the file `fd`. What it searches for is nothing for the list of processes."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "livelog.lines.matching", str(fd),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=(fd,),
-        env={"PYTHONPATH": os.pathsep.join(sys.path)},  # and none of the server's secrets
-    )  # fmt: skip
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(asdict(query)).encode())
-    process.stdin.close()
-    return process
+async def _answer(
+    answer: Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]],
+    request: web.BaseRequest,
+    journal: Journal,
+) -> web.StreamResponse:
+    """As `answer`, if the lines of the log can be looked at."""
+    try:
+        return await answer(request, journal)
+    except ScanError as error:
+        text = f"looking at the lines of this log {error}" if error.excess else str(error)
+        raise RequestError(503, f"{text}: ask again later", RETRY_AFTER) from error
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has ended
-        process.kill()
+@contextlib.contextmanager
+def _leaving(request: web.BaseRequest) -> Iterator[None]:
+    """Within this, a client that ends its side of the connection is taken to leave."""
+    connection = Connection.of(request)
+    if connection.ended:
+        raise ConnectionResetError("the peer has left")
+    connection.waiting = True
+    try:
+        yield
+    finally:
+        connection.waiting = False
+
+
+async def _wait(request: web.BaseRequest, indexer: LogIndexer) -> None:
+    """Wait for an index of what the log has now, unless the client leaves. Raises: ScanError, RequestError."""
+    connection = Connection.of(request)
+    if connection.ended:
+        if not await indexer.ready(LEAVING):
+            raise RequestError(503, "the lines of this log are being counted: ask again later", RETRY_AFTER)
+        return
+    if await indexer.ready(0.0):
+        return
+    with _leaving(request):
+        async with unless_lost(connection):
+            await indexer.ready()
+
+
+def _visible(text: str) -> str:
+    """The text, what would control a terminal, or is no character, replaced by what Python writes for it."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def _query(query: Mapping[str, str], length: int) -> Query:
@@ -221,15 +236,10 @@ def _query(query: Mapping[str, str], length: int) -> Query:
     if not limit:
         raise RequestError(400, "the query parameter limit is not a whole number above 0")
     start = whole_number("from", query.get("from", "0" if direction == "forward" else str(length)))
-    asked = Query(
+    return Query(
         text=text, size=length, start=min(start, length), newlines=0, case=query.get("case") == "1",
         regex=query.get("regex") == "1", forward=direction == "forward", limit=min(limit, MAX_HITS),
     )  # fmt: skip
-    try:
-        asked.pattern()
-    except ValueError as error:
-        raise RequestError(400, f"this is no regular expression: {error}") from error
-    return asked
 
 
 def _asked(query: Mapping[str, str], journal: Journal) -> Lines:
@@ -265,26 +275,8 @@ def _moment(text: str) -> int:
         raise RequestError(400, f"the query parameter time is neither {wanted}") from error
 
 
-def _find(asked: Lines, length: int, read: Callable[[int, int], bytes], index: Index | None) -> Found | None:
-    """Where those lines of a log of so many bytes are; None: it takes an index to tell. Waits for the disk."""
-    place: int | None = length
-    if asked.line is not None:
-        place = index.offset_of(asked.line, length, read) if index is not None else None
-        place = length if place is None else place
-    elif asked.offset is not None and asked.offset < length:
-        place = _line_start(asked.offset, length, read, index)
-    if place is None:
-        return None
-    part = _after(place, asked.count, length, read) if asked.count >= 0 else _before(place, -asked.count, read)
-    if index is None:
-        return Found(part, None, None, None)
-    lines = index.lines(length, read)
-    first = index.newlines_before(part.start, read) + 1 if part.start < length else lines + 1
-    return Found(part, first, lines, index.style_at(part.start, read))
-
-
-def _line_start(offset: int, length: int, read: Callable[[int, int], bytes], index: Index | None) -> int | None:
-    """Where the line begins that the byte at `offset` belongs to."""
+def _line_start(offset: int, length: int, read: Read, index: Index | None) -> int | None:
+    """Where the line begins that the byte at `offset` belongs to; None: it takes an index to tell."""
     for size in (BLOCK, MAX_BYTES):
         start = max(0, offset - size)
         newline = read(start, offset).rfind(b"\n")
@@ -293,21 +285,26 @@ def _line_start(offset: int, length: int, read: Callable[[int, int], bytes], ind
     return None if index is None else index.offset_of(index.newlines_before(offset, read) + 1, length, read)
 
 
-def _after(start: int, count: int, length: int, read: Callable[[int, int], bytes]) -> Part:
-    size = BLOCK
-    while True:
-        stop = min(length, start + size)
-        taken = first_lines(read(start, stop), count, last=stop == length)
-        if taken is not None:
-            return Part(start, start + taken)
-        size = min(8 * size, MAX_BYTES)
-
-
-def _before(stop: int, count: int, read: Callable[[int, int], bytes]) -> Part:
-    size = BLOCK
-    while True:
-        start = max(0, stop - size)
-        skipped = last_lines(read(start, stop), count, first=start == 0)
-        if skipped is not None:
-            return Part(start + skipped, stop)
-        size = min(8 * size, MAX_BYTES)
+def _find(asked: Lines, length: int, read: Read, index: Index | None) -> Found | None:
+    """Where those lines of a log of so many bytes are; None: it takes an index to tell. Waits for the disk."""
+    if asked.line is not None:
+        if index is None:
+            return None
+        place = index.offset_of(asked.line, length, read)
+        if place is None:
+            place = length  # the line has not begun
+    elif asked.offset is not None and asked.offset < length:
+        place = _line_start(asked.offset, length, read, index)
+        if place is None:
+            return None
+    else:
+        place = length
+    if asked.count >= 0:
+        part = Part(place, end_of_first(place, asked.count, length, read))
+    else:
+        part = Part(start_of_last(place, -asked.count, read), place)
+    if index is None:
+        return Found(part, None, None, None)
+    lines = index.lines(length, read)
+    first = index.newlines_before(part.start, read) + 1 if part.start < length else lines + 1
+    return Found(part, first, lines, index.style_at(part.start, read))

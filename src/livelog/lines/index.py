@@ -13,15 +13,15 @@ follows the last one is looked at anew each time.
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
 
-from livelog.journal import BLOCK
-
-from .lines import READ_SIZE, nth_newline
+from .lines import Read, nth_newline
 from .sgr import MAX_SEQUENCE, style_after
 
-Read = Callable[[int, int], bytes]
-"""Gives the bytes `[start, stop)` of a log."""
+BLOCK = 64 * 1024
+"""Bytes of a block."""
+
+READ_SIZE = 256 * 1024
+"""Bytes read at a time."""
 
 _HEAD = struct.Struct("=QQQ")
 _MAGIC = int.from_bytes(b"livelog1", "big")

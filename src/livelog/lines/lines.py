@@ -1,13 +1,10 @@
-"""Lines of a log, found in its bytes. A line ends behind its newline; what follows the last one is a line, too.
+"""Lines of a log, found in its bytes. A line ends behind its newline; what follows the last one is a line, too. No I/O.
 
-`window` is always a part of a log's bytes beside a place in it. Refuses to keep anything, and, but for `tail_offset`, to
-read: offsets are found in the bytes given.
+`window` is always a part of a log's bytes beside a place in it. Refuses to keep anything: what is not in a window is
+read by a function that is given, which may wait for the disk.
 """
 
-from livelog.journal import Journal
-
-READ_SIZE = 256 * 1024
-"""Bytes read at a time, by a thread."""
+from collections.abc import Callable
 
 MAX_LINES = 10_000
 """Lines of one answer."""
@@ -15,23 +12,39 @@ MAX_LINES = 10_000
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of one answer, and so of the largest window."""
 
+FIRST_WINDOW = 64 * 1024
+"""Bytes of the window that is tried first; the next ones are eight times as large each."""
 
-async def tail_offset(journal: Journal, count: int) -> int:
-    """The offset, in bytes, at which the last `count` lines of what `journal` has now begin. Raises: DiskError."""
-    stop = journal.length
-    if count == 0 or stop == 0:
-        return stop
-    wanted = count
-    end = stop - 1  # a newline at the very end ends the last line; it does not begin another
-    while end > 0:
-        start = max(0, end - READ_SIZE)
-        block = await journal.fetch(start, end)
-        newlines = block.count(b"\n")
-        if newlines >= wanted:
-            return start + nth_newline(block, newlines - wanted + 1) + 1
-        wanted -= newlines
-        end = start
-    return 0
+Read = Callable[[int, int], bytes]
+"""Gives the bytes `[start, stop)` of a log."""
+
+
+def end_of_first(start: int, count: int, length: int, read: Read) -> int:
+    """Where the first `count` lines end of those from byte `start` on, where one begins, in a log of `length` bytes.
+
+    They are whole lines of at most `MAX_BYTES` in all, unless the first is longer: then so much of it.
+    """
+    size = FIRST_WINDOW
+    while True:
+        stop = min(length, start + size)
+        taken = first_lines(read(start, stop), count, last=stop == length)
+        if taken is not None:
+            return start + taken
+        size = min(8 * size, MAX_BYTES)
+
+
+def start_of_last(stop: int, count: int, read: Read) -> int:
+    """Where the last `count` lines begin of those in front of byte `stop`, where one ends, or the log.
+
+    They are whole lines of at most `MAX_BYTES` in all, unless the last is longer: then so much of it.
+    """
+    size = FIRST_WINDOW
+    while True:
+        start = max(0, stop - size)
+        skipped = last_lines(read(start, stop), count, first=start == 0)
+        if skipped is not None:
+            return start + skipped
+        size = min(8 * size, MAX_BYTES)
 
 
 def nth_newline(data: bytes, number: int) -> int:

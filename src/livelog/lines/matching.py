@@ -13,14 +13,12 @@ those of the log's bytes.
 """
 
 import json
-import os
 import re
-import signal
-import sys
+import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from .sgr import SEQUENCE, plain
 
@@ -33,8 +31,12 @@ OVERLAP = 4096
 MAX_TEXT = 1000
 """Bytes of the text of a hit."""
 
-STUCK = 3
-"""Seconds of the processor for one piece."""
+PLACE = struct.Struct("!QQQd?")
+"""Where a search can be gone on with: its `start`, `newlines` and `told`, the seconds that it took of the processor until there, and
+whether it has ended."""
+
+MAX_TOLD = 64 * 1024
+"""Bytes of hits that wait to be told."""
 
 PROGRESS = 0.1
 """Seconds from one word about progress to the next."""
@@ -42,12 +44,14 @@ PROGRESS = 0.1
 Read = Callable[[int, int], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """What is searched for, in the first `size` bytes of a log, from `start` on.
 
     `text`: as it is, or a regular expression of Python's (`regex`). `forward`: hits that begin at `start` or behind it;
     else in front of it, the nearest first; from the end, all. `newlines`: how many are in front of `start`. `limit`: hits, at most.
+    `seconds`: the search may take so much of the processor; then it ends as one with `limit` hits does.
+
+    `begin`: where the search began that this one goes on with, which has `told` of so many hits; None: it begins.
     """
 
     text: str
@@ -58,6 +62,9 @@ class Query:
     regex: bool = False
     forward: bool = False
     limit: int = 1000
+    seconds: float = float("inf")
+    begin: int | None = None
+    told: int = 0
 
     def pattern(self) -> re.Pattern[str]:
         """What matches. Raises: ValueError, with a message for who wrote it."""
@@ -70,8 +77,7 @@ class Query:
             raise ValueError(str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A match at `offset` in the log's bytes, in the line of that number that begins at `start`."""
 
     line: int
@@ -81,8 +87,7 @@ class Hit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Whole lines, or a part of one, from `start` on; matches count that begin in its first `own` bytes.
 
     `newlines`: how many are in front of it.
@@ -96,17 +101,73 @@ class Piece:
 
 def search(query: Query, read: Read, told: Callable[[int], None] = lambda _: None) -> Iterator[Hit]:
     """The hits, all of them. `told`: is called for each piece with how many bytes have been looked at."""
-    pattern, ignored = query.pattern(), _ignored(query)
-    for piece in pieces(query, read):
+    for piece, hits in _searched(query, read):
         told(piece.start - query.start if query.forward else query.start - piece.start)
+        yield from hits
+
+
+def tell(query: Query, read: Read) -> Iterator[bytes | None]:
+    """What is told of a search: a `PLACE`, and lines of JSON for the hits up to there, its progress, and its end.
+
+    After a piece of which there is nothing to tell, None.
+    """
+    begin = query.start if query.begin is None else query.begin
+    total = query.size - begin if query.forward else begin
+    output: list[str] = []
+    spoken, waiting, count = time.monotonic(), 0, query.told
+
+    def words(start: int, newlines: int, *documents: object, ended: bool = False) -> bytes:
+        nonlocal spoken, waiting
+        lines = [*output, *(json.dumps(document) + "\n" for document in documents)]
+        output.clear()
+        spoken, waiting = time.monotonic(), 0
+        return PLACE.pack(start, newlines, count, time.process_time(), ended) + "".join(lines).encode()
+
+    def end(following: int | None) -> dict[str, object]:
+        return {"done": True, "hits": count, "next": following}
+
+    stop = time.process_time() + query.seconds
+    for piece, hits in _searched(query, read):
+        for hit in hits:
+            count += 1
+            output.append(json.dumps(hit._asdict()) + "\n")
+            waiting += len(output[-1])
+            start, newlines = hit.offset, hit.line - 1
+            if query.forward:
+                start += max(1, hit.length)
+                newlines += not hit.length and read(hit.offset, min(query.size, start)) == b"\n"
+            if count >= query.limit:
+                yield words(start, newlines, end(start), ended=True)
+                return
+            if waiting >= MAX_TOLD:
+                yield words(start, newlines)
+        start, newlines = piece.start, piece.newlines
+        if query.forward:
+            start, newlines = start + piece.own, newlines + piece.data.count(b"\n", 0, piece.own)
+        if time.process_time() > stop and 0 < start < query.size:
+            yield words(start, newlines, end(start), ended=True)
+            return
+        scanned = max(0, min(total, start - begin if query.forward else begin - start))
+        if time.monotonic() - spoken >= PROGRESS:
+            yield words(start, newlines, {"scanned": scanned, "of": total, "hits": count})
+        else:
+            yield words(start, newlines) if output else None
+    yield words(query.size if query.forward else 0, 0, end(None), ended=True)
+
+
+def _searched(query: Query, read: Read) -> Iterator[tuple[Piece, Iterator[Hit]]]:
+    """The pieces in the order of the search, each with its hits."""
+    pattern, ignored, beginnings = query.pattern(), _ignored(query), _Beginnings(read)
+    for piece in pieces(query, read):
         if ignored(piece.data):
+            yield piece, iter(())
             continue
         hits = (
             hit
-            for hit in _hits(piece, pattern, read)
+            for hit in _hits(piece, pattern, beginnings)
             if (hit.offset >= query.start if query.forward else hit.offset < query.start or query.start == query.size)
         )
-        yield from hits if query.forward else reversed(deque(hits, query.limit))
+        yield piece, hits if query.forward else reversed(deque(hits, query.limit))
 
 
 def _ignored(query: Query) -> Callable[[bytes], bool]:
@@ -155,7 +216,7 @@ def _backwards(query: Query, read: Read) -> Iterator[Piece]:
         stop = start
 
 
-def _hits(piece: Piece, pattern: re.Pattern[str], read: Read) -> Iterator[Hit]:
+def _hits(piece: Piece, pattern: re.Pattern[str], beginnings: "_Beginnings") -> Iterator[Hit]:
     """The hits of one piece, in order."""
     place, line = 0, piece.newlines + 1
     for raw in piece.data.removesuffix(b"\n").split(b"\n"):
@@ -169,7 +230,7 @@ def _hits(piece: Piece, pattern: re.Pattern[str], read: Read) -> Iterator[Hit]:
                 break
             length = places.raw(last - 1) + 1 - offset if last > first else 0
             if start < 0:
-                start = piece.start + place if place else _line_start(piece.start, read)
+                start = piece.start + place if place else beginnings.of(line, piece.start)
             yield Hit(line, piece.start + place + offset, length, start, _excerpt(clean, first))
         place, line = place + len(raw) + 1, line + 1
 
@@ -197,14 +258,26 @@ class _Places:
         return byte + self._removed
 
 
-def _line_start(place: int, read: Read) -> int:
-    """Where the line begins that the byte at `place` belongs to."""
-    while place > 0:
-        start = max(0, place - PIECE)
-        if (newline := read(start, place).rfind(b"\n")) >= 0:
-            return start + newline + 1
-        place = start
-    return 0
+class _Beginnings:
+    """Where lines begin that began in front of a piece. Of a line of many pieces this is looked for once."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._line, self._start = 0, 0
+
+    def of(self, line: int, place: int) -> int:
+        """Where the line of that number begins, which the byte at `place` belongs to."""
+        if line != self._line:
+            self._line, self._start = line, self._find(place)
+        return self._start
+
+    def _find(self, place: int) -> int:
+        while place > 0:
+            start = max(0, place - PIECE)
+            if (newline := self._read(start, place).rfind(b"\n")) >= 0:
+                return start + newline + 1
+            place = start
+        return 0
 
 
 def _excerpt(line: bytes, offset: int) -> str:
@@ -216,47 +289,3 @@ def _excerpt(line: bytes, offset: int) -> str:
     while stop < len(line) and stop > offset and line[stop] & 0xC0 == 0x80:
         stop -= 1
     return line[start:stop].decode("utf-8", "replace")
-
-
-def main() -> int:
-    """Search, and tell. Returns the exit code."""
-    fd, query = int(sys.argv[1]), Query(**json.load(sys.stdin))
-    os.nice(19)  # whoever follows a log comes first
-    total = query.size - query.start if query.forward else query.start
-    output: list[str] = []
-    hits, spoken, following = 0, time.monotonic(), None
-
-    def read(start: int, stop: int) -> bytes:
-        parts = []
-        while start < stop and (data := os.pread(fd, stop - start, start)):
-            parts.append(data)
-            start += len(data)
-        return b"".join(parts)
-
-    def say(*documents: object) -> None:
-        nonlocal spoken
-        data = memoryview("".join([*output, *(json.dumps(document) + "\n" for document in documents)]).encode())
-        output.clear()
-        while data:
-            data = data[os.write(1, data) :]
-        spoken = time.monotonic()
-
-    def told(scanned: int) -> None:
-        signal.setitimer(signal.ITIMER_VIRTUAL, STUCK)
-        if time.monotonic() - spoken >= PROGRESS:
-            say({"scanned": max(0, min(scanned, total)), "of": total, "hits": hits})
-        elif output:
-            say()
-
-    for hit in search(query, read, told):
-        hits += 1
-        output.append(json.dumps(asdict(hit)) + "\n")
-        if hits == query.limit:
-            following = hit.offset + max(1, hit.length) if query.forward else hit.offset
-            break
-    say({"done": True, "hits": hits, "next": following})
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,104 +1,166 @@
-"""The indexes of the logs that somebody asks about: made when they do, kept up while they do, dropped some time after.
+"""What is known of the lines of the logs that somebody asks about: found when they ask, kept up while they do, dropped some time after.
 
-An index is made by the threads that read the disk, in slices, so that readers who wait for the disk have their turns. With
-a data directory it is kept beside its log. Refuses to know who asks, and what an index looks like inside.
+Indexes and groups are made by processes, see `scanner`, a piece at a time and in turn, so that a large log keeps nobody waiting for
+long who asks about a small one. With a data directory, the index is kept beside its log. Refuses to know who asks.
+
+1. What somebody uses (`Indexes.use`) is not dropped.
+2. An index is made for as long as somebody waits for it, or has been told lately that there is none yet.
+3. Whoever waits gets an index of what was asked for, or a `ScanError`: never less.
 """
 
 import asyncio
+import contextlib
+import json
 import logging
-from functools import partial
+from collections.abc import AsyncIterator, Iterator, Mapping
 
-from livelog.journal import BLOCK, Journal
+from livelog.about import State
+from livelog.errors import ScanError
+from livelog.journal import Journal
 
-from .groups import Groups, Mark, marks
-from .index import Index, scan
-
-SLICE = 64
-"""Blocks indexed in one go, by one thread: some milliseconds."""
+from .index import BLOCK, Index
+from .scanner import GROUPS
+from .workers import Scan, Scanners, Turns
 
 BUILDERS = 2
-"""Indexes made at a time; as many threads are always left to readers who wait for the disk."""
+"""Logs that are indexed, or looked through for groups, at a time."""
+
+TURN = 1.0
+"""Seconds after which another log has its turn."""
+
+PROCESSOR = 20.0
+"""Seconds of the processor that a process may take in such a turn."""
 
 SOON = 2 * 1024
 """Blocks that may be indexed while somebody waits a moment; if more are missing, the moment would be for nothing."""
 
-GROUPS_SLICE = 1024 * 1024
-"""Bytes in which groups are looked for in one go. Of a line that is longer, each piece is looked at by itself."""
+WANTED = 15.0
+"""Seconds for which an index is made for somebody who has been told that there is none yet, and who may ask again."""
 
 IDLE = 60.0
-"""Seconds without a question after which an index is dropped, or up to twice as many."""
+"""Seconds without a question after which what is known is dropped, or up to twice as many."""
 
 CLOSING = 1.0
-"""Seconds that the disk has to give the slice that is being read when the server stops."""
+"""Seconds that the disk has to keep an index when the server stops."""
 
 logger = logging.getLogger(__name__)
 
 
-class Indexed:
-    """The index of one log, which may not be there yet. `limit`: how many may be made at a time."""
+class LogIndexer:
+    """What is known of the lines of one log, which may be nothing yet."""
 
-    def __init__(self, journal: Journal, limit: asyncio.Semaphore) -> None:
+    def __init__(self, journal: Journal, scanners: Scanners, turns: Turns) -> None:
         self.index = Index()
-        self.groups = Groups()
-        self._grouping = asyncio.Lock()
+        self.users = 0
+        """How many may ask just now."""
         self.used = asyncio.get_running_loop().time()
         self._journal = journal
-        self._limit = limit
+        self._scanners = scanners
+        self._turns = turns
         self._loaded = False
         self._kept = 0  # blocks of the index that is kept beside the log
         self._making: asyncio.Task[None] | None = None
-        self._closing = False
+        self._waiting = 0
+        self._wanted = float("-inf")
+        self._closed = False
+        self._grouping = asyncio.Lock()
+        self._groups = b""  # as a process has left them for the next one
+        self._grouped, self._full = 0, False  # bytes that were looked at for groups; whether there are too many
+        self._answer: tuple[tuple[int, int, int, bool], bytes] | None = None  # to the last question for groups
+
+    @property
+    def making(self) -> bool:
+        """Whether an index is being made."""
+        return self._making is not None and not self._making.done()
 
     async def ready(self, patience: float | None = None) -> bool:
-        """Whether all whole blocks that the log has now are indexed, after `patience` seconds at most. Raises: DiskError."""
-        self.used = asyncio.get_running_loop().time()
+        """Whether all whole blocks that the log has now are indexed, after `patience` seconds at most.
+
+        Raises: ScanError, if they cannot be, or the server stops; DiskError.
+        """
         length = self._journal.length
         await self._journal.load_times()
         await self._load()
-        while self.index.blocks < length // BLOCK:
-            if self._making is None or self._making.done():
-                self._making = asyncio.create_task(self._make())
-                self._making.add_done_callback(lambda making: making.cancelled() or making.exception())
-            done, _ = await asyncio.wait((self._making,), timeout=patience)
-            if not done or self._closing:
-                return False
-            self._making.result()
+        self._waiting += 1
+        try:
+            while self.index.blocks < length // BLOCK:
+                if self._closed:
+                    raise ScanError("the lines of this log are not counted any more: ask again")
+                if self._making is None or not self.making:
+                    self._making = asyncio.create_task(self._make())
+                    self._making.add_done_callback(lambda making: making.cancelled() or making.exception())
+                done, _ = await asyncio.wait((self._making,), timeout=patience)
+                if not done:
+                    return False
+                if not self._making.cancelled():
+                    self._making.result()
+        finally:
+            self._waiting -= 1
         return True
 
     async def soon(self, patience: float) -> bool:
-        """As `ready`, but without any patience if that would be for nothing. Raises: DiskError."""
+        """As `ready`, but without any patience if that would be for nothing.
+
+        Whoever is told that there is no index yet may ask again: it is made meanwhile. Raises: ScanError, DiskError.
+        """
         await self._load()
         missing = self._journal.length // BLOCK - self.index.blocks
-        return await self.ready(patience if missing <= SOON else 0.0)
+        if await self.ready(patience if missing <= SOON else 0.0):
+            return True
+        self._wanted = asyncio.get_running_loop().time() + WANTED
+        return False
 
-    async def find_groups(self, patience: float) -> None:
-        """Look for groups in what the log has now, for `patience` seconds. The log's file must be open. Raises: DiskError."""
-        journal, groups, loop = self._journal, self.groups, asyncio.get_running_loop()
-        self.used = loop.time()
-        deadline, ended, length = self.used + patience, journal.state.ended, journal.length
+    async def find_groups(self, first: int, last: int, patience: float) -> tuple[bytes, State]:
+        """The groups that have one of the lines `[first, last]`, as JSON, looked for in what the log has now for `patience` seconds.
+
+        Returns besides the log's state then. The log's file must be open. Raises: ScanError, DiskError.
+        """
+        journal = self._journal
+        length, state = journal.length, journal.state
+        asked = (first, last, length, state.ended)
         async with self._grouping:
-            while groups.indexed < length and not groups.full and loop.time() < deadline:
-                start, stop = groups.indexed, min(length, groups.indexed + GROUPS_SLICE)
-                whole = ended and stop == length
-                size, lines, found = await journal.run(
-                    partial(_find_marks, journal, start, stop, groups.lines + 1, whole)
-                )
-                if not size:
-                    break
-                groups.add(size, lines, found)
+            if self._answer is not None and self._answer[0] == asked and (self._grouped == length or self._full):
+                return self._answer[1], state
+            parameters = {"stop": length, "ended": state.ended, "first": first, "last": last, "seconds": patience}
+            parts: list[bytes] = []
+            async with self._scan("groups", parameters, self._groups) as scan:
+                while (part := await scan.part()) is not None:
+                    parts.append(part)
+            answer, self._groups = parts
+            self._grouped, self._full = GROUPS.unpack_from(answer)
+            self._answer = asked, answer[GROUPS.size :]
+            return self._answer[1], state
+
+    @contextlib.asynccontextmanager
+    async def _scan(self, job: str, parameters: Mapping[str, object], kept: bytes = b"") -> AsyncIterator[Scan]:
+        """A job over the log, in turn. Raises: ScanError."""
+        await self._turns.take()
+        try:
+            scan = await self._scanners.begin(
+                job, self._journal.fileno(), parameters, kept, seconds=PROCESSOR, reuse=True
+            )
+            try:
+                yield scan
+            finally:
+                scan.close()
+        finally:
+            self._turns.give_back()
 
     async def _make(self) -> None:
-        """Index what the log has now. Raises: DiskError."""
-        journal = self._journal
-        async with self._limit:
-            await journal.open()
-            try:
-                stop = journal.length // BLOCK
-                while (first := self.index.blocks) < stop and not self._closing:
-                    blocks = min(stop, first + SLICE)
-                    self.index.add(await journal.run(partial(scan, journal.read, first, blocks, self.index.style)))
-            finally:
-                journal.release()
+        """Index what the log has now. Raises: ScanError, DiskError."""
+        journal, loop = self._journal, asyncio.get_running_loop()
+        stop = journal.length // BLOCK
+        await journal.open()
+        try:
+            while (first := self.index.blocks) < stop and not self._closed:
+                parameters = {"first": first, "stop": stop, "style": self.index.style, "seconds": TURN}
+                async with self._scan("index", parameters) as scan:
+                    while (part := await scan.part()) is not None:
+                        self.index.add(json.loads(part))
+                        if not self._waiting and loop.time() > self._wanted:
+                            return
+        finally:
+            journal.release()
 
     async def _load(self) -> None:
         """Take what is kept beside the log, once."""
@@ -113,51 +175,51 @@ class Indexed:
         self._kept, self._loaded = self.index.blocks, True
 
     async def close(self) -> None:
-        """Keep what there is, and make no more."""
-        self._closing = True
+        """Keep what there is, and make no more: who waits is told."""
+        self._closed = True
         if self._making is not None:
-            await asyncio.wait((self._making,), timeout=CLOSING)
             self._making.cancel()
+            await asyncio.wait((self._making,), timeout=CLOSING)
         if self.index.blocks > self._kept:
             await self._journal.keep("index", self.index.to_bytes())
 
 
-def _find_marks(journal: Journal, start: int, stop: int, line: int, whole: bool) -> tuple[int, int, list[Mark]]:
-    """How many bytes were looked at from `start` on, their lines, and the marks in them; `whole`: up to `stop`."""
-    data = journal.read(start, stop)
-    if not whole and (newline := data.rfind(b"\n")) >= 0:
-        data = data[: newline + 1]
-    elif not whole and len(data) < GROUPS_SLICE:
-        return 0, 0, []  # a line that has not all come
-    return len(data), data.count(b"\n"), marks(data, line)
-
-
 class Indexes:
-    """The indexes that there are."""
+    """What is known of logs. `scanners`: the processes that find it."""
 
-    def __init__(self) -> None:
-        self._indexed: dict[Journal, Indexed] = {}
-        self._limit = asyncio.Semaphore(BUILDERS)
+    def __init__(self, scanners: Scanners) -> None:
+        self._scanners = scanners
+        self._indexers: dict[Journal, LogIndexer] = {}
+        self._turns = Turns(BUILDERS)
 
-    def get(self, journal: Journal) -> Indexed | None:
-        """The index of a log, if there is one."""
-        return self._indexed.get(journal)
+    def get(self, journal: Journal) -> LogIndexer | None:
+        """What is known of a log; None: nobody has asked."""
+        return self._indexers.get(journal)
 
-    def of(self, journal: Journal) -> Indexed:
-        """The index of a log; if there is none, there is one now, of nothing yet."""
-        if (indexed := self._indexed.get(journal)) is None:
-            indexed = self._indexed[journal] = Indexed(journal, self._limit)
-        return indexed
+    @contextlib.contextmanager
+    def use(self, journal: Journal) -> Iterator[LogIndexer]:
+        """What is known of a log, which is not dropped meanwhile; if that is nothing, it is found when it is asked for."""
+        indexer = self._indexers.get(journal)
+        if indexer is None:
+            indexer = self._indexers[journal] = LogIndexer(journal, self._scanners, self._turns)
+        indexer.users += 1
+        try:
+            yield indexer
+        finally:
+            indexer.users -= 1
+            indexer.used = asyncio.get_running_loop().time()
 
     async def retire(self, idle: float = IDLE) -> None:
-        """Drop, for ever, the indexes that nobody has used for `idle` seconds."""
+        """Drop, for ever, what nobody has used for `idle` seconds."""
         while True:
             await asyncio.sleep(idle)
             horizon = asyncio.get_running_loop().time() - idle
-            for journal in [journal for journal, indexed in self._indexed.items() if indexed.used < horizon]:
-                await self._indexed.pop(journal).close()
+            for journal, indexer in list(self._indexers.items()):
+                if not indexer.users and indexer.used < horizon and self._indexers.pop(journal, None) is not None:
+                    await indexer.close()
 
     async def close(self) -> None:
         """Drop all."""
-        await asyncio.gather(*(indexed.close() for indexed in self._indexed.values()))
-        self._indexed.clear()
+        indexers = list(self._indexers.values())
+        self._indexers.clear()
+        await asyncio.gather(*(indexer.close() for indexer in indexers))

@@ -6,7 +6,7 @@ drawn over stays in the text.
 
 1. A style names each attribute once, in a fixed order, so that equal styles are equal texts.
 2. Applying the last sequences of a text once more changes nothing.
-3. No sequence has a newline in it: what looks like one that never ends ends with its line.
+3. A colour that is none, such as 38;5;256, changes nothing.
 """
 
 import re
@@ -14,17 +14,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import count
 
+from livelog import sequences
+
 MAX_SEQUENCE = 64
 """Bytes of the longest sequence that counts as one that sets a style."""
 
-SEQUENCE = re.compile(
-    rb"\x1b(?:"
-    rb"\[[0-?]*+[ -/]*+[@-~]"  # CSI: colours, erasing, moving
-    rb"|[\]PX^_][^\x07\x1b\n]*+(?:\x07|\x1b\\)?"  # OSC (links, titles) and other strings, to BEL or ST
-    rb"|[ -/]*+[0-OQ-WYZ\\`-~]"  # what has two or three bytes
-    rb")"
-)
-"""What a terminal does not print. (A CSI of any length ends at once where its bytes do not go on.)"""
+SEQUENCE = re.compile(sequences.SEQUENCE.encode())
+"""What a terminal does not print."""
+
+_RESETS = (b"\x1b[0m", b"\x1b[m", b"\x1bc", b"\x1b[!p")
+"""What ends all attributes; the last two (RIS, DECSTR) reset the whole terminal."""
 
 _SGR = re.compile(rb"\x1b\[([0-9;:]{0,%d})m" % (MAX_SEQUENCE - 3))
 
@@ -32,6 +31,9 @@ _ATTRIBUTES = (
     "bold", "faint", "italic", "underline", "blink", "inverse", "hidden", "struck", "colour", "background", "overline",
     "line colour",
 )  # fmt: skip
+
+_EXTENDED = (38, 48, 58)
+"""What is followed by a colour of the palette (5) or by red, green and blue (2)."""
 
 _SETS = {
     1: "bold", 2: "faint", 3: "italic", 4: "underline", 21: "underline", 5: "blink", 6: "blink", 7: "inverse", 8: "hidden",
@@ -55,9 +57,11 @@ def style_after(style: str, data: bytes, start: int, stop: int) -> str:
     """The style behind `data[start:stop]`, if `style` is in force in front of it."""
     if data.find(b"\x1b", start, stop) < 0:
         return style
-    reset = max(data.rfind(b"\x1b[0m", start, stop), data.rfind(b"\x1b[m", start, stop))
+    reset = max(data.rfind(sequence, start, stop) for sequence in _RESETS)
+    if reset >= 0:
+        style, start = "", reset
     # Of equal sequences only the last one matters, and of all that set an attribute: so it is read from the end on.
-    last = dict(zip(_SGR.findall(data, max(start, reset), stop), count(), strict=False))
+    last = dict(zip(_SGR.findall(data, start, stop), count(), strict=False))
     state: dict[str, str] = {}
     for parameters in (*sorted(last, key=last.__getitem__, reverse=True), style.encode("ascii")):
         state = _effect(parameters) | state
@@ -74,7 +78,7 @@ def _effect(parameters: bytes) -> dict[str, str]:
         code = int(text.partition(";")[0].partition(":")[0] or 0)  # the first number says what it is about
         if ends := ("underline",) if text == "4:0" else _ENDS.get(code, ()):
             effect.update(dict.fromkeys(ends, ""))
-        elif (name := _SETS.get(code)) is not None:
+        elif (name := _SETS.get(code)) is not None and (code not in _EXTENDED or _is_colour(text)):
             effect[name] = text
     return effect
 
@@ -84,9 +88,18 @@ def _split(parameters: str) -> Iterator[str]:
     parts, place = parameters.split(";"), 0
     while place < len(parts):
         count = 1
-        if parts[place] in ("38", "48", "58"):
+        if parts[place].isdigit() and int(parts[place]) in _EXTENDED:
             count = {"5": 3, "2": 5}.get("".join(parts[place + 1 : place + 2]), len(parts) + 1)
             if place + count > len(parts):
                 return  # a colour that is not whole: what follows is no parameter of its own
         yield ";".join(parts[place : place + count])
         place += count
+
+
+def _is_colour(text: str) -> bool:
+    """Whether a parameter such as 38;5;200, 48:2::1:2:3 or 58;2;1;2;3 has a colour in it."""
+    _, kind, *numbers = re.split("[;:]", text) if text[2:] else ("", "")
+    if kind == "2" and ":" in text and len(numbers) > 3:
+        del numbers[0]  # the colour space
+    count = {"5": 1, "2": 3}.get(kind, 0)
+    return 0 < count <= len(numbers) and all(int(number or 0) <= 255 for number in numbers[:count])

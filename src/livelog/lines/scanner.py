@@ -1,0 +1,223 @@
+"""The process that looks at the bytes of a log for the server: to index its lines, to find its groups, to search it.
+
+    python -S -P -c "from livelog.lines.scanner import main; main()"
+
+Its stdin is a UNIX stream socket, whose other end the server has. By it come jobs, one after the other, each with the descriptor
+of the log's file; the results go back the same way. The process ends when the server closes the socket, or kills it.
+
+Whatever takes long over a stranger's bytes runs here, so that it never holds the server's interpreter, and whatever is found to
+have no end can be killed. Limits: the lowest priority, `MAX_MEMORY`, `PIECE_SECONDS` of the processor from one look at the clock to
+the next, and for a job in all what its caller allows. A limit that is passed ends the process by a signal, which tells the
+server which one it was.
+
+A frame is a letter, the length of what follows (4 bytes, the highest first), and that. A job is a `JOB` whose payload is
+a line of JSON (its name, its parameters) and then, for some, bytes that an earlier job has returned.
+
+This module imports little, and each job its own: a process must start fast.
+"""
+
+import json
+import math
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+FRAME = struct.Struct("!cI")
+"""A frame's letter, and the length of its payload in bytes."""
+
+JOB, PART, DONE, REFUSED, FAILED = b"j", b"p", b"d", b"r", b"f"
+"""What is asked for; a part of the result; that was all; a message: the parameters are wrong; a message: the log cannot be read."""
+
+GROUPS = struct.Struct("!Q?")
+"""How many bytes of a log have been looked at for groups, and whether there are more groups than are kept."""
+
+MAX_MEMORY = 256 * 1024 * 1024
+"""Bytes of address space."""
+
+PIECE_SECONDS = 3.0
+"""Seconds of the processor for one piece of a log, or to understand a pattern."""
+
+OUT_OF_MEMORY = 3
+"""What the process exits with when `MAX_MEMORY` was not enough."""
+
+INDEX_PIECE = 16
+"""Blocks indexed from one look at the clock to the next."""
+
+GROUPS_PIECE = 1024 * 1024
+"""Bytes in which groups are looked for in one go. Of a line that is longer, each piece is looked at by itself."""
+
+
+class Log:
+    """The bytes of a log, read from its file."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes `[start, stop)`. Raises: OSError."""
+        parts: list[bytes] = []
+        while start < stop:
+            data = os.pread(self._fd, stop - start, start)
+            if not data:
+                raise OSError("the file is shorter than the log")
+            parts.append(data)
+            start += len(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def index(log: Log, _kept: bytes, *, first: int, stop: int, style: str, seconds: float) -> Iterator[bytes]:
+    """What an index needs to know of the blocks `[first, stop)`, in JSON: see `index.scan`. Ends after `seconds`, at the latest."""
+    from .index import scan  # noqa: PLC0415
+
+    deadline = time.monotonic() + seconds
+    while first < stop:
+        found = scan(log.read, first, min(stop, first + INDEX_PIECE), style)
+        first, style = first + len(found), found[-1][1]
+        yield json.dumps(found).encode()
+        if time.monotonic() > deadline:
+            break
+
+
+def groups(
+    log: Log, kept: bytes, *, stop: int, ended: bool, first: int, last: int, seconds: float
+) -> Iterator[bytes | None]:
+    """The groups in the first `stop` bytes of a log which `ended` there, or did not, as far as they are found within `seconds`.
+
+    `kept`: what an earlier job returned; empty: none did. Yields None after each piece; then `GROUPS` and the JSON of
+    what has one of the lines `[first, last]`; and then what to keep.
+    """
+    import pickle  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from .groups import Groups, marks  # noqa: PLC0415
+
+    known: Groups = pickle.loads(kept) if kept else Groups()  # noqa: S301  # a scanner has made it, and only the server had it
+    deadline = time.monotonic() + seconds
+    while known.indexed < stop and not known.full and time.monotonic() < deadline:
+        data = log.read(known.indexed, min(stop, known.indexed + GROUPS_PIECE))
+        if not (ended and known.indexed + len(data) == stop):
+            if (newline := data.rfind(b"\n")) >= 0:
+                data = data[: newline + 1]
+            elif len(data) < GROUPS_PIECE:
+                break  # a line that has not all come
+        known.add(len(data), data.count(b"\n"), marks(data, known.lines + 1))
+        yield None
+    found = [asdict(group) for group in known.between(first, last)]
+    document = {"groups": found, "indexed": known.indexed, "more": known.full or known.indexed < stop}
+    yield GROUPS.pack(known.indexed, known.full) + json.dumps(document).encode() + b"\n"
+    yield pickle.dumps(known, pickle.HIGHEST_PROTOCOL)
+
+
+def pattern(_log: Log, _kept: bytes, **query: Any) -> Iterator[bytes]:
+    """Nothing, if that can be searched for. Raises: ValueError, if not."""
+    from .matching import Query  # noqa: PLC0415
+
+    Query(**query).pattern()
+    yield b""
+
+
+def search(log: Log, _kept: bytes, **query: Any) -> Iterator[bytes | None]:
+    """Nothing, once the pattern is known to be one; then what `matching.tell` tells. Raises: ValueError, if it is none."""
+    from .matching import Query, tell  # noqa: PLC0415
+
+    asked = Query(**query)
+    asked.pattern()  # `re` keeps it
+    yield b""
+    yield from tell(asked, log.read)
+
+
+JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
+    "groups": groups,
+    "index": index,
+    "pattern": pattern,
+    "search": search,
+}
+"""Each yields parts of its result, or None: another piece is done."""
+
+NEEDED = {"groups": "groups", "index": "index", "pattern": "matching", "search": "matching"}
+"""The module that each needs."""
+
+
+class Link:
+    """The socket to the server."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def receive(self) -> tuple[bytes, int] | None:
+        """A job, and the descriptor that came with it; None: the server is gone."""
+        head, fds, _, _ = socket.recv_fds(self._socket, FRAME.size, 1)
+        if not head or not fds:
+            return None
+        head += self._rest(FRAME.size - len(head))
+        return self._rest(FRAME.unpack(head)[1]), fds[0]
+
+    def _rest(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            received = self._socket.recv(min(size - len(data), 1 << 20))
+            if not received:
+                sys.exit(0)
+            data += received
+        return bytes(data)
+
+    def send(self, letter: bytes, payload: bytes) -> None:
+        """Send a frame, once the server has room for it."""
+        self._socket.sendall(FRAME.pack(letter, len(payload)) + payload)
+
+
+def main() -> None:
+    """Do what is asked for, until the server is gone."""
+    link, restricted = Link(socket.socket(fileno=0)), False
+    while (received := link.receive()) is not None:
+        request, fd = received
+        line, _, kept = request.partition(b"\n")
+        asked = json.loads(line)
+        import_module(f"{__package__}.{NEEDED[asked['job']]}")
+        if not restricted:
+            _restrict()  # not before: a process starts as fast as the server lets it
+            restricted = True
+        try:
+            _work(link, asked, kept, fd)
+        finally:
+            os.close(fd)
+
+
+def _restrict() -> None:
+    os.nice(19)  # whoever follows a log comes first
+    for what, limit in (
+        (resource.RLIMIT_AS, MAX_MEMORY),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)  # noqa: PLW2901
+        resource.setrlimit(what, (limit, limit))
+
+
+def _work(link: Link, asked: dict[str, Any], kept: bytes, fd: int) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    limit = math.ceil(time.process_time() + asked["processor"])
+    resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    signal.setitimer(signal.ITIMER_PROF, PIECE_SECONDS)
+    try:
+        for part in JOBS[asked["job"]](Log(fd), kept, **asked["parameters"]):
+            if part is not None:
+                link.send(PART, part)
+            signal.setitimer(signal.ITIMER_PROF, PIECE_SECONDS)
+        link.send(DONE, b"")
+    except ValueError as error:
+        link.send(REFUSED, str(error).encode(errors="replace"))
+    except MemoryError:
+        sys.exit(OUT_OF_MEMORY)
+    except OSError as error:
+        link.send(FAILED, str(error.strerror or error).encode())
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)

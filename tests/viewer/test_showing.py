@@ -1,0 +1,113 @@
+"""What the log says is what the page shows, in windows of every size: long lines, colours, encodings.
+
+Refuses to look at single sequences, which the units of the viewer's source hold against a terminal.
+"""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.harness import Server
+from tests.integration import logs
+
+from .pages import ROWS, Viewer, path, viewing, writing
+
+pytestmark = pytest.mark.needs("chromium")
+
+SIZES = [(320, 640), (1440, 900), (2160, 3840)]
+"""Windows of a phone, a desk and a tall screen, in pixels."""
+
+
+@pytest.fixture(params=SIZES, ids=lambda size: "{}x{}".format(*size))
+def window(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The options of a browser's window of some size."""
+    width, height = request.param
+    return {"viewport": {"width": width, "height": height}}
+
+
+def row(viewer: Viewer, line: int) -> Any:
+    """The text of a line."""
+    return viewer.page.locator(f'{ROWS}[data-line="{line}"]:not(.loading) > .text')
+
+
+def shown(viewer: Viewer, line: int) -> str:
+    """The text of a line without the page's own words."""
+    text: str = row(viewer, line).evaluate("text => [...text.childNodes].filter(node => node.nodeName !== 'BUTTON')"
+    ".map(node => node.textContent).join('')")  # fmt: skip
+    return text
+
+
+@pytest.mark.parametrize("length", [16_383, 16_384, 16_385, 20_479, 20_480, 30_000])
+def test_line_that_ends_in_cr_lf_is_shown_however_long_it_is(
+    browser: Browser, server: Server, name: str, window: dict[str, Any], length: int
+) -> None:
+    logs.send(server, name, b"a\r\n" + b"x" * length + b"\r\nlast\r\n")
+    with viewing(browser, server.get, path(name, "#L1"), **window) as viewer:
+        expect(row(viewer, 1)).to_have_text("a")
+        assert shown(viewer, 2) == "x" * 4096
+
+
+def test_line_that_ends_in_cr_lf_is_shown_as_it_comes(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, b"a\r\n") as write, viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("a")
+        for part in (b"x" * 16_000, b"x" * 384, b"\r", b"\n"):
+            write(part)
+        expect(row(viewer, 2)).to_contain_text("show more (12.3 KB)")
+        assert shown(viewer, 2) == "x" * 4096
+
+
+STRUCTLOG = (
+    b"\x1b[2m2026-11-27T15:30:00Z\x1b[0m [\x1b[32m\x1b[1minfo     \x1b[0m] \x1b[1mrequest done        \x1b[0m "
+    + b" ".join(b"\x1b[36mkey%d\x1b[0m=\x1b[35mvalue\x1b[0m" % at for at in range(12))
+    + b"\n"
+)
+PYTEST = b"tests/test_a.py::test_%d \x1b[32mPASSED\x1b[0m\x1b[32m          [ 50%%]\x1b[0m\n"
+
+
+def test_every_colour_of_a_window_is_shown(browser: Browser, server: Server, name: str, window: dict[str, Any]) -> None:
+    text = b"".join(STRUCTLOG + PYTEST % number for number in range(200))
+    with writing(server, name, text), viewing(browser, server.get, path(name), **window) as viewer:
+        viewer.wait_last("tests/test_a.py::test_199 PASSED          [ 50%]")
+        counts = viewer.js(
+            f"[...document.querySelectorAll('{ROWS} > .text')].map(text => text.querySelectorAll('span').length)"
+        )
+        # One for two that follow each other in one style.
+        assert set(counts[::2]) | set(counts[1::2]) <= {27, 2}
+        assert abs(counts.count(27) - counts.count(2)) <= 1
+
+
+def test_what_is_hidden_of_a_line_is_said_in_bytes_of_the_log(browser: Browser, server: Server, name: str) -> None:
+    texts = ["x" * 6000, "ü" * 6000, "漢" * 6000, "x" * 4096, "\x1b[32mx\x1b[0m" * 1000]
+    logs.send(server, name, "".join(f"{text}\r\n" for text in texts).encode())
+    with viewing(browser, server.get, path(name, "#L1")) as viewer:
+        for line, told in enumerate(("(1.9 KB)", "(3.8 KB)", "(5.7 KB)", None, None), 1):
+            expect(row(viewer, line).locator("button")).to_have_text([f"show more {told}"] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("windows-1252", "Größe: 5 € – „gut“"),
+        ("iso-8859-1", "Größe: ½ ± ×"),
+        ("latin1", "Größe"),
+        ("koi8-r", "журнал"),
+        ("shift_jis", "ログ 日本"),
+        ("utf-16le", "Größe 漢字 上下"),
+        ("utf-16be", "Größe 漢字 下"),
+        ("utf-16", "Größe 漢字"),
+        ('"windows-1252"', "Größe"),
+        ("utf-8", "Größe 漢字"),
+    ],
+)
+def test_text_is_in_the_encoding_that_the_log_declares(
+    browser: Browser, server: Server, name: str, charset: str, text: str
+) -> None:
+    data = f"{text}\r\nplain\r\n{text}\n".encode(charset.strip('"'))
+    with writing(server, name, data, f"Content-Type: text/plain; charset={charset}"):
+        with viewing(browser, server.get, path(name)) as viewer:
+            viewer.wait(
+                f"text => [...document.querySelectorAll('{ROWS} > .text')].map(row => row.textContent).join('')"
+                " === text",
+                f"{text}plain{text}",
+            )

@@ -49,7 +49,7 @@ from .journal import Journal
 from .lines.handlers import Queries
 from .lines.lines import MAX_LINES, start_of_last
 from .metrics import Histogram
-from .outlet import Outlet
+from .outlet import Outlet, unless_lost
 from .ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
 from .viewer import Viewer
@@ -152,8 +152,11 @@ class Readers:
             connection.note_log(name)
             return journal
         connection.waiting = True
-        journal = await self._storage.wait(name, 0 if connection.ended else timeout)
-        connection.waiting = False
+        try:
+            async with unless_lost(connection):
+                journal = await self._storage.wait(name, 0 if connection.ended else timeout)
+        finally:
+            connection.waiting = False
         if journal is None:
             raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
         connection.note_log(name)
@@ -189,7 +192,7 @@ class Readers:
         journal.watchers.add(changed.set)
         connection.waiting = True
         try:
-            async with asyncio.timeout(0 if connection.ended else timeout):
+            async with unless_lost(connection), asyncio.timeout(0 if connection.ended else timeout):
                 while journal.length == size and journal.state.value == state and not journal.over:
                     changed.clear()
                     await changed.wait()
@@ -224,7 +227,8 @@ class Readers:
         plan: ranges.Plan = Whole()
         if (tail := request.query.get("tail")) is not None:
             count = min(whole_number("tail", tail), MAX_LINES)
-            start = await journal.run(partial(start_of_last, length, count, journal.read))
+            async with unless_lost(Connection.of(request)):
+                start = await journal.run(partial(start_of_last, length, count, journal.read))
             headers["Livelog-Offset"] = str(start)
         else:
             plan = ranges.resolve(

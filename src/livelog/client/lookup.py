@@ -86,6 +86,8 @@ def place_of(asked: str, url: str, token: str | None, settings: ClientSettings, 
     offset, line = headers.get("Livelog-Offset", ""), headers.get("Livelog-First-Line", "")
     if not offset.isdigit():
         raise Refused("this server cannot tell where lines begin")
+    if asked.startswith("from=") and not line.isdigit():
+        raise GaveUp("the server did not find that line: it has not counted the log's lines")
     return Place(headers.get("ETag", "").strip('"'), int(offset), int(line) if line.isdigit() else None)
 
 

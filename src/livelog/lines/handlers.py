@@ -49,6 +49,9 @@ LEAVING = 1.0
 
 MAX_HITS = 10_000
 
+GROUPING_STEP = 0.1
+"""Seconds after which it is looked whether the client still sends: one that may have left gets what is known by then."""
+
 GROUPING = 1.0
 """Seconds for which an answer waits until groups have been looked for everywhere."""
 
@@ -169,9 +172,15 @@ class Queries:
     async def _groups(self, request: web.BaseRequest, journal: Journal) -> web.Response:
         limits = (("from", "0"), ("to", "9" * 18))
         first, last = (whole_number(name, request.query.get(name, default)) for name, default in limits)
+        connection, loop = Connection.of(request), asyncio.get_running_loop()
         with self._indexes.use(journal) as indexer:
-            async with unless_lost(Connection.of(request)):
-                document, state = await indexer.find_groups(first, last, GROUPING)
+            async with unless_lost(connection):
+                deadline, before = loop.time() + GROUPING, -1
+                while before < indexer.grouped < journal.length or before < 0:
+                    before, patience = indexer.grouped, min(GROUPING_STEP, deadline - loop.time())
+                    document, state = await indexer.find_groups(first, last, 0.0 if connection.ended else patience)
+                    if connection.ended or loop.time() > deadline:
+                        break
         headers = {
             **COMMON_HEADERS, "Cache-Control": "no-store", "ETag": journal.etag, "Livelog-State": state.value,
         }  # fmt: skip

@@ -90,7 +90,7 @@ def groups(
 ) -> Iterator[bytes | None]:
     """The groups in the first `stop` bytes of a log which `ended` there, or did not, as far as they are found within `seconds`.
 
-    `kept`: what an earlier job returned; empty: none did. Yields None after each piece; then `GROUPS` and the JSON of
+    In one piece more of it at least. `kept`: what an earlier job returned; empty: none did. Yields None after each piece; then `GROUPS` and the JSON of
     what has one of the lines `[first, last]`; and then what to keep.
     """
     import pickle  # noqa: PLC0415
@@ -100,7 +100,7 @@ def groups(
 
     known: Groups = pickle.loads(kept) if kept else Groups()  # noqa: S301  # a scanner has made it, and only the server had it
     deadline = time.monotonic() + seconds
-    while known.indexed < stop and not known.full and time.monotonic() < deadline:
+    while known.indexed < stop and not known.full:
         data = log.read(known.indexed, min(stop, known.indexed + GROUPS_PIECE))
         if not (ended and known.indexed + len(data) == stop):
             if (newline := data.rfind(b"\n")) >= 0:
@@ -109,6 +109,8 @@ def groups(
                 break  # a line that has not all come
         known.add(len(data), data.count(b"\n"), marks(data, known.lines + 1))
         yield None
+        if time.monotonic() > deadline:
+            break
     found = [asdict(group) for group in known.between(first, last)]
     document = {"groups": found, "indexed": known.indexed, "more": known.full or known.indexed < stop}
     yield GROUPS.pack(known.indexed, known.full) + json.dumps(document).encode() + b"\n"

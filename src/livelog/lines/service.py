@@ -65,7 +65,9 @@ class LogIndexer:
         self._closed = False
         self._grouping = asyncio.Lock()
         self._groups = b""  # as a process has left them for the next one
-        self._grouped, self._full = 0, False  # bytes that were looked at for groups; whether there are too many
+        self.grouped = 0
+        """Bytes that were looked at for groups."""
+        self._full = False  # whether there are more groups than are kept
         self._answer: tuple[tuple[int, int, int, bool], bytes] | None = None  # to the last question for groups
 
     @property
@@ -113,13 +115,13 @@ class LogIndexer:
     async def find_groups(self, first: int, last: int, patience: float) -> tuple[bytes, State]:
         """The groups that have one of the lines `[first, last]`, as JSON, looked for in what the log has now for `patience` seconds.
 
-        Returns besides the log's state then. The log's file must be open. Raises: ScanError, DiskError.
+        One piece more of the log is looked at in any case. Returns besides the log's state then. The log's file must be open. Raises: ScanError, DiskError.
         """
         journal = self._journal
         length, state = journal.length, journal.state
         asked = (first, last, length, state.ended)
         async with self._grouping:
-            if self._answer is not None and self._answer[0] == asked and (self._grouped == length or self._full):
+            if self._answer is not None and self._answer[0] == asked and (self.grouped == length or self._full):
                 return self._answer[1], state
             parameters = {"stop": length, "ended": state.ended, "first": first, "last": last, "seconds": patience}
             parts: list[bytes] = []
@@ -127,7 +129,7 @@ class LogIndexer:
                 while (part := await scan.part()) is not None:
                     parts.append(part)
             answer, self._groups = parts
-            self._grouped, self._full = GROUPS.unpack_from(answer)
+            self.grouped, self._full = GROUPS.unpack_from(answer)
             self._answer = asked, answer[GROUPS.size :]
             return self._answer[1], state
 

@@ -129,12 +129,12 @@ class Producers:
         Connection.of(request).note_log(name)
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
-            raise RequestError(410, f"this upload was given up: {journal.about.reason}")
+            raise RequestError(410, f"this upload was given up: {journal.about.reason}", {"ETag": journal.etag})
         self._production.renew(journal)
         if announcement is not None:
             return await self._append(request, journal, announcement)
         if request.method == "DELETE":
-            return await self._cancel(journal)
+            return await self._cancel(request, journal)
         return self._response(204, {**self._upload_headers(journal), "Cache-Control": "no-store"})
 
     async def drain(self, timeout: float) -> None:
@@ -369,8 +369,11 @@ class Producers:
             )
         journal = self._known(name)
         _check_preconditions(request, journal)
-        metadata = journal.about.metadata.updated(_metadata_fields(request))
-        if journal.ending:  # a change that is kept later than the end could be kept after the log was removed
+        told = _metadata_fields(request)
+        metadata = journal.about.metadata.updated(told)
+        # A job whose log was aborted, because it was too large or its producer away for long, ends later, and with an exit code.
+        late = journal.state is State.ABORTED and not (told["livelog-title"] or told["livelog-label"])
+        if journal.ending and not (late and journal.about.metadata.exit_code is None):
             raise RequestError(409, "this log has ended: what is told of it cannot change any more")
         with _unless_lost(journal.about, metadata=metadata):
             await journal.save()
@@ -404,9 +407,10 @@ class Producers:
             await self._storage.remove(journal)
         return self._response(204, {})
 
-    async def _cancel(self, journal: Journal) -> web.Response:
+    async def _cancel(self, request: web.BaseRequest, journal: Journal) -> web.Response:
         if journal.state.ended:
             raise RequestError(409, "this upload is complete: DELETE the log itself to remove it")
+        journal.about.metadata = journal.about.metadata.updated(_metadata_fields(request))
         with self._production.claim(journal.about.name):
             await self._production.end(journal, State.ABORTED, "the producer gave it up")
         return self._response(204, {})

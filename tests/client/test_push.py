@@ -93,6 +93,23 @@ def test_wrong_write_token_has_an_exit_code_of_its_own(tmp_path: Path, source: s
         done = here.run(*words, data=b"x", LIVELOG_WRITE_TOKEN="wrong")
     assert done.returncode == 5
     assert b"401" in done.stderr
+    assert b"; with the right LIVELOG_WRITE_TOKEN: livelog push " in done.stderr
+    if source == "file":
+        assert f"livelog push --name x {file}\n" in done.stderr.decode()
+
+
+def test_file_that_is_too_large_is_not_advised_to_be_sent_again(tmp_path: Path) -> None:
+    with place(tmp_path / "home", variables={"LIVELOG_MAX_LOG_SIZE": "1000"}) as here:
+        file = here.home / "file"
+        file.write_bytes(bytes(1001))
+        done = here.run("push", "-q", "--name", "x", "--exit-code", "3", str(file))
+        assert done.returncode == 6
+        assert b"at most 1000 bytes" in done.stderr
+        assert b"livelog push" not in done.stderr
+        assert (here.status("x")["state"], here.status("x")["exit_code"]) == ("aborted", 3)
+        with here.started("push", "-q", "-f", "--name", "y", "--exit-code", "3", str(file)) as process:
+            assert process.wait(TIMEOUT) == 6
+        assert here.status("y")["exit_code"] == 3
 
 
 @pytest.mark.parametrize("seed", range(3))

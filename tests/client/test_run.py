@@ -6,6 +6,7 @@ its own · nothing left behind.
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from livelog import Reader
+from livelog import Reader, Writer
+from livelog.client.console import what_is_left
 from tests.harness import TIMEOUT, TOKEN
 from tests.integration.disks import memory_disk
 
@@ -400,11 +402,104 @@ def test_wrong_write_token_is_told_and_the_output_kept(tmp_path: Path) -> None:
     with place(tmp_path / "home", variables={"LIVELOG_WRITE_TOKEN": "right"}) as here:
         done = here.run("run", "--name", "guarded", "--", "echo", "hello", LIVELOG_WRITE_TOKEN="wrong")
         assert (done.returncode, done.stdout) == (0, b"hello\n")
-        assert b"401 Access denied" in done.stderr
+        assert b"401 Access denied); the log stays on this machine\n" in done.stderr
         (spool,) = here.spools
+        assert f"with the right LIVELOG_WRITE_TOKEN: livelog push {spool}\n" in done.stderr.decode()
         assert here.run("push", "-q", str(spool), LIVELOG_WRITE_TOKEN="wrong").returncode == 5
         assert here.run("push", "-q", str(spool), LIVELOG_WRITE_TOKEN="right").returncode == 0
         assert here.log("guarded") == b"hello\n"
+
+
+def _advised(errors: bytes) -> list[str]:
+    """The words of the command that was advised, behind `livelog`."""
+    (words,) = re.findall(r"livelog (push .*)\n", errors.decode())
+    return str(words).split()
+
+
+def test_log_of_which_the_server_has_the_beginning_keeps_its_exit_code_and_the_rest_can_be_sent(tmp_path: Path) -> None:
+    with place(tmp_path / "home", variables={"LIVELOG_MAX_LOG_SIZE": "1000"}) as here:
+        log = Writer("big", settings=here.settings())
+        log.write(bytes(500))
+        wait_until(lambda: log.acknowledged == 500, "the server has it")
+        log.write(b"x" * 600)
+        log.exit_code = 7
+        log.close()
+        assert log.spool is not None
+        known = here.status("big")
+        assert (known["state"], known["size"], known["exit_code"]) == ("aborted", 1000, 7)
+        words = _advised(f"{what_is_left(log.refused, log.spool, log.name)}\n".encode())
+        assert words == ["push", "--name", "big-rest", str(log.spool)]
+        assert here.run(*words).returncode == 0
+        assert here.log("big-rest") == b"x" * 600
+        assert (here.status("big-rest")["state"], here.status("big-rest")["exit_code"]) == ("complete", 7)
+        assert here.spools == []
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_log_that_outgrows_the_limit_keeps_its_jobs_exit_code_and_the_advice_is_true(
+    tmp_path: Path, durable: bool
+) -> None:
+    with place(tmp_path / "home", durable=durable, variables={"LIVELOG_MAX_LOG_SIZE": "1000"}) as here:
+        done = here.run("run", "-q", "--name", "big", "--", "sh", "-c", "seq 300; exit 7")
+        assert here.status("big")["exit_code"] == done.returncode == 7
+        assert (here.status("big")["state"], here.status("big")["size"]) == ("aborted", 1000)
+        words = _advised(done.stderr)
+        assert b"when the server takes larger logs" in done.stderr
+        again = here.run(*words)  # it does not yet, and says the same
+        assert (again.returncode, _advised(again.stderr)) == (6, words)
+        here.kill()
+        here.start()
+        assert here.run(*words).returncode == 0
+        assert here.log("big") == done.stdout
+        assert here.status("big")["exit_code"] == 7
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_log_whose_producer_was_away_for_too_long_is_told_of_the_end_and_can_be_sent(
+    tmp_path: Path, durable: bool
+) -> None:
+    with (
+        place(tmp_path / "home", durable=durable, variables={"LIVELOG_RESUME_GRACE": "0.1"}) as here,
+        Proxy(here.server, []) as proxy,
+    ):
+        script = "echo begun; read x; echo ended; exit 5"
+        words = ("run", "-q", "--name", "away", "--drain", "0.1" if not durable else "10", "--", "sh", "-c", script)
+        with here.started(*words, stdin=subprocess.PIPE, LIVELOG_SERVER=proxy.url) as process:
+            here.wait_for("away", 6)
+            proxy.hold()
+            here.wait_for("away", 6, "aborted")
+            if durable:
+                proxy.let_go()
+            _, errors = process.communicate(b"go\n", timeout=TIMEOUT)
+            assert process.returncode == 5
+        if durable:  # what was acknowledged is there only
+            assert here.status("away")["exit_code"] == 5
+            assert _advised(errors)[:3] == ["push", "--name", "away-rest"]
+        else:
+            assert here.run("run", "-q", "--name", "away/other", "--", "true").returncode == 0
+        assert here.run(*_advised(errors)).returncode == 0
+        if durable:
+            assert here.log("away") + here.log("away-rest") == b"begun\nended\n"
+        else:
+            assert here.log("away") == b"begun\nended\n"
+            assert here.status("away")["exit_code"] == 5
+        assert here.spools == []
+
+
+def test_wait_that_was_too_short_is_said_as_that(tmp_path: Path) -> None:
+    with place(tmp_path / "home") as here:
+        assert here.process is not None
+        script = "echo begun; read x; head -c 8000000 /dev/zero"
+        with here.started(
+            "run", "-q", "--name", "slow", "--drain", "0.1", "--", "sh", "-c", script, stdin=subprocess.PIPE
+        ) as process:
+            here.wait_for("slow", 6)
+            here.process.send_signal(signal.SIGSTOP)
+            _, errors = process.communicate(b"go\n", timeout=TIMEOUT)
+            here.process.send_signal(signal.SIGCONT)
+        (spool,) = here.spools
+        said = f"livelog: the server has not taken all of the log in time; what it has not got is kept: livelog push {spool}\n"
+        assert errors.decode() == said
 
 
 # Bounds.

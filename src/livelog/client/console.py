@@ -12,10 +12,12 @@ import re
 import select
 import termios
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from livelog.access import valid_name
 from livelog.config import seconds
+from livelog.errors import Refused
 from livelog.metadata import MAX_LABELS, valid_label_name
 
 from .sender import Sender
@@ -133,7 +135,8 @@ def _line_end() -> str:
 def note_links(log: Writer | Sender) -> None:
     """Say where readers find a log."""
     if not log.link:
-        note(f"{reason(log.problem, 'has not answered yet')}; it gets the log later")
+        later = "it gets the log later" if log.refused is None else "the log stays on this machine"
+        note(f"{reason(log.problem, log.refused, 'has not answered yet')}; {later}")
         return
     note(f"readers: {log.link}")
     if log.view:
@@ -145,14 +148,37 @@ def note_rest(log: Writer) -> None:
     if log.failure is not None:
         note(f"the log lacks all after its first {log.size} bytes: {log.failure.strerror}")
     if log.spool is not None:
-        note(f"{reason(log.problem)}; what it has not got is kept: livelog push {log.spool}")
+        note(f"{reason(log.problem, log.refused)}; {what_is_left(log.refused, log.spool, log.name)}")
     elif not log.delivered:
-        note(f"{reason(log.problem)}; nothing is kept")
+        note(f"{reason(log.problem, log.refused)}; nothing is kept")
 
 
-def reason(problem: str, otherwise: str = "has not taken all of the log in time") -> str:
+def reason(
+    problem: str, refused: Refused | None = None, otherwise: str = "has not taken all of the log in time"
+) -> str:
     """Why a server does not have all of a log."""
+    if refused is not None:
+        return f"the server will not take the log ({problem})"
     return f"the server cannot take the log ({problem})" if problem else f"the server {otherwise}"
+
+
+def what_is_left(refused: Refused | None, folder: Path, name: str) -> str:
+    """What can be done with what a server has not got, which is in `folder`: only what can succeed."""
+    kept = "what it has not got is kept"
+    start = min((int(file.name) for file in folder.glob("[0-9]" * 20)), default=0)
+    match 0 if refused is None else refused.status:
+        case 0 if refused is None:
+            return f"{kept}: livelog push {folder}"
+        case 401:
+            return f"{kept}; with the right LIVELOG_WRITE_TOKEN: livelog push {folder}"
+        case 410 | 404 | 413 if start:
+            rest = valid_name(f"{name or 'log'}-rest")
+            return f"{kept}, from byte {start} on; to send it as another log: livelog push --name {rest} {folder}"
+        case 413:
+            return f"{kept}; when the server takes larger logs (LIVELOG_MAX_LOG_SIZE): livelog push {folder}"
+        case 412:
+            return f"{kept}; under another name: livelog push --name OTHER {folder}"
+    return f"{kept}; when LIVELOG_SERVER names a server of logs: livelog push {folder}"
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -28,6 +29,7 @@ from .console import (
     own_warnings,
     reason,
     told,
+    what_is_left,
 )
 from .files import LOOK, File, followed, has_its_size
 from .process import BLOCK
@@ -74,7 +76,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--content-type", metavar="TYPE", default="", help="what the log is (default text/plain)")
     parser.add_argument("--exit-code", metavar="N", type=int, help="how the job ended")
     parser.add_argument(
-        "--drain", metavar="TIME", help="wait so long for the server at the end (default 10; a file: 5m)"
+        "--drain",
+        metavar="TIME",
+        help="wait so long for the server at the end (default 10, but 1 if it was never reached; a file: 5m)",
     )
     parser.add_argument("--quiet", "-q", action="store_true", help="print neither link nor progress")
     parser.add_argument("file", nargs="?", default="-", help="what is sent; -: standard input (default)")
@@ -121,7 +125,7 @@ def _push_stream(source: int, arguments: argparse.Namespace, settings: ClientSet
         signal.signal(number, signal.SIG_IGN)
     with _Ending(signal.SIGTERM) as ending:
         log = _writer("log", arguments, settings)
-        while ending.wait_for(source, _drain(arguments)):
+        while ending.wait_for(source, DRAIN if (drain := _drain(arguments)) is None else drain):
             if not (data := os.read(source, BLOCK)):
                 return _end(log)
             log.write(data)
@@ -138,6 +142,8 @@ def _push_name(path: Path, arguments: argparse.Namespace, settings: ClientSettin
         log = _writer(arguments.file, arguments, settings)
         for data in followed(path, ending.asked, note):
             log.write(data)
+            if log.refused is not None:
+                break
             while log.size - log.sent > AHEAD and not log.problem and not ending.asked.wait(LOOK / 10):
                 pass
         return _end(log)
@@ -158,8 +164,8 @@ def _writer(hint: str, arguments: argparse.Namespace, settings: ClientSettings) 
     return log
 
 
-def _drain(arguments: argparse.Namespace) -> float:
-    return DRAIN if arguments.drain is None else duration("--drain", arguments.drain)
+def _drain(arguments: argparse.Namespace) -> float | None:
+    return None if arguments.drain is None else duration("--drain", arguments.drain)
 
 
 def _end(log: Writer) -> int:
@@ -229,8 +235,8 @@ def _progress(sender: Sender, file: File | None, arguments: argparse.Namespace, 
                 now = time.monotonic()
                 if file is not None and file.look():
                     sender.wake()
-                if ending.asked.is_set() and file is not None and not file.ended:
-                    patience, moved = _drain(arguments), (now, sender.sent)
+                if (ending.asked.is_set() or sender.refused is not None) and file is not None and not file.ended:
+                    patience, moved = DRAIN if arguments.drain is None else patience, (now, sender.sent)
                     sender.finish()
                 if sender.sent != moved[1] or not (sender.problem or ending.asked.is_set()):
                     moved = now, sender.sent
@@ -250,8 +256,23 @@ def _progress(sender: Sender, file: File | None, arguments: argparse.Namespace, 
         if not arguments.quiet:
             note(f"sent {size(sender.sent)} in {time.monotonic() - began:.1f} s")
         return 0
-    note(f"{reason(sender.problem)}; send it again later: livelog push {path}")
+    left = what_is_left(sender.refused, path, sender.log_name) if path.is_dir() else _again(sender, arguments)
+    note(f"{reason(sender.problem, sender.refused)}{left and '; '}{left}")
     return _exit_code(sender.refused)
+
+
+def _again(sender: Sender, arguments: argparse.Namespace) -> str:
+    """What can be done with a file that the server has not taken; empty: nothing that could succeed."""
+    named = "" if arguments.name is None else f"--name {shlex.quote(arguments.name)} "
+    command = f"livelog push {named}{shlex.quote(arguments.file)}"
+    match sender.refused:
+        case None:
+            return f"send it again later: {command}"
+        case Refused(status=401):
+            return f"with the right LIVELOG_WRITE_TOKEN: {command}"
+        case Refused(status=0 | 301 | 302 | 307 | 308 | 404 | 405 | 501):
+            return f"when LIVELOG_SERVER names a server of logs: {command}"
+    return ""
 
 
 def _exit_code(refused: Refused | None) -> int:

@@ -60,7 +60,9 @@ def parser() -> argparse.ArgumentParser:
         help="without a configured server: let readers on other machines in, who have the link, over http",
     )
     parser.add_argument(
-        "--drain", metavar="TIME", default=str(DRAIN), help="wait so long for the server at the end (default 10)"
+        "--drain",
+        metavar="TIME",
+        help="wait so long for the server at the end (default 10, but 1 if it was never reached)",
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--pty", action="store_true", default=None, help="give the command a terminal in any case")
@@ -74,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         parser().error("which command is to be run? For instance: livelog run -- make")
-    keep, drain = duration("--keep", arguments.keep), duration("--drain", arguments.drain)
+    keep = duration("--keep", arguments.keep)
+    drain = None if arguments.drain is None else duration("--drain", arguments.drain)
     settings = load()
     terminal = _terminal(arguments)
     own = None if settings.chosen else _own_server(keep, share=arguments.share)
@@ -88,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         title = os.path.basename(command[0]) if arguments.title is None else arguments.title
         if own is not None:
             settings = own.settings(settings)
+            drain = DRAIN if drain is None else drain  # it may still be starting
         log = Writer(name, title=told(title), labels=labels(arguments), drain=drain, settings=settings)
         if not arguments.quiet:
             _note_links(log, own)

@@ -79,6 +79,8 @@ class Sender(threading.Thread):
         """Why the server does not get any bytes just now; empty: it does."""
         self.refused: Refused | None = None
         """Why it will never get them."""
+        self.reached = False
+        """Whether the server has taken anything of the log, or said that it would."""
         self.sent = 0
         """Up to which byte the server was sent the log."""
         self.acknowledged = 0
@@ -87,7 +89,7 @@ class Sender(threading.Thread):
         self.final_fields: dict[str, str] = {}
         """Header fields that are known at the end only, such as Livelog-Exit-Code."""
         self._settings = settings
-        self._name = name
+        self._name = self.log_name = name
         self._spool = spool
         self._fields = fields
         self._location: str = spool.about.get("location", "")
@@ -152,9 +154,13 @@ class Sender(threading.Thread):
                 self.done.set()
             except Refused as error:
                 self.refused, self.problem = error, str(error)
+                self.begun.set()
+                self._tell_late(error)
                 self.done.set()
             except (OSError, HTTPException) as error:
-                self.problem = str(error) or type(error).__name__
+                if self.done.is_set():  # it was broken off here: that says nothing about the server
+                    break
+                self.problem = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 self.begun.set()
                 logger.debug("log %s: %s", self._name, self.problem)
                 if self.acknowledged > before:
@@ -184,9 +190,32 @@ class Sender(threading.Thread):
     def _begin(self, wire: Wire) -> int:
         if self._spool.start:
             raise Refused("the server has lost this log, and what was acknowledged is not here any more")
-        path = f"{wire.prefix}/log{'/' if self._name else ''}{quote(self._name)}"
-        self._head(wire, "PUT", path, {**self._fields, **_UNENDED})
+        self._head(wire, "PUT", self._path(wire), {**self._fields, **_UNENDED})
         return 0
+
+    def _path(self, wire: Wire) -> str:
+        return f"{wire.prefix}/log{'/' if self._name else ''}{quote(self._name)}"
+
+    def _tell_late(self, refused: Refused) -> None:
+        """Tell how the job has ended, once that is known, of a log that was aborted before: too large, or away for too long."""
+        if refused.status not in (410, 413) or not self._location:
+            return
+        if not self._spool.ended:
+            self._hurry.wait()
+        if self.done.is_set() or not self.final_fields:
+            return
+        with (
+            contextlib.suppress(OSError, HTTPException, Refused),
+            Wire(self._settings.server, self._settings.ca_file) as wire,
+        ):
+            self._wire = wire
+            self._head(wire, "HEAD", self._location, {})
+            answer = wire.answer()
+            if answer.status == 410 and (etag := answer.field("ETag")):  # else another log has the name
+                self._head(
+                    wire, "PATCH", self._path(wire), {"If-Match": etag, "Content-Length": "0", **self.final_fields}
+                )
+                wire.answer()
 
     def _resume(self, wire: Wire) -> int | None:
         """Go on where the server says; None: it has everything."""
@@ -206,9 +235,13 @@ class Sender(threading.Thread):
         return offset
 
     def _forget(self, answer: Answer) -> None:
-        self._location = ""
         if self._spool.start:
             raise Refused(f"the log cannot be gone on with: {answer}", answer.status)
+        self._location = ""
+        if answer.status == 410 and "If-None-Match" in self._fields and (etag := answer.field("ETag")):
+            # The log of that name is the beginning of this one: it, and no other, may be replaced.
+            del self._fields["If-None-Match"]
+            self._fields["If-Match"] = etag
 
     def _stream(self, wire: Wire, sent: int) -> int:
         """Send the spool's bytes from `sent` as they come, and the end of the body. Returns their number."""
@@ -242,7 +275,7 @@ class Sender(threading.Thread):
 
     def _end(self, wire: Wire, size: int) -> None:
         if self.aborted or self._spool.failure is not None:
-            self._head(wire, "DELETE", self._location, {})
+            self._head(wire, "DELETE", self._location, self.final_fields)
         else:
             ended = {"Upload-Complete": "?1", "Content-Length": "0", **self.final_fields}
             self._head(wire, "PATCH", self._location, {**_append(size), **ended})
@@ -266,6 +299,7 @@ class Sender(threading.Thread):
         if location := answer.field("Location"):
             self._location = urlsplit(location).path
             self._spool.about["location"] = self._location
+        self.reached = True
         self.link = answer.field("Livelog-Link") or self.link
         self.view = answer.field("Livelog-View") or self.view
         if self._location:

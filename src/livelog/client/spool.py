@@ -108,6 +108,13 @@ class Spool:
                 self._describe()
             return bool(self._segments)
 
+    def spill(self) -> None:
+        """Put what is in memory on disk, too, where it stays if this process is killed."""
+        with self._lock:
+            self._spill()
+            with contextlib.suppress(OSError):
+                self._describe()
+
     def discard(self) -> None:
         """Forget all that is left."""
         with self._lock:
@@ -178,3 +185,33 @@ def _write_all(fd: int, data: bytearray, offset: int) -> None:
             with contextlib.suppress(OSError):
                 os.ftruncate(fd, offset)
             raise
+
+
+class Rest:
+    """What a spool still has, as the `Source` of a log of its own: the beginning is elsewhere."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._shift = spool.start
+        self.start = 0
+        self.ended = True
+        self.about: dict[str, Any] = {}
+
+    @property
+    def end(self) -> int:
+        """How many bytes it has."""
+        return self._spool.end - self._shift
+
+    @property
+    def failure(self) -> OSError | None:
+        """See `Spool`."""
+        return self._spool.failure
+
+    def read(self, offset: int, size: int, /) -> bytes:
+        """See `Spool`."""
+        return self._spool.read(offset + self._shift, size)
+
+    def release(self, offset: int, /) -> None:
+        """See `Spool`."""
+        self._spool.release(offset + self._shift)
+        self.start = self._spool.start - self._shift

@@ -36,7 +36,7 @@ from livelog.metadata import Metadata, encoded
 from .inlet import Inlet
 from .sender import Sender
 from .settings import ClientSettings, load
-from .spool import Spool
+from .spool import Rest, Spool
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -49,6 +49,9 @@ else:
 
 DRAIN = 10.0
 """Seconds that the end of a log waits for the server, by default; what is left then stays in a spool on disk."""
+
+UNREACHED = 1.0
+"""The same for a server that was never reached."""
 
 FIRST_WORD = 0.5
 """Seconds to wait for the server's first word when somebody asks for the link."""
@@ -69,7 +72,7 @@ class Writer(_RawFile):
 
     `name`: the log's name on the server; empty: the log that has none; None: a new one, made of the program's name
     and the time. `title` and `labels` are told to readers. `content_type`: what the log is served as. `drain`: seconds
-    that `close` waits for the server at most. Raises: ConfigError; ValueError, if that is no name; RequestError, if what is
+    that `close` waits for the server at most; None: 10, or 1 for a server that was never reached. Raises: ConfigError; ValueError, if that is no name; RequestError, if what is
     told of the log is not allowed.
     """
 
@@ -80,7 +83,7 @@ class Writer(_RawFile):
         title: str = "",
         labels: Mapping[str, str] | None = None,
         content_type: str = "",
-        drain: float = DRAIN,
+        drain: float | None = None,
         settings: ClientSettings | None = None,
     ) -> None:
         super().__init__()
@@ -261,7 +264,11 @@ class Writer(_RawFile):
         spool.about |= {"aborted": aborted, "final_fields": sender.final_fields}
         try:
             sender.finish()
-            sender.done.wait(self._drain)
+            drain = UNREACHED if self._drain is None else self._drain
+            if not sender.done.wait(min(drain, UNREACHED)):
+                spool.spill()  # whoever gets impatient now takes nothing away
+                drain = DRAIN if self._drain is None and sender.reached else drain
+                sender.done.wait(drain - UNREACHED)
         finally:  # also if the handler of a signal raises an exception, such as KeyboardInterrupt
             self._settle()
 
@@ -333,18 +340,21 @@ os.register_at_fork(
 def push_spool(folder: Path, name: str | None, settings: ClientSettings) -> Sender:
     """Begin to send what a writer had to leave in `folder`, never in place of a log that has got its name meanwhile.
 
-    `name`: another name for it. Raises: ClientError, if that cannot be.
+    `name`: another name for it; where a server has its beginning already, for what follows. Raises: ClientError, if that cannot be.
     """
     try:
         spool = Spool.reopen(folder)
-        about = spool.about = spool.about | ({} if name is None else {"name": name, "location": ""})
-        sender = Sender(settings, about["name"], spool, {**about["fields"], "If-None-Match": "*"})
+        about = spool.about
+        source: Spool | Rest = spool
+        if name is not None and spool.start:
+            about, source = about | {"name": name}, Rest(spool)
+        elif name is not None:
+            about = spool.about = about | {"name": name, "location": ""}
+        sender = Sender(settings, about["name"], source, {**about["fields"], "If-None-Match": "*"})
         sender.aborted = about.get("aborted", True) or not about["whole"]
         sender.final_fields = about.get("final_fields", {})
     except (OSError, ValueError, KeyError) as error:
         raise ClientError(f"{folder} holds no log that could be sent: {error}") from error
-    if name is not None and spool.start:
-        raise ClientError(f"its first {spool.start} bytes are on the server only, so that it keeps its name")
     sender.start()
     sender.finish()
     return sender

@@ -341,8 +341,8 @@ def numbers(viewer: Viewer, *expected: int) -> None:
 
 def test_groups_are_folded_as_the_log_says_and_as_the_user_likes(folding: Viewer) -> None:
     numbers(folding, 1, 2, 6, 7, 8, 9, 10)
-    expect(row(folding, 2)).to_have_text("▸Install1m 15s")
-    expect(row(folding, 6)).to_have_text("▾2026-11-25T12:00:00.1234567Z Compile")
+    expect(row(folding, 2)).to_have_text("Install")
+    expect(row(folding, 6)).to_have_text("2026-11-25T12:00:00.1234567Z Compile")
     expect(folding.page.locator(f"{ROWS}.muted > .text")).to_have_text("2026-11-25T12:00:01.1234567Z ##[endgroup]")
     folding.page.get_by_role("button", name="Unfold Install").click()
     numbers(folding, *range(1, 11))

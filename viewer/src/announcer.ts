@@ -23,7 +23,7 @@ export class Announcer {
 
   /** Say what is new, if it is time to. `aloud`: whether new lines shall be read. */
   say(state: string, aloud: boolean): void {
-    const { store, generation } = this.log;
+    const { store, generation, charset } = this.log;
     const now = Date.now();
     const last = store.get(store.last)?.finished === false ? store.last - 1 : store.last;
     const lines = generation === this.#said.generation ? last - this.#said.lines : 0;
@@ -31,7 +31,7 @@ export class Announcer {
     if (now - this.#said.time < (read ? EVERY_READ : EVERY)) return;
     state = state.replace(/, .* new$| in \d+ s$/, "");
     const texts = [state === this.#said.text ? "" : state];
-    if (read) for (let line = last - lines + 1; line <= last; line++) texts.push(plain(store.get(line)?.bytes ?? new Uint8Array()));
+    if (read) for (let line = last - lines + 1; line <= last; line++) if (store.get(line)) texts.push(plain({ ...store.get(line)!, charset }));
     else if (lines > 0) texts.push(`${count(lines)} new lines`);
     this.#said = { text: state, generation, lines: last, time: now };
     const text = texts.filter(Boolean).join(", ");

@@ -1,7 +1,7 @@
 /** What the user copies: what is selected, the lines that are marked, a link. */
 
 import { reasonOf } from "./api.js";
-import { copy, download, MUCH, plain } from "./copy.js";
+import { type Bytes, copy, download, MUCH, plain } from "./copy.js";
 import type { Lines } from "./fragment.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
@@ -27,40 +27,42 @@ export class Copying {
   /** Copy the marked lines. `raw`: with their escape sequences. */
   async marked(raw: boolean): Promise<void> {
     const { marked } = this.view;
-    if (marked) await this.#range(marked, (bytes) => (raw ? new TextDecoder().decode(bytes) : plain(bytes)));
+    if (marked) await this.#range(marked, (part) => (raw ? part.charset.decode(part.bytes, part.at) : plain(part)));
   }
 
-  async #range(lines: Lines, text: (bytes: Uint8Array) => string): Promise<void> {
+  /** Copy these lines, as `text` has them. */
+  async #range(lines: Lines, text: (part: Bytes) => string): Promise<void> {
     const { notices } = this;
     try {
-      const to = Math.min(lines.to, this.log.store.last);
-      const [start, stop] = await this.view.range({ from: lines.from, to });
-      const whole = () => this.log.bytes(start, stop).then(text);
+      const [start, stop] = await this.view.range(lines);
+      const whole = () => this.log.bytes(start, stop).then((bytes) => text({ bytes, at: start, charset: this.log.charset }));
       const save = () => void whole().then((ready) => download(this.fileName(), ready), (error) => notices.tell(reasonOf(error)));
       if (stop - start > MUCH) return notices.tell("That is a lot of text:", "Download it", save);
-      if (await copy(whole())) notices.tell(`Copied ${count(to - lines.from + 1)} ${to === lines.from ? "line" : "lines"}`);
+      const ready = whole();
+      if (await copy(ready)) this.#told(await ready);
       else notices.tell("The browser lets no page copy here:", "Download it", save);
     } catch (error) {
       notices.tell(reasonOf(error));
     }
   }
 
-  /** Copy what is selected, of which only some may be on the page. */
+  /** Copy what is selected: the log's text, of which only some may be on the page, or in memory. */
   #copied(event: ClipboardEvent): void {
     const { selection } = this.view;
-    if (!selection || (event.target as Element | null)?.closest?.("input")) return;
-    const { from, to } = selection;
-    const shown = this.view.lines;
-    if (shown.includes(from.line) && shown.includes(to.line)) return this.#shown(event, from, to);
+    if (!selection || (event.target as Element | null)?.closest?.("input, dialog")) return;
     event.preventDefault();
-    void this.#range({ from: from.line, to: to.line }, (bytes) => plain(bytes, from.column, to.column));
+    const { from, to } = selection;
+    const lines = { from: Math.max(1, from.line), to: Math.min(to.line, this.log.store.last) };
+    const { store, charset } = this.log;
+    const bytes = store.bytesOf(lines.from, lines.to);
+    if (!bytes) return void this.#range(lines, (part) => plain(part, from, to));
+    const text = plain({ bytes, at: store.get(lines.from)?.at ?? 0, charset }, from, to);
+    event.clipboardData?.setData("text/plain", text);
+    this.#told(text);
   }
 
-  #shown(event: ClipboardEvent, from: { line: number; column: number }, to: { line: number; column: number }): void {
-    const texts = this.view.texts(from.line, to.line);
-    texts[texts.length - 1] = texts.at(-1)!.slice(0, to.column);
-    texts[0] = texts[0]!.slice(from.column);
-    event.clipboardData?.setData("text/plain", texts.join("\n"));
-    event.preventDefault();
+  #told(text: string): void {
+    const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+    this.notices.tell(`Copied ${count(lines)} ${lines === 1 ? "line" : "lines"}`);
   }
 }

@@ -302,6 +302,7 @@ export class Log {
 
   /** Where a line begins; the end of the log for the line behind its last. */
   async offsetOf(line: number): Promise<number> {
+    if (line <= 1) return 0;
     if (line > this.store.last) return this.store.size;
     return this.store.get(line)?.at ?? (await this.api.lines({ from: String(line), count: "1" })).offset;
   }

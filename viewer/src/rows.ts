@@ -43,7 +43,13 @@ export class Row {
   #key = "";
   /** How many elements it might have had, if it would have had more. */
   #cut = Infinity;
+  /** What of the line's text is not shown: a marker of so many characters, behind so many. */
+  #marker = { at: 0, length: 0 };
+  /** Whether more of the line follows. */
+  #goesOn = false;
   line = 0;
+  /** The byte of the line at which what is shown begins. */
+  start = 0;
 
   constructor() {
     this.element.setAttribute("role", "listitem");
@@ -70,18 +76,39 @@ export class Row {
     }
     this.element.classList.toggle("loading", line === undefined);
     this.element.classList.toggle("group", group !== undefined);
-    if (line === undefined) return this.text.replaceChildren("…");
+    this.#marker = { at: 0, length: 0 };
+    this.start = slice?.start ?? 0;
+    if (line === undefined) return this.text.replaceChildren();
     const { runs, before, behind } = contentOf(line, charset, slice);
     this.element.classList.toggle("muted", END.test(runs[0]?.text ?? ""));
-    if (group && runs[0]) runs[0].text = runs[0].text.replace(MARKER, "");
+    this.#goesOn = behind > 0;
+    const marker = group && runs[0] ? MARKER.exec(runs[0].text) : null;
+    if (marker) {
+      this.#marker = { at: marker.index, length: marker[0].length };
+      runs[0]!.text = runs[0]!.text.replace(MARKER, "");
+    }
     const nodes: Node[] = elements(runs, spans, dark);
     if (nodes.length < runs.length) this.#cut = spans;
     if (group && group.end !== number) nodes.unshift(foldButton(folded, group));
     if (before > 0) nodes.unshift(button("less", `show from the beginning (${bytes(before)})`));
-    if (group?.seconds != null) nodes.push(make("span", "seconds", duration(group.seconds)));
+    if (group?.seconds != null) nodes.push(said("span", "seconds", duration(group.seconds)));
     if (behind > 0 && (!slice || slice.stop - slice.start < MOST)) nodes.push(button("more", `show more (${bytes(behind)})`));
-    else if (behind > 0) nodes.push(make("span", "seconds", ` … ${bytes(behind)} more: download the log to read them`));
+    else if (behind > 0) nodes.push(said("span", "seconds", ` … ${bytes(behind)} more: download the log to read them`));
     this.text.replaceChildren(...nodes);
+  }
+
+  /** Characters of the line's text in front of a place in what is shown of it; more than there are at its end, if that is not shown. */
+  column(place: number): number {
+    const { length } = this.text.textContent!;
+    if (place >= length && this.#goesOn) return Number.MAX_SAFE_INTEGER;
+    const { at, length: hidden } = this.#marker;
+    return Math.min(place, length) + (place > at || (place === at && at > 0) ? hidden : 0);
+  }
+
+  /** Where in what is shown this column is. */
+  place(column: number): number {
+    const { at, length } = this.#marker;
+    return column <= at ? column : Math.max(at, column - length);
   }
 
   get spans(): number {
@@ -97,8 +124,15 @@ function foldButton(folded: boolean, group: Group): HTMLElement {
 }
 
 function button(name: string, text: string): HTMLElement {
-  const element = make("button", name, text);
+  const element = said("button", name, text);
   element.tabIndex = -1;
+  return element;
+}
+
+/** What the page itself says in a line. It is shown by the style: the text of a row is the log's, whoever copies or reads it. */
+function said<K extends keyof HTMLElementTagNameMap>(tag: K, name: string, text: string): HTMLElementTagNameMap[K] {
+  const element = make(tag, `${name} said`);
+  element.dataset["said"] = text;
   return element;
 }
 

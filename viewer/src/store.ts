@@ -87,6 +87,24 @@ export class Store {
     return found?.lines[line - found.first];
   }
 
+  /** The bytes of these lines, both included; null if they are not all in memory, each of them whole. */
+  bytesOf(from: number, to: number): Uint8Array | null {
+    const parts: Uint8Array[] = [];
+    for (let at = from; at <= to; at++) {
+      const line = this.get(at);
+      if (!line || line.length > line.bytes.length) return null;
+      parts.push(line.bytes);
+      if (line.finished) parts.push(NEWLINE);
+    }
+    const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      whole.set(part, offset);
+      offset += part.length;
+    }
+    return whole;
+  }
+
   /** The line that holds the byte at this offset, if it is in memory. */
   lineAt(offset: number): number | null {
     for (const { first, lines } of this.#segments) {
@@ -198,6 +216,7 @@ export class Store {
 }
 
 const NONE = new Uint8Array(0);
+const NEWLINE = new Uint8Array([10]);
 
 /** The lines of a piece. */
 export function split({ bytes, offset, style, time }: Piece): Line[] {

@@ -2,24 +2,20 @@
  * The window on the log: which lines it shows, and how it moves over them.
  *
  * Rows exist only for what is visible. The anchor (see `scroller`) says where the window is, and nothing but the
- * user moves it, unless the window follows the end. A selection is kept as lines and columns, not as elements, which come and go.
+ * user moves it, unless the window follows the end.
  */
 
 import type { Log } from "./log.js";
 import type { Lines } from "./fragment.js";
 import { Folds } from "./folds.js";
 import { MORE, MOST, type Slice, SHOWN } from "./content.js";
-import { make, Row, spot } from "./rows.js";
+import { make, Row } from "./rows.js";
 import * as scroller from "./scroller.js";
+import { type Caret, Selecting } from "./selecting.js";
 
 /** Elements that the text of a row may have, if all rows have as many: one for so many columns, and not fewer than that. */
 const COLUMNS = 4;
 const SPANS = 40;
-
-interface Caret {
-  readonly line: number;
-  readonly column: number;
-}
 
 export interface Options {
   wrap: boolean;
@@ -54,9 +50,7 @@ export class View {
   #window = 0;
   /** The line that is in the middle until all around it are known, and with them their heights. */
   #target: number | null = null;
-  #from: Caret | null = null;
-  #to: Caret | null = null;
-  #dragging = false;
+  readonly #selecting: Selecting;
   #shape = "";
 
   constructor(
@@ -75,7 +69,7 @@ export class View {
     surface.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     surface.addEventListener("scroll", () => this.#scrolled());
     this.#touch();
-    this.#select();
+    this.#selecting = new Selecting(this, redraw);
   }
 
   // Moving
@@ -103,6 +97,11 @@ export class View {
     const lines = this.geometry;
     const anchor = scroller.move(lines, this.#top, pixels);
     this.#go(anchor, pixels > 0 && scroller.compare(anchor, scroller.end(lines)) >= 0);
+  }
+
+  /** Move by pixels, but do not follow: at the end, what comes would be under the mouse. */
+  drag(pixels: number): void {
+    this.#go(scroller.move(this.geometry, this.#top, pixels), false);
   }
 
   /** Move by rows: exactly to the next line, or the one before. */
@@ -152,8 +151,7 @@ export class View {
     this.anchor = { ...this.anchor, line: this.anchor.line + shift };
     this.seen += shift;
     if (this.#target !== null) this.#target += shift;
-    if (this.#from) this.#from = { ...this.#from, line: this.#from.line + shift };
-    if (this.#to) this.#to = { ...this.#to, line: this.#to.line + shift };
+    this.#selecting.renumber(shift);
     this.#heights.clear();
     this.#slices.clear();
     this.#shown = new Map([...this.#shown].map(([line, row]) => [line + shift, row]));
@@ -230,7 +228,7 @@ export class View {
     this.#place(numbers);
     this.#prefetch(numbers);
     this.#rows.style.transform = `translateY(${-this.anchor.offset}px)`;
-    this.#restore();
+    this.#selecting.update();
   }
 
   #place(numbers: readonly number[]): void {
@@ -282,12 +280,6 @@ export class View {
   /** The lines that are visible. */
   get lines(): readonly number[] {
     return [...this.#shown.keys()].sort((one, other) => one - other);
-  }
-
-  /** The texts of visible lines, as they are shown. */
-  texts(from: number, to: number): string[] {
-    const shown = this.lines.filter((line) => line >= from && line <= to);
-    return shown.map((line) => this.#shown.get(line)!.text.textContent ?? "");
   }
 
   /** Show more of a long line. */
@@ -378,119 +370,29 @@ export class View {
     return line === undefined || !this.#rows.contains(node) ? null : Number(line);
   }
 
-  #caret(node: Node | null, offset: number): Caret | null {
-    const line = this.lineOf(node);
-    const text = line === null ? undefined : this.#shown.get(line)?.text;
-    if (line === null || !text || !node) return null;
-    if (!text.contains(node)) return { line, column: 0 };
-    const range = document.createRange();
-    range.setStart(text, 0);
-    range.setEnd(node, offset);
-    return { line, column: range.toString().length };
-  }
-
-  #caretAt(x: number, y: number): Caret | null {
-    const range = document.caretRangeFromPoint?.(x, y);
-    if (range) return this.#caret(range.startContainer, range.startOffset);
-    const place = document.caretPositionFromPoint?.(x, y);
-    return place ? this.#caret(place.offsetNode, place.offset) : null;
-  }
-
-  #select(): void {
-    let pointer = 0;
-    let timer: ReturnType<typeof setInterval> | undefined;
-    this.surface.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || this.lineOf(event.target as Node) === null) return;
-      this.#dragging = true;
-      // The browser tells of it later, when the row may be another line's.
-      const caret = this.#caretAt(event.clientX, event.clientY);
-      this.#to = caret;
-      if (!event.shiftKey || !this.#from) this.#from = caret;
-      pointer = event.clientY;
-    });
-    addEventListener("pointermove", (event) => {
-      if (!this.#dragging || event.pointerType === "touch") return;
-      pointer = event.clientY;
-      timer ||= setInterval(() => {
-        const { top, bottom } = this.surface.getBoundingClientRect();
-        if (this.#from) this.by(pointer < top ? pointer - top : pointer > bottom ? pointer - bottom : 0);
-      }, 50);
-    });
-    const stop = () => {
-      this.#dragging = false;
-      clearInterval(timer);
-      timer = undefined;
-    };
-    addEventListener("pointerup", stop);
-    addEventListener("pointercancel", stop);
-    document.addEventListener("selectionchange", () => {
-      const selection = getSelection();
-      if (!selection || !this.#rows.contains(selection.focusNode)) return;
-      if (selection.isCollapsed) return;
-      const to = this.#caret(selection.focusNode, selection.focusOffset);
-      if (!to || this.#restoring(selection)) return;
-      if (!this.#from || this.#shown.has(this.#from.line)) this.#from = this.#caret(selection.anchorNode, selection.anchorOffset);
-      this.#to = to;
-      this.pause();
-    });
-    this.surface.addEventListener("mousedown", () => (this.#restored = ""));
-  }
-
-  #restored = "";
-
-  /** Whether the browser only tells of the selection that was just made by `restore`. */
-  #restoring(selection: Selection): boolean {
-    return this.#restored !== "" && this.#restored === place(selection);
-  }
-
-  /** Select again what is visible of the selection, if rows have changed under it. */
-  #restore(): void {
-    const selection = getSelection();
-    if (!this.#from || !this.#to || !selection || this.#shown.size === 0) return;
-    if (this.#from.line === this.#to.line && this.#from.column === this.#to.column) return;
-    const [from, to] = [this.#point(this.#from), this.#point(this.#to)];
-    if (!from || !to) return;
-    const same = selection.anchorNode === from[0] && selection.anchorOffset === from[1];
-    if (same && selection.focusNode === to[0] && selection.focusOffset === to[1]) return;
-    selection.setBaseAndExtent(...from, ...to);
-    this.#restored = place(selection);
-  }
-
-  #point({ line, column }: Caret): [Node, number] | null {
-    const shown = this.lines;
-    const [first, last] = [shown[0]!, shown.at(-1)!];
-    const row = this.#shown.get(Math.min(Math.max(line, first), last));
-    return row ? spot(row.text, line < first ? 0 : line > last ? Infinity : column) : null;
+  row(line: number): Row | undefined {
+    return this.#shown.get(line);
   }
 
   /** What is selected, in the order of the log. */
   get selection(): { from: Caret; to: Caret } | null {
-    const [from, to] = [this.#from, this.#to];
-    if (!from || !to || (from.line === to.line && from.column === to.column)) return null;
-    const backwards = from.line - to.line || from.column - to.column;
-    return backwards > 0 ? { from: to, to: from } : { from, to };
+    return this.#selecting.range;
   }
 
   /** Select the log, of which only some is on the page. */
   selectAll(): void {
+    if (this.log.store.last < 1) return;
     this.pause();
-    this.#from = { line: 1, column: 0 };
-    this.#to = { line: this.log.store.last, column: Infinity };
+    this.#selecting.all(this.log.store.last);
     this.redraw();
   }
 
   deselect(): void {
-    this.#from = this.#to = null;
-    getSelection()?.removeAllRanges();
+    this.#selecting.clear();
   }
 
   /** Where lines begin and end in the log; the end is behind the last one's newline. */
   async range({ from, to }: Lines): Promise<[number, number]> {
     return [await this.log.offsetOf(from), await this.log.offsetOf(to + 1)];
   }
-}
-
-function place({ anchorNode, anchorOffset, focusNode, focusOffset }: Selection): string {
-  const name = (node: Node | null) => node?.parentElement?.closest<HTMLElement>(".row")?.dataset["line"];
-  return [name(anchorNode), anchorOffset, name(focusNode), focusOffset].join();
 }

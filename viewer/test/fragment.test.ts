@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { plain } from "../src/copy.js";
 import { read, write } from "../src/fragment.js";
 
 for (const [hash, from, to] of [
@@ -23,10 +22,4 @@ test("a byte and a token are understood", () => {
   assert.deepEqual(read("#B4096"), { lines: null, byte: 4096, token: null });
   assert.deepEqual(read("#token=a%2Db&L3"), { lines: { from: 3, to: 3 }, byte: null, token: "a-b" });
   assert.equal(read("#token=%").token, "%");
-});
-
-test("copied text has no escape sequences, and begins and ends where the selection does", () => {
-  const bytes = new TextEncoder().encode("\x1b[31mone\x1b[0m\n  1 %\r100 %\nthree\n");
-  assert.equal(plain(bytes), "one\n100 %\nthree\n");
-  assert.equal(plain(bytes, 1, 2), "ne\n100 %\nth");
 });

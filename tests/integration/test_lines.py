@@ -17,7 +17,7 @@ import pytest
 from tests.harness import TOKEN, Server, ask, chunk
 
 from .logs import Answer, begin, finish, path_of, request, send, status_of
-from .servers import running, wait_until
+from .servers import elapse, running, wait_until
 
 BLOCK = 64 * 1024
 
@@ -264,6 +264,26 @@ def test_time_is_when_the_block_came(server: Server) -> None:
             found = int(lines(server, "times", f"?time={moment}&count=1")["Livelog-First-Line"])
             assert told[found - 1] == told[number - 1], "two blocks may have come in the same hundredth"
     assert lines(server, "times", "?time=2100-01-01T00:00:00Z&count=1")["Livelog-First-Line"] == "3"
+
+
+def test_time_is_known_to_the_first_who_asks_after_the_end_and_after_a_restart(tmp_path: Path) -> None:
+    """By then it has to be read from the data directory."""
+    environment = {"LIVELOG_DATA_DIR": str(tmp_path)}
+    with running(environment) as server:
+        producer = begin(server, "kept")
+        for number in range(1, 4):
+            producer.send(chunk(b"%d" % number * (BLOCK - 1) + b"\n"))
+            wait_until(lambda number=number: status_of(server, "kept")["size"] == number * BLOCK, "a block")  # type: ignore[misc]
+            elapse(0.02)
+        wanted = [lines(server, "kept", f"?from={number}&count=1")["Livelog-Time"] for number in (1, 2, 3)]
+        producer.send(chunk(b""))
+        finish(producer)
+        first = lines(server, "kept", f"?time={wanted[2]}&count=1")
+        assert (first["Livelog-Offset"], first["Livelog-Time"]) == (str(2 * BLOCK), wanted[2])
+    for number in (1, 2):
+        with running(environment) as server:
+            first = lines(server, "kept", f"?time={wanted[number]}&count=1")
+            assert (first["Livelog-Offset"], first["Livelog-Time"]) == (str(number * BLOCK), wanted[number])
 
 
 # Requests that are refused.

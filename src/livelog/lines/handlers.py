@@ -122,6 +122,7 @@ class Queries:
         return None
 
     async def _lines(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
+        await journal.load_times()
         asked, length, state = _asked(request.query, journal), journal.length, journal.state
         with self._indexes.use(journal) as indexer:
             found = None
@@ -135,6 +136,7 @@ class Queries:
                     length, state = journal.length, journal.state
                 found = await journal.run(partial(_find, asked, length, journal.read, indexer.index))
         assert found is not None
+        await journal.load_times()  # a log that has ended meanwhile has let go of them
         headers = {
             **COMMON_HEADERS,
             "Cache-Control": "no-store",

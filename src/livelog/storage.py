@@ -208,8 +208,7 @@ class Storage:
 
     async def _admitted(self, about: About) -> About:
         """What is known of a log that may begin. Raises: RequestError, DiskError, if there is no room for it."""
-        if self._closed:
-            raise RequestError(503, "the server is about to stop", {"Retry-After": "1"})
+        self._refuse_if_closed()
         limit, older = self._settings.max_logs, self._journals.get(about.name)
         if limit is not None:
             missing = len(self._journals) - (older is not None) + self._beginning + 1 - limit
@@ -221,6 +220,10 @@ class Storage:
                 raise DiskError("creating the log's file", refusal)
         began = now()
         return replace(about, began=began, generation=new_generation(began), order=self._next_order())
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise RequestError(503, "the server is about to stop", {"Retry-After": "1"})
 
     def _too_many_logs(self) -> RequestError:
         limit = self._settings.max_logs
@@ -249,6 +252,8 @@ class Storage:
         if (older := self._journals.get(name)) is not None:
             with contextlib.suppress(DiskError):
                 await self.end(older, State.ABORTED, "another log of this name began")
+        self._refuse_if_closed()  # its file took so long that there is no list any more
+        if older is not None:
             self._remove(older)
         while limit is not None and len(self._journals) >= limit and self._evict():
             pass

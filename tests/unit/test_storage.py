@@ -830,3 +830,18 @@ async def test_lines_are_counted_up_to_the_size_that_is_told_with_them() -> None
         assert [await queries.known_lines(log, size) for size in (0, 3, 4, 5, 13)] == [0, 1, 1, 2, 3]
         await queries.close()
         log.release()
+
+
+@on_loop
+async def test_a_log_whose_file_is_made_while_the_server_stops_is_refused(tmp_path: Path) -> None:
+    with opened(data_dir=str(tmp_path)) as storage:
+        await ended(storage, "old")
+        waiting = asyncio.create_task(storage.wait("new", 60))
+        with held(storage._disk.writers):
+            beginning = [asyncio.create_task(begin(storage, name)) for name in ("old", "new")]
+            await turns(lambda: storage._beginning == len(beginning))
+            storage.close()
+        for task in beginning:
+            with pytest.raises(RequestError, match="about to stop"):
+                await task
+        assert await waiting is None

@@ -121,8 +121,8 @@ MUTATIONS = (
     Mutation(
         "the files of a log that was replaced are left",
         "directory.py",
-        "            for generation in _generations(os.listdir(folder)):\n                if generation <= about.generation:",
-        "            for generation in _generations(os.listdir(folder)):\n                if generation < about.generation:",
+        "if self._orders.get(generation, about.order) <= about.order:",
+        "if self._orders.get(generation, about.order) < about.order:",
     ),
     Mutation(
         "a file without a name has one",

@@ -20,7 +20,7 @@ from livelog import Writer
 from tests.harness import TIMEOUT, TOKEN
 from tests.integration.certificates import Authority, environment
 
-from .place import COMMAND, Place, Proxy, lines, place, wait_until
+from .place import COMMAND, Place, Proxy, answering, lines, place, wait_until
 
 ALL = lines(1000)
 
@@ -205,6 +205,28 @@ def test_every_byte_comes_once_through_a_network_that_is_cut(here: Place, seed: 
         assert proxy.cut > 3, cuts
     assert (reader.returncode, output) == (0, lines(size)), (cuts, notes)
     assert all(line.startswith("livelog: ") for line in notes.decode().splitlines())
+
+
+def test_last_lines_are_all_that_were_asked_for_however_many(here: Place) -> None:
+    wide = [b"%06d" % number + b"x" * 900 + b"\n" for number in range(12_000)]
+    with Writer("wide", settings=here.settings()) as log:
+        log.write(b"".join(wide))
+    for count in (1001, 6000, 11_000, 99_999):
+        done = here.run("tail", "-n", str(count), "wide")
+        assert (done.returncode, done.stdout) == (0, b"".join(wide[-count:]))
+
+
+def test_line_that_a_server_does_not_find_is_an_error_and_nothing_is_shown(here: Place) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nLivelog-Offset: 12\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    unavailable = (
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlate"
+    )
+    for said in (answer, unavailable):
+        with answering(said) as url:
+            done = here.run("tail", "--give-up", "0.1", "--from-line", "5", f"{url}/log/{TOKEN}/whole")
+        assert (done.returncode, done.stdout) == (6 if said is answer else done.returncode, b"")
+        assert done.returncode != 0
+        assert b"livelog: " in done.stderr
 
 
 def test_restart_of_the_server_is_survived(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from livelog.errors import (
     LogReplaced,
     Refused,
     RequestError,
+    ScanError,
+    ScanRefused,
 )
 
 
@@ -26,6 +28,8 @@ from livelog.errors import (
         (FramingError("no"), RequestError),
         (DiskError("reading", OSError("no")), LivelogError),
         (ClientError("no"), LivelogError),
+        (ScanError("takes too long", excess=True), LivelogError),
+        (ScanRefused("no"), LivelogError),
         *((kind("no"), ClientError) for kind in (Refused, GaveUp, LogAborted, LogReplaced)),
     ],
 )

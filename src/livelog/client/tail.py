@@ -17,6 +17,9 @@ from .reader import Reader
 from .settings import load
 from .terminal import RESET, Neutraliser
 
+FEW = 1000
+"""Lines that the server finds from the end of a log. For more, of which it gives a part only, their numbers are asked for."""
+
 T = TypeVar("T")
 
 HELP = """\
@@ -75,6 +78,10 @@ def tail(arguments: argparse.Namespace) -> int:
     place: Place | None = None
     if (arguments.from_line or 1) > 1:
         place = find(lambda wait: place_of(f"from={arguments.from_line}&count=0", url, token, settings, wait))
+    elif not whole and count > FEW:
+        end = find(lambda wait: place_of(f"from={10**17}&count=0", url, token, settings, wait))
+        first = max(1, (end.line or 1) - count)
+        place = find(lambda wait: place_of(f"from={first}&count=0", url, token, settings, wait))
     elif arguments.json and not whole and count:
         place = find(lambda wait: place_of(f"tail={count}", url, token, settings, wait))
     reader = Reader(

@@ -164,7 +164,7 @@ class Queries:
         except BaseException as error:
             search.close()
             if isinstance(error, ScanRefused):
-                raise RequestError(400, f"this is no regular expression: {_visible(str(error))}") from error
+                raise RequestError(400, f"this is no regular expression: {error}") from error
             if isinstance(error, ScanError) and error.excess:
                 raise RequestError(400, f"this pattern {error}: use a simpler one") from error
             if isinstance(error, TimeoutError):
@@ -227,13 +227,6 @@ async def _wait(request: web.BaseRequest, indexer: LogIndexer) -> None:
     with _leaving(request):
         async with unless_lost(connection):
             await indexer.ready()
-
-
-def _visible(text: str) -> str:
-    """The text, what would control a terminal, or is no character, replaced by what Python writes for it."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 def _query(query: Mapping[str, str], length: int) -> Query:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from livelog.client.terminal import Neutraliser
+from livelog.lines.failures import find
 from livelog.lines.groups import Groups, marks
 from livelog.lines.sgr import plain, style_after
 
@@ -24,6 +25,10 @@ def groups(data: bytes) -> object:
 
 def style(data: bytes) -> object:
     return style_after("", data, 0, len(data))
+
+
+def errors(data: bytes) -> object:
+    return list(find(data.decode()))
 
 
 def shown(data: bytes) -> object:
@@ -46,6 +51,21 @@ def colours(n: int) -> bytes:
 @pytest.mark.parametrize(
     ("work", "make", "n"),
     [
+        *(
+            pytest.param(errors, lambda n, part=part: part * n, 5000, id=f"errors: {part.decode()}")
+            for part in (
+                b"0 error ",
+                b"error: ",
+                b"error 0-",
+                b"0 a b ",
+                b"if an error ",
+                b"Aa.Error",
+                b"[error",
+                b"level=",
+                b"FooError ",
+                b"INFO err ",
+            )
+        ),
         pytest.param(groups, lambda n: b"section_start:1:a[" * n, 1000, id="sections whose options never end"),
         pytest.param(groups, lambda n: b"section_start:1:" + b"a" * n, 50_000, id="a section whose name never ends"),
         pytest.param(groups, lambda n: b"section_start:" * n, 5000, id="sections without a time"),

@@ -8,7 +8,6 @@ import type { Notices } from "./notices.js";
 import type { Query, Search } from "./search.js";
 import type { View } from "./view.js";
 
-const ERRORS = "\\b(error|fatal|failed|failure|exception|panic|traceback)\\b";
 /** Milliseconds without a key after which a search begins. */
 const TYPED = 250;
 
@@ -90,7 +89,7 @@ export class Finder {
     const line = down ? (last ? last + 1 : lines[0]) : (last ?? (lines.at(-1) ?? 0) + 1);
     try {
       const from = await this.log.offsetOf(line ?? 1);
-      const asked = { q: ERRORS, regex: "1", dir: down ? "forward" : "back", from: String(from), limit: "1" };
+      const asked = { errors: "1", dir: down ? "forward" : "back", from: String(from), limit: "1" };
       for await (const event of this.api.search(asked, new AbortController().signal)) {
         if (!event.line) continue;
         this.#error = event.line;

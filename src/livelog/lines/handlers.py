@@ -231,8 +231,8 @@ async def _wait(request: web.BaseRequest, indexer: LogIndexer) -> None:
 
 def _query(query: Mapping[str, str], length: int) -> Query:
     """What a request searches for. Raises: RequestError."""
-    text, direction = query.get("q", ""), query.get("dir", "back")
-    if not text or len(text) > MAX_TEXT or "\n" in text:
+    text, direction, errors = query.get("q", ""), query.get("dir", "back"), query.get("errors") == "1"
+    if not errors and (not text or len(text) > MAX_TEXT or "\n" in text):
         raise RequestError(400, f"say what to search for by q: 1 to {MAX_TEXT} characters of one line")
     if direction not in ("back", "forward"):
         raise RequestError(400, "the query parameter dir is neither back nor forward")
@@ -242,7 +242,7 @@ def _query(query: Mapping[str, str], length: int) -> Query:
     start = whole_number("from", query.get("from", "0" if direction == "forward" else str(length)))
     return Query(
         text=text, size=length, start=min(start, length), newlines=0, case=query.get("case") == "1",
-        regex=query.get("regex") == "1", forward=direction == "forward", limit=min(limit, MAX_HITS),
+        regex=query.get("regex") == "1" and not errors, errors=errors, forward=direction == "forward", limit=min(limit, MAX_HITS),
     )  # fmt: skip
 
 

@@ -17,9 +17,10 @@ import re
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from . import failures
 from .sgr import SEQUENCE, plain
 
 PIECE = 1024 * 1024
@@ -43,11 +44,14 @@ PROGRESS = 0.1
 
 Read = Callable[[int, int], bytes]
 
+Find = Callable[[str], Iterable[re.Match[str]]]
+"""The matches in a line's text, in order."""
+
 
 class Query(NamedTuple):
     """What is searched for, in the first `size` bytes of a log, from `start` on.
 
-    `text`: as it is, or a regular expression of Python's (`regex`). `forward`: hits that begin at `start` or behind it;
+    `text`: as it is, or a regular expression of Python's (`regex`); `errors`: in its place, what tells of one. `forward`: hits that begin at `start` or behind it;
     else in front of it, the nearest first; from the end, all. `newlines`: how many are in front of `start`. `limit`: hits, at most.
     `seconds`: the search may take so much of the processor; then it ends as one with `limit` hits does.
 
@@ -60,6 +64,7 @@ class Query(NamedTuple):
     newlines: int
     case: bool = False
     regex: bool = False
+    errors: bool = False
     forward: bool = False
     limit: int = 1000
     seconds: float = float("inf")
@@ -157,14 +162,15 @@ def tell(query: Query, read: Read) -> Iterator[bytes | None]:
 
 def _searched(query: Query, read: Read) -> Iterator[tuple[Piece, Iterator[Hit]]]:
     """The pieces in the order of the search, each with its hits."""
-    pattern, ignored, beginnings = query.pattern(), _ignored(query), _Beginnings(read)
+    ignored, beginnings = _ignored(query), _Beginnings(read)
+    find = failures.find if query.errors else query.pattern().finditer
     for piece in pieces(query, read):
         if ignored(piece.data):
             yield piece, iter(())
             continue
         hits = (
             hit
-            for hit in _hits(piece, pattern, beginnings)
+            for hit in _hits(piece, find, beginnings)
             if (hit.offset >= query.start if query.forward else hit.offset < query.start or query.start == query.size)
         )
         yield piece, hits if query.forward else reversed(deque(hits, query.limit))
@@ -173,7 +179,7 @@ def _searched(query: Query, read: Read) -> Iterator[tuple[Piece, Iterator[Hit]]]
 def _ignored(query: Query) -> Callable[[bytes], bool]:
     """Tells quickly of most pieces that have no hit that they have none."""
     needle = query.text.encode("utf-8", "surrogateescape")
-    if query.regex or (not query.case and not needle.isascii()):
+    if query.regex or query.errors or (not query.case and not needle.isascii()):
         return lambda _: False
     if query.case:
         return lambda data: needle not in plain(data)
@@ -216,14 +222,14 @@ def _backwards(query: Query, read: Read) -> Iterator[Piece]:
         stop = start
 
 
-def _hits(piece: Piece, pattern: re.Pattern[str], beginnings: "_Beginnings") -> Iterator[Hit]:
+def _hits(piece: Piece, find: Find, beginnings: "_Beginnings") -> Iterator[Hit]:
     """The hits of one piece, in order."""
     place, line = 0, piece.newlines + 1
     for raw in piece.data.removesuffix(b"\n").split(b"\n"):
         clean = plain(raw).rstrip(b"\r")  # a terminal's line ends with CR LF, and its text in front of them
         text = clean.decode("utf-8", "surrogateescape")
         start, places = -1, _Places(raw, text)
-        for match in pattern.finditer(text):
+        for match in find(text):
             first, last = map(places.clean, match.span())
             offset = places.raw(first)
             if place + offset >= piece.own and len(piece.data) > piece.own:

@@ -1,0 +1,128 @@
+"""Which lines of a log tell of an error: by words, levels and forms that programs, compilers and test runners use. No I/O.
+
+1. A line that only says that there was no error (`0 failed`, `"error": null`), or that a test has passed, tells of none.
+2. A line whose level says that it is none (INFO, `level=warn`) tells of one only by what nobody writes otherwise: a traceback, an
+   exception with its message, a signal.
+3. Whatever is looked for is of bounded length: the time is in proportion to the line's.
+"""
+
+import re
+from collections.abc import Iterator
+
+_WORDS = ("err", "fail", "exception", "fatal", "panic", "traceback", "crash", "crit", "severe", "emerg", "alert")
+
+_SURE: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("traceback",), r"Traceback \(most recent"),
+    (("panic",), r"\bpanicked at\b|^panic:|(?i:\bkernel panic\b)"),
+    (("sigsegv", "sigabrt", "sigbus", "sigill", "sigfpe"), r"\bSIG(?:SEGV|ABRT|BUS|ILL|FPE)\b"),
+    (("test-unexpected",), r"\bTEST-UNEXPECTED-"),
+    (("segmentation", "segfault", "bus error"), r"(?i:\bsegmentation fault|\bsegfault\b|\bbus error\b)"),
+    (("dumped", "illegal ins", "smashing", "double free"), r"(?i:core dumped|illegal instruction|stack smashing|double free)"),
+    (("out of memory", "oom"), r"(?i:\bout of memory\b|\boom-?kill)"),
+    (("terminate called", "rejection"), r"(?i:\bterminate called after|\bunhandled \w{0,20} ?rejection)"),
+    (("npm err", "[error]", "::error", "sanitizer"),
+     r"(?i:\bnpm (?:err!|error\b)|##\[error\]|^\s{0,20}::error\b|\b(?:address|thread|memory|undefinedbehavior)sanitizer:)"),
+    (("error", "exception"), r"\b[A-Z]\w{0,80}(?:Error|Exception)(?: \[\w{1,40}\])?: "),
+    (_WORDS, r"(?<![\w\-/.])(?:ERRORS?|FATAL|CRITICAL|SEVERE|PANIC|EMERG(?:ENCY)?|FAIL|FAILED|FAILURES?)(?![\w\-/=]|\.\w)"),
+)  # fmt: skip
+"""What tells of an error whatever else is in the line: for each pattern texts, in small letters, one of which is in what it matches."""
+
+_LEVELS = (
+    (("level", "lvl", "severity", "@l"),
+     (r"(?i:(?<![\w.\-])\"?(?:log[._]?)?(?:level|lvl|levelname|level_name|severity|@l)\"?\s{0,3}[:=]\s{0,3}[\"']?"
+     r"(?:err(?:or)?|eror|fatal|d?panic|crit(?:ical)?|emerg(?:ency)?|alert|severe|[56]0)(?![\w.]))")),
+    (('"priority"',), r"\"PRIORITY\"\s{0,3}:\s{0,3}\"[0-3]\""),
+    ((*_WORDS, "(ee)"),
+     r"(?i:[\[<(]\s{0,9}(?:err(?:or)?|fatal|crit(?:ical)?|alert|emerg|panic|severe|ee)\s{0,9}[\])>])"),
+    (("[e]", "[f]", "[e ", "[f "), r"\[[EF](?:\]| \d)"),
+)  # fmt: skip
+"""Levels: of key and value, and in brackets."""
+
+_WEAK = (
+    (_WORDS,
+     (r"(?i:(?<![\w\-/.$@])(?<!::)(?:errors?|error\(s\)|fatal|failed|failures?|exceptions?|panic(?:ked)?|traceback|crashed|critical(?=:))"
+     r"(?![\w\-/(]|\.\w|::))|\bERR\b")),
+    (("error", "exception"), r"\b[A-Z]\w{0,80}(?:Error|Exception)\b(?![\w/(<$]|[.\-][\w<]|::)"),
+    (("undefined", "unresolved"), r"(?i:\bundefined (?:reference|symbol)\b|\bunresolved external)"),
+    (("not found", "no such", "denied", "refused", "no space", "too many"),
+     (r"(?i:\b(?:command|module) not found\b|\bno such file or directory\b|\bpermission denied\b|\bconnection refused\b"
+     r"|\bno space left on device\b|\btoo many open files\b)")),
+    (("cannot", "could not", "unable"),
+     (r"(?i:\bcannot (?:allocate memory|access|find (?:module|symbol|package))\b|\bcould not (?:resolve|find|open|connect)\b"
+     r"|\bunable to (?:connect|locate|find|open|resolve|access)\b)")),
+    (("uncaught", "failing", "exit", "non-zero"),
+     (r"(?i:\buncaught\b|(?<![\w.])[1-9]\d{0,9} failing\b|\bexit(?:ed)?(?: with)? (?:code|status)[ :=]{1,3}[1-9]"
+     r"|\bnon-zero (?:exit|status|code))")),
+)  # fmt: skip
+"""What tells of an error if nothing says that it is none."""
+
+_FIRST = re.compile(
+    r"[EF]\d{4} \d\d:\d\d:|[EF]/\w|\d\d-\d\d [\d:.]{1,20}\s{1,9}\d{1,9}\s{1,9}\d{1,9} [EF] "  # klog, Android
+    r"|\s{0,20}(?:not ok \d|--- FAIL|[✖✗✘✕❌]\s)|\w{1,20}(?:\[\d{1,9}\])?: \*\*\* |(?:Killed|Aborted|Alarm clock)\s{0,9}(?:\(|$)"
+    r"|E {3,20}\S"
+)
+"""What a line begins with that tells of an error."""
+
+_Table = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
+
+
+def _compiled(*tables: tuple[tuple[tuple[str, ...], str], ...]) -> _Table:
+    return tuple((signs, re.compile(pattern)) for table in tables for signs, pattern in table)
+
+
+_TABLES = (_compiled(_SURE), _compiled(_LEVELS), _compiled(_WEAK))
+
+_SIGNS = tuple({sign for table in _TABLES for signs, _ in table for sign in signs})
+
+_NONE = re.compile(
+    r"(?i:(?<![\w.,])(?:0|no|zero|without|not|any)(?:[ \t]{1,3}(?:an?|any))?(?:[ \t]{1,3}[\w\-]{1,40}){0,2}?[ \t]{1,3}"
+    r"(?:errors?|failed|fail|failures?|failing|exceptions?|panics?|fatal|crashed|critical)\b(?:\(s\))?"
+    r"|\b(?:errors?|fail|failed|failures?|failing|exceptions?|fatal|panics?|crashed|critical)(?:\(s\))?[\"')\]]{0,2}\s{0,5}[:=(]?\s{0,5}"
+    r"[\"'\[{(]{0,2}(?<=[:=(\s\"'])(?:0+|none|null|nil|false|no|undefined)(?![\w.\-]|[ \t]{1,3}[a-z]|,\d)"
+    r"|\b(?:errors?|fail|failed|failures?|exceptions?)[\"']?\s{0,5}[:=]\s{0,5}(?:\"\"|''|\[\]|\{\}|-?\d{0,9}\.\d{1,20}(?:e[+\-]?\d{1,3})?(?=[\s,;)\]}%]|$))"
+    r"|\b(?:errors?|failed|failures?|passed|skipped|crashed)[ \t]{1,3}0\b(?!\.)"
+    r"|\b(?:if|when|on|in case of|ignor\w{0,9}|handl\w{0,9}|report\w{0,9}|check\w{0,9}(?: for)?|for|possible|potential|expected|catch\w{0,9}"
+    r"|suppress\w{0,9}|recover\w{0,9} from)[ \t]{1,3}(?:an?[ \t]{1,3}|the[ \t]{1,3}|any[ \t]{1,3})?(?:errors?|exceptions?|failures?)\b(?![:\]])"
+    r"|\b(?:errors?|exceptions?|failures?)[ \t]{1,3}(?:handl\w{0,9}|report\w{0,9}|check\w{0,9}|correct\w{0,9}|log(?:s|ging|file)?|rates?|pages?"
+    r"|budgets?|tolerance|margin|codes?[ :=]{1,3}0\b)"
+    r"|\blog[_ \-]?level\b[\"']?\s{0,3}(?:[:=]|set to|is|to)?\s{0,3}[\"']?(?:error|fatal|critical|panic)(?=[\"']?$)"
+    r"|\b(?:class|import|extends|implements|throws|except|catch)\b[ \t({]{1,3}[\w., ]{1,80}(?:\([\w., ]{1,80}\))?)"
+)
+"""What says that there is no error, or that only speaks of them."""
+
+_PASSED = re.compile(
+    r"\b(?:PASSED|SKIPPED|XFAIL|XPASS)\b(?:\s{0,40}\[\s{0,3}\d{1,3}%\])?\s{0,9}$|\.\.\. {0,3}(?:ok|skipped|ignored)\b"
+    r"|^\s{0,40}(?:[✓✔√]|ok \d|--- (?:PASS|SKIP)|PASS\b)"
+)
+"""A test that has passed, whatever its name."""
+
+_HARMLESS = re.compile(
+    r"(?i:(?:level|lvl|levelname|severity|@l)\"?\s{0,3}[:=]\s{0,3}[\"']?(?:trace|debug|info(?:rmation)?|notice|warn(?:ing)?|[1-4]0)\b"
+    r"|\[\s{0,9}(?:trace|debug|info|notice|warn(?:ing)?)\s{0,9}\])|^.{0,80}?\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING)\b"
+)
+"""A level that is none of an error."""
+
+
+def find(line: str) -> Iterator[re.Match[str]]:
+    """What tells of an error in a line: the first place that does, if there is one."""
+    first, small = _FIRST.match(line), line.lower()
+    if first is None:
+        for sign in _SIGNS:  # most lines have none
+            if sign in small:
+                break
+        else:
+            return
+    if _PASSED.search(line):
+        return
+    if first is not None:
+        yield first
+        return
+    sure, levels, weak = (
+        [pattern for signs, pattern in table if any(sign in small for sign in signs)] for table in _TABLES
+    )
+    wanted = sure + levels
+    if not _HARMLESS.search(line) or any(pattern.search(line) for pattern in levels):
+        wanted += weak
+    said = _NONE.sub(lambda none: " " * len(none[0]), line) if any(pattern.search(line) for pattern in wanted) else ""
+    if matches := [match for pattern in wanted if (match := pattern.search(said))]:
+        yield min(matches, key=lambda match: match.start())

@@ -111,3 +111,90 @@ def test_text_is_in_the_encoding_that_the_log_declares(
                 " === text",
                 f"{text}plain{text}",
             )
+
+
+def search(viewer: Viewer, text: str, *, regex: bool = False) -> None:
+    """Search for a text or a regular expression."""
+    viewer.press("/")
+    if regex:
+        viewer.page.get_by_role("button", name="Regular expression").click()
+    viewer.page.get_by_label("Search the whole log").fill(text)
+
+
+HIT = """name => {
+    const [range] = [...CSS.highlights.get(name) ?? []];
+    if (!range) return null;
+    const hit = range.getBoundingClientRect(), surface = document.querySelector("#surface").getBoundingClientRect();
+    const number = range.startContainer.parentElement.closest(".row").querySelector(".number").getBoundingClientRect();
+    const inside = hit.width > 0 && hit.left >= number.right && hit.right <= surface.right
+        && hit.top >= surface.top && hit.bottom <= surface.bottom;
+    return inside ? range.toString() : null;
+}"""
+"""The text of the first mark of a kind, if it is visible."""
+
+
+@pytest.mark.parametrize("regex", [False, True], ids=["text", "pattern"])
+@pytest.mark.parametrize("before", [10, 300, 3000, 5000, 15_000, 100_000, 3_000_000])
+def test_hit_is_visible_wherever_in_its_line_it_is(
+    browser: Browser, server: Server, name: str, window: dict[str, Any], before: int, regex: bool
+) -> None:
+    line = ("İx " * (before // 4)).encode() + b"\x1b[31mNee\x1b[0mdle 7" + b" y" * 5000
+    logs.send(server, name, b"first\n" * 500 + line + b"\n" + b"last\n" * 500)
+    with viewing(browser, server.get, path(name), **window) as viewer:
+        search(viewer, "n[e]+dle \\d" if regex else "needle 7", regex=regex)
+        viewer.wait(f"() => ({HIT})('hit-now') === 'Needle 7'")
+
+
+def test_each_hit_of_a_long_line_is_gone_to(browser: Browser, server: Server, name: str) -> None:
+    text = b"needle 1" + b" x" * 1000 + b"needle 2" + b" x" * 5000 + b"needle 3 needle 4\nneedle 5\n"
+    logs.send(server, name, text)
+    with viewing(browser, server.get, path(name)) as viewer:
+        search(viewer, "needle \\d", regex=True)
+        visible = """wanted => [...CSS.highlights.get('hit-now') ?? []].some(range => {
+            const hit = range.getBoundingClientRect();
+            return range.toString() === wanted && hit.left >= 0 && hit.right <= innerWidth;
+        })"""
+        viewer.wait(visible, "needle 5")
+        for key, wanted in (("Shift+Enter", 4), ("Shift+Enter", 2), ("Shift+Enter", 1), ("Shift+Enter", 5)):
+            viewer.press(key)
+            viewer.wait(visible, f"needle {wanted}")
+
+
+def test_every_match_of_a_pattern_is_marked(browser: Browser, server: Server, name: str) -> None:
+    logs.send(server, name, "a1 b22 İ c333\r\n".encode() * 3 + b"none\n")
+    with viewing(browser, server.get, path(name)) as viewer:
+        search(viewer, "[0-9]+", regex=True)
+        viewer.wait(
+            "() => ['hit', 'hit-now'].flatMap(name => [...CSS.highlights.get(name) ?? []].map(String)).sort().join()"
+            " === '1,1,1,22,22,22,333,333,333'"
+        )
+
+
+def test_progress_of_a_search_with_many_hits_moves_on(browser: Browser, server: Server, name: str) -> None:
+    logs.send(server, name, b"needle\n" * 60_000)
+    with viewing(browser, server.get, path(name)) as viewer:
+        viewer.js("""() => { window.told = new Set(); new MutationObserver(() => {
+            const text = document.querySelector("#search .count")?.textContent ?? "";
+            const [, part] = /(\\d+) % searched/.exec(text) ?? [];
+            if (part) window.told.add(Number(part));
+        }).observe(document.querySelector("#search"), {childList: true, subtree: true, characterData: true}); }""")
+        search(viewer, "needle")
+        expect(viewer.page.locator("#search .count")).to_contain_text("60,000 lines")
+        told = viewer.js("[...window.told]")
+        assert told == sorted(told)
+        assert len(told) > 3
+
+
+@pytest.mark.parametrize(
+    "line", [b"ValueError: x", b"npm ERR! code 1", b"Segmentation fault", b'{"level":50}', b"level=critical"]
+)
+def test_key_leads_to_errors_and_not_to_what_only_looks_so(
+    browser: Browser, server: Server, name: str, line: bytes
+) -> None:
+    logs.send(server, name, b"0 failed, no error found\n" * 50 + line + b"\n" + b"0 failed, no error found\n" * 50)
+    with viewing(browser, server.get, path(name, "#L1")) as viewer:
+        expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text("0 failed, no error found")
+        viewer.press("e")
+        expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text("51")
+        viewer.press("e")
+        viewer.wait_told("No error below")

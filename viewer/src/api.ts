@@ -56,6 +56,9 @@ export interface Group {
 /** What a search tells: a hit, how far it is, or that it is done. */
 export interface Found {
   readonly line?: number;
+  /** Where in the log a hit is, and how long it is; bytes. */
+  readonly offset?: number;
+  readonly length?: number;
   readonly scanned?: number;
   readonly of?: number;
   readonly done?: boolean;

@@ -77,8 +77,8 @@ export class Finder {
   /** Go to the next hit, or the one before. */
   hop(down: boolean): void {
     const lines = this.view.lines;
-    const line = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1);
-    if (line !== null) this.view.toLine(line);
+    const found = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1, (one) => this.view.shows(one));
+    if (found) this.view.toHit(found);
     else if (!this.search.active) this.open(true);
   }
 
@@ -94,7 +94,7 @@ export class Finder {
         if (!event.line) continue;
         this.#error = event.line;
         this.address.note({ from: this.#error, to: this.#error });
-        return this.view.toLine(this.#error);
+        return this.view.toHit(event);
       }
       this.notices.tell(down ? "No error below" : "No error above");
     } catch (error) {

@@ -2,32 +2,38 @@
 
 import { type Row, spot } from "./rows.js";
 import type { Query, Search } from "./search.js";
+import type { View } from "./view.js";
 
 /** Hits that are marked in one row. */
-const MOST = 100;
+const MOST = 500;
 
-export function highlight(rows: readonly Row[], { query, hits, current }: Search): void {
+export function highlight(rows: readonly Row[], { query, hits, places, current }: Search, view: View): void {
   const known = new Set(query.regex ? hits : []);
   for (const row of rows) {
     row.element.classList.toggle("hit-row", row.line === current || (query.regex && known.has(row.line)));
   }
   if (typeof Highlight === "undefined") return;
   const [all, now] = [new Highlight(), new Highlight()];
-  if (query.text && !query.regex) for (const row of rows) mark(row, query, row.line === current ? now : all);
+  const literal = query.text && !query.regex ? pattern(query) : null;
+  for (const row of rows) {
+    const marked = literal
+      ? Array.from(row.text.textContent!.matchAll(literal), (match): [number, number] => [match.index, match.index + match[0].length])
+      : (places.get(row.line) ?? []).slice(0, MOST).map((found) => view.locate(row, found));
+    for (const place of marked.slice(0, MOST)) if (place) (row.line === current ? now : all).add(range(row, place));
+  }
   CSS.highlights.set("hit", all);
   CSS.highlights.set("hit-now", now);
 }
 
-function mark(row: Row, { text, matchCase }: Query, into: Highlight): void {
-  const fold = (what: string) => (matchCase ? what : what.toLowerCase());
-  const whole = row.text.textContent ?? "";
-  const hay = fold(whole);
-  if (hay.length !== whole.length) return;
-  const needle = fold(text);
-  for (let found = hay.indexOf(needle), many = 0; found >= 0 && many < MOST; found = hay.indexOf(needle, found + needle.length), many++) {
-    const range = document.createRange();
-    range.setStart(...spot(row.text, found));
-    range.setEnd(...spot(row.text, found + needle.length));
-    into.add(range);
-  }
+export function range(row: Row, [from, to]: readonly [number, number]): Range {
+  const range = document.createRange();
+  range.setStart(...spot(row.text, from));
+  range.setEnd(...spot(row.text, to));
+  return range;
+}
+
+/** What the server takes for equal: of ASCII letters their own small ones only, of others all that Unicode has. */
+export function pattern({ text, matchCase }: Query): RegExp {
+  const flags = matchCase ? "g" : /^[\0-\x7f]*$/.test(text) ? "gi" : "giu";
+  return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), flags);
 }

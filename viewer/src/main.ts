@@ -58,7 +58,7 @@ class App implements chrome.Page {
   #query = this.address.query;
 
   constructor() {
-    this.view.decorate = (rows) => highlight(rows, this.search);
+    this.view.decorate = (rows) => highlight(rows, this.search, this.view);
     this.#apply();
     this.#listen();
     element("surface").focus({ preventScroll: true });

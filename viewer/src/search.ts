@@ -1,10 +1,10 @@
 /**
  * Searching the whole log, on the server: from its end backwards, so that what is new is found first.
  *
- * Of each hit only the line is kept. What is to be seen of a hit is marked in the rows that are visible.
+ * Of the hits their lines are kept, and of some where in them they are: what of them is visible is marked.
  */
 
-import { type Api, Refused } from "./api.js";
+import { type Api, type Found, Refused } from "./api.js";
 
 export interface Query {
   readonly text: string;
@@ -14,6 +14,8 @@ export interface Query {
 
 /** Hits that are kept; beyond them, they are only counted. */
 const MOST = 200_000;
+/** Hits of which it is kept where they are. */
+const PLACES = 50_000;
 /** Milliseconds from one look at what has come to the next. */
 const PAUSE = 3000;
 /** Bytes that are searched again, because a hit may begin in them and end in what has come. */
@@ -24,11 +26,15 @@ export class Search {
   /** Lines with hits, the last one first. */
   hits: number[] = [];
   count = 0;
+  /** Where the hits of a line are, in its order. */
+  places = new Map<number, Found[]>();
+  #placed = 0;
   /** How much has been searched, from 0 to 1; null: nothing is going on. */
   progress: number | null = null;
   error = "";
-  /** The hit that is looked at: a line. */
+  /** The line of the hit that is looked at, and the hit itself. */
   current: number | null = null;
+  #found: Found | undefined;
 
   #aborter = new AbortController();
   /** So many bytes of the log have all been searched. */
@@ -54,7 +60,8 @@ export class Search {
   clear(): void {
     this.stop();
     this.#aborter = new AbortController();
-    this.#searched = 0;
+    this.#searched = this.#placed = 0;
+    this.places = new Map();
     Object.assign(this, { query: { ...this.query, text: "" }, hits: [], count: 0, current: null, error: "" });
   }
 
@@ -66,14 +73,17 @@ export class Search {
     const { signal } = this.#aborter;
     this.progress = 0;
     let last = 0;
-    const hit = (line: number) => {
+    const hit = (one: Found) => {
+      const line = one.line!;
+      this.#keep(one, true);
+      this.progress = Math.max(this.progress ?? 0, 1 - one.offset! / size);
       if (line === last) return;
       last = line;
       if (this.hits.length < MOST) this.hits.push(line);
       if (++this.count === 1) found();
     };
     try {
-      await this.#read("back", "", signal, hit);
+      await this.#read("back", size, "", signal, hit);
       if (signal.aborted) return;
       this.#searched = size;
     } catch (error) {
@@ -88,14 +98,19 @@ export class Search {
   async more(size: number): Promise<void> {
     if (!this.#searched || size <= this.#searched || Date.now() - this.#looked < PAUSE) return;
     this.#looked = Infinity;
-    const hit = (line: number) => {
-      if (line <= (this.hits[0] ?? 0)) return;
+    let last = this.hits[0] ?? 0;
+    const newest = last;
+    const hit = (found: Found) => {
+      const line = found.line!;
+      if (line > newest) this.#keep(found, false);
+      if (line <= last) return;
+      last = line;
       this.hits.unshift(line);
       this.count++;
     };
     const { signal } = this.#aborter;
     try {
-      await this.#read("forward", String(Math.max(0, this.#searched - AGAIN)), signal, hit);
+      await this.#read("forward", size, String(Math.max(0, this.#searched - AGAIN)), signal, hit);
       if (!signal.aborted) this.#searched = size;
     } catch {
       // it is looked at again
@@ -103,16 +118,26 @@ export class Search {
     this.#looked = Date.now();
   }
 
-  async #read(dir: string, from: string, signal: AbortSignal, hit: (line: number) => void): Promise<void> {
+  #keep({ line, offset, length }: Found, back: boolean): void {
+    if (this.#placed++ >= PLACES) return;
+    const found = { line: line!, offset: offset!, length: length! };
+    const places = this.places.get(found.line);
+    if (!places) this.places.set(found.line, [found]);
+    else if (back) places.unshift(found);
+    else places.push(found);
+  }
+
+  async #read(dir: string, size: number, from: string, signal: AbortSignal, hit: (found: Found) => void): Promise<void> {
     const { text, matchCase, regex } = this.query;
     for (;;) {
       const asked = { q: text, dir, limit: "10000", ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }), ...(from && { from }) };
       let done = false;
       for await (const event of this.api.search(asked, signal)) {
-        if (event.line) hit(event.line);
+        if (event.line) hit(event);
         else if (event.error) throw new Refused(0, event.error, null);
         else if (event.done) [done, from] = [true, String(event.next ?? "")];
-        else if (this.progress !== null) this.progress = event.of ? event.scanned! / event.of : 1;
+        // What is left of this part is left of all.
+        else if (this.progress !== null) this.progress = Math.max(this.progress, 1 - (event.of! - event.scanned!) / size || 0);
         this.redraw();
       }
       if (!done) throw new TypeError();
@@ -120,15 +145,24 @@ export class Search {
     }
   }
 
-  /** The hit after the current one, or before it; the nearest one to `line` at first. It goes round. */
-  hop(down: boolean, line: number): number | null {
+  /**
+   * The hit after the current one, or before it; the nearest one to `line` at first. It goes round. Of those in one line the ones
+   * that are `seen` are passed over.
+   */
+  hop(down: boolean, line: number, seen: (found: Found) => boolean): Found | null {
     const { hits } = this;
     if (!hits.length) return null;
+    const beside = this.places.get(this.current ?? 0) ?? [];
+    for (let at = beside.indexOf(this.#found!) + (down ? 1 : -1); this.#found && beside[at]; at += down ? 1 : -1) {
+      if (!seen(beside[at]!)) return (this.#found = beside[at]!);
+    }
     const from = this.current ?? (down ? line - 1 : line + 1);
     const lower = hits.findIndex((hit) => hit < from); // the first one above
     const higher = hits.findLastIndex((hit) => hit > from);
     const at = down ? (higher < 0 ? hits.length - 1 : higher) : lower < 0 ? 0 : lower;
-    return (this.current = hits[at]!);
+    this.current = hits[at]!;
+    this.#found = this.places.get(this.current)?.at(down ? 0 : -1);
+    return this.#found ?? { line: this.current };
   }
 
   /** "3 of 17", "312+, 41 % searched". */

@@ -8,7 +8,9 @@
 import type { Log } from "./log.js";
 import type { Lines } from "./fragment.js";
 import { Folds } from "./folds.js";
-import { MORE, MOST, type Slice, SHOWN } from "./content.js";
+import type { Found } from "./api.js";
+import { locate, MORE, MOST, type Slice, SHOWN } from "./content.js";
+import { range } from "./hits.js";
 import { make, Row } from "./rows.js";
 import * as scroller from "./scroller.js";
 import { type Caret, Selecting } from "./selecting.js";
@@ -16,6 +18,8 @@ import { type Caret, Selecting } from "./selecting.js";
 /** Elements that the text of a row may have, if all rows have as many: one for so many columns, and not fewer than that. */
 const COLUMNS = 4;
 const SPANS = 40;
+/** Bytes that are shown of a long line in front of a hit in it. */
+const BEFORE = 1024;
 
 export interface Options {
   wrap: boolean;
@@ -51,6 +55,8 @@ export class View {
   /** The line that is in the middle until all around it are known, and with them their heights. */
   #target: number | null = null;
   readonly #selecting: Selecting;
+  /** A hit that is to be seen as soon as its line is shown. */
+  #hit: Found | null = null;
   #shape = "";
 
   constructor(
@@ -130,6 +136,51 @@ export class View {
     this.#target = line;
   }
 
+  /** Show a hit: its line in the middle, and what of the line it is. */
+  toHit(found: Found): void {
+    this.toLine(found.line!);
+    this.#hit = found.offset === undefined ? null : found;
+  }
+
+  /** Where in the text of a row a hit is. */
+  locate(row: Row, { offset, length }: Found): [number, number] | null {
+    const line = this.log.store.get(row.line);
+    return line ? locate(row.text.textContent!, line, this.log.charset, this.#slices.get(row.line), offset!, length!) : null;
+  }
+
+  /** Where a hit is on the screen, and the room for text there; null: it is not shown. */
+  #places(found: Found): { hit: DOMRect; room: DOMRect } | null {
+    const row = this.#shown.get(found.line!);
+    const place = row && this.locate(row, found);
+    if (!place) return null;
+    const { right, top, bottom } = this.surface.getBoundingClientRect();
+    const left = row.number.getBoundingClientRect().right;
+    return { hit: range(row, place).getBoundingClientRect(), room: new DOMRect(left, top, right - left, bottom - top) };
+  }
+
+  /** Whether a hit is visible. */
+  shows(found: Found): boolean {
+    const places = this.#places(found);
+    return !!places && places.hit.left >= places.room.left && places.hit.right <= places.room.right && places.hit.top >= places.room.top && places.hit.bottom <= places.room.bottom;
+  }
+
+  /** Scroll to the hit that is looked for, or show the part of its line in which it is. */
+  #reveal(): void {
+    const found = this.#hit;
+    const line = found && this.log.store.get(found.line!);
+    if (!line || this.#target !== null || !this.#shown.has(found.line!)) return;
+    const places = this.#places(found);
+    this.#hit = null;
+    if (!places) {
+      const at = found.offset! - line.at;
+      if (line.length > SHOWN) void this.#cut(found.line!, Math.max(0, at - BEFORE), at + found.length! + SHOWN, found).catch(() => {});
+    } else if (!this.shows(found)) {
+      const { hit, room } = places;
+      if (hit.left < room.left || hit.right > room.right) this.surface.scrollLeft += hit.left - room.left - room.width / 3;
+      if (hit.top < room.top || hit.bottom > room.bottom) this.by(hit.top - room.top - room.height / 2);
+    }
+  }
+
   follow(): void {
     this.#go(this.anchor, true);
   }
@@ -142,7 +193,7 @@ export class View {
     if (this.following && !following) this.seen = this.log.store.last;
     this.anchor = anchor;
     this.following = following;
-    this.#target = this.later = null;
+    this.#target = this.later = this.#hit = null;
     this.redraw();
   }
 
@@ -229,6 +280,7 @@ export class View {
     this.#prefetch(numbers);
     this.#rows.style.transform = `translateY(${-this.anchor.offset}px)`;
     this.#selecting.update();
+    this.#reveal();
   }
 
   #place(numbers: readonly number[]): void {
@@ -298,13 +350,15 @@ export class View {
   }
 
   /** Show these bytes of a line. */
-  async #cut(number: number, start: number, stop: number): Promise<void> {
+  async #cut(number: number, start: number, stop: number, found?: Found): Promise<void> {
     const line = this.log.store.get(number);
     if (!line) return;
     const slice = await this.log.slice(line, start, stop);
     this.pause();
+    const before = this.#slices.get(number);
     this.#slices.set(number, slice);
     this.#heights.delete(number);
+    if (found && before?.start !== slice.start) this.#hit = found;
     this.redraw();
   }
 

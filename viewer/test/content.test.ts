@@ -39,7 +39,7 @@ test("an address that is cut is no link", () => {
 
 test("a part of a line says how much is in front of it and behind it", () => {
   const text = "x".repeat(100_000);
-  const slice = { start: 50_000, stop: 60_000, text: text.slice(50_000, 60_000), style: PLAIN };
+  const slice = { start: 50_000, stop: 60_000, text: text.slice(50_000, 60_000), bytes: new Uint8Array(), style: PLAIN };
   const { runs, before, behind } = contentOf(line(text), UTF8, slice);
   assert.deepEqual([runs[0]!.text.length, before, behind], [10_000, 50_000, 40_000]);
 });

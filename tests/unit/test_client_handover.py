@@ -17,7 +17,7 @@ from livelog.client.handover import HOST, Handover, is_link, owner_of
 LINK = "https://logs.example.org/view/s3cret/a?x=1#L2"
 
 ASK = """
-import http.client, os, sys
+import email.feedparser, encodings.idna, http.client, os, sys
 os.setuid(int(sys.argv[3]))
 connection = http.client.HTTPConnection(sys.argv[1], timeout=20)
 connection.request("GET", sys.argv[2])

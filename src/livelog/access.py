@@ -13,6 +13,7 @@ import base64
 import enum
 import hmac
 import re
+from collections.abc import Iterable
 
 MAX_NAME = 255
 """Bytes of a name: as many as a file system allows for a folder, of which each name is one."""
@@ -21,6 +22,8 @@ MAX_SEGMENTS = 8
 
 CODE_SIZE = 24
 """Bytes of a code, 192 bits. A read token's is followed by a dot and the time at which it expires, if it does."""
+
+_CODE = re.compile(rf"[A-Za-z0-9_-]{{{4 * CODE_SIZE // 3}}}(?:\.[0-9]{{1,12}})?", re.ASCII)
 
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 
@@ -100,8 +103,18 @@ class Access:
         """Whether `presented` lets its bearer write; without a write token, everybody may."""
         return self._write_token is None or _equal(presented, self._write_token)
 
-    def is_told_by(self, name: str) -> bool:
-        """Whether a name has a secret in it, or is what a link has behind /log/: it must not become a log's, which is told and kept."""
+    def is_told_by(self, name: str, others: Iterable[str] = ()) -> bool:
+        """Whether a name has a secret in it, or is what a link has behind /log/: it must not become a log's, which is told and kept.
+
+        `others`: the names of logs, whose own tokens are secrets, too.
+        """
+        if codes := [segment for segment in name.split("/") if _CODE.fullmatch(segment)]:
+            expiries = [int(code.partition(".")[2]) if "." in code else None for code in codes]
+            for other in others:
+                if any(
+                    _equal(code, self.read_token(other, expires)) for code, expires in zip(codes, expiries, strict=True)
+                ):
+                    return True
         secrets = [secret for secret in (self._access_token, self._write_token) if secret is not None]
         first, _, rest = name.partition("/")
         return (

@@ -13,10 +13,10 @@ from aiohttp import web
 
 from . import __version__
 from .endpoint import Connection
-from .errors import RequestError
 from .journal import Journal
 from .outlet import Outlet, end_by_reset, unless_lost
 from .ranges import Part
+from .wire import problem
 
 MAX_WAIT = 300
 """The longest time, in seconds, that a request is held until its log begins."""
@@ -122,7 +122,7 @@ def wait_seconds(request: web.BaseRequest) -> float:
 def whole_number(parameter: str, text: str) -> int:
     """The value of a query parameter. Raises: RequestError."""
     if not re.fullmatch("[0-9]+", text, re.ASCII):
-        raise RequestError(400, f"the query parameter {parameter} is not a whole number")
+        raise problem.NOT_A_NUMBER.error(parameter=parameter)
     return int(text[:18])
 
 

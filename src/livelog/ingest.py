@@ -29,7 +29,7 @@ from aiohttp import web
 
 from . import __version__, config, status, uploads
 from .about import DEFAULT_TYPE, About, State, Upload
-from .access import MAX_NAME, Access, bearer, is_name
+from .access import Access, bearer, is_name
 from .answers import precondition
 from .body import BUFFER_SIZE, Acknowledgements, Body, Buffers, Limit
 from .config import Settings
@@ -85,19 +85,20 @@ class Producers:
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
         if not self._access.may_write(bearer(request.headers.get("Authorization", ""))):
-            raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
+            raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
         path = request.rel_url.path_safe  # where an encoded slash stays what it is
         resource, _, rest = path.removeprefix("/").partition("/")
         if path == "/log" or (resource == "log" and rest):
             name = _name(rest)
-            if not self._access.is_told_by(name):
+            others = (journal.about.name for journal in self._storage.newest_first())
+            if not self._access.is_told_by(name, others):
                 return await self._answer_log(request, name)
         if resource == "upload":
             key, _, name = rest.partition("/")
             return await self._answer_upload(request, key, name)
         if path == "*" and request.method == "OPTIONS":
             return self._response(204, {"Allow": LOG_METHODS, "Upload-Limit": self._limits})
-        raise RequestError(404, "there is nothing here: send a log with PUT /log, or /log/ and a name of it")
+        raise problem.NO_PATH.error()
 
     async def _answer_log(self, request: web.BaseRequest, name: str) -> web.Response:
         # What never becomes a log's name is not told: it may be anything that got into the path, such as a token.
@@ -114,22 +115,22 @@ class Producers:
                 return await self._remove(request, name)
             case "OPTIONS":
                 return self._response(204, {"Allow": LOG_METHODS, "Upload-Limit": self._limits})
-        raise RequestError(405, "a log is sent with PUT", {"Allow": LOG_METHODS})
+        raise problem.SENT_WITH_PUT.error({"Allow": LOG_METHODS})
 
     async def _answer_upload(self, request: web.BaseRequest, key: str, name: str) -> web.Response:
         if request.method == "OPTIONS":
             return self._response(204, {"Allow": UPLOAD_METHODS, "Accept-Patch": uploads.PARTIAL_UPLOAD})
         if request.method not in ("GET", "HEAD", "PATCH", "DELETE"):
-            raise RequestError(405, "an upload is gone on with by PATCH", {"Allow": UPLOAD_METHODS})
+            raise problem.APPENDED_BY_PATCH.error({"Allow": UPLOAD_METHODS})
         announcement = uploads.announced(functools.partial(_lines, request)) if request.method == "PATCH" else None
         if announcement is not None:
             _check_append(request, announcement)
         if not await self._production.break_off(self._upload(key, name)) and request.method in ("PATCH", "DELETE"):
-            raise RequestError(409, "another log of this name is being received: wait until that one has begun")
+            raise problem.BEING_RECEIVED.error()
         Connection.of(request).note_log(name)
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
-            raise RequestError(410, f"this upload was given up: {journal.about.reason}", {"ETag": journal.etag})
+            raise problem.GIVEN_UP.error({"ETag": journal.etag}, reason=journal.about.reason)
         self._production.renew(journal)
         if announcement is not None:
             return await self._append(request, journal, announcement)
@@ -153,15 +154,13 @@ class Producers:
         resumable = announcement.complete is not None
         if request.method == "POST" and not resumable:
             allowed = LOG_METHODS.replace("POST, ", "")
-            raise RequestError(
-                405, "POST begins a resumable upload, with Upload-Complete: send a log with PUT", {"Allow": allowed}
-            )
+            raise problem.POST_BEGINS_UPLOADS.error({"Allow": allowed})
         self._refuse_if_stopping()
         _check_framing(request)
         if "Content-Range" in request.headers:
-            raise RequestError(400, "a PUT with Content-Range is not supported: send the whole log in one body")
+            raise problem.CONTENT_RANGE.error()
         if await self._production.is_claimed(name):
-            raise RequestError(409, "this log is being written by another producer: wait until that one has ended")
+            raise problem.ANOTHER_PRODUCER.error()
         older = self._storage.get(name)
         _check_preconditions(request, older)
         length = announcement.length_at(0, request.content_length) if resumable else None
@@ -210,7 +209,7 @@ class Producers:
                 told = self._upload_headers(journal) | self._link_headers(journal.about.name)
                 return self._response(200 if journal.about.upload.replaces else 201, told)
             refused = {"Upload-Complete": "?0", "Upload-Offset": str(offset)}
-            raise RequestError(409, "this upload is complete: nothing can be appended", refused)
+            raise problem.UPLOAD_COMPLETE.error(refused)
         upload = journal.about.upload
         length = uploads.agreed(upload, length)
         self._refuse_too_large(max(length or 0, offset + (request.content_length or 0)))
@@ -364,9 +363,7 @@ class Producers:
 
     async def _tell(self, request: web.BaseRequest, name: str) -> web.Response:
         if request.body_exists:
-            raise RequestError(
-                415, "what is told of a log stands in header fields, such as Livelog-Exit-Code: send no body"
-            )
+            raise problem.NO_BODY.error()
         journal = self._known(name)
         _check_preconditions(request, journal)
         told = _metadata_fields(request)
@@ -374,7 +371,7 @@ class Producers:
         # A job whose log was aborted, because it was too large or its producer away for long, ends later, and with an exit code.
         late = journal.state is State.ABORTED and not (told["livelog-title"] or told["livelog-label"])
         if journal.ending and not (late and journal.about.metadata.exit_code is None):
-            raise RequestError(409, "this log has ended: what is told of it cannot change any more")
+            raise problem.LOG_ENDED.error()
         with _unless_lost(journal.about, metadata=metadata):
             await journal.save()
         return self._response(204, self._link_headers(name))
@@ -384,12 +381,10 @@ class Producers:
             lifetime = config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
         except ConfigError as error:
             # It is not quoted: what stands in a URL is nothing for the log.
-            raise RequestError(
-                400, "the query parameter expires is not a duration above 0, such as 90, 1.5, 10m, 2h or 7d"
-            ) from error
+            raise problem.NOT_A_DURATION.error() from error
         link = self._link_headers(name, None if lifetime is None else math.ceil(time.time() + lifetime))
         if (journal := self._storage.get(name)) is None:
-            raise RequestError(404, "this log has not begun; its link is in Livelog-Link", link)
+            raise problem.NOT_BEGUN_BUT_LINK.error(link)
         text = (
             json.dumps({**status.describe(journal), "link": link["Livelog-Link"], "view": link["Livelog-View"]}) + "\n"
         )
@@ -398,7 +393,7 @@ class Producers:
 
     async def _remove(self, request: web.BaseRequest, name: str) -> web.Response:
         if await self._production.is_claimed(name):
-            raise RequestError(409, "this log is being written: end its producer first")
+            raise problem.LOG_WRITTEN.error()
         journal = self._known(name)
         _check_preconditions(request, journal)
         with self._production.claim(name):
@@ -409,7 +404,7 @@ class Producers:
 
     async def _cancel(self, request: web.BaseRequest, journal: Journal) -> web.Response:
         if journal.state.ended:
-            raise RequestError(409, "this upload is complete: DELETE the log itself to remove it")
+            raise problem.NOTHING_TO_CANCEL.error()
         journal.about.metadata = journal.about.metadata.updated(_metadata_fields(request))
         with self._production.claim(journal.about.name):
             await self._production.end(journal, State.ABORTED, "the producer gave it up")
@@ -423,12 +418,12 @@ class Producers:
             or not journal.about.upload.resumable
             or not self._access.is_upload_key(key, journal.about.generation)
         ):
-            raise RequestError(404, "there is no such upload: its log was replaced or removed, or never began")
+            raise problem.NO_UPLOAD.error()
         return journal
 
     def _known(self, name: str) -> Journal:
         if (journal := self._storage.get(name)) is None:
-            raise RequestError(404, "there is no log of that name")
+            raise problem.NO_LOG.error()
         return journal
 
     # Limits and header fields.
@@ -455,7 +450,7 @@ class Producers:
 
     def _too_large(self, largest: int) -> RequestError:
         told = {"Upload-Limit": self._limits}
-        return RequestError(413, f"the log is larger than this server takes: at most {largest} bytes", told, final=True)
+        return problem.TOO_LARGE.error(told, final=True, limit=largest)
 
     def _upload_headers(self, journal: Journal) -> dict[str, str]:
         """What is told of an upload with each of its answers."""
@@ -514,11 +509,7 @@ def _unless_lost(about: About, **told: object) -> Iterator[None]:
 def _name(rest: str) -> str:
     """The name of a log that stands in a path; none: the unnamed one. Raises: RequestError."""
     if rest and not is_name(rest):
-        raise RequestError(
-            400,
-            "this is not a name for a log: a name is 1 to 8 segments of A-Z, a-z, 0-9, '.', '_', '~' and '-', "
-            f"joined by '/', none of them '.' or '..', at most {MAX_NAME} bytes",
-        )
+        raise problem.NOT_A_NAME.error()
     return rest or UNNAMED
 
 
@@ -532,9 +523,9 @@ def _metadata_fields(request: web.BaseRequest) -> dict[str, list[str]]:
 
 def _check_framing(request: web.BaseRequest) -> None:
     if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
-        raise RequestError(501, "the only transfer coding understood is chunked")
+        raise problem.OTHER_CODING.error()
     if request.version < (1, 1) and request.content_length is None:
-        raise RequestError(411, "an HTTP/1.0 request must say how long its body is: send Content-Length")
+        raise problem.NO_LENGTH.error()
 
 
 def _check_preconditions(request: web.BaseRequest, journal: Journal | None) -> None:
@@ -544,22 +535,19 @@ def _check_preconditions(request: web.BaseRequest, journal: Journal | None) -> N
     else:
         refusal = precondition(request, journal.etag)
     if refusal == 412:
-        raise RequestError(412, "this is not the log that If-Match names")
+        raise problem.NOT_THIS_LOG.error()
     if refusal is not None:
-        raise RequestError(412, "this log exists, and If-None-Match forbids replacing it")
+        raise problem.EXISTS.error()
 
 
 def _check_append(request: web.BaseRequest, announcement: Announcement) -> None:
     """Raises: RequestError, if this is no request to append (section "Upload Append")."""
     if request.content_type != uploads.PARTIAL_UPLOAD:
-        raise RequestError(
-            415, f"what is appended to an upload has Content-Type: {uploads.PARTIAL_UPLOAD}",
-            {"Accept-Patch": uploads.PARTIAL_UPLOAD},
-        )  # fmt: skip
+        raise problem.NOT_A_PART.error({"Accept-Patch": uploads.PARTIAL_UPLOAD})
     if announcement.offset is None:
-        raise RequestError(400, "Upload-Offset must say where the content begins: a number of bytes")
+        raise problem.NO_OFFSET.error()
     if announcement.complete is None:
-        raise RequestError(400, "Upload-Complete must say whether this is the end of the upload: ?1 or ?0")
+        raise problem.NO_COMPLETENESS.error()
     _check_framing(request)
 
 
@@ -574,10 +562,10 @@ def refuse_foreign(request: web.BaseRequest, *, private: bool) -> None:
     `private`: the port is on loopback, where only a name of this machine can be meant (DNS rebinding).
     """
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
-        raise RequestError(403, "pages of other sites may not write logs")
+        raise problem.OTHER_SITE.error()
     host = request.headers.get("Host", "")
     if private and host and not _is_loopback(host):
-        raise RequestError(403, "this port answers to the names of this machine only, such as localhost")
+        raise problem.FOREIGN_HOST.error()
 
 
 def _is_loopback(host: str) -> bool:

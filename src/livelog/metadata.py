@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote_to_bytes
 
-from .errors import RequestError
+from .wire import problem
 
 MAX_TEXT = 256
 """Bytes of a title, or of a label's value, in UTF-8."""
@@ -58,23 +58,19 @@ class Metadata:
             title = _text("Livelog-Title", text.strip())
         for text in fields.get("livelog-exit-code", ())[-1:]:
             if not re.fullmatch(r"-?[0-9]{1,10}", text.strip(), re.ASCII) or int(text) not in EXIT_CODES:
-                raise RequestError(400, "Livelog-Exit-Code is not a whole number of 32 bits")
+                raise problem.NOT_32_BITS.error()
             exit_code = int(text)
         for item in _items(",".join(fields.get("livelog-label", ()))):
             name, equals, value = (part.strip() for part in item.partition("="))
             if not name and not equals:
                 continue  # RFC 9110 section 5.6.1.2: a recipient accepts empty list elements
             if not equals or not _LABEL_NAME.fullmatch(name):
-                raise RequestError(
-                    400,
-                    "Livelog-Label is not name=value, where a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', "
-                    "and begins with a letter or digit",
-                )
+                raise problem.NOT_A_LABEL.error()
             labels.pop(name, None)
             if told := _text("a value of Livelog-Label", value):
                 labels[name] = told
         if len(labels) > MAX_LABELS:
-            raise RequestError(400, f"there are {len(labels)} labels: at most {MAX_LABELS} are kept")
+            raise problem.TOO_MANY_LABELS.error(count=len(labels), most=MAX_LABELS)
         return type(self)(title, exit_code, labels)
 
     def to_json(self) -> dict[str, object]:
@@ -132,7 +128,7 @@ def _decoded(what: str, text: str) -> str:
     try:
         return unquote_to_bytes(match[1]).decode()
     except UnicodeDecodeError as error:
-        raise RequestError(400, f"{what} is not UTF-8") from error
+        raise problem.NOT_UTF8.error(field=what) from error
 
 
 def _text(what: str, text: str) -> str:
@@ -141,7 +137,7 @@ def _text(what: str, text: str) -> str:
         # HTTP hands bytes that are no UTF-8 on as surrogates; they cannot be encoded.
         too_long = len(text.encode()) > MAX_TEXT
     except UnicodeEncodeError as error:
-        raise RequestError(400, f"{what} is not UTF-8") from error
+        raise problem.NOT_UTF8.error(field=what) from error
     if too_long or not text.isprintable():
-        raise RequestError(400, f"{what} is not printable text of at most {MAX_TEXT} bytes")
+        raise problem.NOT_PRINTABLE.error(field=what, most=MAX_TEXT)
     return text

@@ -19,11 +19,11 @@ from aiohttp import web
 from . import __version__
 from .about import State
 from .endpoint import Endpoint
-from .errors import RequestError
 from .ingest import COMMON_HEADERS, Producers
 from .metrics import Histogram
 from .reading import Readers
 from .storage import Storage
+from .wire import problem
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -49,11 +49,11 @@ class Monitoring:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer one request. Raises: RequestError."""
         if request.method not in ("GET", "HEAD"):
-            raise RequestError(405, "this is read with GET or HEAD", {"Allow": "GET, HEAD"})
+            raise problem.READ_WITH_GET.error({"Allow": "GET, HEAD"})
         if request.path == "/metrics":
             return await self._metrics(request)
         if request.path == "/readyz" and (reason := await self._storage.refusal()) is not None:
-            raise RequestError(503, f"no log can begin: {reason}", {"Retry-After": "10"})
+            raise problem.NOT_READY.error({"Retry-After": "10"}, reason=reason)
         return web.Response(text="ok\n", headers={**COMMON_HEADERS, "Cache-Control": "no-store"})
 
     async def watch_loop(self) -> None:

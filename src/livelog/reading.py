@@ -25,7 +25,7 @@ from functools import partial
 from aiohttp import web
 
 from . import ranges, status
-from .about import State
+from .about import GENERATION, State
 from .access import Access, Verdict, bearer, is_name
 from .answers import (
     ALLOW,
@@ -42,7 +42,6 @@ from .answers import (
 )
 from .config import Settings
 from .endpoint import STOPPED, Connection
-from .errors import RequestError
 from .event_stream import answer_events
 from .fanout import Fanout
 from .journal import Journal
@@ -53,6 +52,7 @@ from .outlet import Outlet, unless_lost
 from .ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
 from .storage import UNNAMED, Storage
 from .viewer import Viewer
+from .wire import problem
 from .wire.problem import RETRY_AFTER
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -98,7 +98,7 @@ class Readers:
             self._check_method(request)
             return self._viewer.answer(request)
         if resource != "status" and resource not in self._answers:
-            raise RequestError(404, "there is nothing here: a log is at /log/, followed by its token, / and its name")
+            raise problem.NO_READERS_PATH.error()
         name = self._authorised(request, rest)
         self._check_method(request)
         if resource == "status":
@@ -111,7 +111,7 @@ class Readers:
 
     def _check_method(self, request: web.BaseRequest) -> None:
         if request.method not in ("GET", "HEAD"):
-            raise RequestError(405, "a log is read with GET or HEAD", ALLOW)
+            raise problem.READ_ONLY.error(ALLOW)
 
     def _authorised(self, request: web.BaseRequest, rest: str) -> str:
         """The name of the log that the rest of the request's path and its token open. Raises: RequestError."""
@@ -123,15 +123,15 @@ class Readers:
             in_header = self._access.judge(header, name, now)
             if in_header is not Verdict.OPENS:
                 if Verdict.EXPIRED in (in_path, in_header):
-                    raise RequestError(401, "this link has expired: ask for a new one", EXPIRED)
-                raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
+                    raise problem.EXPIRED.error(EXPIRED)
+                raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
         if name and not is_name(name):
-            raise RequestError(400, "this is not the name of a log")
+            raise problem.NOT_A_READERS_NAME.error()
         return name or UNNAMED
 
     def _authorise_all(self, request: web.BaseRequest, token: str) -> None:
         if not self._access.opens_all(token or bearer(request.headers.get("Authorization", ""))):
-            raise RequestError(401, "Access denied", {"WWW-Authenticate": "Bearer"})
+            raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
 
     async def _opened(self, request: web.BaseRequest, name: str, timeout: float) -> Journal:
         """The log of that name, its file open until `release`; waits at most `timeout` seconds for it to begin.
@@ -158,30 +158,30 @@ class Readers:
         finally:
             connection.waiting = False
         if journal is None:
-            raise RequestError(404, "this log has not begun: ask again, or with ?wait=60 to wait for it", RETRY_AFTER)
+            raise problem.NOT_BEGUN.error(RETRY_AFTER)
         connection.note_log(name)
         return journal
 
     async def _list(self, request: web.BaseRequest) -> web.Response:
-        try:
-            state = State(request.query["state"]) if "state" in request.query else None
-        except ValueError as error:
-            known = ", ".join(state.value for state in State)
-            raise RequestError(400, f"the query parameter state is none of {known}") from error
+        state = _state(request.query["state"]) if "state" in request.query else None
         size = whole_number("limit", request.query.get("limit", str(status.PAGE_SIZE)))
         if not size:
-            raise RequestError(400, "the query parameter limit is not a whole number above 0")
+            raise problem.NOT_ABOVE_0.error(parameter="limit")
         before = request.query.get("before")
+        if before is not None and not GENERATION.fullmatch(before):
+            raise problem.NOT_A_GENERATION.error()
         logs = [*self._storage.newest_first()]
         return json_text(await status.page(logs, size=min(size, status.MAX_PAGE_SIZE), before=before, state=state), {})
 
     async def _status(self, request: web.BaseRequest, name: str) -> web.Response:
         """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
+        if (known := request.query.get("state")) is not None:
+            known = _state(known).value
+        known_size = whole_number("size", request.query["size"]) if "size" in request.query else None
         timeout, is_new = wait_seconds(request), self._storage.get(name) is None
         journal = await self._journal(request, name, timeout)
-        if "size" in request.query and not is_new:
-            size, state = whole_number("size", request.query["size"]), request.query.get("state", journal.state.value)
-            await self._change(request, journal, size, state, timeout)
+        if known_size is not None and not is_new:
+            await self._change(request, journal, known_size, known or journal.state.value, timeout)
         document, length = status.describe(journal), journal.length
         document["lines"] = await self.queries.known_lines(journal, length)
         return json_answer(document, {"ETag": journal.etag})
@@ -216,10 +216,10 @@ class Readers:
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
         generation = journal.about.generation
         if request.query.get("generation", generation) != generation:  # for links, which send no If-Match
-            raise RequestError(412, "this is not the log of that generation: it was replaced")
+            raise problem.ANOTHER_GENERATION.error()
         if (status := precondition(request, journal.etag, confirms=not live and journal.tag_confirms)) is not None:
             if status == 412:
-                raise RequestError(412, "this is not the log that If-Match names: it was replaced")
+                raise problem.REPLACED.error()
             del headers["Content-Type"]
             return web.Response(status=304, headers=headers)
         length = journal.length
@@ -265,18 +265,16 @@ class Readers:
                 pieces.append((f"\r\n--{boundary}--\r\n".encode(), Part(0, 0)))
                 return await send_parts(request, journal, 206, headers, pieces)
             case NothingMore():
-                raise RequestError(
-                    409,
-                    f"the log has {length} bytes and is {journal.state.value}: more may come, for which"
-                    f" bytes={length}-{ranges.VERY_LARGE} waits" if live else
-                    f"the log was aborted after {length} bytes: there are no more, and it is not complete",
-                    refused,
-                )  # fmt: skip
+                if not live:
+                    raise problem.ABORTED_THERE.error(refused, length=length)
+                raise problem.MORE_MAY_COME.error(
+                    refused, length=length, state=journal.state.value, last=ranges.VERY_LARGE
+                )
             case Unsatisfiable():
-                raise RequestError(
-                    416,
-                    f"the log has {length} bytes {'so far' if live else 'in all'}: none of them is in that range",
+                raise problem.NOT_IN_THE_LOG.error(
                     {**refused, "Content-Range": f"bytes */{length}"},
+                    length=length,
+                    so_far="so far" if live else "in all",
                 )
 
     async def _follow(
@@ -311,6 +309,14 @@ class Readers:
             raise ConnectionAbortedError(f"the log is {journal.state.value}" if journal.state.ended else STOPPED)
         if chunked:
             outlet.write(b"0\r\n\r\n")
+
+
+def _state(text: str) -> State:
+    """The state that a query names. Raises: RequestError."""
+    try:
+        return State(text)
+    except ValueError as error:
+        raise problem.NOT_A_STATE.error() from error
 
 
 def _ranges(request: web.BaseRequest, etag: str) -> tuple[ranges.Spec, ...] | None:

@@ -30,6 +30,8 @@ from .directory import Directory
 from .disk import ROOM_TIMEOUT, Disk
 from .errors import DiskError, RequestError
 from .journal import Journal
+from .wire import problem
+from .wire.problem import RETRY_AFTER
 
 UNNAMED = ""
 """The name of the log that has none."""
@@ -223,11 +225,10 @@ class Storage:
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
-            raise RequestError(503, "the server is about to stop", {"Retry-After": "1"})
+            raise problem.STOPPING.error(RETRY_AFTER)
 
     def _too_many_logs(self) -> RequestError:
-        limit = self._settings.max_logs
-        return RequestError(429, f"there are {limit} logs, as many as there may be, all in use", {"Retry-After": "60"})
+        return problem.TOO_MANY_LOGS.error({"Retry-After": "60"}, count=self._settings.max_logs)
 
     def _next_order(self) -> int:
         """Larger than that of all logs. Near the time, so that logs of which it is not known have their places by it."""

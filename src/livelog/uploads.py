@@ -15,6 +15,7 @@ from typing import Any
 
 from .about import Upload
 from .errors import RequestError
+from .wire import problem
 
 INTEROP_VERSION = 8
 """The version of the draft that is spoken here; interim responses go to those clients only that speak it, too."""
@@ -91,17 +92,16 @@ def agreed(upload: Upload, length: int | None) -> int | None:
 
 def inconsistent_length(message: str, *, final: bool = False) -> RequestError:
     """The error of a client that contradicts itself (section "Inconsistent Length")."""
-    return RequestError(400, message, {"Upload-Complete": "?0"}, problem="inconsistent-upload-length", final=final)
+    return problem.INCONSISTENT_LENGTH.error({"Upload-Complete": "?0"}, final=final, reason=message)
 
 
 def mismatching_offset(provided: int, offset: int) -> RequestError:
     """The error of a client that goes on at the wrong place (section "Mismatching Offset")."""
-    return RequestError(
-        409,
-        f"the upload has {offset} bytes: go on from there, not from {provided}",
+    return problem.WRONG_OFFSET.error(
         {"Upload-Offset": str(offset), "Upload-Complete": "?0"},
-        problem="mismatching-upload-offset",
         members={"expected-offset": offset, "provided-offset": provided},
+        offset=offset,
+        provided=provided,
     )
 
 
@@ -110,18 +110,15 @@ def mismatching_digest(field: str, algorithm: str, provided: bytes, offset: int 
 
     `offset`: what the upload has; None: there is no upload. `final`: it was the whole upload's digest.
     """
-    progress = {} if offset is None else {"Upload-Complete": "?1" if final else "?0", "Upload-Offset": str(offset)}
-    return RequestError(
-        400,
-        f"the bytes that arrived do not have the digest that {field} tells: send them again",
-        progress,
-        problem="digest-mismatching-values",
+    return problem.WRONG_DIGEST.error(
+        {} if offset is None else {"Upload-Complete": "?1" if final else "?0", "Upload-Offset": str(offset)},
         members={
             "mismatching-digests": [
                 {"algorithm": algorithm, "provided-digest": _byte_sequence(provided), "header": field}
             ]
         },
         final=final,
+        field=field,
     )
 
 
@@ -171,11 +168,10 @@ def _digests(fields: Fields, name: str) -> dict[str, bytes]:
             continue  # RFC 9530 section 2: what is not known may be ignored
         if len(value) != DIGESTS[algorithm]().digest_size:
             reason = f"a {algorithm} digest has {DIGESTS[algorithm]().digest_size} bytes"
-            raise RequestError(
-                400,
-                f"the digest in {name} cannot be one: {reason}, not {len(value)}",
-                problem="digest-invalid-values",
+            raise problem.NOT_A_DIGEST.error(
                 members={"invalid-digests": [{"algorithm": algorithm, "header": name, "reason": reason}]},
+                field=name,
+                reason=f"{reason}, not {len(value)}",
             )
         digests[algorithm] = value
     return digests

@@ -11,7 +11,7 @@ import re
 from aiohttp import web
 
 from .answers import COMMON_HEADERS, precondition
-from .errors import RequestError
+from .wire import problem
 
 POLICY = (
     "default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; base-uri 'none'; "
@@ -46,7 +46,7 @@ class Viewer:
         page, headers = (self._packed, self._packed_headers) if suits else (self._page, self._headers)
         if (status := precondition(request, headers["ETag"])) is not None:
             if status == 412:
-                raise RequestError(412, "this is not the page that If-Match names")
+                raise problem.NOT_THIS_PAGE.error()
             return web.Response(status=304, headers=headers)
         return web.Response(body=page, headers=headers, content_type="text/html", charset="utf-8")
 

@@ -64,7 +64,7 @@ def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str
     with running() as server:
         for name in ("", "a"):
             send(server, name, CONTENT)
-        assert "Tested: 23" in check(tmp_path, "openapi.yaml", server.get, token, config)
+        assert "Tested: 69" in check(tmp_path, "openapi.yaml", server.get, token, config)
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: s
             f'[parameters]\n"path.name" = "a"\n"path.key" = "{key}"\n{briefly(brief)}'
             f'[[operations]]\ninclude-path = "/upload/{{key}}/{{name}}"\nparameters = {{"path.name" = "{name}"}}\n'
         )
-        assert "Tested: 27" in check(tmp_path, "openapi-producers.yaml", server.put, token, config)
+        assert "Tested: 30" in check(tmp_path, "openapi-producers.yaml", server.put, token, config)

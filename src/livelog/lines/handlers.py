@@ -20,10 +20,11 @@ from aiohttp import web
 from livelog.about import microseconds, timestamp
 from livelog.answers import COMMON_HEADERS, send_parts, send_pieces, stream_headers, whole_number
 from livelog.endpoint import Connection
-from livelog.errors import DiskError, RequestError, ScanError, ScanRefused
+from livelog.errors import DiskError, ScanError, ScanRefused
 from livelog.journal import Journal
 from livelog.outlet import unless_lost
 from livelog.ranges import Part
+from livelog.wire import problem
 from livelog.wire.problem import RETRY_AFTER
 
 from .index import BLOCK, Index
@@ -164,11 +165,11 @@ class Queries:
         except BaseException as error:
             search.close()
             if isinstance(error, ScanRefused):
-                raise RequestError(400, f"this is no regular expression: {error}") from error
+                raise problem.NOT_A_PATTERN.error(reason=error) from error
             if isinstance(error, ScanError) and error.excess:
-                raise RequestError(400, f"this pattern {error}: use a simpler one") from error
+                raise problem.PATTERN_TOO_HEAVY.error(reason=error) from error
             if isinstance(error, TimeoutError):
-                raise RequestError(503, "too many searches are under way: try again later", RETRY_AFTER) from error
+                raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
             raise
 
     async def _groups(self, request: web.BaseRequest, journal: Journal) -> web.Response:
@@ -199,7 +200,7 @@ async def _answer(
         return await answer(request, journal)
     except ScanError as error:
         text = f"looking at the lines of this log {error}" if error.excess else str(error)
-        raise RequestError(503, f"{text}: ask again later", RETRY_AFTER) from error
+        raise problem.LINES_FAILED.error(RETRY_AFTER, reason=text) from error
 
 
 @contextlib.contextmanager
@@ -220,7 +221,7 @@ async def _wait(request: web.BaseRequest, indexer: LogIndexer) -> None:
     connection = Connection.of(request)
     if connection.ended:
         if not await indexer.ready(LEAVING):
-            raise RequestError(503, "the lines of this log are being counted: ask again later", RETRY_AFTER)
+            raise problem.COUNTING.error(RETRY_AFTER)
         return
     if await indexer.ready(0.0):
         return
@@ -233,12 +234,12 @@ def _query(query: Mapping[str, str], length: int) -> Query:
     """What a request searches for. Raises: RequestError."""
     text, direction, errors = query.get("q", ""), query.get("dir", "back"), query.get("errors") == "1"
     if not errors and (not text or len(text) > MAX_TEXT or "\n" in text):
-        raise RequestError(400, f"say what to search for by q: 1 to {MAX_TEXT} characters of one line")
+        raise problem.NO_TEXT.error(most=MAX_TEXT)
     if direction not in ("back", "forward"):
-        raise RequestError(400, "the query parameter dir is neither back nor forward")
+        raise problem.NOT_A_DIRECTION.error()
     limit = whole_number("limit", query.get("limit", str(DEFAULT_LINES)))
     if not limit:
-        raise RequestError(400, "the query parameter limit is not a whole number above 0")
+        raise problem.NOT_ABOVE_0.error(parameter="limit")
     start = whole_number("from", query.get("from", "0" if direction == "forward" else str(length)))
     return Query(
         text=text, size=length, start=min(start, length), newlines=0, case=query.get("case") == "1",
@@ -250,7 +251,7 @@ def _asked(query: Mapping[str, str], journal: Journal) -> Lines:
     """Which lines a request wants. Raises: RequestError."""
     named = [name for name in ("from", "tail", "at", "time") if name in query]
     if len(named) != 1:
-        raise RequestError(400, "say which lines by one of the query parameters from, tail, at and time")
+        raise problem.WHICH_LINES.error()
     [name], text = named, query[named[0]]
     count_text = query.get("count", str(DEFAULT_LINES))
     sign = -1 if count_text.startswith("-") else 1
@@ -258,12 +259,14 @@ def _asked(query: Mapping[str, str], journal: Journal) -> Lines:
     if name == "tail":
         return Lines(-min(whole_number(name, text), MAX_LINES))
     if name == "time":
-        return Lines(count, offset=journal.offset_at(_moment(text)))
+        moment = _moment(text)
+        came_by_then = 1000 * moment > journal.changed  # then nothing came at that time on
+        return Lines(count, offset=journal.length if came_by_then else journal.offset_at(moment))
     number = whole_number(name, text)
     if name == "at":
         return Lines(count, offset=number)
     if not number:
-        raise RequestError(400, "lines are counted from 1")
+        raise problem.LINE_0.error()
     return Lines(count, line=number)
 
 
@@ -275,8 +278,7 @@ def _moment(text: str) -> int:
         # Without its zone it is no moment: `microseconds` refuses it.
         return microseconds(text) // 1000
     except (ValueError, TypeError) as error:
-        wanted = "a time such as 2026-11-25T05:26:53Z, nor seconds since the epoch"
-        raise RequestError(400, f"the query parameter time is neither {wanted}") from error
+        raise problem.NOT_A_TIME.error() from error
 
 
 def _line_start(offset: int, length: int, read: Read, index: Index | None) -> int | None:

@@ -10,9 +10,10 @@ import json
 from collections.abc import AsyncGenerator
 from functools import partial
 
-from livelog.errors import RequestError, ScanError, ScanRefused
+from livelog.errors import ScanError, ScanRefused
 from livelog.journal import Journal
 from livelog.outlet import Outlet
+from livelog.wire import problem
 from livelog.wire.problem import RETRY_AFTER
 
 from .matching import PLACE, Query
@@ -56,7 +57,7 @@ class Searches:
     def admit(self, journal: Journal, query: Query) -> "Search":
         """A search, to be closed at the end. Raises: RequestError (503), if there are too many."""
         if self.active >= SEARCHES + WAITING:
-            raise RequestError(503, "too many searches are under way: try again later", RETRY_AFTER)
+            raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER)
         return Search(self, journal, query._replace(seconds=PROCESSOR))
 
 

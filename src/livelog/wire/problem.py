@@ -51,7 +51,9 @@ class Problem:
 
     `text` is a template: `{fact}` stands for what `error` is told under that name. `when`: what leads to it, for the
     documentation. `producers` and `readers`: the requests of either port that can meet it, see `PRODUCERS` and `READERS`;
-    "-": any request, before it is known what it asks for. `registered`: the name of a registered problem type (RFC 9457).
+    "-": any request, before it is known what it asks for. `registered`: the name of a registered problem type (RFC 9457). `example`: what
+    the documentation shows instead of a text that is nothing but facts.
+    `example`: what the documentation shows instead of a text that is all facts.
     """
 
     status: int
@@ -60,6 +62,7 @@ class Problem:
     producers: str = ""
     readers: str = ""
     registered: str = ""
+    example: str = ""
 
     def error(
         self,
@@ -76,7 +79,7 @@ class Problem:
     @property
     def shown(self) -> str:
         """The text for the documentation: facts in capital letters."""
-        return "".join(text + (name or "").upper() for text, name, _, _ in Formatter().parse(self.text))
+        return self.example or "".join(text + (name or "").upper() for text, name, _, _ in Formatter().parse(self.text))
 
 
 TABLE: list[Problem] = []
@@ -84,9 +87,16 @@ TABLE: list[Problem] = []
 
 
 def _problem(
-    status: int, text: str, when: str, *, producers: str = "", readers: str = "", registered: str = ""
+    status: int,
+    text: str,
+    when: str,
+    *,
+    producers: str = "",
+    readers: str = "",
+    registered: str = "",
+    example: str = "",
 ) -> Problem:
-    problem = Problem(status, text, when, producers, readers, registered)
+    problem = Problem(status, text, when, producers, readers, registered, example)
     TABLE.append(problem)
     return problem
 
@@ -145,12 +155,16 @@ VERSION = _problem(
 # Of both ports.
 
 DENIED = _problem(401, "Access denied", "a wrong token, or none", producers=OF_PRODUCERS, readers=f"{OF_A_LOG} logs")
+EXPIRED = _problem(
+    401, "this link has expired: ask for a new one", "the log's own token, which has expired", readers=OF_A_LOG,
+)  # fmt: skip
 FAILED = _problem(
     500, "the server failed; its log tells more under {id}", "a fault of the server",
     producers=PRODUCERS, readers=READERS,
 )  # fmt: skip
 DISK_FAILED = _problem(
     500, "{operation} failed: {cause}", "the disk refuses", producers=PRODUCERS, readers=READERS,
+    example="reading the log failed: Input/output error; and others",
 )  # fmt: skip
 TOO_MANY_CONNECTIONS = _problem(
     503, "too many connections: try again later", "too many connections; with `Retry-After`, then closed",
@@ -159,6 +173,7 @@ TOO_MANY_CONNECTIONS = _problem(
 NO_DESCRIPTORS = _problem(
     503, "{operation} failed: {cause}", "no file descriptors are left; with `Retry-After`",
     producers=PRODUCERS, readers=READERS,
+    example="opening the log's file failed: Too many open files",
 )  # fmt: skip
 STOPPING = _problem(
     503, "the server is about to stop", "a log that would begin or go on while the server stops; with `Retry-After`",
@@ -178,6 +193,7 @@ NO_READERS_PATH = _problem(
 BAD_CHUNK = _problem(
     400, "{fault}", "a body that is not chunked as RFC 9112 says, such as a chunk that does not begin with its size; the log is aborted",
     producers="put append",
+    example="a chunk does not begin with its size in hexadecimal digits; and others",
 )  # fmt: skip
 CONTENT_RANGE = _problem(
     400, "a PUT with Content-Range is not supported: send the whole log in one body", "`Content-Range`", producers="put",
@@ -217,6 +233,7 @@ NO_COMPLETENESS = _problem(
 )  # fmt: skip
 INCONSISTENT_LENGTH = _problem(
     400, "{reason}", "two lengths that differ", producers="put append", registered="inconsistent-upload-length",
+    example="Upload-Length is 5, but the content of this request ends at 7; and others",
 )  # fmt: skip
 WRONG_DIGEST = _problem(
     400, "the bytes that arrived do not have the digest that {field} tells: send them again",
@@ -265,6 +282,10 @@ ANOTHER_PRODUCER = _problem(
     409, "this log is being written by another producer: wait until that one has ended", "a second producer",
     producers="put",
 )  # fmt: skip
+BEING_RECEIVED = _problem(
+    409, "another log of this name is being received: wait until that one has begun",
+    "what must not happen while a log is received whose digest is checked first", producers="append give-up",
+)  # fmt: skip
 WRONG_OFFSET = _problem(
     409, "the upload has {offset} bytes: go on from there, not from {provided}", "a PATCH at the wrong place",
     producers="append", registered="mismatching-upload-offset",
@@ -284,6 +305,7 @@ NOTHING_TO_CANCEL = _problem(
 )  # fmt: skip
 GIVEN_UP = _problem(
     410, "this upload was given up: {reason}", "an upload that was given up", producers="offset append give-up",
+    example="this upload was given up: no producer came back within 60 s",
 )  # fmt: skip
 NO_LENGTH = _problem(
     411, "an HTTP/1.0 request must say how long its body is: send Content-Length", "HTTP/1.0 without `Content-Length`",
@@ -324,6 +346,7 @@ DISK_FULL = _problem(
     507, "{operation} failed: {cause}",
     "the disk is full, or a limit of the server; a log that was being written is aborted at what was written",
     producers="put tell append",
+    example="writing the log failed: No space left on device; and others",
 )  # fmt: skip
 
 # Of the readers' port.
@@ -334,9 +357,6 @@ NOT_A_NUMBER = _problem(
 )  # fmt: skip
 NOT_ABOVE_0 = _problem(
     400, "the query parameter {parameter} is not a whole number above 0", "`?limit=0`", readers="logs search",
-)  # fmt: skip
-TOO_MANY_AT_ONCE = _problem(
-    400, "the query parameter {parameter} is more than {most}", "a `?limit=` that is too large", readers="logs search",
 )  # fmt: skip
 NOT_A_STATE = _problem(
     400, "the query parameter state is none of live, interrupted, complete, aborted", "another `?state=`",
@@ -354,6 +374,10 @@ NOT_A_DIRECTION = _problem(
 )  # fmt: skip
 NOT_A_PATTERN = _problem(
     400, "this is no regular expression: {reason}", "a `?q=` that is none, with `?regex=1`", readers="search",
+)  # fmt: skip
+PATTERN_TOO_HEAVY = _problem(
+    400, "this pattern {reason}: use a simpler one", "a pattern that takes too much time or memory to prepare",
+    readers="search",
 )  # fmt: skip
 WHICH_LINES = _problem(
     400, "say which lines by one of the query parameters from, tail, at and time", "none of these, or several",
@@ -373,21 +397,37 @@ NOT_BEGUN = _problem(
     404, "this log has not begun: ask again, or with ?wait=60 to wait for it", "no log yet; with `Retry-After`",
     readers=OF_A_LOG,
 )  # fmt: skip
-REMOVED = _problem(
-    404, "this log was removed just now", "a log that went while it was asked for; with `Retry-After`",
-    readers=OF_A_LOG.replace("status ", ""),
-)  # fmt: skip
 READ_ONLY = _problem(
     405, "a log is read with GET or HEAD", "not GET, HEAD or OPTIONS; with `Allow`", readers=READERS,
 )  # fmt: skip
+MORE_MAY_COME = _problem(
+    409, "the log has {length} bytes and is {state}: more may come, for which bytes={length}-{last} waits",
+    "`bytes=L-` of a log that has not ended", readers="log",
+)  # fmt: skip
+ABORTED_THERE = _problem(
+    409, "the log was aborted after {length} bytes: there are no more, and it is not complete",
+    "`bytes=L-` of a log that was aborted", readers="log",
+)  # fmt: skip
 REPLACED = _problem(
     412, "this is not the log that If-Match names: it was replaced", "`If-Match` does not match", readers="log",
+)  # fmt: skip
+ANOTHER_GENERATION = _problem(
+    412, "this is not the log of that generation: it was replaced", "`?generation=` of another log", readers="log",
 )  # fmt: skip
 NOT_THIS_PAGE = _problem(
     412, "this is not the page that If-Match names", "`If-Match` of another page", readers="view",
 )  # fmt: skip
 NOT_IN_THE_LOG = _problem(
     416, "the log has {length} bytes {so_far}: none of them is in that range", "no byte in the range", readers="log",
+)  # fmt: skip
+COUNTING = _problem(
+    503, "the lines of this log are being counted: ask again later", "a line by its number, before it is known where; with `Retry-After`",
+    readers="lines search",
+)  # fmt: skip
+LINES_FAILED = _problem(
+    503, "{reason}: ask again later", "looking at the lines takes too much, or failed; with `Retry-After`",
+    readers="lines search groups",
+    example="looking at the lines of this log takes too much memory: ask again later; and others",
 )  # fmt: skip
 TOO_MANY_SEARCHES = _problem(
     503, "too many searches are under way: try again later", "more than 20 searches; with `Retry-After`", readers="search",

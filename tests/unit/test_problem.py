@@ -1,0 +1,140 @@
+"""One table of errors: the program raises from it, protocol.md shows it, both OpenAPI descriptions list its statuses.
+
+`python -m tests.unit.test_problem` writes the tables of protocol.md anew.
+"""
+
+import ast
+import re
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # schemathesis brings it
+
+from livelog.errors import FramingError
+from livelog.wire import problem
+from livelog.wire.problem import PRODUCERS, READERS, TABLE, Problem
+
+ROOT = Path(__file__).parents[2]
+PROTOCOL = ROOT / "docs/protocol.md"
+
+NOTE = "<!-- the table of `livelog.wire.problem`, for {side} -->\n"
+
+SIDES = ("both ports", "the producers' port", "the readers' port")
+
+RESOURCES = {
+    "put": ("put /log", "post /log"), "show": ("get /log", "head /log"), "tell": ("patch /log",),
+    "remove": ("delete /log",), "limits": ("options /log",), "offset": ("get /upload", "head /upload"),
+    "append": ("patch /upload",), "give-up": ("delete /upload",), "methods": ("options /upload",),
+    "healthz": ("get /healthz", "head /healthz"), "readyz": ("get /readyz", "head /readyz"),
+    "metrics": ("get /metrics", "head /metrics"),
+}  # fmt: skip
+"""The operations of `docs/openapi-producers.yaml` by the names of `problem.PRODUCERS`."""
+
+
+def rows(side: str) -> str:
+    """The table of one side, as protocol.md has it."""
+    chosen = [
+        each
+        for each in TABLE
+        if side == ("both ports" if each.producers and each.readers else f"the {'producers' if each.producers else 'readers'}' port")
+    ]  # fmt: skip
+    lines = ["| status | when | text |", "|---|---|---|"]
+    for each in sorted(chosen, key=lambda each: each.status):
+        kind = f"; `{each.registered}`" if each.registered else ""
+        lines.append(f"| {each.status} | {each.when}{kind} | {each.shown} |".replace("''", "'"))
+    return "\n".join(lines) + "\n"
+
+
+def with_tables(text: str) -> str:
+    """The text of protocol.md, with its tables of errors as they should be."""
+    for side in SIDES:
+        note = NOTE.format(side=side)
+        start = text.index(note) + len(note)
+        stop = re.compile(r"^(?!\|)", re.MULTILINE).search(text, start)
+        assert stop is not None
+        text = text[:start] + rows(side) + text[stop.start() :]
+    return text
+
+
+def test_protocol_md_shows_the_table() -> None:
+    text = PROTOCOL.read_text(encoding="utf-8")
+    assert text == with_tables(text), "python -m tests.unit.test_problem writes it anew"
+
+
+def test_every_error_of_the_server_comes_from_the_table() -> None:
+    """No module but two makes a `RequestError` of its own."""
+    found = []
+    for path in (ROOT / "src/livelog").rglob("*.py"):
+        name = str(path.relative_to(ROOT / "src/livelog"))
+        if name in ("errors.py", "wire/problem.py") or name.startswith("client/"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "RequestError":
+                found.append(f"{name}:{node.lineno}")
+    assert found == [], "raise an error of livelog.wire.problem, which the documents are held to"
+
+
+def test_every_error_of_the_table_is_used() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/livelog").rglob("*.py"))
+    names = {id(value): name for name, value in vars(problem).items() if isinstance(value, Problem)}
+    assert len(names) == len(TABLE)
+    unused = [names[id(each)] for each in TABLE if f"problem.{names[id(each)]}" not in sources]
+    assert unused == ["BAD_CHUNK"], "which FramingError is"
+    assert FramingError("x").status == problem.BAD_CHUNK.status
+
+
+@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.text[:40])
+def test_each_error_is_one_clear_line_with_a_status_of_http(each: Problem) -> None:
+    assert each.status in list(HTTPStatus)
+    assert 400 <= each.status < 600
+    assert each.text.isprintable()
+    assert not each.text.endswith(".")
+    assert each.producers or each.readers
+    assert set(each.producers.split()) <= {*PRODUCERS.split(), "-"}
+    assert set(each.readers.split()) <= {*READERS.split(), "-"}
+
+
+def statuses(side: str, operation: str) -> set[str]:
+    """The error statuses of an operation, by the table."""
+    return {
+        str(each.status)
+        for each in TABLE
+        if operation in (each.producers if side == "producers" else each.readers).split()
+    }
+
+
+def described(file: str) -> dict[str, set[str]]:
+    """The error statuses of each operation, by a description."""
+    document: Any = yaml.safe_load((ROOT / "docs" / file).read_text(encoding="utf-8"))
+    found: dict[str, set[str]] = {}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters":
+                found[f"{method} {path}"] = {status for status in operation["responses"] if status >= "400"}
+    return found
+
+
+@pytest.mark.parametrize("resource", READERS.split())
+def test_the_readers_description_has_the_statuses_of_the_table(resource: str) -> None:
+    operations = {key: value for key, value in described("openapi.yaml").items() if key.split("/")[1] == resource}
+    assert {key.split()[0] for key in operations} == {"get", "head", "options"}
+    for key, value in operations.items():
+        assert value == (statuses("readers", resource) if not key.startswith("options") else set()), key
+
+
+@pytest.mark.parametrize("name", PRODUCERS.split())
+def test_the_producers_description_has_the_statuses_of_the_table(name: str) -> None:
+    known = described("openapi-producers.yaml")
+    for operation in RESOURCES[name]:
+        found = [value for key, value in known.items() if key == operation or key.startswith(f"{operation}/")]
+        assert found, operation
+        for value in found:
+            assert value == statuses("producers", name), operation
+
+
+if __name__ == "__main__":
+    PROTOCOL.write_text(with_tables(PROTOCOL.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.exit(0)

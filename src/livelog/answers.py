@@ -103,11 +103,16 @@ def precondition(request: web.BaseRequest, etag: str, *, confirms: bool = True) 
     less, a tag in If-None-Match gets the content, since 304 would say that there is nothing more.
     """
     wanted, known = (",".join(request.headers.getall(name, [])) for name in ("If-Match", "If-None-Match"))
-    if wanted and wanted.strip() != "*" and ("", etag) not in _ENTITY_TAG.findall(wanted):
+    if wanted and wanted.strip() != "*" and ("", etag) not in _entity_tags(wanted, etag):
         return 412  # compared strongly: weak tags never match
-    if known and (known.strip() == "*" or (confirms and any(tag == etag for _, tag in _ENTITY_TAG.findall(known)))):
+    if known and (known.strip() == "*" or (confirms and any(tag == etag for _, tag in _entity_tags(known, etag)))):
         return 304
     return None
+
+
+def _entity_tags(field: str, etag: str) -> list[tuple[str, str]]:
+    """The entity-tags in a field, each with W/ if it is weak; none, and no work, if `etag` cannot be among them."""
+    return _ENTITY_TAG.findall(field) if etag in field else []
 
 
 def wait_seconds(request: web.BaseRequest) -> float:

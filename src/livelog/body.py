@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from .disk import Piece
 from .endpoint import Connection
 from .errors import RequestError
-from .framing import Decoder
+from .framing import MAX_PIECES, Decoder
 from .journal import Journal
 
 BUFFER_SIZE = 1024 * 1024
@@ -92,6 +92,8 @@ class Body(asyncio.BufferedProtocol):
         self._carry = b""  # framing that is not whole yet
         self._pending = 0
         self._paused = False
+        self._going_on = False  # whether the carry will be looked at in the loop's next turn
+        self._broken: ConnectionError | None = None  # what to raise when all that has come was looked at
         self._received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def receive(self, begin: bytes, *, ended: bool) -> bytes:
@@ -108,7 +110,7 @@ class Body(asyncio.BufferedProtocol):
             view = view[count:]
             self.buffer_updated(count)
         if ended and not self._received.done():
-            self._fail(ConnectionResetError("the producer's connection ended before the body did"))
+            self._break_off(ConnectionResetError("the producer's connection ended before the body did"))
         return await self._received + bytes(view)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -121,6 +123,7 @@ class Body(asyncio.BufferedProtocol):
         """See `asyncio.BufferedProtocol`."""
         buffer, stop = self._buffers.current, len(self._carry) + nbytes
         pieces, consumed = self._decoder.decode(buffer, stop)
+        is_more = len(pieces) >= MAX_PIECES and consumed < stop
         self._carry = bytes(memoryview(buffer)[consumed:stop])
         size = sum(map(len, pieces))
         self.size += size
@@ -138,6 +141,31 @@ class Body(asyncio.BufferedProtocol):
             if (transport := self._connection.transport) is not None:
                 transport.set_protocol(self._connection)
             self._received.set_result(self._carry)
+        elif is_more and not self._going_on:
+            self._going_on = True
+            if (transport := self._connection.transport) is not None:
+                transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Look at more of what has come: the body is in so many pieces that others must have their turns between them."""
+        self._going_on = False
+        if self._received.done():
+            return
+        self.get_buffer(-1)
+        self.buffer_updated(0)
+        if self._going_on or self._received.done():
+            return
+        if self._broken is not None:
+            self._break_off(self._broken)
+        elif not self._paused and (transport := self._connection.transport) is not None:
+            transport.resume_reading()
+
+    def _break_off(self, error: ConnectionError) -> None:
+        """No more will come. What has come counts first."""
+        self._broken = error
+        if not self._going_on:
+            self._fail(error)
 
     def _append(self, pieces: list[Piece], size: int) -> None:
         lent, held = None, max(size, PIECE_COST)
@@ -162,7 +190,8 @@ class Body(asyncio.BufferedProtocol):
             return
         if self._paused and self._pending <= MAX_PENDING // 2 and (transport := self._connection.transport) is not None:
             self._paused = False
-            transport.resume_reading()
+            if not self._going_on:
+                transport.resume_reading()
         if self._acknowledgements is not None:
             self._acknowledgements.written()
 
@@ -175,7 +204,9 @@ class Body(asyncio.BufferedProtocol):
         """See `asyncio.BaseProtocol`."""
         if not self._received.done():
             reason = self._connection.broken_by or "the producer's connection broke off"
-            self._received.set_exception(ConnectionResetError(reason))
+            self._broken = ConnectionResetError(reason)
+            if not self._going_on:
+                self._received.set_exception(self._broken)
         self._connection.connection_lost(exc)
 
     def eof_received(self) -> None:

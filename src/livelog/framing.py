@@ -33,6 +33,9 @@ CACHED_LINE = 16
 SMALL_CHUNK = 1024
 """Chunks below this many bytes, on average, are copied: viewing them in place costs more."""
 
+MAX_PIECES = 1000
+"""Pieces that one call finds, at most: a few milliseconds. A megabyte of chunks of one byte would be a second."""
+
 Piece = bytes | memoryview
 
 
@@ -48,7 +51,8 @@ class Decoder(Protocol):
         """Find the content in `buffer[:stop]`.
 
         Returns the content, in pieces that may be views of the buffer, and the offset up to which the buffer is
-        consumed. What is not consumed is framing that is not whole yet: feed it again, followed by more.
+        consumed. What is not consumed is framing that is not whole yet: feed it again, followed by more. If there are
+        `MAX_PIECES` pieces, it may be anything: feed it again as it is.
         """
 
 
@@ -89,7 +93,7 @@ class ChunkedDecoder:
             data = source = bytes(source[:stop])
         pieces: list[Piece] = []
         left, position = self._left, 0
-        while position < stop:
+        while position < stop and len(pieces) < MAX_PIECES:
             if left > 2:
                 end = min(stop, position + left - 2)
                 pieces.append(source[position:end])
@@ -126,7 +130,7 @@ class ChunkedDecoder:
                 # Chunks of one size come in runs: between two of them are always the same bytes.
                 between = b"\r\n%b\r\n" % line
                 step = len(between) + size
-                while position + left <= stop:
+                while position + left <= stop and len(pieces) < MAX_PIECES:
                     end = position + size
                     pieces.append(source[position:end])
                     if not data.startswith(between, end, stop):

@@ -27,6 +27,9 @@ MAX_TEXT = 256
 
 MAX_LABELS = 16
 
+MAX_LABELS_SIZE = 16 * 1024
+"""Characters of all labels together, as they are sent: more than so many can have, however they are quoted."""
+
 EXIT_CODES = range(-(2**31), 2**32)
 """What systems call an exit code: 0 to 255 on POSIX, 32 bits, with or without a sign, on Windows."""
 
@@ -111,7 +114,9 @@ def valid_label_name(text: str) -> str:
 
 
 def _items(text: str) -> Iterator[str]:
-    """The elements of a list, at whose commas it is parted, but for those in Display Strings."""
+    """The elements of a list, at whose commas it is parted, but for those in Display Strings. Raises: RequestError."""
+    if len(text) > MAX_LABELS_SIZE:
+        raise RequestError(400, f"Livelog-Label is longer than {MAX_LABELS_SIZE} characters")
     position = 0
     while position <= len(text):
         match = _LABEL_WITH_DISPLAY_STRING.match(text, position)

@@ -1,20 +1,34 @@
 """Whatever reads a stranger's bytes takes time in proportion to them: hostile inputs of n and of 4 n."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from livelog.access import Access, bearer, is_name
+from livelog.answers import _ENTITY_TAG, _WAIT_PREFERENCE
 from livelog.client.terminal import Neutraliser
+from livelog.errors import LivelogError
+from livelog.events import text_event, whole_characters
+from livelog.framing import ChunkedDecoder
+from livelog.ingest import _content_type, _is_loopback
+from livelog.journal import BLOCK
+from livelog.lines import lines
 from livelog.lines.failures import find
 from livelog.lines.groups import Groups, marks
+from livelog.lines.index import Index, scan
+from livelog.lines.matching import Query, search
 from livelog.lines.sgr import plain, style_after
+from livelog.metadata import Metadata
+from livelog.ranges import parse_range, resolve
+from livelog.uploads import announced
 
 from .meter import is_linear
 
 
 def test_a_quadratic_function_is_found_out() -> None:
-    assert not is_linear(lambda data: [data[place:] for place in range(len(data))], lambda n: b"x" * n, 3000)
+    assert not is_linear(lambda data: sum(len(data[place:]) for place in range(len(data))), lambda n: b"x" * n, 10_000)
 
 
 def groups(data: bytes) -> object:
@@ -108,4 +122,211 @@ def colours(n: int) -> bytes:
     ],
 )
 def test_it_costs_in_proportion(work: Callable[[Any], object], make: Callable[[int], Any], n: int) -> None:
+    assert is_linear(work, make, n)
+
+
+# Lines.
+
+
+def newlines(data: bytes) -> object:
+    count = data.count(b"\n")
+    return (
+        lines.nth_newline(data, max(1, count - 1)), lines.nth_newline(data, 1),
+        lines.first_lines(data, count // 2, last=True), lines.last_lines(data, count // 2, first=True),
+    )  # fmt: skip
+
+
+def indexed(data: bytes) -> object:
+    index, length = Index(), len(data)
+    read: Callable[[int, int], bytes] = lambda start, stop: data[start:stop]  # noqa: E731
+    index.add(scan(read, 0, length // BLOCK, ""))
+    kept = Index.from_bytes(index.to_bytes(), length)
+    last = kept.lines(length, read)
+    return [
+        (kept.offset_of(number, length, read), kept.style_at(length - 1, read)) for number in (1, last // 2 + 1, last)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("work", "make", "n"),
+    [
+        pytest.param(newlines, lambda n: b"\n" * n, 400_000, id="empty lines"),
+        pytest.param(newlines, lambda n: b"\n" + b"x" * n + b"\n", 2_000_000, id="a long line"),
+        pytest.param(indexed, lambda n: b"\n" * n, 1_000_000, id="an index of empty lines"),
+        pytest.param(indexed, lambda n: b"x" * n, 1_000_000, id="an index of one line"),
+        pytest.param(indexed, lambda n: b"\x1b[1m" * n, 200_000, id="an index of colours"),
+        pytest.param(indexed, lambda n: b"".join(b"\x1b[%dm\n" % (30 + number % 60) for number in range(n)), 100_000,
+                     id="an index of other colours in each line"),
+    ],
+)  # fmt: skip
+def test_lines_cost_in_proportion(work: Callable[[Any], object], make: Callable[[int], Any], n: int) -> None:
+    assert is_linear(work, make, n)
+
+
+# Searches.
+
+
+def found(text: str, *, forward: bool, regex: bool = False) -> Callable[[bytes], object]:
+    """All hits in a log."""
+
+    def work(data: bytes) -> object:
+        start = 0 if forward else len(data)
+        query = Query(text, len(data), start, data.count(b"\n") if start else 0, forward=forward, regex=regex)
+        return sum(1 for _ in search(query, lambda start, stop: data[start:stop]))
+
+    return work
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["forward", "back"])
+@pytest.mark.parametrize(
+    ("text", "make", "n"),
+    [
+        pytest.param("a", lambda n: b"a" * n, 5000, id="a hit at each byte"),
+        pytest.param("a", lambda n: b"a\n" * n, 3000, id="a hit in each line"),
+        pytest.param("a", lambda n: b"\x1b[1ma" * n, 5000, id="a colour in front of each hit"),
+        pytest.param("a", lambda n: "\N{GRINNING FACE}a".encode() * n, 5000, id="hits between characters of many bytes"),
+        pytest.param("a", lambda n: b"\xffa" * n, 5000, id="hits between bytes that are no text"),
+        pytest.param("x" * 99 + "y", lambda n: b"x" * n + b"y", 50_000, id="a text that almost matches everywhere"),
+        pytest.param("b", lambda n: b"\x1b]" * n + b"b", 20_000, id="strings that never end"),
+    ],
+)  # fmt: skip
+def test_a_search_costs_in_proportion(text: str, make: Callable[[int], bytes], n: int, forward: bool) -> None:
+    assert is_linear(found(text, forward=forward), make, n)
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["forward", "back"])
+def test_a_search_in_one_line_reads_it_a_few_times(forward: bool) -> None:
+    """Where the line begins is found once, not for each piece of it that has a hit."""
+    piece, counts = 1 << 20, []
+    for size in (8 * piece, 32 * piece):
+        bytes_read, content = 0, b"hit".ljust(piece // 2, b".") * (2 * size // piece)
+
+        def read(start: int, stop: int, content: bytes = content) -> bytes:
+            nonlocal bytes_read
+            bytes_read += stop - start
+            return content[start:stop]
+
+        query = Query("hit", size, 0 if forward else size, 0, forward=forward)
+        hits = list(search(query, read))
+        assert {hit.start for hit in hits} == {0}
+        assert len(hits) == 2 * size // piece
+        counts.append(bytes_read)
+    assert counts[1] <= 5 * counts[0]
+    assert counts[0] <= 3 * 8 * piece
+
+
+# Requests.
+
+
+def decoded(data: bytes) -> object:
+    """A body's framing, as it comes when the peer is quick."""
+    decoder, buffer, pieces = ChunkedDecoder(), bytearray(data), 0
+    place, stop = 0, len(buffer)
+    while place < stop and decoder.fault is None and not decoder.finished:
+        part = buffer[place : place + 65536]
+        content, consumed = decoder.decode(part, len(part))
+        pieces += len(content)
+        if not consumed:
+            break
+        place += consumed
+    return pieces
+
+
+def decoded_by_bytes(data: bytes) -> object:
+    decoder, carry = ChunkedDecoder(), b""
+    for place in range(len(data)):
+        buffer = bytearray(carry + data[place : place + 1])
+        _, consumed = decoder.decode(buffer, len(buffer))
+        carry = bytes(buffer[consumed:])
+    return carry
+
+
+def ranges_of(header: str) -> object:
+    return [resolve(parse_range(header), length, live=live) for length in (0, 10**6) for live in (True, False)]
+
+
+def fields(*names: str) -> Callable[[str], object]:
+    """Structured fields, as a request has them."""
+
+    def work(text: str) -> object:
+        with contextlib.suppress(LivelogError):
+            announced(lambda name: text.split("\n") if name in names else [])
+        return None
+
+    return work
+
+
+DIGEST, COMPLETE, OFFSET = (
+    fields("Repr-Digest", "Content-Digest", "Want-Repr-Digest"),
+    fields("Upload-Complete"),
+    fields("Upload-Offset"),
+)
+
+
+def known(name: str) -> Callable[[str], object]:
+    def work(text: str) -> object:
+        with contextlib.suppress(LivelogError):
+            Metadata.NONE.updated({name: [text]})
+        return None
+
+    return work
+
+
+def opened(path: str) -> object:
+    access = Access("secret", "other")
+    token, _, name = path.partition("/")
+    return is_name(name) or access.judge(token, name, 0), access.may_write(bearer(path)), access.is_told_by(path[:300])
+
+
+def told(data: bytes) -> object:
+    return text_event(0, data), whole_characters(data)
+
+
+@pytest.mark.parametrize(
+    ("work", "make", "n"),
+    [
+        pytest.param(decoded, lambda n: b"1\r\na\r\n" * n, 20_000, id="chunks of a byte"),
+        pytest.param(decoded, lambda n: b"1\r\na\r\n02\r\nab\r\n" * n, 5000, id="chunks of different sizes"),
+        pytest.param(decoded, lambda n: (b"1;" + b"x" * 4000 + b"\r\na\r\n") * n, 100, id="chunks with long extensions"),
+        pytest.param(decoded, lambda n: b"0\r\n" + b"a:b\r\n" * n, 700, id="trailer fields"),
+        pytest.param(decoded_by_bytes, lambda n: (b"1;" + b"x" * 1000 + b"\r\na\r\n") * n, 4, id="long extensions byte by byte"),
+        pytest.param(ranges_of, lambda n: "bytes=" + ",".join(f"{i}-{i}" for i in range(0, 2 * n, 2)), 1000, id="many ranges"),
+        pytest.param(ranges_of, lambda n: "bytes=" + "0-,-5," * n, 1000, id="ranges that overlap"),
+        pytest.param(ranges_of, lambda n: "bytes=" + "1" * n + "-" + "2" * n, 20_000, id="a range of large numbers"),
+        pytest.param(ranges_of, lambda n: "bytes=" + " ," * n, 10_000, id="ranges that are none"),
+        pytest.param(DIGEST, lambda n: ",".join(f"a{i}=1" for i in range(n)), 250, id="a dictionary of many members"),
+        pytest.param(DIGEST, lambda n: "a=1" + ";b=1" * n, 500, id="many parameters"),
+        pytest.param(DIGEST, lambda n: "a=(" + "1;a=1 " * n + ")", 300, id="an inner list"),
+        pytest.param(DIGEST, lambda n: "a=:" + "A" * n, 2000, id="bytes that never end"),
+        pytest.param(DIGEST, lambda n: 'a="' + "\\\\" * n, 1000, id="a string that never ends"),
+        pytest.param(DIGEST, lambda n: "a=1" + " " * n, 2000, id="spaces behind a member"),
+        pytest.param(DIGEST, lambda n: "\n".join(["a=1"] * n), 400, id="many lines of a field"),
+        pytest.param(DIGEST, lambda n: "a=1," * n, 100_000, id="a field that is too long for anybody"),
+        pytest.param(COMPLETE, lambda n: "?1" + ";a" * n, 1000, id="an item with many parameters"),
+        pytest.param(OFFSET, lambda n: "1" * n, 2000, id="a number that never ends"),
+        pytest.param(_WAIT_PREFERENCE.search, lambda n: "," + " " * n, 20_000, id="Prefer: spaces"),
+        pytest.param(_WAIT_PREFERENCE.search, lambda n: ", wait" * n, 5000, id="Prefer: preferences without a value"),
+        pytest.param(_ENTITY_TAG.findall, lambda n: '"' * n, 10_000, id="entity-tags: quotes"),
+        pytest.param(_ENTITY_TAG.findall, lambda n: 'W/"a ' * n, 5000, id="entity-tags: many that never end"),
+        pytest.param(_ENTITY_TAG.findall, lambda n: '"' + "a" * n, 20_000, id="entity-tags: one that never ends"),
+        pytest.param(_content_type, lambda n: "text/" + "script" * n, 3000, id="Content-Type: a long subtype"),
+        pytest.param(_content_type, lambda n: "text/plain" + " ;a=b" * n + "!", 3000, id="Content-Type: many parameters"),
+        pytest.param(_content_type, lambda n: "text/plain;" + " " * n + "!", 20_000, id="Content-Type: spaces"),
+        pytest.param(_is_loopback, lambda n: ":" * n + "x", 20_000, id="Host: colons"),
+        pytest.param(_is_loopback, lambda n: ":" + "1" * n + "x", 20_000, id="Host: a port that is none"),
+        pytest.param(_is_loopback, lambda n: "1." * n, 20_000, id="Host: a long address"),
+        pytest.param(known("livelog-label"), lambda n: ",".join(f"a{i}=b" for i in range(n)), 300, id="many labels"),
+        pytest.param(known("livelog-label"), lambda n: "a=" + "b" * n, 20_000, id="a long label"),
+        pytest.param(known("livelog-label"), lambda n: "," * n, 2000, id="labels that are none"),
+        pytest.param(known("livelog-title"), lambda n: "\u0301\u202e\U0010ffff" * n, 20_000, id="a title of odd characters"),
+        pytest.param(known("livelog-exit-code"), lambda n: "1" * n, 20_000, id="an exit code that never ends"),
+        pytest.param(opened, lambda n: "a/" * n, 20_000, id="a name of many segments"),
+        pytest.param(opened, lambda n: "." * n + "/" + "a" * n, 20_000, id="a token of dots"),
+        pytest.param(opened, lambda n: "Bearer " + " " * n, 20_000, id="a token of spaces"),
+        pytest.param(told, lambda n: b"\xff" * n, 20_000, id="events of bytes that are no text"),
+        pytest.param(told, lambda n: b"\xf0\x90" * n, 20_000, id="events of characters that are not whole"),
+        pytest.param(told, lambda n: b"\x00\x1b\x7f" * n, 20_000, id="events of controls"),
+    ],
+)  # fmt: skip
+def test_a_request_costs_in_proportion(work: Callable[[Any], object], make: Callable[[int], Any], n: int) -> None:
     assert is_linear(work, make, n)

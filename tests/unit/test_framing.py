@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livelog.framing import MAX_LINE, MAX_TRAILERS, ChunkedDecoder, Decoder, LengthDecoder
+from livelog.framing import MAX_LINE, MAX_PIECES, MAX_TRAILERS, ChunkedDecoder, Decoder, LengthDecoder
 
 NEXT = b"GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n"
 """What may come behind a body on the same connection, and is not part of it."""
@@ -326,3 +326,17 @@ def test_damage_anywhere_leaves_the_content_before_it(
 def test_any_length_is_taken_and_no_byte_more(data: bytes, length: int, cuts: list[float]) -> None:
     result = run(LengthDecoder(length), cut(data, [round(place * len(data)) for place in cuts]))
     assert result == Result(data[:length], data[length:], finished=len(data) >= length, fault=None)
+
+
+@pytest.mark.parametrize("chunk", [b"1\r\na\r\n", b"1\r\na\r\n02\r\nbc\r\n"])
+def test_many_small_chunks_are_found_in_several_steps(chunk: bytes) -> None:
+    """None of which takes long."""
+    decoder, wire, content = ChunkedDecoder(), chunk * (2 * MAX_PIECES) + b"0\r\n\r\n", b""
+    steps = 0
+    while not decoder.finished:
+        pieces, consumed = decoder.decode(bytearray(wire), len(wire))
+        assert 0 < len(pieces) <= MAX_PIECES or decoder.finished
+        content, wire, steps = content + b"".join(pieces), wire[consumed:], steps + 1
+    assert decoder.fault is None
+    assert (content, wire) == ((b"abc" if b"bc" in chunk else b"a") * (2 * MAX_PIECES), b"")
+    assert steps >= 2

@@ -140,3 +140,8 @@ def test_nothing_known_costs_nothing() -> None:
 def test_what_was_damaged_does_not_come_back(kept: dict[str, object]) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
         Metadata.from_json(kept)
+
+
+def test_labels_that_nobody_would_keep_are_not_looked_at() -> None:
+    with pytest.raises(RequestError, match="Livelog-Label is longer than 16384 characters"):
+        NONE.updated({"livelog-label": ["a=b,"] * 5000})

@@ -198,3 +198,13 @@ def test_key_leads_to_errors_and_not_to_what_only_looks_so(
         expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text("51")
         viewer.press("e")
         viewer.wait_told("No error below")
+
+
+def test_address_of_a_line_that_is_not_there_says_so(browser: Browser, server: Server, name: str) -> None:
+    logs.send(server, name, b"line\n" * 1000)
+    with viewing(browser, server.get, path(name, "#L5000000")) as viewer:
+        viewer.wait_told("There is no line 5,000,000: the log has 1,000")
+        viewer.press("Control+g")
+        viewer.page.locator("#number").fill("2000")
+        viewer.press("Enter")
+        viewer.wait_told("There is no line 2,000: the log has 1,000")

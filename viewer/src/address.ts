@@ -3,6 +3,7 @@
 import type { Api } from "./api.js";
 import * as fragment from "./fragment.js";
 import type { Log } from "./log.js";
+import type { Notices } from "./notices.js";
 import type { Anchor } from "./scroller.js";
 import type { Query } from "./search.js";
 import type { View } from "./view.js";
@@ -22,6 +23,7 @@ export class Address {
     private readonly api: Api,
     private readonly log: Log,
     private readonly view: View,
+    private readonly notices: Notices,
     private readonly redraw: () => void,
   ) {
     this.#page = api.page;
@@ -47,10 +49,17 @@ export class Address {
     this.view.seen = store.last;
     if (lines) {
       this.view.marked = lines;
+      this.missing(lines.from);
       this.view.toLine(Math.min(lines.from + Math.floor((lines.to - lines.from) / 2), lines.from + Math.floor(this.view.page / 2)));
     } else {
       void this.api.lines({ at: String(byte), count: "1" }).then(({ first }) => first && this.view.toLine(first), () => {});
     }
+  }
+
+  /** Say that there is no such line, if there is none. */
+  missing(line: number): void {
+    const { ended, store: { last } } = this.log;
+    if (line > last) this.notices.tell(`There is no line ${line.toLocaleString("en")}: the log has ${last.toLocaleString("en")}${ended ? "" : " so far"}`);
   }
 
   /** Mark lines, and put them into the address; going back undoes it. */

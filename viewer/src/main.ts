@@ -33,7 +33,7 @@ class App implements chrome.Page {
   readonly #options = { wrap: this.settings.wrap, dark: false, showTime: false, time: (time: number) => this.#time(time) };
   readonly view: View = new View(element("surface"), this.log, this.#options, this.#redraw);
   readonly search = new Search(this.api, this.#redraw);
-  readonly address = new Address(this.api, this.log, this.view, this.#redraw);
+  readonly address = new Address(this.api, this.log, this.view, this.notices, this.#redraw);
   readonly copying = new Copying(this.log, this.view, this.notices, () => this.fileName);
   readonly finder = new Finder(this.api, this.log, this.view, this.search, this.address, this.notices, () => {
     this.#render("search");
@@ -220,9 +220,11 @@ class App implements chrome.Page {
 
   goToTyped(event: Event): void {
     const field = (event.target as HTMLFormElement).elements.namedItem("number") as HTMLInputElement;
-    const line = Math.min(Number(field.value), this.log.store.last);
+    const asked = Number(field.value);
+    const line = Math.min(asked, this.log.store.last);
     field.value = "";
     if (!(line >= 1)) return;
+    this.address.missing(asked);
     this.address.mark({ from: line, to: line });
     this.view.toLine(line);
     element("surface").focus();

@@ -9,9 +9,17 @@ export class Folds {
   /** Lines that are hidden: ascending, apart from each other, both ends included. */
   #hidden: [number, number][] = [];
 
-  /** Groups that the server knows; one that is known already may have ended since. */
-  learn(groups: readonly Group[]): void {
-    for (const group of groups) this.#groups.set(group.start, group);
+  /**
+   * Groups that the server knows; one that is known already may have ended since. `read`: lines that somebody looks at. A group
+   * of theirs is not folded because the log says so: they would be gone from under the reader.
+   */
+  learn(groups: readonly Group[], read: readonly number[] = []): void {
+    for (const group of groups) {
+      const { start, end, collapsed } = group;
+      const ends = end !== null && this.#groups.get(start)?.end !== end;
+      if (ends && collapsed && !this.#chosen.has(start) && read.some((line) => line > start && line <= end)) this.#chosen.set(start, false);
+      this.#groups.set(start, group);
+    }
     this.#fold();
   }
 
@@ -34,13 +42,16 @@ export class Folds {
     return frontier;
   }
 
-  /** Whether a group that has ended begins in this line and goes on behind it. */
+  /** Whether a group begins in this line and goes on behind it, or may. */
   #hasMore(line: number): boolean {
-    return (this.#groups.get(line)?.end ?? 0) > line;
+    const group = this.#groups.get(line);
+    return group !== undefined && last(group) > line;
   }
 
+  /** One that has not ended is open, unless the user has folded it: who follows the log reads what comes. */
   isFolded(line: number): boolean {
-    return this.#hasMore(line) && (this.#chosen.get(line) ?? this.#groups.get(line)!.collapsed);
+    const group = this.#groups.get(line);
+    return group !== undefined && this.#hasMore(line) && (this.#chosen.get(line) ?? (group.collapsed && group.end !== null));
   }
 
   toggle(line: number): void {
@@ -57,8 +68,8 @@ export class Folds {
 
   /** Unfold whatever hides this line. */
   open(line: number): void {
-    for (const { start, end } of this.#groups.values()) {
-      if (start < line && end !== null && line <= end) this.#chosen.set(start, false);
+    for (const group of this.#groups.values()) {
+      if (group.start < line && line <= last(group)) this.#chosen.set(group.start, false);
     }
     this.#fold();
   }
@@ -66,8 +77,8 @@ export class Folds {
   /** The innermost group that holds this line: where it begins. */
   around(line: number): number | null {
     let best: number | null = null;
-    for (const { start, end } of this.#groups.values()) {
-      if (start <= line && (end === null || line <= end) && (best === null || start > best)) best = start;
+    for (const group of this.#groups.values()) {
+      if (group.start <= line && line <= last(group) && (best === null || group.start > best)) best = group.start;
     }
     return best;
   }
@@ -93,10 +104,16 @@ export class Folds {
 
   #fold(): void {
     this.#hidden = [];
-    for (const { start, end } of [...this.#groups.values()].sort((one, other) => one.start - other.start)) {
+    for (const group of [...this.#groups.values()].sort((one, other) => one.start - other.start)) {
+      const { start } = group;
       const before = this.#hidden.at(-1);
       if (!this.isFolded(start) || (before && before[1] >= start)) continue;
-      this.#hidden.push([start + 1, end!]);
+      this.#hidden.push([start + 1, last(group)]);
     }
   }
+}
+
+/** The last line of a group; of one that has not ended, whatever comes. */
+function last({ end }: Group): number {
+  return end ?? Infinity;
 }

@@ -4,13 +4,20 @@ import type { Api } from "./api.js";
 import type { Log } from "./log.js";
 import type { View } from "./view.js";
 
-/** Milliseconds from one question to the next: while there are groups, and while there are none. */
-const [SOON, LATER] = [2000, 10000];
+/** Milliseconds from one question to the next: when a mark of a group has come, while there are groups, and while there are none. */
+const [AT_ONCE, SOON, LATER] = [400, 2000, 10000];
+/** What a line has in which a group begins or ends. */
+const MARK = /##\[(end)?group\]|::(end)?group::|section_(start|end):/;
+/** Bytes of a line in which it is looked for, and lines at a time. */
+const [BEGINNING, LINES] = [200, 300];
 
 export class Groups {
   #asked = 0;
   /** Bytes that the log had when groups were last asked for; -1: they never were. */
   #size = -1;
+  /** The last line in which a mark was looked for, and whether there was one since groups were last asked for. */
+  #looked = 0;
+  #isMarked = false;
 
   constructor(
     private readonly api: Api,
@@ -18,24 +25,38 @@ export class Groups {
     private readonly view: View,
   ) {}
 
-  /** Ask what groups there are: at first, and now and then while the log grows. */
+  /** Ask what groups there are: at first, when a mark has come, and now and then while the log grows. */
   ask(): void {
     const { size, numbered } = this.log.store;
     const { folds } = this.view;
+    if (!numbered || !this.log.generation || !this.log.reachable) return;
+    this.#look();
     const now = Date.now();
-    if (!numbered || size === this.#size || now - this.#asked < SOON || !this.log.generation || !this.log.reachable) return;
-    if (this.#size >= 0 && folds.size === 0 && now - this.#asked < LATER) return;
-    [this.#asked, this.#size] = [now, size];
+    const pause = this.#size < 0 || this.#isMarked ? AT_ONCE : folds.size ? SOON : LATER;
+    if (size === this.#size || now - this.#asked < pause) return;
+    const isFirst = this.#size < 0;
+    [this.#asked, this.#size, this.#isMarked] = [now, size, false];
     void this.api
       .groups(folds.frontier)
       .then(({ groups }) => {
         if (!groups.length) return;
-        folds.learn(groups);
+        folds.learn(groups, isFirst ? [] : this.view.lines);
         this.view.refresh();
       })
       .catch(() => {
         if (folds.size === 0) this.#size = -1;
       });
+  }
+
+  /** Look for marks in what has come. */
+  #look(): void {
+    const { store } = this.log;
+    const last = store.get(store.last)?.finished === false ? store.last - 1 : store.last;
+    const first = Math.max(this.#looked + 1, last - LINES);
+    for (let line = first; line <= last && !this.#isMarked; line++) {
+      this.#isMarked = MARK.test(String.fromCharCode(...(store.get(line)?.bytes.subarray(0, BEGINNING) ?? [])));
+    }
+    this.#looked = last;
   }
 
   /** Fold the group that begins in this line, or unfold it. */

@@ -60,7 +60,7 @@ export class Row {
   show(number: number, line: Line | undefined, look: Look): void {
     const { charset, group, folded, numbered, slice, spans, time, dark } = look;
     this.line = number;
-    const key = [number, line?.at, line?.length, numbered, charset.label, slice?.start, slice?.stop, group?.end, folded, time, dark].join(" ");
+    const key = [number, line?.at, line?.length, numbered, charset.label, slice?.start, slice?.stop, group && String(group.end), folded, time, dark].join(" ");
     if (key === this.#key && spans <= this.#cut) return;
     this.#key = key;
     this.#cut = Infinity;

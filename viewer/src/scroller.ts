@@ -26,7 +26,7 @@ export interface Geometry {
 
 /** The anchor at which the last line ends at the bottom of the window; the first line, if there are too few. */
 export function end(lines: Geometry): Anchor {
-  let line = lines.last;
+  let line = lines.previous(lines.last + 1);
   if (line < 1) return { line: 1, offset: 0 };
   let above = lines.height(line) - lines.window;
   while (above < 0) {

@@ -116,7 +116,7 @@ def valid_label_name(text: str) -> str:
 def _items(text: str) -> Iterator[str]:
     """The elements of a list, at whose commas it is parted, but for those in Display Strings. Raises: RequestError."""
     if len(text) > MAX_LABELS_SIZE:
-        raise RequestError(400, f"Livelog-Label is longer than {MAX_LABELS_SIZE} characters")
+        raise problem.TOO_MANY_LABELS.error(count=text.count(",") + 1, most=MAX_LABELS)
     position = 0
     while position <= len(text):
         match = _LABEL_WITH_DISPLAY_STRING.match(text, position)

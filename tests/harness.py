@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
+from urllib.parse import urljoin, urlsplit
 
 from tests.conformance.link import Address, Connection
 from tests.conformance.wire import AnswerParser
@@ -119,7 +120,9 @@ def reserved_port() -> Iterator[int]:
 
 
 def ask(connection: Connection, method: str, target: str, *headers: str, version: str = "1.1") -> None:
-    """Send a request's head, whose answer is to be read later."""
+    """Send a request's head, whose answer is to be read later. `target`: also a Location, all of which lead up to the root."""
+    if target.startswith(("../", "upload/")):
+        target = urlsplit(urljoin("http://host/", target)).path
     lines = (f"{method} {target} HTTP/{version}", f"Host: {connection.address.authority}", *headers, "", "")
     connection.ask(method, version, "\r\n".join(lines).encode())
 

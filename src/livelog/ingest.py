@@ -136,7 +136,7 @@ class Producers:
             return await self._append(request, journal, announcement)
         if request.method == "DELETE":
             return await self._cancel(request, journal)
-        return self._response(204, {**self._upload_headers(journal), "Cache-Control": "no-store"})
+        return self._response(204, {**self._upload_headers(request, journal), "Cache-Control": "no-store"})
 
     async def drain(self, timeout: float) -> None:
         """Begin nothing more, and let producers that are about to be done end: see `Production.drain`."""
@@ -150,6 +150,7 @@ class Producers:
     # Beginning a log.
 
     async def _begin(self, request: web.BaseRequest, name: str) -> web.Response:
+        _lifetime(request)  # what is wrong with it is told before a log begins
         announcement = uploads.announced(functools.partial(_lines, request))
         resumable = announcement.complete is not None
         if request.method == "POST" and not resumable:
@@ -199,6 +200,7 @@ class Producers:
 
     async def _append(self, request: web.BaseRequest, journal: Journal, announcement: Announcement) -> web.Response:
         self._refuse_if_stopping()
+        _lifetime(request)
         offset = announcement.offset
         assert offset is not None
         if offset != journal.length:
@@ -206,7 +208,7 @@ class Producers:
         length = announcement.length_at(offset, request.content_length)
         if journal.state.ended:
             if announcement.complete and not request.body_exists:
-                told = self._upload_headers(journal) | self._link_headers(journal.about.name)
+                told = self._upload_headers(request, journal) | self._link_headers(request, journal.about.name)
                 return self._response(200 if journal.about.upload.replaces else 201, told)
             refused = {"Upload-Complete": "?0", "Upload-Offset": str(offset)}
             raise problem.UPLOAD_COMPLETE.error(refused)
@@ -264,8 +266,8 @@ class Producers:
         replaces, created = journal.about.upload.replaces, begins or end is State.COMPLETE
         code = 204 if not created else 200 if replaces and end is State.COMPLETE else 201
         if resumable:
-            headers |= self._upload_headers(journal)
-        return self._response(code, headers | self._link_headers(journal.about.name))
+            headers |= self._upload_headers(request, journal)
+        return self._response(code, headers | self._link_headers(request, journal.about.name))
 
     async def _receive(
         self,
@@ -283,7 +285,8 @@ class Producers:
         connection = Connection.of(request)
         if interim and begins and connection.transport is not None:
             about = journal.about
-            told = {"Location": self._location(about), "Upload-Limit": self._limits, **self._link_headers(about.name)}
+            told = {"Location": self._location(request, about), "Upload-Limit": self._limits}
+            told |= self._link_headers(request, about.name)
             lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
             connection.transport.write(f"{interim}{lines}\r\n".encode())
         if announcement.content_digest:
@@ -364,6 +367,7 @@ class Producers:
     async def _tell(self, request: web.BaseRequest, name: str) -> web.Response:
         if request.body_exists:
             raise problem.NO_BODY.error()
+        links = self._link_headers(request, name)
         journal = self._known(name)
         _check_preconditions(request, journal)
         told = _metadata_fields(request)
@@ -374,15 +378,10 @@ class Producers:
             raise problem.LOG_ENDED.error()
         with _unless_lost(journal.about, metadata=metadata):
             await journal.save()
-        return self._response(204, self._link_headers(name))
+        return self._response(204, links)
 
     def _show(self, request: web.BaseRequest, name: str) -> web.Response:
-        try:
-            lifetime = config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
-        except ConfigError as error:
-            # It is not quoted: what stands in a URL is nothing for the log.
-            raise problem.NOT_A_DURATION.error() from error
-        link = self._link_headers(name, None if lifetime is None else math.ceil(time.time() + lifetime))
+        link = self._link_headers(request, name)
         if (journal := self._storage.get(name)) is None:
             raise problem.NOT_BEGUN_BUT_LINK.error(link)
         text = (
@@ -452,10 +451,10 @@ class Producers:
         told = {"Upload-Limit": self._limits}
         return problem.TOO_LARGE.error(told, final=True, limit=largest)
 
-    def _upload_headers(self, journal: Journal) -> dict[str, str]:
+    def _upload_headers(self, request: web.BaseRequest, journal: Journal) -> dict[str, str]:
         """What is told of an upload with each of its answers."""
         headers = {
-            "Location": self._location(journal.about),
+            "Location": self._location(request, journal.about),
             "Upload-Complete": "?1" if journal.state is State.COMPLETE else "?0",
             "Upload-Offset": str(journal.length),
             "Upload-Limit": self._limits,
@@ -463,10 +462,15 @@ class Producers:
         length = journal.length if journal.state is State.COMPLETE else journal.about.upload.length
         return headers if length is None else {**headers, "Upload-Length": str(length)}
 
-    def _location(self, about: About) -> str:
-        return f"/upload/{self._access.upload_key(about.generation)}{'/' if about.name else ''}{about.name}"
+    def _location(self, request: web.BaseRequest, about: About) -> str:
+        """An upload's address, relative to that of `request` (RFC 9110 section 10.2.2): a proxy may have put it below a prefix."""
+        up = "../" * (request.rel_url.path_safe.count("/") - 1)
+        return f"{up}upload/{self._access.upload_key(about.generation)}{'/' if about.name else ''}{about.name}"
 
-    def _link_headers(self, name: str, expires: int | None = None) -> dict[str, str]:
+    def _link_headers(self, request: web.BaseRequest, name: str) -> dict[str, str]:
+        """A log's links, which expire as `request` asks. Raises: RequestError, as `_lifetime`."""
+        lifetime = _lifetime(request)
+        expires = None if lifetime is None else math.ceil(time.time() + lifetime)
         return {
             f"Livelog-{field}": self._access.link(self._readers_url, name, expires, resource)
             for field, resource in (("Link", "log"), ("View", "view"))
@@ -519,6 +523,15 @@ def _lines(request: web.BaseRequest, name: str) -> list[str]:
 
 def _metadata_fields(request: web.BaseRequest) -> dict[str, list[str]]:
     return {name: _lines(request, name) for name in ("livelog-title", "livelog-exit-code", "livelog-label")}
+
+
+def _lifetime(request: web.BaseRequest) -> float | None:
+    """For how many seconds from now a request wants links to open a log; None: for ever. Raises: RequestError."""
+    try:
+        return config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
+    except ConfigError as error:
+        # It is not quoted: what stands in a URL is nothing for the log.
+        raise problem.NOT_A_DURATION.error() from error
 
 
 def _check_framing(request: web.BaseRequest) -> None:

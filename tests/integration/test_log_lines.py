@@ -372,7 +372,7 @@ def go_through_everything(server: Server) -> set[str]:
     expiring = request(server.put, "HEAD", "/log/secret?expires=1h", AS_PRODUCER)["Livelog-Link"]
     plain = send(server, "other", b"bytes", AS_PRODUCER, "Livelog-Title: a title")["Livelog-Link"]
     own, *others = (told.split("/")[4] for told in (link, expiring, plain))
-    key = address.split("/")[2]
+    key = address.split("upload/")[1].split("/")[0]
     reader = follow(server, "secret", own)
     assert request(server.get, "GET", path_of("other"), f"Authorization: Bearer {others[1]}").body == b"bytes"
     producer.send(chunk(b"some "))

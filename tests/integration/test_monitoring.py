@@ -432,7 +432,7 @@ def test_figures_tell_nothing_of_single_logs() -> None:
                 name = f"unmistakable/{number}"
                 told = ("Livelog-Title: unmistakable", "Livelog-Label: unmistakable=1", "Upload-Complete: ?0", bearer)
                 answer = send(server, name, b"x", *told)
-                secrets |= {answer["Location"].split("/")[2], answer["Livelog-Link"].split("/")[4]}
+                secrets |= {answer["Location"].split("upload/")[1].split("/")[0], answer["Livelog-Link"].split("/")[4]}
                 for path in (f"/log/{number}/{name}", f"/{name}", f"/log/{TOKEN}/{name}?tail=unmistakable"):
                     connection = server.connect()
                     ask(connection, "GET", path)

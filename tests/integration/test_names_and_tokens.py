@@ -448,7 +448,7 @@ def test_link_is_told_before_the_log_begins(server: Server, method: str) -> None
 def test_secrets_are_in_no_answer_but_where_they_belong(guarded: Server) -> None:
     """A log's own token in Livelog-Link and Livelog-View (and the links of its status), an upload's key in Location; the others nowhere."""
     begun = request(guarded.put, "PUT", "/log/secret", AS_PRODUCER, "Upload-Complete: ?1", body=b"one")
-    key, own = begun["Location"].split("/")[2], token_of(begun["Livelog-Link"])
+    key, own = begun["Location"].split("upload/")[1].split("/")[0], token_of(begun["Livelog-Link"])
     every = (TOKEN, WRITE_TOKEN, key, own)
     answers = [begun]
     for address in (guarded.put, guarded.get):

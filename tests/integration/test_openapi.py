@@ -75,7 +75,7 @@ def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: s
     with running({"LIVELOG_WRITE_TOKEN": WRITE_TOKEN, "LIVELOG_DATA_DIR": str(tmp_path / "data")}) as server:
         headers = (f"Authorization: Bearer {WRITE_TOKEN}", "Upload-Complete: ?0")
         begun = request(server.put, "PUT", "/log/upload", *headers, body=b"one\n")
-        _, _, key, name = begun["Location"].split("/")
+        key, name = begun["Location"].split("upload/")[1].split("/")
         config = (
             f'[parameters]\n"path.name" = "a"\n"path.key" = "{key}"\n{briefly(brief)}'
             f'[[operations]]\ninclude-path = "/upload/{{key}}/{{name}}"\nparameters = {{"path.name" = "{name}"}}\n'

@@ -6,6 +6,8 @@ judge the syntax of fields: see the unit tests.
 """
 
 import contextlib
+import re
+from urllib.parse import urljoin
 
 import pytest
 
@@ -18,9 +20,11 @@ from .uploads import (
     MORE,
     PARTIAL,
     WHOLE,
+    Answer,
     acknowledged,
     append,
     create,
+    creating,
     framing,
     log_of,
     look,
@@ -86,16 +90,32 @@ def test_each_upload_has_an_address_of_its_own_that_cannot_be_guessed(server: Se
     """One for each log, also of the same name; it holds 192 random bits, the name, and nothing else."""
     keys = set()
     for other in (name, name, new_name()):
-        start, resource, key, log = create(server, other).location.split("/", 3)
-        assert (start, resource, log, len(key)) == ("", "upload", other, 32)
+        up, _, address = create(server, other).location.partition("upload/")
+        key, _, log = address.partition("/")
+        assert (up, log, len(key)) == ("../../", other, 32)
         keys.add(key)
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize("other", ["", "one", "a/b/c/d/e/f/g/h"])
+def test_address_is_relative_to_that_of_each_request(server: Server, other: str) -> None:
+    """So that it is right below any prefix that something on the way takes away."""
+    with creating(server, other, b"some", MORE) as (producer, told_early):
+        producer.send(chunk(b""))
+        begun = Answer.of(producer.wait_end())
+    asked = f"http://host/prefix/log{other and '/'}{other}"
+    address = urljoin(asked, begun.location)
+    assert address == urljoin(asked, told_early)
+    assert re.fullmatch(f"http://host/prefix/upload/[A-Za-z0-9_-]{{32}}{other and '/'}{other}", address)
+    target = address.removeprefix("http://host/prefix")
+    for answer in (look(server, target), append(server, target, 4, b" more"), append(server, target, 9, b"", WHOLE)):
+        assert urljoin(address, answer.location) == address
 
 
 def test_upload_address_with_another_key_or_name_is_nothing(server: Server, name: str) -> None:
     """Whoever does not know the address learns nothing, and changes nothing."""
     location = create(server, name, b"mine").location
-    key = location.split("/")[2]
+    key = location.partition("upload/")[2].partition("/")[0]
     other = new_name()
     another = create(server, other).location.split("/")[2]
     for wrong in (

@@ -4,6 +4,7 @@ Refuses to do anything itself.
 """
 
 import argparse
+import difflib
 import math
 import os
 import signal
@@ -35,6 +36,8 @@ Commands; each explains itself with --help:
   status      show what is known of a log
   open        open a log in the browser
   link        print the link that opens one log
+  rm          remove logs
+  spools      show, send or remove what a server did not take
   completion  have the shell complete all this: bash, zsh, fish
 
   --version, --short-version
@@ -55,10 +58,11 @@ Serve logs over HTTP while they are being written: a producer sends each, any nu
 """
 
 LINK = """\
-Print the link that opens one log, and no other: made from ACCESS_TOKEN and the log's name, or, where that is not known, by
-the server at LIVELOG_SERVER. The log need not have begun.
+Print the link that opens one log, and no other: made from ACCESS_TOKEN, LIVELOG_PUBLIC_URL and the log's name, or, where
+these are not known, by the server at LIVELOG_SERVER. The log need not have begun. It opens the log for ever, if neither
+--expires nor LIVELOG_LINK_EXPIRES says otherwise; in CI (CI=true) for a week.
 
-  livelog link nightly                 for as long as the server's ACCESS_TOKEN is the same
+  livelog link nightly
   livelog link nightly --expires 2h    until in two hours
   livelog link nightly --view          for a browser
   livelog link -                       of the log that has no name, as without a word
@@ -72,7 +76,7 @@ EXIT_CODES = (
     "69 a port or a data directory in use, 78 any other wrong setting."
 )
 
-CLIENT_COMMANDS = ("run", "push", "tail", "ls", "status", "open")
+CLIENT_COMMANDS = ("run", "push", "tail", "ls", "status", "open", "rm", "spools")
 """Those of `client.commands`, which is imported only for them: the others need not wait for it."""
 
 
@@ -91,10 +95,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _completion(words[1:])
         if command == "link":
             return _link(words[1:])
+        if command and command != "serve" and not command.startswith("-"):
+            return _unknown(command)
         return _serve(words[1:] if command == "serve" else words)
     except LivelogError as error:
         print(f"livelog: {error}", file=sys.stderr)  # noqa: T201  # what the command says to its user
-        return error.exit_code if isinstance(error, ConfigError) else 1
+        if isinstance(error, ConfigError):
+            return error.exit_code
+        from .client import commands  # noqa: PLC0415
+
+        return commands.exit_code_of(error)
+
+
+def _unknown(command: str) -> int:
+    close = difflib.get_close_matches(command, (*CLIENT_COMMANDS, "serve", "link", "completion"), 1)
+    meant = f"; is it {close[0]} that you mean?" if close else ":"
+    raise ConfigError(f"there is no command {command!r}{meant} livelog --help lists them", 2)
 
 
 def _serve(words: Sequence[str]) -> int:
@@ -115,7 +131,9 @@ def _serve_parser() -> argparse.ArgumentParser:
 def _link_parser() -> argparse.ArgumentParser:
     parser = _parser("livelog link", LINK)
     parser.add_argument("name", nargs="?", default="", help="the log's name; none: the log that has none")
-    parser.add_argument("--expires", metavar="TIME", help="when the link ends to open the log: in 90, 10m, 2h, 7d")
+    parser.add_argument(
+        "--expires", metavar="TIME", help="when the link ends to open the log: in 90, 10m, 2h, 7d; never"
+    )
     parser.add_argument("--view", action="store_true", help="the link of the page that shows it in a browser")
     config.add_flags(parser, LINK_SETTINGS)
     return parser
@@ -124,30 +142,31 @@ def _link_parser() -> argparse.ArgumentParser:
 def _link(words: Sequence[str]) -> int:
     parser = _link_parser()
     flags: Mapping[str, Any] = vars(parser.parse_args(words))
-    name, lifetime = "" if flags["name"] == "-" else flags["name"], flags["expires"]
+    name = "" if flags["name"] == "-" else flags["name"]
     name = valid_name(name) if name else ""
-    lasts = None if lifetime is None else config.seconds("--expires", lifetime)
-    from .client import settings  # noqa: PLC0415
+    from .client import lookup, settings  # noqa: PLC0415
+    from .client.origin import shown  # noqa: PLC0415
 
-    if not (flags["access_token"] or os.environ.get("ACCESS_TOKEN")):
-        from .client import lookup  # noqa: PLC0415
-
-        link = lookup.make_link(name, lasts, settings.load(), view=flags["view"])
-    else:
-        variables = {**os.environ, "LIVELOG_PUT_HOST": ""}  # how producers come is of no interest
-        if not variables.get("LIVELOG_PUBLIC_URL"):
-            variables["LIVELOG_PUBLIC_URL"] = settings.in_file(os.environ).get("public_url", "")
-        known = config.load(variables, flags)
-        if not known.get_port and known.public_url is None:
-            raise ConfigError(
-                "which port the server has chosen is not known here: name it with --get-port, or set LIVELOG_PUBLIC_URL",
-                config.EX_CONFIG,
-            )
-        expires = None if lasts is None else math.ceil(time.time() + lasts)
-        link = Access(known.access_token).link(
-            known.readers_url(known.get_port), name, expires, "view" if flags["view"] else "log"
+    found = settings.load()
+    try:
+        expires = found.link_expires if flags["expires"] is None else settings.expiry("--expires", flags["expires"])
+    except ConfigError as error:
+        parser.error(str(error))
+    told = any(flags[setting] for setting in LINK_SETTINGS)
+    if not told and (found.access_token is None or found.chosen or found.public_chosen):
+        return _say(f"{lookup.make_link(name, expires, found, view=flags['view'])}\n")
+    # Beside a server, whose own settings these are.
+    variables = {**os.environ, "LIVELOG_PUT_HOST": ""}  # how producers come is of no interest
+    variables["LIVELOG_PUBLIC_URL"] = shown(found.public_url) if found.public_chosen else ""
+    known = config.load(variables, flags)
+    if not known.get_port and known.public_url is None:
+        raise ConfigError(
+            "which port the server has chosen is not known here: name it with --get-port, or set LIVELOG_PUBLIC_URL",
+            config.EX_CONFIG,
         )
-    return _say(f"{link}\n")
+    moment = None if expires is None else math.ceil(time.time() + expires)
+    url = known.readers_url(known.get_port)
+    return _say(f"{Access(known.access_token).link(url, name, moment, 'view' if flags['view'] else 'log')}\n")
 
 
 def _completion(words: Sequence[str]) -> int:

@@ -306,9 +306,9 @@ def test_spool_that_cannot_be_written_is_not_promised(tmp_path: Path) -> None:
     [
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n",
-            "the server takes no resumable uploads: it answers 200 ok",
+            " takes no resumable uploads: it answers 200 ok",
         ),
-        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 6\r\n\r\n<html>", "the server refuses this log: 302)"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 6\r\n\r\n<html>", " refuses this log: 302)"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "the length of the answer is none: 'x'"),
         (b"SSH-2.0-\x1b[2Jserver\r\n\r\n", "this is no answer of an HTTP/1 server"),
     ],

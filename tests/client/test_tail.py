@@ -8,7 +8,9 @@ import json
 import os
 import random
 import re
+import select
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -54,6 +56,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         (["--bytes", "100-"], ALL[100:]),
         (["--bytes", "100-1000000", "--no-follow"], ALL[100:]),
         (["--no-follow", "-n", "2"], lines(2, start=998)),
+        (["-f", "-n", "2"], lines(2, start=998)),
+        (["-2"], lines(2, start=998)),
+        (["-2f"], lines(2, start=998)),
+        (["-n", "-2"], lines(2, start=998)),
+        (["-fn2"], lines(2, start=998)),
+        (["-n", "+999"], lines(2, start=998)),
+        (["-n+999"], lines(2, start=998)),
+        (["--lines=+0"], ALL),
     ],
 )
 def test_shows_what_is_asked_for(here: Place, words: list[str], expected: bytes) -> None:
@@ -92,6 +102,19 @@ def test_no_follow_ends_at_what_there_is(here: Place) -> None:
         for words in ([], ["--from-line", "1"], ["--bytes", "0-"]):
             done = here.run("tail", "--no-follow", *words, "unfinished")
             assert (done.returncode, done.stdout) == (0, b"so far\n")
+
+
+@pytest.mark.parametrize("words", [["-n", "100"], ["--from-line", "1"], ["-o", "{home}/unended"]])
+def test_exit_status_of_a_job_that_has_not_ended_is_no_success(here: Place, words: list[str]) -> None:
+    with Writer("unended", settings=here.settings()) as log:
+        log.write(b"so far\n")
+        here.wait_for("unended", 7)
+        given = [word.format(home=here.home) for word in words]
+        done = here.run("tail", "--no-follow", "--exit-status", *given, "unended")
+        assert (done.returncode, b"has not ended" in done.stderr) == (8, True)
+        log.exit_code = 5
+    assert here.run("tail", "--no-follow", "--exit-status", *given, "unended").returncode == 5
+    assert here.run("tail", "--exit-status", "--bytes", "0-1", "broken").returncode == 3
 
 
 def test_waits_for_a_log_that_has_not_begun(here: Place) -> None:
@@ -133,17 +156,23 @@ def test_waits_for_a_server_and_then_for_a_log(tmp_path: Path, words: list[str])
         (["no-such-log"], 4, "this log has not begun"),
         (["--exit-status", "whole"], 3, ""),
         (["{readers}/log/wrong-token/whole"], 5, "Access denied"),
-        (["http://127.0.0.1:9/log/x", "--give-up", "0.1"], 6, "the server cannot be reached"),
+        (
+            ["http://127.0.0.1:9/log/x", "--give-up", "0.1"],
+            6,
+            "http://127.0.0.1:9 cannot be reached: Connection refused",
+        ),
         (["--bytes", "99999999-", "whole"], 1, "the log has 8890 bytes"),
-        ([""], 1, "neither a link nor the name of a log"),
+        ([""], 2, "neither a link nor the name of a log"),
         (["--no-such-flag", "whole"], 2, "unrecognized arguments"),
         (["--bytes", "9-1", "whole"], 2, "'9-1' is not A-B or A-"),
         (["--bytes", "0-9", "--from-line", "5", "whole"], 2, "not allowed with argument --bytes"),
         (["-o", "{home}/x", "-n", "5", "whole"], 2, "a file gets the bytes as they are"),
-        (["{readers}/log/x/a b"], 1, "this is not the link of a log"),
-        (["{readers}/log/x/é"], 1, "this is not the link of a log"),
-        (["http://127.0.0.1:123456/log/x"], 1, "this is not the link of a log"),
-        (["http://[/log/x"], 1, "this is not the link of a log"),
+        (["--give-up", "x", "whole"], 2, "'x' is not a duration, such as 90"),
+        (["-n", "+", "whole"], 2, "'' is not a whole number"),
+        (["{readers}/log/x/a b"], 2, "this is not the link of a log"),
+        (["{readers}/log/x/é"], 2, "this is not the link of a log"),
+        (["http://127.0.0.1:123456/log/x"], 2, "this is not the link of a log"),
+        (["http://[/log/x"], 2, "this is not the link of a log"),
     ],
 )
 def test_exit_code_says_how_it_ended(here: Place, words: list[str], code: int, said: str) -> None:
@@ -175,7 +204,67 @@ def test_closed_pipe_ends_it_quietly(here: Place) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize("words", [[], ["--json"], ["--timestamps"], ["-o", "-"], ["-o", "/dev/stdout"]])
+def test_reader_that_leaves_ends_it_at_once_though_the_log_is_silent(here: Place, words: list[str]) -> None:
+    with Writer("silent", settings=here.settings()) as log:
+        log.write(b"starting\nready\n")
+        here.wait_for("silent", 15)
+        script = f"{' '.join(COMMAND)} tail {' '.join(words)} silent | grep -m1 -c ready; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", script], env=here.environment(), capture_output=True, timeout=TIMEOUT)
+        assert (done.stdout, done.stderr) == (b"1\n141\n", b"")
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_reader_that_leaves_ends_it_while_it_waits(tmp_path: Path, reached: bool) -> None:
+    with place(tmp_path / "home", running=reached) as here:
+        read, write = os.pipe()
+        words = (*COMMAND, "tail", "--wait", "5m", "to-come")
+        with subprocess.Popen(words, env=here.environment(), stdout=write, stderr=subprocess.PIPE) as process:
+            os.close(write)
+            os.close(read)
+            assert process.wait(TIMEOUT) == -signal.SIGPIPE
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--json"], ["--from-line", "5"], ["-o", "{home}/silent"], ["--no-follow"], ["--exit-status"]]
+)
+@pytest.mark.parametrize("by_name", [True, False])
+def test_server_that_accepts_and_says_nothing_is_given_up(here: Place, words: list[str], by_name: bool) -> None:
+    given = [word.format(home=here.home) for word in words]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        log = "x" if by_name else f"{url}/log/TOKEN/x"
+        changes = {"ACCESS_TOKEN": "", "LIVELOG_SERVER": url, "LIVELOG_PUBLIC_URL": ""}
+        began = time.monotonic()
+        done = here.run("tail", "--give-up", "0.5", *given, log, variables=changes)
+        assert (done.returncode, done.stdout) == (6, b"")
+        assert time.monotonic() - began < 15  # and not the 30 s for which an answer is waited for otherwise
+        assert f"livelog: {url} does not answer" in done.stderr.decode()
+
+
 # Broken connections, restarts, replaced logs.
+
+
+def test_server_that_is_away_is_told_once_and_with_its_address(here: Place) -> None:
+    with place(here.home / "other", running=True) as other:
+        log = Writer("log", settings=other.settings())
+        log.write(b"first\n")
+        with other.started("tail", "log") as reader:
+            assert reader.stdout is not None and reader.stderr is not None
+            assert reader.stdout.readline() == b"first\n"
+            other.kill()
+            refused = f"livelog: {other.readers} cannot be reached: Connection refused: going on at byte 6\n".encode()
+            told = [reader.stderr.readline()]
+            while told[-1] != refused:
+                told.append(reader.stderr.readline())
+            assert len(told) <= 2, told
+            assert select.select([reader.stderr], [], [], 3)[0] == []  # it is tried several times meanwhile
+            other.start()
+            log.write(b"second\n")
+            assert reader.stdout.readline() == b"second\n"
+            log.close()
+            assert reader.wait(TIMEOUT) == 0
+            assert reader.stderr.read() == b""
 
 
 @pytest.mark.parametrize(
@@ -287,6 +376,24 @@ def test_json_has_an_object_for_each_line(here: Place) -> None:
     (last,) = here.run("tail", "--json", "-n", "1", "whole").stdout.splitlines()
     assert json.loads(last)["line"] == 1000
     assert json.loads(last)["byte"] == len(ALL) - len("line 999\n")
+
+
+@pytest.mark.parametrize("count", [10_001, 25_000, 10**14])
+def test_json_of_the_last_lines_has_all_of_them_however_many(here: Place, count: int) -> None:
+    if "many" not in here.run("ls", "--names").stdout.decode().split():
+        assert here.run("push", "-q", "--name", "many", data=b"x" * 300 + b"\n" + lines(25_999)).returncode == 0
+    # The numbers of the lines are known once somebody has asked for them.
+    assert here.run("tail", "--from-line", "26000", "many").stdout == lines(1, start=25_998)
+    done = here.run("tail", "--json", "-n", str(count), "many")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["line"] for one in found] == list(range(max(1, 26_001 - count), 26_001))
+    assert found[-1]["text"] == "line 25998"
+
+
+def test_json_of_the_last_lines_has_those_beyond_4_mib(here: Place) -> None:
+    assert here.run("push", "-q", "--name", "wide", data=(b"x" * 1_000_000 + b"\n") * 7).returncode == 0
+    done = here.run("tail", "--json", "-n", "6", "wide")
+    assert [json.loads(line)["byte"] for line in done.stdout.splitlines()] == [1_000_001 * n for n in range(1, 7)]
 
 
 def test_text_of_a_line_ends_before_its_cr_lf(here: Place) -> None:

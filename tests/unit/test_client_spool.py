@@ -158,11 +158,13 @@ def test_where_to_go_on_is_on_disk_before_anything_is_forgotten(tmp_path: Path) 
         spool.write(b"a" * (module.MEMORY + 1))
     spool.about["location"] = "/somewhere"
     spool.release(module.SEGMENT + module.MEMORY + 1)
+    with pytest.raises(ValueError, match="another process writes or sends it"):
+        Spool.reopen(tmp_path / "log")
+    spool.close()
     again = Spool.reopen(tmp_path / "log")
     assert again.start > 0
     assert again.about["location"] == "/somewhere"
-    for one in (spool, again):
-        one.discard()
+    again.discard()
 
 
 def failure(spool: Spool) -> int:

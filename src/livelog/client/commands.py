@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from livelog.errors import ConfigError, GaveUp, LivelogError, LogAborted, LogReplaced, Refused
 
-from . import look, push, run, tail
+from . import look, push, run, spools, tail
 from .console import (
     EX_ABORTED,
     EX_FAILED,
@@ -17,6 +17,7 @@ from .console import (
     EX_UNAUTHORISED,
     note,
 )
+from .output import ReaderLeft
 from .process import hold_closed_streams
 from .signals import end_as
 
@@ -27,6 +28,8 @@ COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argpa
     "ls": (look.ls_parser, look.ls),
     "status": (look.status_parser, look.status),
     "open": (look.open_parser, look.open_in_browser),
+    "rm": (look.rm_parser, look.rm),
+    "spools": (spools.parser, spools.spools),
 }
 
 
@@ -36,7 +39,7 @@ def main(command: str, words: Sequence[str]) -> int:
     hold_closed_streams()
     try:
         return command_run(make_parser().parse_args(words))
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderLeft):
         return end_as(-signal.SIGPIPE)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

@@ -10,13 +10,27 @@ from collections.abc import Mapping
 
 SHELLS = ("bash", "zsh", "fish")
 
-NAMED = ("tail", "status", "open", "link")
+NAMED = ("tail", "status", "open", "link", "rm")
 """Commands that take the name of a log."""
+
+MANY = 10_000
+"""Names that are asked for, the newest first."""
 
 _BASH = """\
 # Completion of livelog for bash: put  eval "$(livelog completion bash)"  into ~/.bashrc
 _livelog() {{
-    local word=${{COMP_WORDS[COMP_CWORD]}} words=""
+    local word=${{COMP_WORDS[COMP_CWORD]}} words="" place
+    if [ "${{COMP_WORDS[1]}}" = run ]; then
+        for ((place = 2; place < COMP_CWORD; place++)); do
+            [ "${{COMP_WORDS[place]}}" = -- ] || continue
+            if declare -F _command_offset >/dev/null; then
+                _command_offset $((place + 1))
+            elif [ "$COMP_CWORD" -eq $((place + 1)) ]; then
+                COMPREPLY=($(compgen -c -- "$word"))
+            fi
+            return
+        done
+    fi
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="{commands}"
     else
@@ -24,7 +38,7 @@ _livelog() {{
 {options}
         esac
         case ${{COMP_WORDS[1]}} in
-        {named}) [ "${{word#-}}" != "$word" ] || words=$(livelog ls --names 2>/dev/null) ;;
+        {named}) [ "${{word#-}}" != "$word" ] || words=$(livelog ls --names -n {many} 2>/dev/null) ;;
         esac
     fi
     COMPREPLY=($(compgen -W "$words" -- "$word"))
@@ -35,18 +49,25 @@ complete -o default -F _livelog livelog
 _ZSH = """\
 # Completion of livelog for zsh: put  eval "$(livelog completion zsh)"  into ~/.zshrc, behind compinit
 _livelog() {{
-    local -a words
+    local -a candidates
+    local place=${{words[(i)--]}}
+    if [[ $words[2] == run ]] && (( CURRENT > place )); then
+        shift $place words
+        (( CURRENT -= place ))
+        _normal
+        return
+    fi
     if (( CURRENT == 2 )); then
-        words=({commands})
+        candidates=({commands})
     else
         case $words[2] in
 {options}
         esac
         case $words[2] in
-        ({named}) [[ $PREFIX == -* ]] || words=(${{(f)"$(livelog ls --names 2>/dev/null)"}}) ;;
+        ({named}) [[ $PREFIX == -* ]] || candidates=(${{(f)"$(livelog ls --names -n {many} 2>/dev/null)"}}) ;;
         esac
     fi
-    compadd -a words
+    compadd -a candidates
     _files
 }}
 compdef _livelog livelog
@@ -56,7 +77,9 @@ _FISH = """\
 # Completion of livelog for fish: livelog completion fish > ~/.config/fish/completions/livelog.fish
 complete -c livelog -n __fish_use_subcommand -f -a "{commands}"
 {options}
-complete -c livelog -n "__fish_seen_subcommand_from {named}" -a "(livelog ls --names 2>/dev/null)"
+complete -c livelog -n "string match -qr '^livelog +run .*-- ' -- (commandline -cp)" \
+    -a "(complete -C (string replace -r '^.*? -- +' '' -- (commandline -cp)))"
+complete -c livelog -n "__fish_seen_subcommand_from {named}" -a "(livelog ls --names -n {many} 2>/dev/null)"
 """
 
 
@@ -70,14 +93,12 @@ def script(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> str:
             for name, known in options.items()
             for option in known
         ]
-        return _FISH.format(commands=commands, options="\n".join(lines), named=" ".join(NAMED))
+        return _FISH.format(commands=commands, options="\n".join(lines), named=" ".join(NAMED), many=MANY)
     if shell == "zsh":
-        cases = [f"        ({name}) words=({' '.join(known)}) ;;" for name, known in options.items()]
-        text = _ZSH.format(commands=commands, options="\n".join(cases), named="|".join(NAMED))
-        # In zsh `words` is the command line: the candidates need another name.
-        return re.sub(r"\bwords\b(?!\[)", "candidates", text)
+        cases = [f"        ({name}) candidates=({' '.join(known)}) ;;" for name, known in options.items()]
+        return _ZSH.format(commands=commands, options="\n".join(cases), named="|".join(NAMED), many=MANY)
     cases = [f'        {name}) words="{" ".join(known)}" ;;' for name, known in options.items()]
-    return _BASH.format(commands=commands, options="\n".join(cases), named="|".join(NAMED))
+    return _BASH.format(commands=commands, options="\n".join(cases), named="|".join(NAMED), many=MANY)
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:

@@ -11,19 +11,37 @@ import os
 import re
 import select
 import termios
+import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from livelog.access import valid_name
 from livelog.config import seconds
-from livelog.errors import Refused
+from livelog.errors import ConfigError, Refused
 from livelog.metadata import MAX_LABELS, valid_label_name
 
+from .reader import parse
 from .sender import Sender
+from .settings import ClientSettings, expiry
 from .writer import Writer, new_name
 
-EX_FAILED, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED = 1, 3, 4, 5, 6, 7
+EX_FAILED, EX_USAGE, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED, EX_NOT_ENDED = range(1, 9)
+EX_SETTING, EX_INTERRUPTED = 78, 130
+MEANINGS = {
+    EX_FAILED: "another failure",
+    EX_USAGE: "usage",
+    EX_ABORTED: "the log was aborted",
+    EX_NOT_FOUND: "there is no such log",
+    EX_UNAUTHORISED: "wrong token",
+    EX_GAVE_UP: "the server cannot be reached",
+    EX_REPLACED: "the log was replaced by another one",
+    EX_NOT_ENDED: "the job has not ended (--exit-status)",
+    EX_SETTING: "a wrong setting",
+    EX_INTERRUPTED: "Ctrl-C",
+}
+"""What the exit codes of all commands but `run` say."""
 EX_OWN_FAILURE = 125
 """Exit code of `livelog run` for what is not the command's."""
 
@@ -31,10 +49,11 @@ EX_OWN_FAILURE = 125
 class Parser(argparse.ArgumentParser):
     """A command's parser, whose errors are told like all others. `usage_error`: what it then exits with."""
 
-    def __init__(self, name: str, description: str, usage_error: int = 2) -> None:
+    def __init__(self, name: str, description: str, epilog: str = "", usage_error: int = EX_USAGE) -> None:
         super().__init__(
             prog=f"livelog {name}",
             description=description,
+            epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -50,6 +69,27 @@ def duration(name: str, text: str) -> float:
     return 0.0 if text == "0" else seconds(name, text)
 
 
+def exit_codes(*codes: int | str) -> str:
+    """What a command's help says of its exit codes, each a number of `MEANINGS` or a text."""
+    known = [f"{code} {MEANINGS[code]}" if isinstance(code, int) else code for code in codes]
+    sentences = [text for text in known if text.endswith(".")]
+    listed = ", ".join(text for text in known if not text.endswith("."))
+    return textwrap.fill(" ".join([f"Exit codes: {listed}.", *sentences]), 110)
+
+
+def lasting(text: str) -> float:
+    """An option's seconds, also none at all."""
+    return 0.0 if text == "0" else period(text)
+
+
+def period(text: str) -> float:
+    """An option's seconds, above 0."""
+    try:
+        return seconds("", text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration, such as 90, 1.5, 10m, 2h or 7d") from error
+
+
 def told(title: str) -> str:
     """`title` in the form in which a server takes it: one printable line of at most 256 bytes."""
     printable = "".join(character if character.isprintable() else " " for character in title)
@@ -61,6 +101,26 @@ def add_description(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="the log's name, made valid if it is none (default: a new one)")
     parser.add_argument("--title", metavar="TEXT", help="what readers are told that it is")
     parser.add_argument("--label", metavar="NAME=VALUE", action="append", default=[], help="what else they are told")
+    parser.add_argument(
+        "--expires",
+        metavar="TIME",
+        type=_expiry,
+        help="for how long the links that are printed open the log: 90, 10m, 2h, 7d, never (default; in CI 7d)",
+    )
+
+
+def with_expiry(settings: ClientSettings, arguments: argparse.Namespace) -> ClientSettings:
+    """`settings`, with what --expires says of links."""
+    return settings if arguments.expires is None else replace(settings, link_expires=arguments.expires[0])
+
+
+def _expiry(text: str) -> tuple[float | None]:
+    try:
+        return (expiry("", text),)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a duration, such as 90, 1.5, 10m, 2h or 7d, nor never"
+        ) from error
 
 
 def labels(arguments: argparse.Namespace) -> dict[str, str]:
@@ -90,6 +150,20 @@ def log_name(arguments: argparse.Namespace, hint: str) -> str:
     return name
 
 
+def reference(text: str) -> str:
+    """A link of a log, or the name of one, or `-`."""
+    if "://" in text:
+        try:
+            parse(text)
+        except Refused as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+    elif not text:
+        raise argparse.ArgumentTypeError(
+            "'' is neither a link nor the name of a log, such as builds/42; -: the log without a name"
+        )
+    return text
+
+
 def natural(text: str) -> int:
     """An option's whole number."""
     if not re.fullmatch("[0-9]{1,15}", text, re.ASCII):
@@ -105,14 +179,16 @@ def interval(text: str) -> tuple[int, int | None]:
     return int(match[1]), int(match[2]) + 1 if match[2] else None
 
 
-def write(data: bytes) -> None:
-    """To stdout, unbuffered. Raises: BrokenPipeError."""
+def write(data: bytes, fd: int = 1) -> None:
+    """To a descriptor, by default stdout, unbuffered. Raises: BrokenPipeError."""
     view = memoryview(data)
     while view:
         try:
-            view = view[os.write(1, view) :]
+            view = view[os.write(fd, view) :]
         except BlockingIOError:
-            select.select([], [1], [])
+            poll = select.poll()
+            poll.register(fd, select.POLLOUT)
+            poll.poll()
 
 
 def note(text: str) -> None:

@@ -1,18 +1,33 @@
-"""`livelog ls`, `livelog status` and `livelog open`: which logs there are, and what is known of one."""
+"""`livelog ls`, `status`, `open` and `rm`: which logs there are, what is known of one, and that it goes."""
 
 import argparse
 import json
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from livelog.errors import ConfigError
 
-from .console import EX_FAILED, Parser, natural, note, write
-from .lookup import fetch, locate, make_link, name_of, status_of
+from .console import (
+    EX_FAILED,
+    EX_GAVE_UP,
+    EX_NOT_FOUND,
+    EX_SETTING,
+    EX_UNAUTHORISED,
+    EX_USAGE,
+    Parser,
+    exit_codes,
+    natural,
+    note,
+    reference,
+    write,
+)
+from .lookup import Target, ask_producers, fetch, locate, make_link, name_of, readers_url, status_of
 from .settings import load
 from .terminal import size
 
 BROWSER_TIMEOUT = 60.0
 """Seconds that a browser has to start and to ask for the page."""
+
+EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING)
 
 LS = """\
 List the logs of a server, those that began last first. Needs ACCESS_TOKEN.
@@ -28,6 +43,12 @@ Show what is known of a log: as lines for people, or with --json as the server t
   livelog status nightly
 """
 
+RM = """\
+Remove logs that have ended, for good. Needs what producers need: LIVELOG_SERVER, and LIVELOG_WRITE_TOKEN if it is set there.
+
+  livelog rm nightly builds/42
+"""
+
 OPEN = """\
 Open a log in the browser.
 
@@ -37,7 +58,7 @@ Open a log in the browser.
 
 def ls_parser() -> argparse.ArgumentParser:
     """What `livelog ls` takes."""
-    parser = Parser("ls", LS)
+    parser = Parser("ls", LS, EXITS)
     parser.add_argument(
         "--state", choices=("live", "interrupted", "complete", "aborted"), help="only those in that state"
     )
@@ -53,12 +74,15 @@ def ls(arguments: argparse.Namespace) -> int:
     settings, left, before = load(), arguments.limit, None
     if settings.access_token is None:
         raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", 78)
+    readers = readers_url(settings)
+    # A user and a password in the URL take the header field that the token would be in.
+    path, token = (f"/{settings.access_token}", None) if urlsplit(readers).username else ("", settings.access_token)
     if not (arguments.json or arguments.names):
         write(f"{'STATE':11} {'SIZE':>8}  {'BEGAN':20} {'EXIT':>4}  NAME\n".encode())
     while left > 0:
         query = {"limit": min(left, 1000), "before": before, "state": arguments.state}
         asked = urlencode({name: value for name, value in query.items() if value is not None})
-        page = fetch(f"{settings.public_url}/logs?{asked}", settings.access_token, settings)
+        page = fetch(Target(f"{readers}/logs{path}?{asked}", token, settings))
         for log in page["logs"]:
             if arguments.json or arguments.names:
                 write(f"{log['name'] or '-' if arguments.names else json.dumps(log)}\n".encode())
@@ -77,8 +101,8 @@ def ls(arguments: argparse.Namespace) -> int:
 
 def status_parser() -> argparse.ArgumentParser:
     """What `livelog status` takes."""
-    parser = Parser("status", STATUS)
-    parser.add_argument("log", metavar="URL|NAME", help="a link, or a name on the configured server")
+    parser = Parser("status", STATUS, EXITS)
+    parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
     parser.add_argument("--json", action="store_true", help="as the server tells it")
     return parser
 
@@ -86,7 +110,7 @@ def status_parser() -> argparse.ArgumentParser:
 def status(arguments: argparse.Namespace) -> int:
     """Show a log's status. Returns the exit code. Raises: LivelogError."""
     settings = load()
-    known = status_of(*locate(arguments.log, settings), settings)
+    known = status_of(locate(arguments.log, settings))
     if arguments.json:
         write(json.dumps(known).encode() + b"\n")
         return 0
@@ -99,8 +123,8 @@ def status(arguments: argparse.Namespace) -> int:
 
 def open_parser() -> argparse.ArgumentParser:
     """What `livelog open` takes."""
-    parser = Parser("open", OPEN)
-    parser.add_argument("log", metavar="URL|NAME", help="a link, or a name on the configured server")
+    parser = Parser("open", OPEN, EXITS)
+    parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
     return parser
 
 
@@ -122,3 +146,28 @@ def open_in_browser(arguments: argparse.Namespace) -> int:
             return 0
     note("the browser did not ask for the page: livelog link --view prints the link, for you to open")
     return EX_FAILED
+
+
+def rm_parser() -> argparse.ArgumentParser:
+    """What `livelog rm` takes."""
+    parser = Parser("rm", RM, EXITS)
+    parser.add_argument("names", metavar="NAME", nargs="+", type=reference, help="a log's name; -: the log without one")
+    return parser
+
+
+def rm(arguments: argparse.Namespace) -> int:
+    """Remove logs: all that can be. Returns the exit code. Raises: LivelogError."""
+    settings, code = load(), 0
+    for text in arguments.names:
+        name = name_of(text)
+        if "://" in text:
+            rm_parser().error(
+                f"{text.partition('/log/')[0]}: a link is for readers; which log is to go is told by its name"
+            )
+        if name not in (text, ""):
+            note(f"{text!r} is the log {name}")
+        answer = ask_producers("DELETE", f"/log{'/' if name else ''}{quote(name)}", settings)
+        if answer.status >= 300:
+            note(f"{text}: {str(answer).partition(' ')[2] or answer}")
+            code = code or (EX_NOT_FOUND if answer.status == 404 else EX_FAILED)
+    return code

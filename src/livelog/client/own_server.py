@@ -7,6 +7,7 @@ to send a log anywhere else when it cannot start.
 
 import contextlib
 import fcntl
+import math
 import os
 import secrets
 import socket
@@ -14,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -79,9 +81,10 @@ class OwnServer:
         """How to reach it: `settings` else."""
         return replace(settings, server=f"http://127.0.0.1:{self._put_port}", write_token=None)
 
-    def link(self, name: str, resource: str = "log") -> str:
-        """The address at which readers find the log `name`; `resource` view: for a browser."""
-        return Access(self._token).link(self.readers_url, name, None, resource)
+    def link(self, name: str, expires: float | None, resource: str = "log") -> str:
+        """The address at which readers find the log `name` for so many seconds from now; `resource` view: for a browser."""
+        moment = None if expires is None else math.ceil(time.time() + expires)
+        return Access(self._token).link(self.readers_url, name, moment, resource)
 
     def close(self) -> None:
         """Have it end in `keep` seconds. As the first process of a container, wait for that: all others end with it."""

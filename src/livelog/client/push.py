@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import os
 import shlex
-import shutil
 import signal
 import sys
 import threading
@@ -30,11 +29,13 @@ from .console import (
     reason,
     told,
     what_is_left,
+    with_expiry,
 )
 from .files import LOOK, File, followed, has_its_size
 from .process import BLOCK
 from .sender import Sender
 from .settings import ClientSettings, load
+from .spools import discard
 from .terminal import size
 from .waiting import readable
 from .writer import DRAIN, Writer, header_fields, push_spool
@@ -87,14 +88,14 @@ def parser() -> argparse.ArgumentParser:
 
 def push(arguments: argparse.Namespace) -> int:
     """Send a log. Returns the exit code. Raises: LivelogError."""
-    settings = load()
+    settings = with_expiry(load(), arguments)
     if arguments.file == "-":
         return _push_stream(0, arguments, settings)
     path = Path(arguments.file)
     if path.is_dir():
         code = _progress(push_spool(path, arguments.name, settings), None, arguments, path)
         if code == 0:
-            shutil.rmtree(path, ignore_errors=True)
+            discard(path)
         return code
     if arguments.follow_name and (path.is_file() or not path.exists()):
         return _push_name(path, arguments, settings)
@@ -263,8 +264,13 @@ def _progress(sender: Sender, file: File | None, arguments: argparse.Namespace, 
 
 def _again(sender: Sender, arguments: argparse.Namespace) -> str:
     """What can be done with a file that the server has not taken; empty: nothing that could succeed."""
-    named = "" if arguments.name is None else f"--name {shlex.quote(arguments.name)} "
-    command = f"livelog push {named}{shlex.quote(arguments.file)}"
+    words = ["livelog", "push"]
+    for option in ("name", "title", "content_type", "exit_code"):
+        if (value := getattr(arguments, option)) not in (None, ""):
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    for label in arguments.label:
+        words += ["--label", label]
+    command = shlex.join([*words, arguments.file])
     match sender.refused:
         case None:
             return f"send it again later: {command}"

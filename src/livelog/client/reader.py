@@ -29,7 +29,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from livelog.errors import ClientError, GaveUp, LogAborted, LogReplaced, Refused
 
-from .wire import TIMEOUT, connect
+from .origin import Origin
+from .wire import TIMEOUT, Unavailable, connect, explain, told
 
 BLOCK = 256 * 1024
 """Bytes handed out at once, at most."""
@@ -69,7 +70,7 @@ class Reader:
     `token`: what opens the log, if it is not in the link. `start` and `stop`: the half-open interval of bytes that is
     read. `tail`: begin with the last so many lines instead. `follow`: go on as the log grows, to its end; else only
     what there is by now. `wait`: seconds to wait for the log to begin. `give_up`: seconds for which a server that does
-    not answer is tried. `notice` is called with a line of text when something happens that a person may want to know.
+    not answer is tried. `direct`: ask the host itself, whatever proxy the environment names. `notice` is called with a line of text when something happens that a person may want to know.
 
     Iterating raises: Refused, if the server does (status 401: the token, 404: there is no such log); LogAborted, after all
     bytes; LogReplaced; GaveUp.
@@ -87,6 +88,7 @@ class Reader:
         wait: float = 0,
         give_up: float = GIVE_UP,
         ca_file: str | None = None,
+        direct: bool = False,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         parts = parse(url)
@@ -96,14 +98,15 @@ class Reader:
         """Which log of that name this is; empty: not known yet."""
         self.state = ""
         """`live`, `interrupted`, `complete` or `aborted`, when the server was last asked."""
-        self._server = parts
-        self._path = parts.path.replace("/view/", "/log/", 1)
+        self._origin = Origin.of(parts, direct=direct)
+        self._path = re.sub("/(?:log|view)(?=/|$)", "/log", parts.path.rstrip("/"), count=1)
         self._fields = {"Authorization": f"Bearer {token}"} if token else {}
         self._stop, self._tail, self._follow, self._wait = stop, tail, follow, wait
         self._until = stop  # where this ends; without `follow` and `stop`, the first answer tells
         self._give_up, self._ca_file = give_up, ca_file
         self._notice = notice or (lambda _text: None)
         self._heard = time.monotonic()
+        self._noticed = ""  # what was told last: it is not told again before a byte has come
         self._connection: HTTPConnection | None = None
         self._closed = threading.Event()
 
@@ -119,12 +122,13 @@ class Reader:
                 if self._closed.is_set():
                     return
                 if self.offset > before:
-                    pause, self._heard = FIRST_PAUSE, time.monotonic()
-                reason = str(error) or type(error).__name__
+                    pause, self._heard, self._noticed = FIRST_PAUSE, time.monotonic(), ""
+                reason = explain(error, self._origin)
                 if time.monotonic() - self._heard + pause > self._give_up:
-                    raise GaveUp(f"the server cannot be reached: {reason}") from error
-                if self.state != "aborted":  # such an answer always breaks off
+                    raise GaveUp(reason) from error
+                if self.state != "aborted" and reason != self._noticed:  # such an answer always breaks off
                     self._notice(f"{reason}: going on at byte {self.offset}")
+                    self._noticed = reason
                 self._closed.wait(pause)
                 pause = min(2 * pause, LAST_PAUSE)
             finally:
@@ -218,27 +222,28 @@ class Reader:
             self._finish()
             return None
         if response.status == 206 and _first(response) != self.offset:
-            raise HTTPException("the answer is not the range that was asked for")
+            raise HTTPException("its answer is not the range that was asked for")
         if response.status in (200, 206):
             return response
-        text = response.read(1000).decode(errors="replace").strip()
+        text = told(response, response.read(1000))
         if response.status >= 500 or response.status in (408, 429) or (response.status == 404 and self.generation):
-            raise HTTPException(f"{response.status} {text}")
+            raise Unavailable(f"{response.status} {text}")
         if response.status == 404 and self._wait:
             self._wait -= LONGEST_WAIT
             if self._wait > 0:
                 return self._ask()
-        raise Refused(text or f"{response.status} {response.reason}", response.status)
+        raise Refused(text, response.status)
 
     def _request(self, target: str, fields: dict[str, str]) -> HTTPResponse:
-        self._connection = connect(self._server, self._ca_file)
+        timeout = max(0.05, min(TIMEOUT, self._heard + self._give_up - time.monotonic()))
+        self._connection = connect(self._origin, self._ca_file, timeout)
         connection = self._connection.sock
-        connection.settimeout(TIMEOUT + max(0, self._wait))
+        connection.settimeout(timeout + max(0, min(self._wait, LONGEST_WAIT)))
         if self._closed.is_set():
             raise ConnectionAbortedError("this reader was closed")
-        self._connection.request("GET", target, headers=fields)
+        self._connection.request("GET", self._origin.target(target), headers={**self._origin.fields(), **fields})
         response = self._connection.getresponse()
-        connection.settimeout(None)  # a log may be silent for days
+        connection.settimeout(None if self._follow else timeout)  # a log may be silent for days
         return response
 
     def _body(self, response: HTTPResponse) -> Iterator[bytes]:
@@ -250,7 +255,7 @@ class Reader:
             self.offset, self._tail = int(response.headers["Livelog-Offset"]), None
         bounded = response.length is not None
         if not bounded and not response.chunked:
-            raise HTTPException("the answer does not tell its end from a broken connection")
+            raise HTTPException("its answer does not tell its end from a broken connection")
         if not self._follow and self._until is None and response.length is not None:
             self._until = self.offset + response.length - skip
         while data := response.read1(BLOCK):
@@ -266,7 +271,7 @@ class Reader:
                 break
         else:
             if response.length:
-                raise HTTPException("the connection broke off")
+                raise ConnectionResetError("the connection broke off")
             if not bounded:
                 self.state = "complete"  # the end of a chunked answer is the end of its log
         self._finish()

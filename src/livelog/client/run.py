@@ -20,6 +20,7 @@ from .console import (
     note_rest,
     own_warnings,
     told,
+    with_expiry,
 )
 from .own_server import OwnServer
 from .settings import load
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         parser().error("which command is to be run? For instance: livelog run -- make")
     keep = duration("--keep", arguments.keep)
     drain = None if arguments.drain is None else duration("--drain", arguments.drain)
-    settings = load()
+    settings = with_expiry(load(), arguments)
     terminal = _terminal(arguments)
     own = None if settings.chosen else _own_server(keep, share=arguments.share)
     mask = signals.block(terminal=terminal is not None)
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
             drain = DRAIN if drain is None else drain  # it may still be starting
         log = Writer(name, title=told(title), labels=labels(arguments), drain=drain, settings=settings)
         if not arguments.quiet:
-            _note_links(log, own)
+            _note_links(log, own, settings.link_expires)
 
     def sink(data: bytes) -> None:
         if log is not None and not (own is not None and own.failed):
@@ -116,11 +117,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
         code = code or EX_FAILED  # it may not have heard of it
     if log is not None:
-        _end(log, own, code, quiet=arguments.quiet)
+        _end(log, own, code, settings.link_expires, quiet=arguments.quiet)
     return signals.end_as(code)
 
 
-def _end(log: Writer, own: OwnServer | None, code: int, *, quiet: bool) -> None:
+def _end(log: Writer, own: OwnServer | None, code: int, expires: float | None, *, quiet: bool) -> None:
     """End the log of a command that has ended with `code`."""
     log.exit_code = code if code >= 0 else 128 - code
     if own is not None and own.failed:
@@ -133,7 +134,7 @@ def _end(log: Writer, own: OwnServer | None, code: int, *, quiet: bool) -> None:
     else:
         note_rest(log)
         if log.delivered and not quiet and (own is not None or log.link):
-            _note_links(log, own)
+            _note_links(log, own, expires)
     if own is not None:
         own.close()
 
@@ -165,12 +166,12 @@ def _wait(own: OwnServer) -> OwnServer | None:
     return own
 
 
-def _note_links(log: Writer, own: OwnServer | None) -> None:
+def _note_links(log: Writer, own: OwnServer | None, expires: float | None) -> None:
     if own is None:
         note_links(log)
     else:
-        note(f"readers: {own.link(log.name)}")
-        note(f"browser: {own.link(log.name, 'view')}")
+        note(f"readers: {own.link(log.name, expires)}")
+        note(f"browser: {own.link(log.name, expires, 'view')}")
 
 
 def _terminal(arguments: argparse.Namespace) -> process.PseudoTerminal | None:

@@ -16,18 +16,20 @@ A thread of its own does it, so that whoever writes never waits. Refuses to deci
 import contextlib
 import logging
 import random
+import re
 import socket
 import threading
 import time
 from http.client import HTTPException
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from livelog.errors import Refused
 
+from .origin import Origin, shown
 from .settings import ClientSettings
 from .waiting import readable
-from .wire import Answer, Wire
+from .wire import Answer, Unavailable, Wire, explain
 
 CHUNK = 256 * 1024
 """Bytes sent at once."""
@@ -35,8 +37,14 @@ CHUNK = 256 * 1024
 DISTANCE = 0.01
 """Seconds from one small piece to the next, at least: what is written meanwhile goes out with it."""
 
+FIRST_WORD = 0.25
+"""Seconds for the interim response that tells an upload's address; if it does not come, a final one is had."""
+
 FIRST_PAUSE, LAST_PAUSE = 0.1, 10.0
 """Seconds before a broken connection is tried again: doubled each time."""
+
+_EXPIRING = re.compile(r"/(?:log|view)/[^/]+\.[0-9]+(?:/|$)")
+"""A link whose token tells when it expires."""
 
 _INTEROP = {"Upload-Draft-Interop-Version": "8"}
 _UNENDED = {"Upload-Complete": "?0", "Transfer-Encoding": "chunked"}
@@ -93,6 +101,8 @@ class Sender(threading.Thread):
         self._spool = spool
         self._fields = fields
         self._location: str = spool.about.get("location", "")
+        """Where the upload is, below the server's URL: that may have got another prefix by the time a spool is sent."""
+        self._target = ""
         self._wire: Wire | None = None
         self._sleeping = False
         self._forks = 0
@@ -134,7 +144,8 @@ class Sender(threading.Thread):
         self._hurry.set()
         if (wire := self._wire) is not None:
             wire.shut_down()
-            self.join()
+            if not wire.connecting:
+                self.join()
 
     def run(self) -> None:
         """See `threading.Thread`."""
@@ -158,9 +169,9 @@ class Sender(threading.Thread):
                 self._tell_late(error)
                 self.done.set()
             except (OSError, HTTPException) as error:
-                if self.done.is_set():  # it was broken off here: that says nothing about the server
+                if self.done.is_set():  # this side has broken the connection off
                     break
-                self.problem = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                self.problem = explain(error, Origin.of(self._settings.server, direct=not self._settings.chosen))
                 self.begun.set()
                 logger.debug("log %s: %s", self._name, self.problem)
                 if self.acknowledged > before:
@@ -175,8 +186,8 @@ class Sender(threading.Thread):
         self._wire = None
         if self.done.is_set():
             return
-        forks = self._forks
-        with Wire(self._settings.server, self._settings.ca_file) as wire:
+        settings, forks = self._settings, self._forks
+        with Wire(settings.server, settings.ca_file, direct=not settings.chosen) as wire:
             self._wire = wire
             if forks != self._forks:
                 raise ConnectionAbortedError("another process has this connection, too")
@@ -184,17 +195,19 @@ class Sender(threading.Thread):
                 return
             sent = self._begin(wire) if not self._location else self._resume(wire)
             if sent is not None:
-                self._end(wire, self._stream(wire, sent))
+                while not self._is_all(sent := self._stream(wire, sent)):
+                    self._head(wire, "PATCH", self._location, {**_append(sent), **_UNENDED})
+                self._end(wire, sent)
             self.delivered = True
 
     def _begin(self, wire: Wire) -> int:
         if self._spool.start:
             raise Refused("the server has lost this log, and what was acknowledged is not here any more")
-        self._head(wire, "PUT", self._path(wire), {**self._fields, **_UNENDED})
+        self._head(wire, "PUT", self._path(), {**self._fields, **_UNENDED})
         return 0
 
-    def _path(self, wire: Wire) -> str:
-        return f"{wire.prefix}/log{'/' if self._name else ''}{quote(self._name)}"
+    def _path(self) -> str:
+        return f"/log{'/' if self._name else ''}{quote(self._name)}"
 
     def _tell_late(self, refused: Refused) -> None:
         """Tell how the job has ended, once that is known, of a log that was aborted before: too large, or away for too long."""
@@ -206,15 +219,13 @@ class Sender(threading.Thread):
             return
         with (
             contextlib.suppress(OSError, HTTPException, Refused),
-            Wire(self._settings.server, self._settings.ca_file) as wire,
+            Wire(self._settings.server, self._settings.ca_file, direct=not self._settings.chosen) as wire,
         ):
             self._wire = wire
             self._head(wire, "HEAD", self._location, {})
             answer = wire.answer()
             if answer.status == 410 and (etag := answer.field("ETag")):  # else another log has the name
-                self._head(
-                    wire, "PATCH", self._path(wire), {"If-Match": etag, "Content-Length": "0", **self.final_fields}
-                )
+                self._head(wire, "PATCH", self._path(), {"If-Match": etag, "Content-Length": "0", **self.final_fields})
                 wire.answer()
 
     def _resume(self, wire: Wire) -> int | None:
@@ -244,9 +255,13 @@ class Sender(threading.Thread):
             self._fields["If-Match"] = etag
 
     def _stream(self, wire: Wire, sent: int) -> int:
-        """Send the spool's bytes from `sent` as they come, and the end of the body. Returns their number."""
-        spool, sent_at = self._spool, 0.0
-        while True:
+        """Send the spool's bytes from `sent` as they come, and the end of the body. Returns how many the server has then.
+
+        The body ends early if no interim response has told the upload's address: what is on the way may swallow those, and the
+        final one tells it as well.
+        """
+        spool, sent_at, deadline = self._spool, 0.0, time.monotonic() + FIRST_WORD
+        while self._location or (left := deadline - time.monotonic()) > 0:
             while wire.ready():
                 self._hear(wire)
             self._sleeping = True
@@ -259,9 +274,9 @@ class Sender(threading.Thread):
                 wire.chunk(data)
                 self.sent = sent = sent + len(data)
                 sent_at = time.monotonic()
-            elif spool.ended and sent == spool.end:
+            elif self._is_all(sent):
                 break
-            elif self._alarmed.fileno() in readable([wire, self._alarmed]):
+            elif self._alarmed.fileno() in readable([wire, self._alarmed], None if self._location else left):
                 self._alarmed.recv(4096)
         wire.chunk(b"")
         while (answer := wire.receive()) is None or answer.status < 200:
@@ -270,8 +285,13 @@ class Sender(threading.Thread):
         self._check(answer)
         self._note(answer)
         if not self._location:
-            raise Refused(f"the server takes no resumable uploads: it answers {answer}", answer.status)
+            raise Refused(
+                f"{shown(self._settings.server)} takes no resumable uploads: it answers {answer}", answer.status
+            )
         return sent
+
+    def _is_all(self, sent: int) -> bool:
+        return self._spool.ended and sent == self._spool.end
 
     def _end(self, wire: Wire, size: int) -> None:
         if self.aborted or self._spool.failure is not None:
@@ -292,16 +312,20 @@ class Sender(threading.Thread):
             self._note(answer)
             return
         self._check(answer)
-        raise HTTPException(f"the server answered before it was sent everything: {answer}")
+        raise Unavailable(f"{answer} before it was sent everything")
 
     def _note(self, answer: Answer) -> None:
         """Take what a response tells of the upload."""
         if location := answer.field("Location"):
-            self._location = urlsplit(location).path
+            base = urlsplit(self._settings.server).path
+            parts = urlsplit(urljoin(f"http://host{base}{self._target}", location))  # RFC 9110 section 10.2.2
+            # An absolute path is one of the server's own, which knows nothing of a prefix that a proxy has put in front.
+            path = parts.path.removeprefix(base) if parts.path.startswith(f"{base}/") else parts.path
+            self._location = f"{path}?{parts.query}" if parts.query else path
             self._spool.about["location"] = self._location
         self.reached = True
-        self.link = answer.field("Livelog-Link") or self.link
-        self.view = answer.field("Livelog-View") or self.view
+        self.link = self._link(answer.field("Livelog-Link")) or self.link
+        self.view = self._link(answer.field("Livelog-View")) or self.view
         if self._location:
             self.problem = ""
             self.begun.set()
@@ -310,22 +334,31 @@ class Sender(threading.Thread):
             if answer.status < 200:
                 self._spool.release(_number(offset))
 
+    def _link(self, told: str) -> str:
+        """A link that the server tells, as it may be shown; none, if it opens the log for longer than it shall."""
+        if not told or (self._settings.link_expires is not None and not _EXPIRING.search(told)):
+            return ""
+        return self._settings.link_for_readers(told, self._name)
+
     def _check(self, answer: Answer) -> None:
         """Raises: Refused, if it is of no use to try again; HTTPException, if it may be."""
         if answer.status < 300:
             return
         passing = answer.status >= 500 and answer.status not in (501, 505)
         if passing or answer.status in (408, 409, 429):
-            raise HTTPException(str(answer))
+            raise Unavailable(str(answer))
         if answer.status == 410:
             self._forget(answer)
-            raise HTTPException(str(answer))
-        raise Refused(f"the server refuses this log: {answer}", answer.status)
+            raise Unavailable(str(answer))
+        raise Refused(f"{shown(self._settings.server)} refuses this log: {answer}", answer.status)
 
     def _head(self, wire: Wire, method: str, path: str, fields: dict[str, str]) -> None:
+        self._target = path
+        if method in ("PUT", "PATCH") and (expires := self._settings.link_expires) is not None:
+            path += f"{'&' if '?' in path else '?'}expires={expires:.0f}"
         token = self._settings.write_token
         guard: dict[str, str] = {"Authorization": f"Bearer {token}"} if token else {}
-        wire.head(method, path, {**guard, **_INTEROP, **fields})
+        wire.head(method, wire.prefix + path, {**guard, **_INTEROP, **fields})
 
 
 def _append(offset: int) -> dict[str, str]:

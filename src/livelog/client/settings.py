@@ -1,9 +1,10 @@
 """Where the server is and what opens it: from environment variables, and from one small file for what they leave out.
 
-    LIVELOG_SERVER        the producers' port, as a URL; none: http://localhost and LIVELOG_PUT_PORT
+    LIVELOG_SERVER        the producers' port, as a URL, also with user:password@; none: http://localhost and LIVELOG_PUT_PORT
     LIVELOG_PUBLIC_URL    where readers reach the server; none: http://localhost and LIVELOG_GET_PORT
     LIVELOG_WRITE_TOKEN   the producers' secret, if the server has one
     ACCESS_TOKEN          the readers' secret, for those who have it
+    LIVELOG_LINK_EXPIRES  for how long links open a log: 90, 10m, 2h, 7d, never; none: for ever, in CI (CI=true) a week
     LIVELOG_CA_FILE       certificates that are trusted for https, PEM; none: the system's
     LIVELOG_SPOOL_DIR     where bytes wait that a server has not acknowledged; none: the user's state directory
 
@@ -19,16 +20,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from livelog.config import seconds
 from livelog.errors import ConfigError
+
+from .origin import is_loopback, shown
 
 EX_CONFIG = 78
 """Exit code for a setting that is missing or wrong (sysexits.h)."""
 
-KEYS = ("server", "public_url", "write_token", "access_token", "ca_file", "spool_dir")
+KEYS = ("server", "public_url", "write_token", "access_token", "link_expires", "ca_file", "spool_dir")
 
 _VARIABLES = {key: "ACCESS_TOKEN" if key == "access_token" else f"LIVELOG_{key.upper()}" for key in KEYS}
 
-_URL = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", re.ASCII)
+_URL = re.compile(r"https?://(?:[^\s/?#]*@)?[^\s/?#@]+(?:/[^\s?#]*)?", re.ASCII)
+
+EXPIRES_IN_CI = 7 * 86400.0
+"""Seconds for which links open a log if they are made in CI, whose own log may be public."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +51,32 @@ class ClientSettings:
     access_token: str | None = None
     ca_file: str | None = None
     chosen: bool = True
-    """Whether anybody said where the server is; else the URLs are those of a server with default ports on this machine."""
+    """Whether anybody said where the server is; else `server` is that of a server with default ports on this machine."""
+    public_chosen: bool = True
+    """Whether anybody said where readers reach it; else `public_url` is that of such a server."""
+    link_expires: float | None = None
+    """Seconds from now for which a link opens its log; None: for ever."""
+
+    def is_default(self, url: str) -> bool:
+        """Whether `url` is on this machine because nobody said where else: a proxy has nothing to do with it."""
+        return (not self.chosen and url.startswith(self.server)) or (
+            not self.public_chosen and url.startswith(self.public_url)
+        )
+
+    def link_for_readers(self, link: str, name: str) -> str:
+        """`link`, which the server gives to the log `name`, as readers can use it who are not on the server's machine.
+
+        It begins with LIVELOG_PUBLIC_URL where that is set; and a server that knows no name of its own has the one by which it
+        is known here.
+        """
+        if self.public_chosen:
+            match = re.search(rf"/(?:log|view)/[^/]+{re.escape(name and f'/{name}')}$", link)
+            return shown(self.public_url) + match[0] if match is not None else link
+        parts, host = urlsplit(link), urlsplit(self.server).hostname or ""
+        if not is_loopback(parts.hostname or "") or is_loopback(host):
+            return link
+        port = "" if parts.port is None else f":{parts.port}"
+        return parts._replace(netloc=f"[{host}]{port}" if ":" in host else host + port).geturl()
 
 
 def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
@@ -69,7 +101,20 @@ def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
         ca_file=found.get("ca_file"),
         spool_dir=Path(found.get("spool_dir") or Path(state, "livelog")),
         chosen="server" in found,
+        public_chosen="public_url" in found,
+        link_expires=_link_expires(found.get("link_expires", ""), environ),
     )
+
+
+def expiry(name: str, text: str) -> float | None:
+    """For how many seconds a link opens its log: a duration, or `never` (None). Raises: ConfigError."""
+    return None if text == "never" else seconds(name, text)
+
+
+def _link_expires(text: str, environ: Mapping[str, str]) -> float | None:
+    if text:
+        return expiry("LIVELOG_LINK_EXPIRES", text)
+    return EXPIRES_IN_CI if environ.get("CI", "").lower() in ("true", "1", "yes") else None
 
 
 def in_file(environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,10 +8,13 @@ One thread writes, another reads and releases. Refuses to wait for anything but 
 1. Every byte of `[start, end)` can be read; offsets count from the first byte of the log.
 2. Memory stays below `MEMORY` and one write, however far behind the server is.
 3. What is on disk is read with `cat`: segments are named by the offset at which they begin, so that they sort.
-4. If the disk refuses, `failure` says so and what is written from then on is dropped: all before it stays in order.
+4. A segment is locked (flock) by the process that writes or sends it: the others leave it alone.
+5. If the disk refuses, `failure` says so and what is written from then on is dropped: all before it stays in order.
 """
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -106,6 +109,9 @@ class Spool:
             self._memory.clear()
             with contextlib.suppress(OSError):
                 self._describe()
+            for segment in self._segments:
+                with contextlib.suppress(OSError):
+                    fcntl.flock(segment.fd, fcntl.LOCK_UN)
             return bool(self._segments)
 
     def spill(self) -> None:
@@ -114,6 +120,12 @@ class Spool:
             self._spill()
             with contextlib.suppress(OSError):
                 self._describe()
+
+    def close(self) -> None:
+        """Leave it as it is on disk."""
+        with self._lock:
+            while self._segments:
+                os.close(self._segments.popleft().fd)
 
     def discard(self) -> None:
         """Forget all that is left."""
@@ -125,11 +137,13 @@ class Spool:
 
     @classmethod
     def reopen(cls, folder: Path) -> "Spool":
-        """What `keep` left in `folder`, which has ended. Raises: OSError; ValueError, if it is no spool."""
+        """What `keep` left in `folder`, which has ended. Raises: OSError; ValueError, if it is no spool, or in use."""
         spool = cls(folder)
         spool.about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         for path in sorted(folder.glob("[0-9]" * 20)):
             segment = _Segment(int(path.name), path, os.open(path, os.O_RDWR | os.O_CLOEXEC))
+            if not _hold(segment.fd):
+                raise ValueError("another process writes or sends it")
             if spool._segments and segment.start != spool.end:
                 raise ValueError(f"the bytes from {spool.end} to {segment.start} are missing")
             if not spool._segments:
@@ -157,6 +171,7 @@ class Spool:
                 path = self.folder / f"{self._memory_start:020}"
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
                 self._segments.append(_Segment(self._memory_start, path, fd))
+                _hold(fd)
                 self._describe()
             segment = self._segments[-1]
             _write_all(segment.fd, spilled, self._memory_start - segment.start)
@@ -173,6 +188,15 @@ class Spool:
         # Whoever finds this after a crash must know that there may have been more.
         about = {**self.about, "whole": self.ended and self.failure is None}
         (self.folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def _hold(fd: int) -> bool:
+    """Tell other processes that a segment is in use, until it is closed. Returns whether none of them has told so."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # a file system may have no locks
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
 
 
 def _write_all(fd: int, data: bytearray, offset: int) -> None:

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead, parse_headers
 from typing import TYPE_CHECKING, NamedTuple, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from livelog.errors import Refused
 
+from .origin import Origin
 from .waiting import readable
 
 if TYPE_CHECKING:
@@ -47,28 +48,28 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """A connection to the server at `url`. Raises, in all methods: OSError; HTTPException, if that is no HTTP.
+    """A connection to the server at `url`, whose host is asked without a proxy if `direct`.
 
-    Also raises at the beginning: Refused, if `ca_file` has no certificates.
+    `timeout`: seconds for a connection to be made, bytes to be taken, and an answer to come. Raises, in all methods: OSError;
+    HTTPException, if that is no HTTP. Also raises at the beginning: Refused, see `connect`.
     """
 
-    def __init__(self, url: str, ca_file: str | None = None) -> None:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.prefix = parts.path
-        self._host = parts.netloc
+    def __init__(self, url: str, ca_file: str | None = None, *, direct: bool = False, timeout: float = TIMEOUT) -> None:
+        self.origin = Origin.of(url, direct=direct)
+        self.prefix = urlsplit(url).path
+        self._ca_file, self._timeout = ca_file, timeout
+        self.connecting = False
+        """Whether another connection is being made, which may take long, and is not used if this one was shut down."""
+        self._shut_down = False
+        self._connect()
+
+    def _connect(self) -> None:
         self._received = bytearray()
+        self._answered = False
         self._bodiless = False  # whether the answer has no body, whatever its head says: it is one to HEAD
-        context = _trusting(ca_file) if parts.scheme == "https" else None
-        self._socket = socket.create_connection((parts.hostname or "", port), TIMEOUT)
-        try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            keep_alive(self._socket)
-            if context is not None:
-                self._socket = context.wrap_socket(self._socket, server_hostname=parts.hostname)
-        except BaseException:
-            self._socket.close()
-            raise
+        self._closing = False  # whether the server ends the connection behind the answer that came last
+        self._socket: socket.socket = connect(self.origin, self._ca_file, self._timeout).sock
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +79,7 @@ class Wire:
 
     def shut_down(self) -> None:
         """Have whatever waits for this connection, in whatever thread, wait no longer."""
+        self._shut_down = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -91,10 +93,20 @@ class Wire:
         return self._socket.fileno()
 
     def head(self, method: str, path: str, fields: Mapping[str, str]) -> None:
-        """Send a request's head, with header `fields`. If one is Transfer-Encoding, a body follows in chunks."""
+        """Send a request's head, with header `fields`. If one is Transfer-Encoding, a body follows in chunks.
+
+        On a new connection, if the server, or a proxy, has said that it ends this one.
+        """
+        if self._closing:
+            self.connecting = True
+            self._socket.close()
+            self._connect()
+            self.connecting = False
+            if self._shut_down:
+                raise ConnectionAbortedError("this connection was shut down")
         self._bodiless = method == "HEAD"
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host}"]
-        lines += (f"{name}: {value}" for name, value in fields.items())
+        lines = [f"{method} {self.origin.target(path)} HTTP/1.1", f"Host: {self.origin.authority}"]
+        lines += (f"{name}: {value}" for name, value in {**fields, **self.origin.fields()}.items())
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
 
     def chunk(self, data: bytes) -> None:
@@ -111,7 +123,11 @@ class Wire:
         if answer is None:
             data = self._socket.recv(MAX_HEAD)
             if not data:
-                raise ConnectionResetError("the server closed the connection")
+                raise (
+                    ConnectionResetError("the connection was closed")
+                    if self._answered
+                    else NoAnswer(bytes(self._received))
+                )
             self._received += data
             answer = self._parse()
         return answer
@@ -138,13 +154,17 @@ class Wire:
         file = io.BytesIO(self._received[:end])
         version, _, rest = file.readline().decode("latin-1").partition(" ")
         if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
-            raise HTTPException(f"this is no answer of an HTTP/1 server: {version[:40]!r}")
+            raise HTTPException(_foreign(version))
         status, headers = int(rest[:3]), parse_headers(file)
         length = 0 if status < 200 or status == 204 or self._bodiless else _length(headers)
         if length > MAX_BODY or "Transfer-Encoding" in headers:
-            raise HTTPException("the answer is longer than any of livelog's")
+            raise HTTPException("its answer is longer than any of livelog's")
         if len(self._received) < end + length:
             return None
+        if status >= 200:
+            said = headers.get("Connection", "").lower()
+            self._closing = "close" in said or (version == "HTTP/1.0" and "keep-alive" not in said)
+        self._answered = True
         body = bytes(self._received[end : end + length])
         del self._received[: end + length]
         return Answer(status, headers, body)
@@ -177,30 +197,85 @@ class _WholeLines:
     def readline(self, limit: int) -> bytes:
         line = self._file.readline(limit)
         if not line.endswith(b"\n") and len(line) < limit:
-            raise IncompleteRead(line)
+            raise NoAnswer(line)
         return line
 
 
-def connect(parts: SplitResult, ca_file: str | None) -> HTTPConnection:
-    """A reader's connection to the host of a URL, which waits for bytes for `TIMEOUT`.
+def connect(origin: Origin, ca_file: str | None, timeout: float = TIMEOUT) -> HTTPConnection:
+    """A connection to `origin`, which waits `timeout` seconds for each byte.
 
-    Raises: OSError; Refused, if its certificate is not one to be trusted.
+    Raises: OSError; HTTPException, if a proxy is none; Refused, if the certificate is not one to be trusted.
     """
-    if parts.scheme == "https":
+    host, port = origin.host, origin.port
+    if origin.proxy is not None:
+        host, port = origin.proxy.hostname or "", origin.proxy.port or 80
+    if origin.scheme == "https":
         import ssl  # noqa: PLC0415  # see `_trusting`
 
-        context = _trusting(ca_file)
-        connection: HTTPConnection = HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT, context=context)
+        connection: HTTPConnection = HTTPSConnection(host, port, timeout=timeout, context=_trusting(ca_file))
+        if origin.proxy is not None:
+            connection.set_tunnel(origin.host, origin.port, origin.proxy_fields())
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
-            raise Refused(f"the certificate cannot be trusted: {error.verify_message}; LIVELOG_CA_FILE?") from error
+            raise Refused(
+                f"{origin}: the certificate cannot be trusted: {error.verify_message}; LIVELOG_CA_FILE?"
+            ) from error
     else:
-        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+        connection = HTTPConnection(host, port, timeout=timeout)
         connection.connect()
     connection.response_class = WholeHead
     keep_alive(connection.sock)
     return connection
+
+
+def explain(error: OSError | HTTPException, origin: Origin) -> str:
+    """Why `origin` could not be asked, or did not answer: a line for people."""
+    if getattr(error, "reason", "") in (
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "RECORD_LAYER_FAILURE",
+    ):  # an SSLError's
+        return f"{origin} speaks no TLS: its address begins with http://"
+    match error:
+        case Unavailable():
+            return f"{origin} answers {error}"
+        case TimeoutError():
+            return f"{origin} does not answer"
+        case NoAnswer() if error.partial:
+            return f"{origin}: {_foreign(error.partial.decode('latin-1'))}"
+        case NoAnswer() if origin.scheme == "http":
+            return f"{origin} closed the connection without an answer: it is starting again, or speaks https"
+        case IncompleteRead() | ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
+            return f"{origin} closed the connection"
+        case OSError():
+            return f"{origin} cannot be reached: {error.strerror or error}"
+    return f"{origin}: {error}"
+
+
+def told(response: HTTPResponse, content: bytes) -> str:
+    """What an answer that is none of those that were hoped for says, in a line."""
+    if 300 <= response.status < 400 and (location := response.headers.get("Location", "")):
+        place = location.partition("://")[2].partition("/")[0].rpartition("@")[2]  # the rest may hold a token
+        return (
+            f"the server is elsewhere: {location.partition('://')[0]}://{place}" if place else "the server is elsewhere"
+        )
+    text = content.decode(errors="replace").strip().partition("\n")[0].rstrip()
+    return text if text and text[0] not in "{<" else f"{response.status} {response.reason}"
+
+
+class NoAnswer(IncompleteRead):
+    """The connection was closed before the head of an answer was whole."""
+
+
+class Unavailable(HTTPException):
+    """An answer of a server that may have another one later."""
+
+
+def _foreign(beginning: str) -> str:
+    if beginning.startswith("\x15\x03"):  # an alert: RFC 8446 section 5.1
+        return "it speaks TLS: its address begins with https://"
+    return f"this is no answer of an HTTP/1 server: {beginning[:40]!r}"
 
 
 def _trusting(ca_file: str | None) -> "ssl.SSLContext":

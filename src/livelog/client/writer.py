@@ -34,6 +34,7 @@ from livelog.errors import ClientError, Refused, RequestError
 from livelog.metadata import Metadata, encoded
 
 from .inlet import Inlet
+from .origin import shown
 from .sender import Sender
 from .settings import ClientSettings, load
 from .spool import Rest, Spool
@@ -103,7 +104,7 @@ class Writer(_RawFile):
         self._making = threading.Lock()
         self._spool = Spool(_spool_folder(settings.spool_dir, self.name))
         fields = header_fields(title, labels or {}, content_type)
-        self._spool.about = {"name": self.name, "server": settings.server, "fields": fields}
+        self._spool.about = {"name": self.name, "server": shown(settings.server), "fields": fields}
         self._sender = Sender(settings, self.name, self._spool, fields)
         self._sender.start()
         _open.add(self)

@@ -132,7 +132,7 @@ def test_carriage_return_ends_no_line_and_is_kept(server: Server) -> None:
 
 def test_head_has_the_fields_of_get_and_no_body(server: Server) -> None:
     """For any page, for no cache, nothing for a browser to run."""
-    whole, head = (lines(server, "sample", "?tail=3", method=method) for method in ("GET", "HEAD"))
+    whole, head = numbered(server, "sample", "?tail=3"), lines(server, "sample", "?tail=3", method="HEAD")
     assert head.body == b""
     fields = [dict(answer.head.fields) for answer in (whole, head)]
     for field in fields:
@@ -144,8 +144,8 @@ def test_head_has_the_fields_of_get_and_no_body(server: Server) -> None:
         "Livelog-State": "complete", "ETag": f'"{status_of(server, "sample")["generation"]}"',
     }  # fmt: skip
     assert {name: whole[name] for name in expected} == expected
-    for name in ("First-Line", "Offset", "Lines", "Size", "Time", "Style"):
-        assert f"Livelog-{name}" in whole["Access-Control-Expose-Headers"]
+    assert whole["Access-Control-Expose-Headers"] == "*"
+    assert set(fields[0]) >= {f"Livelog-{name}" for name in ("First-Line", "Offset", "Lines", "Size", "Time", "Style")}
 
 
 def test_status_tells_lines_only_once_somebody_has_asked_for_some(server: Server) -> None:

@@ -20,6 +20,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.parse import quote, urljoin, urlsplit
@@ -88,7 +89,7 @@ class Sender(threading.Thread):
         self.refused: Refused | None = None
         """Why it will never get them."""
         self.reached = False
-        """Whether the server has taken anything of the log, or said that it would."""
+        """Whether a connection to the server was made."""
         self.sent = 0
         """Up to which byte the server was sent the log."""
         self.acknowledged = 0
@@ -96,6 +97,8 @@ class Sender(threading.Thread):
         self.aborted = False
         self.final_fields: dict[str, str] = {}
         """Header fields that are known at the end only, such as Livelog-Exit-Code."""
+        self.keep_about: Callable[[], object] = lambda: None
+        """Keeps what the spool's `about` says, when that has changed."""
         self._settings = settings
         self._name = self.log_name = name
         self._spool = spool
@@ -188,7 +191,7 @@ class Sender(threading.Thread):
             return
         settings, forks = self._settings, self._forks
         with Wire(settings.server, settings.ca_file, direct=not settings.chosen) as wire:
-            self._wire = wire
+            self._wire, self.reached = wire, True
             if forks != self._forks:
                 raise ConnectionAbortedError("another process has this connection, too")
             if self.done.is_set():
@@ -323,7 +326,7 @@ class Sender(threading.Thread):
             path = parts.path.removeprefix(base) if parts.path.startswith(f"{base}/") else parts.path
             self._location = f"{path}?{parts.query}" if parts.query else path
             self._spool.about["location"] = self._location
-        self.reached = True
+            self.keep_about()
         self.link = self._link(answer.field("Livelog-Link")) or self.link
         self.view = self._link(answer.field("Livelog-View")) or self.view
         if self._location:

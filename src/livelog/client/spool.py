@@ -127,6 +127,11 @@ class Spool:
             while self._segments:
                 os.close(self._segments.popleft().fd)
 
+    def describe(self) -> None:
+        """Keep `about` as it is now, beside the bytes."""
+        with self._lock, contextlib.suppress(OSError):
+            self._describe()
+
     def discard(self) -> None:
         """Forget all that is left."""
         with self._lock:

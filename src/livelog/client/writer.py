@@ -352,6 +352,8 @@ def push_spool(folder: Path, name: str | None, settings: ClientSettings) -> Send
         elif name is not None:
             about = spool.about = about | {"name": name, "location": ""}
         sender = Sender(settings, about["name"], source, {**about["fields"], "If-None-Match": "*"})
+        if source is spool:
+            sender.keep_about = spool.describe  # should it fail again, the upload that it then was is known
         sender.aborted = about.get("aborted", True) or not about["whole"]
         sender.final_fields = about.get("final_fields", {})
     except (OSError, ValueError, KeyError) as error:

@@ -6,6 +6,7 @@ It notes in the ledger what it sends before it sends it, and what it is told as 
 import asyncio
 import random
 from dataclasses import dataclass, field
+from urllib.parse import urljoin
 
 from tests.conformance.wire import Head, WireFault
 from tests.harness import chunk
@@ -224,7 +225,7 @@ class Producer:
         exchange = await self._begin(log, "PUT", f"/log/{name}", CHUNKED, complete, INTERIM)
         if exchange is None:
             return
-        location = exchange.answer.interims[0].get("Location") or ""
+        location = urljoin(f"/log/{name}", exchange.answer.interims[0].get("Location") or "")
         await self._learn(log)
         breaks = list(job.breaks)
         final = job.size if job.end == "whole" else job.stop_at

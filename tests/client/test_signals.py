@@ -5,6 +5,7 @@ The oracle is the bare command: what it sees, how often, and how it ends.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -102,6 +103,19 @@ def test_group_that_is_ended_ends_with_its_log_sent(here: Place, send: object) -
         assert (process.wait(TIMEOUT), process.stderr.read()) == (-signal.SIGTERM, b"")
     known = here.status("ended")
     assert (known["state"], known["exit_code"]) == ("complete", 128 + signal.SIGTERM)
+
+
+@pytest.mark.parametrize("send", [_alone, _to_the_group, _to_both, _to_each])
+def test_signal_that_comes_before_the_command_is_there_ends_it(here: Place, send: object) -> None:
+    """While the link is waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, subprocess.Popen(
+        [*COMMAND, "run", "--drain", "0", "--", "sleep", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=here.environment(LIVELOG_SERVER=f"http://127.0.0.1:{silent.getsockname()[1]}"), start_new_session=True,
+    ) as process:  # fmt: skip
+        with silent.accept()[0]:
+            assert callable(send)
+            send(process, signal.SIGTERM)
+            assert process.wait(TIMEOUT) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("to_group", [True, False])

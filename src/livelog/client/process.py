@@ -85,6 +85,7 @@ class Process:
         self._sink = sink
         self._terminal = terminal is not None
         self._witness = witness
+        self._early: set[int] = set()  # signals that came before there was a command
         self._late = late
         self._pid = 0
         self._ended = math.inf
@@ -100,6 +101,7 @@ class Process:
         Raises: OSError, if it cannot be started.
         """
         try:
+            self._early = {*signal.sigpending()}
             if self._terminal:
                 self._pid, outputs = self._start_on_terminal(mask)
             else:
@@ -283,6 +285,9 @@ class Process:
 
     def _pass_signal_on(self, number: int, *, from_terminal: bool) -> None:
         group = self._witness.saw(number)
+        if number in self._early:
+            self._early.discard(number)
+            group = False  # the command was not there yet
         if readable([self._child], 0):
             # One that has just ended has done so by this signal: that says nothing about the wait for the server.
             if number in ENDING and time.monotonic() > self._ended + ENDING_TAKES:

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from urllib.parse import urljoin
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -112,7 +113,7 @@ class Upload:
         producer.ask(method, "1.1", (head + body)[: max(attempt.cut, len(head) + 20) if wait else attempt.cut])
         if method == "PUT":
             interims = producer.wait(lambda answer: bool(answer.interims), "104").interims
-            self._location = told(interims[0], "Location")
+            self._location = urljoin(target, told(interims[0], "Location"))
         elif wait:
             answer = producer.wait(lambda answer: bool(acknowledged(answer.interims)), "104 with Upload-Offset")
             if acknowledged(answer.interims):

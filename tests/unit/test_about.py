@@ -17,6 +17,7 @@ from livelog.about import (
     About,
     State,
     Upload,
+    began,
     microseconds,
     new_generation,
     now,
@@ -136,3 +137,13 @@ def test_a_wrong_member_of_the_upload_is_refused(member: str, value: object) -> 
 def test_any_json_is_refused_with_a_value_error(document: Any) -> None:
     with pytest.raises(ValueError):
         About.from_json(document)
+
+
+@given(MOMENTS)
+def test_a_generation_tells_when_its_log_began(moment: int) -> None:
+    assert began(new_generation(moment)) == moment
+
+
+@pytest.mark.parametrize("text", ["", "x", "20261332T051234.000000Z-00000000", "another-generation-00000000"])
+def test_what_is_no_generation_tells_no_beginning(text: str) -> None:
+    assert began(text) == 0

@@ -157,6 +157,17 @@ def test_the_end_of_a_link_is_recognised_and_of_no_other(name: str, expires: int
     assert not ACCESS.is_told_by(f"{Access('other').read_token(name, expires)}/{name}".rstrip("/"))
 
 
+@pytest.mark.parametrize("expires", [None, 1, 1_900_000_000])
+def test_a_name_that_holds_another_log_s_token_is_recognised(expires: int | None) -> None:
+    code = ACCESS.read_token("builds/42", expires)
+    stranger = Access("other").read_token("builds/42", expires)
+    for name in (code, f"a/{code}", f"{stranger}/{code}/b"):
+        assert ACCESS.is_told_by(name, ["one", "builds/42"]), name
+        assert not ACCESS.is_told_by(name, ["one", "builds/4"]), name
+    assert not ACCESS.is_told_by(f"a/{stranger}", ["one", "builds/42"])
+    assert not ACCESS.is_told_by("a", ["builds/42"])
+
+
 @given(st.text(), st.text())
 def test_an_upload_has_a_key_of_its_own(generation: str, other: str) -> None:
     key = ACCESS.upload_key(generation)

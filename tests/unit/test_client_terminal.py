@@ -84,6 +84,8 @@ def test_text_stays_as_it_is(text: str) -> None:
         (b"a\x1b7b\n\x1b8c", b"a\x1b7b\n\rc"),
         (b"\n\x1b[9bx", b"\nx"),
         (b"\x1b7\x1b[9;1Haway\nhere", b"\x1b7\nhere"),
+        (b"\x1b7\x1b[9;1Haway\x1b[mstill away\nhere", b"\x1b7\x1b[m\nhere"),
+        (b"ab\x1b[3Ec\x1b[Fd", b"ab\rc\rd"),
         (b"x\x1b[" + b"9" * 4000 + b"X", b"x\x1b[500X"),
         (b"\x1b[>4;2mx\x1b[?25lx", b"xx"),
         (b"\x1b]0;title\x07x\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", b"xlink"),

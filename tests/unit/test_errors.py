@@ -38,6 +38,19 @@ def test_every_error_descends_from_its_kind(error: LivelogError, kind: type[Live
     assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text é", "plain text é"),
+        ("a\nb\x1b[31m\x7f", "a\\nb\\x1b[31m\\x7f"),
+        ("\u202eabc\u2028\U000e0001", "\\u202eabc\\u2028\\U000e0001"),
+        ("\udc80", "\\udc80"),
+    ],
+)
+def test_a_message_shows_what_a_terminal_would_obey(text: str, shown: str) -> None:
+    assert str(LivelogError(text)) == shown
+
+
 def test_errors_carry_facts() -> None:
     headers = {"Allow": "PUT"}
     refused = RequestError(405, "send it with PUT", headers)

@@ -11,6 +11,8 @@ import logging.config
 import multiprocessing
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -24,9 +26,16 @@ import structlog
 import tqdm  # type: ignore[import-untyped]  # its stubs would be another package
 
 import livelog
+from livelog.client.wire import Wire
 from tests.harness import TIMEOUT
+from tests.integration.certificates import Authority
 
 from .place import Place, place, wait_until
+
+FORK_WARNING = "This process .* is multi-threaded, use of fork"
+"""Python 3.12 and later warn of forks beside threads, which a log has. Here what is done is to fork nevertheless."""
+
+pytestmark = pytest.mark.filterwarnings(f"ignore:{FORK_WARNING}:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +46,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 def run_program(here: Place, program: str, code: int = 0, errors: bytes = b"") -> bytes:
     """Have Python run a program, which must say nothing else on stderr. Returns what is on stdout."""
-    done = subprocess.run([sys.executable, "-c", program], env=here.environment(), capture_output=True, timeout=TIMEOUT)
+    command = [
+        sys.executable,
+        "-W",
+        "ignore:This process (pid=:DeprecationWarning",
+        "-c",
+        program,
+    ]  # see `FORK_WARNING`
+    done = subprocess.run(command, env=here.environment(), capture_output=True, timeout=TIMEOUT)
     assert (done.returncode, done.stderr) == (code, errors)
     return done.stdout
 
@@ -307,6 +323,52 @@ def test_fork_of_a_fork_and_subprocesses_of_a_fork_write_too(here: Place) -> Non
     )
     run_program(here, FORK.format(name="twice", child=child, parent="os.wait(); log.close()"))
     assert here.log("forked/twice") == b"begun\nsub\ngrandchild\n"
+
+
+SILENT = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_connection_that_was_being_made_during_a_fork_is_not_used(tmp_path: Path, earlier: int) -> None:
+    # The server is in no hurry with its TLS handshake, so that the fork comes while the connection, or the one that
+    # replaces it, is being made.
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.sign("localhost"))
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            with Wire(f"https://localhost:{listener.getsockname()[1]}", str(authority.certificate)) as wire:
+                for _ in range(earlier + 1):
+                    wire.head("HEAD", "/log", {})
+                    wire.answer()
+        except OSError as error:
+            errors.append(error)
+
+    with socket.create_server(("localhost", 0)) as listener:
+        thread = threading.Thread(target=ask)
+        thread.start()
+        for _ in range(earlier):
+            with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+                connection.recv(65536)
+                connection.sendall(SILENT)
+        accepted = listener.accept()[0]
+        release, held = os.pipe()
+        if (child := os.fork()) == 0:
+            os.close(held)
+            os.read(release, 1)
+            os._exit(0)
+        with context.wrap_socket(accepted, server_side=True) as connection:
+            connection.settimeout(TIMEOUT)
+            with contextlib.suppress(ssl.SSLError, ConnectionResetError):  # it ends without a word
+                assert connection.recv(65536) == b"", "though the other process has it still"
+        thread.join(TIMEOUT)
+        os.close(held)
+        os.close(release)
+        os.waitpid(child, 0)
+    assert [str(error) for error in errors] == ["another process has this connection, too"]
 
 
 # The end of a block.

@@ -108,7 +108,6 @@ class Sender(threading.Thread):
         self._target = ""
         self._wire: Wire | None = None
         self._sleeping = False
-        self._forks = 0
         self._hurry = threading.Event()
         # Sockets, since they can be waited for together with a connection.
         self._alarm, self._alarmed = _pipe()
@@ -121,15 +120,9 @@ class Sender(threading.Thread):
                 self._alarm.send(b"!")
 
     def let_go(self) -> None:
-        """Have nothing of the connection in this process, which was forked: else it would outlive the one that sends."""
-        if (wire := self._wire) is not None:
-            wire.let_go()
+        """Have nothing open in this process, which was forked, and does not send. Of its connection, `Wire` sees to that."""
         for end in (self._alarm, self._alarmed):
             end.close()
-
-    def forked(self) -> None:
-        """Another process has a copy of a connection that was being made at that moment: do not use it."""
-        self._forks += 1
 
     def finish(self) -> None:
         """That was all, and somebody waits for the end: try at once."""
@@ -189,11 +182,9 @@ class Sender(threading.Thread):
         self._wire = None
         if self.done.is_set():
             return
-        settings, forks = self._settings, self._forks
+        settings = self._settings
         with Wire(settings.server, settings.ca_file, direct=not settings.chosen) as wire:
             self._wire, self.reached = wire, True
-            if forks != self._forks:
-                raise ConnectionAbortedError("another process has this connection, too")
             if self.done.is_set():
                 return
             sent = self._begin(wire) if not self._location else self._resume(wire)

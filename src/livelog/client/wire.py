@@ -9,6 +9,8 @@ import contextlib
 import io
 import os
 import socket
+import threading
+import weakref
 from collections.abc import Mapping
 from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead, parse_headers
@@ -68,7 +70,15 @@ class Wire:
         self._answered = False
         self._bodiless = False  # whether the answer has no body, whatever its head says: it is one to HEAD
         self._closing = False  # whether the server ends the connection behind the answer that came last
+        forks = _forks.ended
         self._socket: socket.socket = connect(self.origin, self._ca_file, self._timeout).sock
+        _forks.wires.add(self)
+        if _forks.since(forks):
+            # Closed here only, it would stay open as long as the other process does, and the server would wait for both.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.close()
+            raise ConnectionAbortedError("another process has this connection, too")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
@@ -84,7 +94,7 @@ class Wire:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def let_go(self) -> None:
-        """Close this process's descriptor, and leave the connection to the process of which this one is a fork."""
+        """Close this process's descriptor, and leave the connection to the one of which it is a fork."""
         if (fd := self._socket.detach()) >= 0:
             os.close(fd)
 
@@ -168,6 +178,42 @@ class Wire:
         body = bytes(self._received[end : end + length])
         del self._received[: end + length]
         return Answer(status, headers, body)
+
+
+class _Forks:
+    """Keeps connections out of processes that are forked: there they would stay open when this one has ended.
+
+    The other process closes those in `wires`. One that was just being made then is not among them: see `since`.
+    """
+
+    def __init__(self) -> None:
+        self.wires: weakref.WeakSet[Wire] = weakref.WeakSet()
+        self.ended = 0
+        """How many forks there were. One that is under way has begun, and not ended."""
+        self._begun = 0
+        self._lock = threading.Lock()
+        os.register_at_fork(before=self._begin, after_in_parent=self._end, after_in_child=self._begin_anew)
+
+    def since(self, ended: int) -> bool:
+        """Whether a fork was under way when `ended` was so many, or has begun since."""
+        return self._begun != ended
+
+    def _begin(self) -> None:
+        with self._lock:
+            self._begun += 1
+
+    def _end(self) -> None:
+        with self._lock:
+            self.ended += 1
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()  # a thread that is not in this process may have had it
+        self.ended = self._begun
+        for wire in list(self.wires):
+            wire.let_go()
+
+
+_forks = _Forks()
 
 
 def _length(headers: Message) -> int:

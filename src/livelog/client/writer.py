@@ -219,7 +219,6 @@ class Writer(_RawFile):
         if self._forked:  # more than once
             return
         if here:
-            self._sender.forked()
             if self._inlet is not None:
                 self._inlet.start()
         else:

@@ -23,13 +23,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT],
-        env=environment, check=True, timeout=120,
+        env=environment, check=True, timeout=280,  # a package index may be slow, and the machine busy
     )  # fmt: skip
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "venv", with_pip=True)
     subprocess.run(
         [folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", wheel],
-        env=environment, check=True, timeout=120,
+        env=environment, check=True, timeout=280,  # a package index may be slow, and the machine busy
     )  # fmt: skip
     return Installed(folder / "venv/bin")
 

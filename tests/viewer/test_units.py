@@ -23,7 +23,7 @@ BUDGET = 32_000
 
 def run(workshop: Path, *command: str) -> str:
     """What a command in the viewer's folder prints. It must succeed."""
-    done = subprocess.run(command, cwd=workshop, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=workshop, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-4000:]
     return done.stdout
 

@@ -132,6 +132,7 @@ export class Log {
     // Of a last line that is longer than an answer this is the end. Where it begins takes the server an index to tell.
     if (piece.bytes.length >= LONGEST && piece.first !== null) piece = await this.api.lines({ at: String(piece.offset), count: "1" });
     this.store.open(piece);
+    this.#aborter.abort(); // what is followed from another place
     this.api.generation = piece.generation;
     this.changed = piece.time;
     this.redraw();
@@ -147,8 +148,12 @@ export class Log {
       const piece = await this.api.lines({ at: String(offset), count: "1" }).catch(() => null);
       if (this.store.numbered) return;
       if (piece && piece.first !== null && line !== null) {
-        this.renumbered(this.store.renumber(line, piece.first));
-        return this.redraw();
+        if (piece.offset === offset) {
+          this.renumbered(this.store.renumber(line, piece.first));
+          return this.redraw();
+        }
+        // What was taken for a line is the end of one.
+        if (await this.#open().then(() => true, () => false)) return;
       }
       pause = piece ? COUNTING : Math.min(LAST_DELAY, 2 * pause);
       await new Promise((resolve) => setTimeout(resolve, pause));

@@ -2,7 +2,7 @@
  * What is selected: kept as lines and columns of the log's text, not as elements, which come and go.
  *
  * The mouse selects what is under it in each frame that is shown, also while it is held still outside the window, which then
- * moves. Fingers, keys and double clicks select as the browser does it, which tells of it afterwards.
+ * moves from frame to frame. Fingers, keys and double clicks select as the browser does it, which tells of it afterwards.
  */
 
 import { type Row, spot } from "./rows.js";
@@ -29,8 +29,6 @@ export interface Surface {
 
 /** Pixels that the mouse may move in a click. */
 const STILL = 3;
-/** Milliseconds from one movement of the window to the next, while the mouse is outside of it. */
-const STEP = 50;
 
 export class Selecting {
   #from: Caret | null = null;
@@ -75,14 +73,13 @@ export class Selecting {
 
   /** Rows are shown anew: select what is under the mouse, and what is visible of the rest. */
   update(): void {
-    if (this.#mouse?.moved) this.#to = this.#at(this.#mouse.x, this.#mouse.y) ?? this.#to;
+    if (this.#mouse?.moved) this.#follow(this.#mouse.x, this.#mouse.y);
     this.#restore();
   }
 
   #listen(): void {
     const { surface } = this.view;
     const main = surface.parentElement!;
-    let timer: ReturnType<typeof setInterval> | undefined;
     surface.addEventListener("mousedown", ({ detail }) => ([this.#clicks, this.#restored] = [detail, ""]));
     surface.addEventListener("selectstart", (event) => this.#mouse && this.#clicks === 1 && event.preventDefault());
     surface.addEventListener("pointerdown", ({ button, pointerType, shiftKey, target, clientX: x, clientY: y }) => {
@@ -94,7 +91,6 @@ export class Selecting {
         getSelection()?.removeAllRanges();
       }
       this.#mouse = { x, y, moved: false };
-      timer ||= setInterval(() => this.#scroll(), STEP);
       this.redraw();
     });
     addEventListener("pointermove", ({ clientX: x, clientY: y, buttons }) => {
@@ -105,13 +101,10 @@ export class Selecting {
       if (!mouse.moved) this.view.pause();
       this.#mouse = { x, y, moved: true };
       main.classList.add("selecting");
-      this.#to = this.#at(x, y) ?? this.#to;
       this.redraw();
     });
     const stop = () => {
       this.#mouse = null;
-      clearInterval(timer);
-      timer = undefined;
       main.classList.remove("selecting");
     };
     addEventListener("pointerup", ({ clientX: x, clientY: y }) => {
@@ -125,14 +118,14 @@ export class Selecting {
     document.addEventListener("selectionchange", () => this.#changed());
   }
 
-  /** Move the window after the mouse. */
-  #scroll(): void {
+  /** Select up to the mouse, and move the window after it: once for each time that it is shown, so that it does not run ahead. */
+  #follow(x: number, y: number): void {
     const { surface } = this.view;
-    if (!this.#mouse?.moved) return;
+    this.#to = this.#at(x, y) ?? this.#to;
     const { top, bottom, left, right } = surface.getBoundingClientRect();
-    const [x, y] = [beyond(this.#mouse.x, left, right), beyond(this.#mouse.y, top, bottom)];
-    if (x) surface.scrollLeft += x;
-    if (y) this.view.drag(y);
+    const [across, down] = [beyond(x, left, right), beyond(y, top, bottom)];
+    surface.scrollLeft += across;
+    if (across || down) this.view.drag(down);
   }
 
   /** The browser has selected something: by itself, or as it was told to. */
@@ -209,9 +202,9 @@ export class Selecting {
   }
 }
 
-/** How far a place is outside of an interval. */
+/** How far to move in a frame for a place outside of an interval: a quarter of the way, in whole pixels. 0: it is inside. */
 function beyond(place: number, low: number, high: number): number {
-  return place < low ? place - low : place >= high ? place - high + 1 : 0;
+  return place < low ? (place - low) >> 2 : place >= high ? ((place - high) >> 2) + 1 : 0;
 }
 
 function place({ anchorNode, anchorOffset, focusNode, focusOffset }: Selection): string {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from livelog.wire.head import IMPLEMENTED
 from tests.conformance.link import Address
 from tests.harness import TOKEN
 
@@ -23,12 +24,20 @@ CONTENT = b"::group::one\nline of text\n::endgroup::\n" * 5000
 
 WRITE_TOKEN = "pen~0f.the-producers"
 
-HOOKS = """
+METHODS = sorted(method.decode() for method in IMPLEMENTED)
+
+HOOKS = f"""
 import schemathesis
 schemathesis.serializer.alias("application/partial-upload", "application/octet-stream")
-"""
-"""Lets schemathesis send what is appended to an upload."""
 
+@schemathesis.check
+def not_implemented_is_an_unknown_method(ctx, response, case):
+    assert (response.status_code == 501) == (case.method.upper() not in {METHODS!r}), case.method
+"""
+"""Lets schemathesis send what is appended to an upload, and has it expect 501 for a method that nothing here has, and only for that."""
+
+EXPECTED = '[checks.not_a_server_error]\nexpected-statuses = ["2xx", "3xx", "4xx", 501]\n'
+"""Configuration of schemathesis: which statuses are no fault of the server."""
 
 EVERYTHING = ".*"
 
@@ -42,7 +51,7 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
     """Have the server asked, the same questions in each run, with that token in a header. Returns what schemathesis tells."""
     (folder / "hooks.py").write_text(HOOKS)
     file = folder / "schemathesis.toml"
-    file.write_text(f'hooks = "hooks.py"\n{config}')
+    file.write_text(f'hooks = "hooks.py"\n{EXPECTED}{config}')
     command: list[str | Path] = [
         Path(sys.executable).with_name("schemathesis"), "--config-file", file, "run", DOCS / description,
         "--url", f"http://127.0.0.1:{address.port}", "-H", f"Authorization: Bearer {token}",

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "upload.mjs").write_text(UPLOAD, encoding="utf-8")
     (folder / "content").write_bytes(CONTENT)
     npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", CLIENT)
-    subprocess.run(npm, cwd=folder, env=os.environ, check=True, timeout=120)
+    subprocess.run(npm, cwd=folder, env=os.environ, check=True, timeout=280)
     return folder
 
 

@@ -26,7 +26,10 @@ INDEXING = 300.0
 """Seconds that a server may take to count the lines of a log."""
 
 FEW = 1000
-"""Lines that the server finds from the end of a log. For more, of which it gives a part only, their numbers are asked for."""
+"""Lines that the server mostly finds from the end of a log. For more, their numbers are asked for."""
+
+WINDOW = 4 * 1024 * 1024
+"""Bytes that the server gives of lines at most. It gives whole ones, but of a longer one its end."""
 
 T = TypeVar("T")
 
@@ -148,8 +151,19 @@ def place_of(asked: str, log: Target, wait: float, patience: float = INDEXING) -
     return Place(headers.get("ETag", "").strip('"'), int(offset), int(line) if line.isdigit() else None)
 
 
+def few_lines(count: int, log: Target, wait: float, patience: float = INDEXING) -> Place | None:
+    """Where the last `count` lines begin, if the server finds all of them from the end of the log; otherwise as `place_of`."""
+    target = log.other("lines", f"?tail={count}&wait={math.ceil(wait)}")
+    answer = _ask("GET", target, wait + min(patience, INDEXING), patience)
+    offset, body = answer.headers.get("Livelog-Offset", ""), answer.body
+    found = body.count(b"\n") + (body[-1:] not in (b"", b"\n"))
+    if not offset.isdigit() or (offset != "0" and (found < count or len(body) >= WINDOW)):
+        return None
+    return Place(answer.headers.get("ETag", "").strip('"'), int(offset), None)
+
+
 def last_lines(count: int, log: Target, wait: float, patience: float = INDEXING) -> Place:
-    """Where the last `count` lines begin, however many that are; otherwise as `place_of`."""
+    """Where the last `count` lines begin, however many and long they are; otherwise as `place_of`."""
     # The server finds a part of them only, if they are many or long; numbers it knows of all.
     end = place_of(f"from={10**17}&count=0", log, wait, patience)
     return place_of(f"from={max(1, (end.line or 1) - count)}&count=0", log, 0, patience)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from livelog.errors import LogAborted, LogReplaced
+from livelog.errors import LogAborted, LogReplaced, Refused
 
 from .console import (
     EX_ABORTED,
@@ -32,7 +32,7 @@ from .console import (
     reference,
     write,
 )
-from .lookup import FEW, Place, last_lines, locate, patiently, place_of, status_of
+from .lookup import FEW, Place, few_lines, last_lines, locate, patiently, place_of, status_of
 from .output import Replacement, noticing_the_end_of, opened_for_writing
 from .reader import Reader
 from .settings import ClientSettings, load
@@ -151,6 +151,8 @@ class _Tail:
             place = self._find(partial(place_of, f"from={arguments.from_line}&count=0", self._log))
         elif not whole and (count > FEW or (arguments.json and count)):
             place = self._find(partial(last_lines, count, self._log))
+        elif not whole and count:
+            place = self._few(count)
         reader = Reader(
             self._log.url,
             token=self._log.token,
@@ -176,6 +178,15 @@ class _Tail:
         else:
             _print_bytes(reader, arguments, skip, fd)
         return self._exit_status(reader) if arguments.exit_status else 0
+
+    def _few(self, count: int) -> Place | None:
+        """Where the last `count` lines begin; None: the reader is to ask, for a log that may begin, or of a server without `/lines`."""
+        try:
+            return self._find(partial(few_lines, count, self._log), 0) or self._find(
+                partial(last_lines, count, self._log)
+            )
+        except Refused:
+            return None
 
     def _find(self, ask: Callable[[float, float], T], wait: float | None = None) -> T:
         wait = self._arguments.wait if wait is None else wait

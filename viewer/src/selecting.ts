@@ -202,9 +202,9 @@ export class Selecting {
   }
 }
 
-/** How far to move in a frame for a place outside of an interval: a quarter of the way, in whole pixels. 0: it is inside. */
+/** How far a place is outside of an interval. */
 function beyond(place: number, low: number, high: number): number {
-  return place < low ? (place - low) >> 2 : place >= high ? ((place - high) >> 2) + 1 : 0;
+  return place < low ? place - low : place >= high ? place - high + 1 : 0;
 }
 
 function place({ anchorNode, anchorOffset, focusNode, focusOffset }: Selection): string {

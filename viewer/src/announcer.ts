@@ -31,8 +31,12 @@ export class Announcer {
     if (now - this.#said.time < (read ? EVERY_READ : EVERY)) return;
     state = state.replace(/, .* new$| in \d+ s$/, "");
     const texts = [state === this.#said.text ? "" : state];
-    if (read) for (let line = last - lines + 1; line <= last; line++) if (store.get(line)) texts.push(plain({ ...store.get(line)!, charset }));
-    else if (lines > 0) texts.push(`${count(lines)} new lines`);
+    if (read) {
+      for (let line = last - lines + 1; line <= last; line++) {
+        const known = store.get(line);
+        if (known) texts.push(plain({ ...known, charset }));
+      }
+    } else if (lines > 0) texts.push(`${count(lines)} new lines`);
     this.#said = { text: state, generation, lines: last, time: now };
     const text = texts.filter(Boolean).join(", ");
     if (text) element("said").textContent = text;

@@ -210,25 +210,38 @@ class Directory:
             if (name and not access.is_name(name)) or not folder.is_dir(follow_symlinks=False):
                 logger.warning("left alone, it is no log's folder: %s", path)
                 continue
-            try:
+            with self._left_alone():  # one log's fault is no reason not to serve the others
                 yield from self._recover_folder(name, path)
-            except OSError as error:  # one log's fault is no reason not to serve the others
-                logger.warning("left alone, it cannot be used: %s", error)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _left_alone() -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            logger.warning("left alone, it cannot be used: %s", error)
 
     def _recover_folder(self, name: str, path: str) -> Iterator[Found]:
         """The log that is there, if any."""
         files = set(os.listdir(path))
-        newest: Found | None = None
-        for generation in _generations(files):
+        generations, logs = _generations(files), list[Found]()
+        unusable: tuple[str, OSError] | None = None
+        for generation in generations:
+            try:
+                found = self._find(name, generation, os.path.join(path, generation), files)
+            except OSError as error:
+                unusable = (generation, error)
+            else:
+                logs += [] if found is None else [found]
+        newest = max(logs, key=lambda one: (one.about.order, one.about.generation), default=None)
+        if unusable is not None and (newest is None or newest.about.generation < unusable[0]):
+            raise unusable[1]  # an older log is not what this name stands for
+        for generation in generations:
             stem = os.path.join(path, generation)
-            found = self._find(name, generation, stem, files)
-            if found is None or (newest is not None and found.about.order < newest.about.order):
-                self._remove(stem)
-                continue
-            if newest is not None:
-                self._remove(os.path.join(path, newest.about.generation))
-            newest = found
-            if generation + ".new" in files:
+            if newest is None or generation != newest.about.generation:
+                with self._left_alone():  # what cannot be removed is no reason not to serve the newest
+                    self._remove(stem)
+            elif generation + ".new" in files:
                 os.unlink(stem + ".new")
         if newest is not None:
             self._orders[newest.about.generation] = newest.about.order

@@ -85,10 +85,13 @@ def test_help_teaches_by_example_and_names_every_command(flag: str) -> None:
 
 def test_unknown_arguments_are_a_usage_error() -> None:
     """Exit code 2, before anything is started; abbreviations are unknown, too."""
-    for arguments in (("--nonsense",), ("nonsense",), ("--put-por", "1"), ("--put-port",)):
+    for arguments in (("--nonsense",), ("--put-por", "1"), ("--put-port",)):
         done = run(*arguments, ACCESS_TOKEN=TOKEN)
         assert (done.returncode, done.stdout) == (2, "")
         assert "usage: livelog" in done.stderr
+    done = run("nonsense", ACCESS_TOKEN=TOKEN)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "livelog: there is no command 'nonsense': livelog --help lists them\n"
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def sending(server: Server, method: str, target: str, *headers: str) -> Iterator
 @contextlib.contextmanager
 def creating(server: Server, name: str, content: bytes, *headers: str) -> Iterator[tuple[Connection, str]]:
     """A producer that has begun an upload, and been told its address and that `content` is on file."""
-    with sending(server, "PUT", f"/log/{name}", *(headers or (WHOLE,))) as producer:
+    with sending(server, "PUT", f"/log{name and '/'}{name}", *(headers or (WHOLE,))) as producer:
         producer.send(chunk(content))
         yield producer, told(wait_for_offset(producer, len(content)).interims[0], "Location")
 

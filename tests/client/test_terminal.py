@@ -312,10 +312,10 @@ def hostile(here: Place) -> str:
     return "hostile"
 
 
-def test_on_a_terminal_a_log_can_only_colour(here: Place, hostile: str) -> None:
+def test_on_a_terminal_a_log_can_only_colour_and_change_its_own_line(here: Place, hostile: str) -> None:
     with terminal([*COMMAND, "tail", hostile], here.environment()) as one:
         assert one.wait_end() == 0
-        assert one.screen == "plain \x1b[1;31mred\x1b[0m\r\n\ufffd31m2Jend€\r\n\x1b[0m".encode()
+        assert one.screen == "plain \x1b[1;31mred\x1b[0m\r\n\x1b[2K\x1b[1G\ufffd31m2Jend€\r\n\x1b[0m".encode()
 
 
 def test_raw_and_pipes_get_every_byte(here: Place, hostile: str) -> None:

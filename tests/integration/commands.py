@@ -13,7 +13,7 @@ COMMAND = (sys.executable, "-W", "error", "-m", "livelog")  # no -X dev: its asy
 
 def variables(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment, without any setting of the server, and then `changes`."""
-    ours = ("LIVELOG_", "SERVER_", "ACCESS_TOKEN", "DEBUG")
+    ours = ("LIVELOG_", "SERVER_", "ACCESS_TOKEN", "DEBUG", "CI")  # in CI, links expire
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | dict(changes)
 
 

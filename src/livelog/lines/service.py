@@ -88,14 +88,15 @@ class LogIndexer:
             while self.index.blocks < length // BLOCK:
                 if self._closed:
                     raise ScanError("the lines of this log are not counted any more: ask again")
-                if self._making is None or not self.making:
-                    self._making = asyncio.create_task(self._make())
-                    self._making.add_done_callback(lambda making: making.cancelled() or making.exception())
-                done, _ = await asyncio.wait((self._making,), timeout=patience)
+                making = self._making  # whoever else waits may begin another one before this one goes on
+                if making is None or making.done():
+                    making = self._making = asyncio.create_task(self._make())
+                    making.add_done_callback(lambda made: made.cancelled() or made.exception())
+                done, _ = await asyncio.wait((making,), timeout=patience)
                 if not done:
                     return False
-                if not self._making.cancelled():
-                    self._making.result()
+                if not making.cancelled():
+                    making.result()
         finally:
             self._waiting -= 1
         return True

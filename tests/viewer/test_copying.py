@@ -261,6 +261,7 @@ def test_mouse_that_is_held_still_outside_the_window_goes_on_selecting(
         edge = viewer.js(
             "down => document.querySelector('#surface').getBoundingClientRect()[down ? 'bottom' : 'top']", down
         )
+        viewer.page.mouse.move(x + 5, y + 5)  # a mouse does not jump out of the window
         viewer.page.mouse.move(x + 200 * down, edge + 60 if down else edge - 30)
         far = 1500 + (2 if down else -2) * len(viewer.numbers())
         viewer.wait(

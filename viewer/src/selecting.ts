@@ -93,12 +93,15 @@ export class Selecting {
       this.#mouse = { x, y, moved: false };
       this.redraw();
     });
-    addEventListener("pointermove", ({ clientX: x, clientY: y, buttons }) => {
+    addEventListener("pointermove", ({ clientX: x, clientY: y, buttons, pointerId }) => {
       const mouse = this.#mouse;
       if (!mouse) return;
       if (!(buttons & 1)) return stop();
       if (!mouse.moved && Math.hypot(x - mouse.x, y - mouse.y) < STILL) return;
-      if (!mouse.moved) this.view.pause();
+      if (!mouse.moved) {
+        this.view.pause();
+        surface.setPointerCapture(pointerId); // else the browser may tell nothing of a mouse that leaves its window
+      }
       this.#mouse = { x, y, moved: true };
       main.classList.add("selecting");
       this.redraw();

@@ -53,7 +53,8 @@ def copied(viewer: Viewer, text: str) -> None:
 
 
 def spot(viewer: Viewer, line: int, place: float) -> tuple[float, float]:
-    """Where on the page a line's text is: at its beginning (0), at its end (1), or between."""
+    """Where on the page a line's text is, once it is there: at its beginning (0), at its end (1), or between."""
+    expect(viewer.page.locator(f"{ROWS}[data-line='{line}']:not(.loading)")).to_be_visible()
     x, y = viewer.js(
         f"""([line, place]) => {{
         const text = document.querySelector(`{ROWS}[data-line="${{line}}"] > .text`);

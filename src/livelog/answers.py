@@ -13,7 +13,7 @@ from aiohttp import web
 
 from . import __version__
 from .endpoint import Connection
-from .journal import Journal
+from .log.journal import Journal
 from .outlet import Outlet, end_by_reset, unless_lost
 from .ranges import Part
 from .wire import problem

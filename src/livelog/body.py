@@ -14,11 +14,11 @@ import asyncio
 import functools
 from dataclasses import dataclass
 
-from .disk import Piece
 from .endpoint import Connection
 from .errors import RequestError
 from .framing import MAX_PIECES, Decoder
-from .journal import Journal
+from .log.disk import Piece
+from .log.journal import Journal
 
 BUFFER_SIZE = 1024 * 1024
 """Bytes received at a time. Large: what arrives while the disk's thread writes is written together."""

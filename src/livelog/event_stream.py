@@ -16,7 +16,7 @@ from aiohttp import web
 from .answers import send_pieces, stream_headers, whole_number
 from .endpoint import STOPPED
 from .events import MAX_EVENT, end_event, end_id, event, text_event, whole_characters
-from .journal import Journal
+from .log.journal import Journal
 from .outlet import Outlet
 
 KEEP_ALIVE = 15.0
@@ -30,8 +30,8 @@ async def answer_events(request: web.BaseRequest, journal: Journal) -> web.Strea
         start = whole_number("from", request.query.get("from", "0"))
     else:
         start = whole_number("Last-Event-ID", last)
-    known = request.query.get("generation", journal.about.generation)
-    is_another = known != journal.about.generation or start > journal.length
+    known = request.query.get("generation", journal.info.generation)
+    is_another = known != journal.info.generation or start > journal.length
     headers = stream_headers(journal, "text/event-stream")
     if journal.state.ended and last == end_id(journal.length) and not is_another:
         return web.Response(status=204, headers=headers)
@@ -41,7 +41,7 @@ async def answer_events(request: web.BaseRequest, journal: Journal) -> web.Strea
 
 async def _replaced(journal: Journal, _: Outlet) -> AsyncGenerator[bytes, None]:
     """What a client gets that knows of another log than this one."""
-    yield event("replaced", "0", {"generation": journal.about.generation})
+    yield event("replaced", "0", {"generation": journal.info.generation})
 
 
 async def _events_from(start: int, journal: Journal, outlet: Outlet) -> AsyncGenerator[bytes, None]:
@@ -69,7 +69,7 @@ async def _events_from(start: int, journal: Journal, outlet: Outlet) -> AsyncGen
                 return
             if changed.is_set():
                 continue  # there may be more bytes, or the end, since `state` and `length` were read
-            if journal.over:
+            if journal.at_end:
                 raise ConnectionAbortedError(STOPPED)
             try:
                 async with asyncio.timeout(KEEP_ALIVE):

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 
 from .errors import DiskError
-from .journal import Journal
+from .log.journal import Journal
 from .metrics import Histogram
 from .outlet import Outlet
 
@@ -98,7 +98,7 @@ class Fanout:
                 offset = stop
             elif outlet.blocked:
                 await outlet.drained()
-            elif journal.over and offset == journal.length:
+            elif journal.at_end and offset == journal.length:
                 return
             elif offset > self.offset:
                 # Asked from an offset that no pass has reached yet.
@@ -186,7 +186,7 @@ class Fanout:
         self._not_before = started + SHARE * seconds
         if seconds:
             self._pass_seconds.observe(seconds)
-        if release is None and self.journal.over and self.offset == self.journal.length:
+        if release is None and self.journal.at_end and self.offset == self.journal.length:
             release = self.offset
         if release is not None:
             for outlet in tuple(self._members):

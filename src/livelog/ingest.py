@@ -28,7 +28,6 @@ from dataclasses import replace
 from aiohttp import web
 
 from . import __version__, config, status, uploads
-from .about import DEFAULT_TYPE, About, State, Upload
 from .access import Access, bearer, is_name
 from .answers import precondition
 from .body import BUFFER_SIZE, Acknowledgements, Body, Buffers, Limit
@@ -36,9 +35,10 @@ from .config import Settings
 from .endpoint import STOPPED, Connection
 from .errors import ConfigError, DiskError, RequestError
 from .framing import ChunkedDecoder, Decoder, LengthDecoder
-from .journal import Journal
-from .production import Production
-from .storage import UNNAMED, Storage
+from .log.catalogue import UNNAMED, Catalogue
+from .log.info import DEFAULT_TYPE, LogInfo, State, Upload
+from .log.journal import Journal
+from .log.leases import Leases
 from .uploads import Announcement
 from .wire import problem
 from .wire.problem import RETRY_AFTER
@@ -67,14 +67,14 @@ class Producers:
     `readers_url`: what readers' links begin with.
     """
 
-    def __init__(self, settings: Settings, access: Access, storage: Storage, readers_url: str) -> None:
+    def __init__(self, settings: Settings, access: Access, catalogue: Catalogue, readers_url: str) -> None:
         self._settings = settings
         self._access = access
-        self._storage = storage
+        self._catalogue = catalogue
         self._readers_url = readers_url
         self._limits = uploads.limits(settings.max_log_size, settings.resume_grace)
         self._buffers = Buffers()
-        self._production = Production(storage, settings.resume_grace)
+        self._leases = Leases(catalogue, settings.resume_grace)
         self._stopping = False
 
     @property
@@ -90,7 +90,7 @@ class Producers:
         resource, _, rest = path.removeprefix("/").partition("/")
         if path == "/log" or (resource == "log" and rest):
             name = _name(rest)
-            others = (journal.about.name for journal in self._storage.newest_first())
+            others = (journal.info.name for journal in self._catalogue.newest_first())
             if not self._access.is_told_by(name, others):
                 return await self._answer_log(request, name)
         if resource == "upload":
@@ -102,7 +102,7 @@ class Producers:
 
     async def _answer_log(self, request: web.BaseRequest, name: str) -> web.Response:
         # What never becomes a log's name is not told: it may be anything that got into the path, such as a token.
-        if request.method in ("PUT", "POST") or self._storage.get(name) is not None:
+        if request.method in ("PUT", "POST") or self._catalogue.get(name) is not None:
             Connection.of(request).note_log(name)
         match request.method:
             case "PUT" | "POST":
@@ -125,13 +125,13 @@ class Producers:
         announcement = uploads.announced(functools.partial(_lines, request)) if request.method == "PATCH" else None
         if announcement is not None:
             _check_append(request, announcement)
-        if not await self._production.break_off(self._upload(key, name)) and request.method in ("PATCH", "DELETE"):
+        if not await self._leases.revoke(self._upload(key, name)) and request.method in ("PATCH", "DELETE"):
             raise problem.BEING_RECEIVED.error()
         Connection.of(request).note_log(name)
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
-            raise problem.GIVEN_UP.error({"ETag": journal.etag}, reason=journal.about.reason)
-        self._production.renew(journal)
+            raise problem.GIVEN_UP.error({"ETag": journal.etag}, reason=journal.info.reason)
+        self._leases.renew(journal)
         if announcement is not None:
             return await self._append(request, journal, announcement)
         if request.method == "DELETE":
@@ -139,13 +139,13 @@ class Producers:
         return self._response(204, {**self._upload_headers(request, journal), "Cache-Control": "no-store"})
 
     async def drain(self, timeout: float) -> None:
-        """Begin nothing more, and let producers that are about to be done end: see `Production.drain`."""
+        """Begin nothing more, and let producers that are about to be done end: see `Leases.drain`."""
         self._stopping = True
-        await self._production.drain(timeout)
+        await self._leases.drain(timeout)
 
     def close(self) -> None:
         """Give no interrupted log up any more: the server is about to end."""
-        self._production.close()
+        self._leases.close()
 
     # Beginning a log.
 
@@ -160,38 +160,38 @@ class Producers:
         _check_framing(request)
         if "Content-Range" in request.headers:
             raise problem.CONTENT_RANGE.error()
-        if await self._production.is_claimed(name):
+        if await self._leases.is_held(name):
             raise problem.ANOTHER_PRODUCER.error()
-        older = self._storage.get(name)
+        older = self._catalogue.get(name)
         _check_preconditions(request, older)
         length = announcement.length_at(0, request.content_length) if resumable else None
         upload = Upload(resumable, older is not None, length, announcement.repr_digest, announcement.want_repr_digest)
-        about = About(name, "", 0, _content_type(request.headers.get("Content-Type")), upload=upload)
-        about.metadata = about.metadata.updated(_metadata_fields(request))
+        info = LogInfo(name, "", 0, _content_type(request.headers.get("Content-Type")), upload=upload)
+        info.attributes = info.attributes.updated(_metadata_fields(request))
         self._refuse_too_large(max(length or 0, request.content_length or 0))
         if (announcement.content_digest and (older is not None or not resumable)) or (
             upload.repr_digest and not resumable
         ):
             bounded = request.content_length is not None
-            with self._production.claim(name, Connection.of(request), bounded=bounded, spared=older):
-                return await self._begin_checked(request, about, announcement)
-        with self._production.claim(name):
-            journal = await self._production.begin(about)
-        with self._production.claim(name, Connection.of(request), bounded=request.content_length is not None):
+            with self._leases.hold(name, Connection.of(request), bounded=bounded, spared=older):
+                return await self._begin_checked(request, info, announcement)
+        with self._leases.hold(name):
+            journal = await self._leases.begin(info)
+        with self._leases.hold(name, Connection.of(request), bounded=request.content_length is not None):
             _tell_begun(journal)
             return await self._feed(request, journal, announcement, begins=True)
 
-    async def _begin_checked(self, request: web.BaseRequest, about: About, announcement: Announcement) -> web.Response:
+    async def _begin_checked(self, request: web.BaseRequest, info: LogInfo, announcement: Announcement) -> web.Response:
         """Begin a log with content that is known to be right, or none."""
-        draft = await self._storage.draft(about)
+        draft = await self._catalogue.draft(info)
         try:
             if request.body_exists:
                 await self._receive_into(draft, request, self._limit(draft), None)
             await _check_content(draft, announcement, None)
             verified = {} if announcement.complete is False else await self._verify(draft, is_upload=False)
-            await self._production.publish(draft)
+            await self._leases.publish(draft)
         except BaseException:
-            await self._storage.discard(draft)
+            await self._catalogue.discard(draft)
             raise
         _tell_begun(draft)
         return await self._feed(request, draft, announcement, begins=True, verified=verified)
@@ -208,19 +208,19 @@ class Producers:
         length = announcement.length_at(offset, request.content_length)
         if journal.state.ended:
             if announcement.complete and not request.body_exists:
-                told = self._upload_headers(request, journal) | self._link_headers(request, journal.about.name)
-                return self._response(200 if journal.about.upload.replaces else 201, told)
+                told = self._upload_headers(request, journal) | self._link_headers(request, journal.info.name)
+                return self._response(200 if journal.info.upload.replaces else 201, told)
             refused = {"Upload-Complete": "?0", "Upload-Offset": str(offset)}
             raise problem.UPLOAD_COMPLETE.error(refused)
-        upload = journal.about.upload
+        upload = journal.info.upload
         length = uploads.agreed(upload, length)
         self._refuse_too_large(max(length or 0, offset + (request.content_length or 0)))
-        metadata = journal.about.metadata.updated(_metadata_fields(request))
+        attributes = journal.info.attributes.updated(_metadata_fields(request))
         bounded = request.content_length is not None
-        with self._production.claim(journal.about.name, Connection.of(request), bounded=bounded):
-            change = _unless_lost(journal.about, upload=replace(upload, length=length), metadata=metadata)
+        with self._leases.hold(journal.info.name, Connection.of(request), bounded=bounded):
+            change = _unless_lost(journal.info, upload=replace(upload, length=length), attributes=attributes)
             with contextlib.nullcontext() if announcement.content_digest else change:
-                await self._production.resume(journal)
+                await self._leases.resume(journal)
             return await self._feed(request, journal, announcement, begins=False, change=change)
 
     async def _feed(
@@ -238,7 +238,7 @@ class Producers:
         `change`: in it is known what the request tells besides, if that counts only as its content does. `verified`: the content is
         there, and right, and these header fields tell of it.
         """
-        resumable = journal.about.upload.resumable
+        resumable = journal.info.upload.resumable
         end, reason = State.INTERRUPTED if resumable else State.ABORTED, STOPPED
         headers: dict[str, str] = {}
         try:
@@ -256,18 +256,18 @@ class Producers:
         finally:
             try:
                 if end is State.INTERRUPTED:
-                    await self._production.interrupt(journal, reason)
+                    await self._leases.interrupt(journal, reason)
                 else:
-                    await self._production.end(journal, end, reason)
+                    await self._leases.end(journal, end, reason)
             finally:
                 journal.release()
         if journal.failure is not None:
             raise journal.failure
-        replaces, created = journal.about.upload.replaces, begins or end is State.COMPLETE
+        replaces, created = journal.info.upload.replaces, begins or end is State.COMPLETE
         code = 204 if not created else 200 if replaces and end is State.COMPLETE else 201
         if resumable:
             headers |= self._upload_headers(request, journal)
-        return self._response(code, headers | self._link_headers(request, journal.about.name))
+        return self._response(code, headers | self._link_headers(request, journal.info.name))
 
     async def _receive(
         self,
@@ -280,13 +280,13 @@ class Producers:
     ) -> None:
         """Receive the content of `request` into `journal`. Raises: as `Body.receive`."""
         interim = ""
-        if announcement.interim and request.version >= (1, 1) and journal.about.upload.resumable:
+        if announcement.interim and request.version >= (1, 1) and journal.info.upload.resumable:
             interim = f"HTTP/1.1 104 Upload Resumption Supported\r\nUpload-Draft-Interop-Version: {uploads.INTEROP_VERSION}\r\n"
         connection = Connection.of(request)
         if interim and begins and connection.transport is not None:
-            about = journal.about
-            told = {"Location": self._location(request, about), "Upload-Limit": self._limits}
-            told |= self._link_headers(request, about.name)
+            info = journal.info
+            told = {"Location": self._location(request, info), "Upload-Limit": self._limits}
+            told |= self._link_headers(request, info.name)
             lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
             connection.transport.write(f"{interim}{lines}\r\n".encode())
         if announcement.content_digest:
@@ -295,7 +295,7 @@ class Producers:
         if not request.body_exists:
             return
         # What the end of this process takes away must not be acknowledged: its producer will have to send it again.
-        acknowledged = interim and self._storage.durable
+        acknowledged = interim and self._catalogue.durable
         acknowledgements = Acknowledgements(connection, journal, interim) if acknowledged else None
         try:
             await self._receive_into(journal, request, self._limit(journal), acknowledgements)
@@ -311,7 +311,7 @@ class Producers:
         change: contextlib.AbstractContextManager[None],
     ) -> None:
         """Receive content whose digest is known: nothing of the request counts before all of it has arrived and is right."""
-        scratch = await self._storage.scratch()
+        scratch = await self._catalogue.scratch()
         try:
             if request.body_exists:
                 await self._receive_into(scratch, request, self._limit(journal), None)
@@ -322,7 +322,7 @@ class Producers:
                 journal.append([await scratch.fetch(start, min(scratch.length, start + BUFFER_SIZE))], lambda: None)
                 await journal.flush()
         finally:
-            await self._storage.discard(scratch)
+            await self._catalogue.discard(scratch)
 
     async def _receive_into(
         self, journal: Journal, request: web.BaseRequest, limit: Limit | None, acknowledgements: Acknowledgements | None
@@ -346,7 +346,7 @@ class Producers:
 
         `is_upload`: there is an upload, of which errors tell. Raises: RequestError, DiskError.
         """
-        upload = journal.about.upload
+        upload = journal.info.upload
         await journal.flush()
         if journal.failure is not None:
             raise journal.failure
@@ -371,18 +371,18 @@ class Producers:
         journal = self._known(name)
         _check_preconditions(request, journal)
         told = _metadata_fields(request)
-        metadata = journal.about.metadata.updated(told)
+        attributes = journal.info.attributes.updated(told)
         # A job whose log was aborted, because it was too large or its producer away for long, ends later, and with an exit code.
         late = journal.state is State.ABORTED and not (told["livelog-title"] or told["livelog-label"])
-        if journal.ending and not (late and journal.about.metadata.exit_code is None):
+        if journal.ending and not (late and journal.info.attributes.exit_code is None):
             raise problem.LOG_ENDED.error()
-        with _unless_lost(journal.about, metadata=metadata):
+        with _unless_lost(journal.info, attributes=attributes):
             await journal.save()
         return self._response(204, links)
 
     def _show(self, request: web.BaseRequest, name: str) -> web.Response:
         link = self._link_headers(request, name)
-        if (journal := self._storage.get(name)) is None:
+        if (journal := self._catalogue.get(name)) is None:
             raise problem.NOT_BEGUN_BUT_LINK.error(link)
         text = (
             json.dumps({**status.describe(journal), "link": link["Livelog-Link"], "view": link["Livelog-View"]}) + "\n"
@@ -391,37 +391,37 @@ class Producers:
         return web.Response(text=text, content_type="application/json", headers=headers)
 
     async def _remove(self, request: web.BaseRequest, name: str) -> web.Response:
-        if await self._production.is_claimed(name):
+        if await self._leases.is_held(name):
             raise problem.LOG_WRITTEN.error()
         journal = self._known(name)
         _check_preconditions(request, journal)
-        with self._production.claim(name):
+        with self._leases.hold(name):
             if not journal.state.ended:
-                await self._production.end(journal, State.ABORTED, "the log was removed")
-            await self._storage.remove(journal)
+                await self._leases.end(journal, State.ABORTED, "the log was removed")
+            await self._catalogue.remove(journal)
         return self._response(204, {})
 
     async def _cancel(self, request: web.BaseRequest, journal: Journal) -> web.Response:
         if journal.state.ended:
             raise problem.NOTHING_TO_CANCEL.error()
-        journal.about.metadata = journal.about.metadata.updated(_metadata_fields(request))
-        with self._production.claim(journal.about.name):
-            await self._production.end(journal, State.ABORTED, "the producer gave it up")
+        journal.info.attributes = journal.info.attributes.updated(_metadata_fields(request))
+        with self._leases.hold(journal.info.name):
+            await self._leases.end(journal, State.ABORTED, "the producer gave it up")
         return self._response(204, {})
 
     def _upload(self, key: str, name: str) -> Journal:
         """The log that is made by the upload with that key. Raises: RequestError."""
-        journal = self._storage.get(name)
+        journal = self._catalogue.get(name)
         if (
             journal is None
-            or not journal.about.upload.resumable
-            or not self._access.is_upload_key(key, journal.about.generation)
+            or not journal.info.upload.resumable
+            or not self._access.is_upload_key(key, journal.info.generation)
         ):
             raise problem.NO_UPLOAD.error()
         return journal
 
     def _known(self, name: str) -> Journal:
-        if (journal := self._storage.get(name)) is None:
+        if (journal := self._catalogue.get(name)) is None:
             raise problem.NO_LOG.error()
         return journal
 
@@ -432,7 +432,7 @@ class Producers:
         limits = []
         if (largest := self._settings.max_log_size) is not None:
             limits.append(Limit(largest - journal.length, self._too_large(largest)))
-        if (length := journal.about.upload.length) is not None:
+        if (length := journal.info.upload.length) is not None:
             error = uploads.inconsistent_length(
                 f"there is more than the {length} bytes that were announced", final=True
             )
@@ -454,18 +454,18 @@ class Producers:
     def _upload_headers(self, request: web.BaseRequest, journal: Journal) -> dict[str, str]:
         """What is told of an upload with each of its answers."""
         headers = {
-            "Location": self._location(request, journal.about),
+            "Location": self._location(request, journal.info),
             "Upload-Complete": "?1" if journal.state is State.COMPLETE else "?0",
             "Upload-Offset": str(journal.length),
             "Upload-Limit": self._limits,
         }
-        length = journal.length if journal.state is State.COMPLETE else journal.about.upload.length
+        length = journal.length if journal.state is State.COMPLETE else journal.info.upload.length
         return headers if length is None else {**headers, "Upload-Length": str(length)}
 
-    def _location(self, request: web.BaseRequest, about: About) -> str:
+    def _location(self, request: web.BaseRequest, info: LogInfo) -> str:
         """An upload's address, relative to that of `request` (RFC 9110 section 10.2.2): a proxy may have put it below a prefix."""
         up = "../" * (request.rel_url.path_safe.count("/") - 1)
-        return f"{up}upload/{self._access.upload_key(about.generation)}{'/' if about.name else ''}{about.name}"
+        return f"{up}upload/{self._access.upload_key(info.generation)}{'/' if info.name else ''}{info.name}"
 
     def _link_headers(self, request: web.BaseRequest, name: str) -> dict[str, str]:
         """A log's links, which expire as `request` asks. Raises: RequestError, as `_lifetime`."""
@@ -491,22 +491,22 @@ async def _check_content(journal: Journal, announcement: Announcement, offset: i
 
 
 def _tell_begun(journal: Journal) -> None:
-    fields = {"log": journal.about.name, "generation": journal.about.generation}
+    fields = {"log": journal.info.name, "generation": journal.info.generation}
     logger.info("log begun", extra={"fields": fields})
 
 
 @contextlib.contextmanager
-def _unless_lost(about: About, **told: object) -> Iterator[None]:
-    """Have these members of `about` while they are kept, and from then on unless that fails: what is not kept is not told."""
-    before = {name: getattr(about, name) for name in told}
+def _unless_lost(info: LogInfo, **told: object) -> Iterator[None]:
+    """Have these members of `info` while they are kept, and from then on unless that fails: what is not kept is not told."""
+    before = {name: getattr(info, name) for name in told}
     for name, value in told.items():
-        setattr(about, name, value)
+        setattr(info, name, value)
     try:
         yield
     except DiskError:
         for name, value in told.items():
-            if getattr(about, name) is value:  # else more was told meanwhile
-                setattr(about, name, before[name])
+            if getattr(info, name) is value:  # else more was told meanwhile
+                setattr(info, name, before[name])
         raise
 
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from . import __version__
-from .about import State
 from .endpoint import Endpoint
 from .ingest import COMMON_HEADERS, Producers
+from .log.catalogue import Catalogue
+from .log.info import State
 from .metrics import Histogram
 from .reading import Readers
-from .storage import Storage
 from .wire import problem
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ DELAY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 class Monitoring:
     """Answers the requests for `PATHS`. `sides`: the ports, by name, at the latest when there are requests."""
 
-    def __init__(self, storage: Storage, producers: Producers, readers: Readers, sides: Mapping[str, Endpoint]) -> None:
-        self._storage = storage
+    def __init__(
+        self, catalogue: Catalogue, producers: Producers, readers: Readers, sides: Mapping[str, Endpoint]
+    ) -> None:
+        self._catalogue = catalogue
         self._producers = producers
         self._readers = readers
         self._sides = sides
@@ -52,7 +54,7 @@ class Monitoring:
             raise problem.READ_WITH_GET.error({"Allow": "GET, HEAD"})
         if request.path == "/metrics":
             return await self._metrics(request)
-        if request.path == "/readyz" and (reason := await self._storage.refusal()) is not None:
+        if request.path == "/readyz" and (reason := await self._catalogue.refusal()) is not None:
             raise problem.NOT_READY.error({"Retry-After": "10"}, reason=reason)
         return web.Response(text="ok\n", headers={**COMMON_HEADERS, "Cache-Control": "no-store"})
 
@@ -88,17 +90,17 @@ class Monitoring:
 
         yield InfoMetricFamily("livelog", "What runs here.", {"version": __version__})
         logs = GaugeMetricFamily("livelog_logs", "Logs that there are, by state.", labels=["state"])
-        counted = Counter(journal.state for journal in self._storage.newest_first())
+        counted = Counter(journal.state for journal in self._catalogue.newest_first())
         for state in State:
             logs.add_metric([state.value], counted[state])
         yield logs
         ended = CounterMetricFamily("livelog_logs_ended", "Logs that ended, by state.", labels=["state"])
         for state in (State.COMPLETE, State.ABORTED):
-            ended.add_metric([state.value], self._storage.ended_count[state])
+            ended.add_metric([state.value], self._catalogue.ended_count[state])
         yield ended
         removed = "Ended logs that were removed to make room, or for their age."
-        yield CounterMetricFamily("livelog_logs_retired", removed, self._storage.retired_count)
-        yield GaugeMetricFamily("livelog_stored_bytes", "Bytes of all logs together.", self._storage.used)
+        yield CounterMetricFamily("livelog_logs_retired", removed, self._catalogue.retired_count)
+        yield GaugeMetricFamily("livelog_stored_bytes", "Bytes of all logs together.", self._catalogue.used)
         yield CounterMetricFamily("livelog_received_bytes", "Bytes of logs from producers.", self._producers.received)
 
         sent = CounterMetricFamily("livelog_sent_bytes", "Bytes of streamed answers, by port.", labels=["port"])

@@ -19,7 +19,7 @@ import termios
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from .journal import Journal
+from .log.journal import Journal
 
 SENDFILE_SLICE = 4 * 1024 * 1024
 """Bytes given to one `sendfile`, which takes less when the socket is full: what one reader may take of the event

@@ -25,7 +25,6 @@ from functools import partial
 from aiohttp import web
 
 from . import ranges, status
-from .about import GENERATION, State
 from .access import Access, Verdict, bearer, is_name
 from .answers import (
     ALLOW,
@@ -44,13 +43,14 @@ from .config import Settings
 from .endpoint import STOPPED, Connection
 from .event_stream import answer_events
 from .fanout import Fanout
-from .journal import Journal
 from .lines.handlers import Queries
 from .lines.lines import MAX_LINES, start_of_last
+from .log.catalogue import UNNAMED, Catalogue
+from .log.info import GENERATION, State
+from .log.journal import Journal
 from .metrics import Histogram
 from .outlet import Outlet, unless_lost
 from .ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
-from .storage import UNNAMED, Storage
 from .viewer import Viewer
 from .wire import problem
 from .wire.problem import RETRY_AFTER
@@ -67,10 +67,10 @@ logger = logging.getLogger(__name__)
 class Readers:
     """The readers' side of a server: answers each request of that port."""
 
-    def __init__(self, settings: Settings, access: Access, storage: Storage) -> None:
+    def __init__(self, settings: Settings, access: Access, catalogue: Catalogue) -> None:
         self._settings = settings
         self._access = access
-        self._storage = storage
+        self._catalogue = catalogue
         self.queries = Queries()
         self._answers: Mapping[str, Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]]] = {
             "log": self._answer_log, "events": answer_events, **self.queries.answers
@@ -140,7 +140,7 @@ class Readers:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        while (journal := await self._storage.open(name)) is None:
+        while (journal := await self._catalogue.open(name)) is None:
             await self._journal(request, name, deadline - loop.time())
         Connection.of(request).note_log(name)
         return journal
@@ -148,13 +148,13 @@ class Readers:
     async def _journal(self, request: web.BaseRequest, name: str, timeout: float) -> Journal:
         """The log of that name, waiting at most `timeout` seconds for it to begin. Raises: RequestError."""
         connection = Connection.of(request)
-        if (journal := self._storage.get(name)) is not None:
+        if (journal := self._catalogue.get(name)) is not None:
             connection.note_log(name)
             return journal
         connection.waiting = True
         try:
             async with unless_lost(connection):
-                journal = await self._storage.wait(name, 0 if connection.ended else timeout)
+                journal = await self._catalogue.wait(name, 0 if connection.ended else timeout)
         finally:
             connection.waiting = False
         if journal is None:
@@ -170,7 +170,7 @@ class Readers:
         before = request.query.get("before")
         if before is not None and not GENERATION.fullmatch(before):
             raise problem.NOT_A_GENERATION.error()
-        logs = [*self._storage.newest_first()]
+        logs = [*self._catalogue.newest_first()]
         return json_text(await status.page(logs, size=min(size, status.MAX_PAGE_SIZE), before=before, state=state), {})
 
     async def _status(self, request: web.BaseRequest, name: str) -> web.Response:
@@ -178,7 +178,7 @@ class Readers:
         if (known := request.query.get("state")) is not None:
             known = _state(known).value
         known_size = whole_number("size", request.query["size"]) if "size" in request.query else None
-        timeout, is_new = wait_seconds(request), self._storage.get(name) is None
+        timeout, is_new = wait_seconds(request), self._catalogue.get(name) is None
         journal = await self._journal(request, name, timeout)
         if known_size is not None and not is_new:
             await self._change(request, journal, known_size, known or journal.state.value, timeout)
@@ -193,7 +193,7 @@ class Readers:
         connection.waiting = True
         try:
             async with unless_lost(connection), asyncio.timeout(0 if connection.ended else timeout):
-                while journal.length == size and journal.state.value == state and not journal.over:
+                while journal.length == size and journal.state.value == state and not journal.at_end:
                     changed.clear()
                     await changed.wait()
         except TimeoutError:
@@ -206,7 +206,7 @@ class Readers:
         headers = {
             **COMMON_HEADERS,
             "Accept-Ranges": "bytes",
-            "Content-Type": journal.about.content_type,
+            "Content-Type": journal.info.content_type,
             "ETag": journal.etag,
             "Incremental": "?1",
             "Livelog-State": journal.state.value,
@@ -214,7 +214,7 @@ class Readers:
         }
         live = not journal.state.ended
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
-        generation = journal.about.generation
+        generation = journal.info.generation
         if request.query.get("generation", generation) != generation:  # for links, which send no If-Match
             raise problem.ANOTHER_GENERATION.error()
         if (status := precondition(request, journal.etag, confirms=not live and journal.tag_confirms)) is not None:
@@ -287,7 +287,7 @@ class Readers:
         return response
 
     async def _follow_body(self, journal: Journal, start: int, chunked: bool, outlet: Outlet) -> None:
-        if outlet.ended and not journal.over:
+        if outlet.ended and not journal.at_end:
             raise ConnectionResetError("the peer has left")
         outlet.endless = True
         fanout = self._fanouts.get(journal)

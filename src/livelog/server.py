@@ -30,9 +30,9 @@ from .endpoint import Endpoint
 from .errors import ConfigError, LivelogError
 from .ingest import COMMON_HEADERS as PRODUCERS_HEADERS
 from .ingest import Producers, refuse_foreign
+from .log.catalogue import Catalogue
 from .monitoring import PATHS, Monitoring
 from .reading import Readers
-from .storage import Storage
 
 BACKLOG = 4096
 """Connections that may wait to be accepted, if the system lets so many (net.core.somaxconn)."""
@@ -93,15 +93,15 @@ async def serve(
             put_sockets, get_sockets = listening
             for sock in (*put_sockets, *get_sockets):
                 stack.callback(sock.close)
-        storage = _storage(settings, file_limit)
-        stack.callback(storage.stop)
-        stack.callback(storage.close)
+        catalogue = _catalogue(settings, file_limit)
+        stack.callback(catalogue.stop)
+        stack.callback(catalogue.close)
         access = Access(settings.access_token, settings.write_token)
-        producing = Producers(settings, access, storage, settings.readers_url(get_sockets[0].getsockname()[1]))
+        producing = Producers(settings, access, catalogue, settings.readers_url(get_sockets[0].getsockname()[1]))
         stack.callback(producing.close)
-        reading = Readers(settings, access, storage)
+        reading = Readers(settings, access, catalogue)
         sides: dict[str, Endpoint] = {}
-        monitoring = Monitoring(storage, producing, reading, sides)
+        monitoring = Monitoring(catalogue, producing, reading, sides)
 
         async def answer_producers_port(request: web.BaseRequest) -> web.StreamResponse:
             refuse_foreign(request, private=settings.put_is_loopback)
@@ -136,7 +136,7 @@ async def serve(
             for name, chore in (
                 ("cutting off producers that accept nothing", producers.reap),
                 ("cutting off readers that accept nothing", readers.reap),
-                ("removing old logs", storage.retire),
+                ("removing old logs", catalogue.retire),
                 ("dropping unused indexes", reading.queries.retire),
                 ("measuring the event loop's delay", monitoring.watch_loop),
             )
@@ -150,7 +150,7 @@ async def serve(
             await asyncio.wait((stopped, producers.failed, readers.failed), return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
             logger.info("stopping: producers and readers have %g s to end", settings.shutdown_timeout)
-            await _stop(settings.shutdown_timeout, producers, producing, storage, readers)
+            await _stop(settings.shutdown_timeout, producers, producing, catalogue, readers)
         finally:
             for chore in chores:
                 chore.cancel()
@@ -162,7 +162,9 @@ async def serve(
             side.failed.cancel()
 
 
-async def _stop(timeout: float, producers: Endpoint, producing: Producers, storage: Storage, readers: Endpoint) -> None:
+async def _stop(
+    timeout: float, producers: Endpoint, producing: Producers, catalogue: Catalogue, readers: Endpoint
+) -> None:
     """End what is under way, within `timeout` seconds and a few more."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
@@ -171,15 +173,15 @@ async def _stop(timeout: float, producers: Endpoint, producing: Producers, stora
     await producing.drain(timeout)
     await producers.close(LAST_WORDS)
     producing.close()
-    storage.close()
+    catalogue.close()
     await readers.close(min(timeout, max(deadline - loop.time(), LAST_WORDS)))
 
 
-def _storage(settings: Settings, file_limit: int) -> Storage:
+def _catalogue(settings: Settings, file_limit: int) -> Catalogue:
     if settings.data_dir is None and settings.max_logs is None:
         settings = replace(settings, max_logs=max(1, file_limit // 8))  # without a directory, each has a file open
     try:
-        return Storage(settings)
+        return Catalogue(settings)
     except OSError as error:
         variable = "LIVELOG_TEMP_DIR" if settings.data_dir is None else "LIVELOG_DATA_DIR"
         raise ConfigError(f"{variable}: logs cannot be kept there: {error}", EX_CONFIG) from error

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .config import Settings
-from .disk import THREAD_NAME
 from .errors import LivelogError
+from .log.disk import THREAD_NAME
 from .reporting import Formatter
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What clients are told of logs, as JSON: one log's status, and a page of the list. No I/O.
 
-Refuses to know who asks. What is told of a log is what `About` knows, its state and size, `changed`: the time of the
+Refuses to know who asks. What is told of a log is what `LogInfo` knows, its state and size, `changed`: the time of the
 last byte, and `lines`: how many there are, if somebody has asked for lines before. All of it is as of one moment.
 """
 
@@ -9,8 +9,8 @@ import json
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from .about import State, began, timestamp
-from .journal import Journal
+from .log.info import State, began, timestamp
+from .log.journal import Journal
 
 PAGE_SIZE = 100
 """Logs on a page of the list, if the client does not say how many it wants."""
@@ -23,10 +23,10 @@ AT_ONCE = 32
 
 def describe(journal: Journal) -> dict[str, object]:
     """One log's status, with `lines` unknown."""
-    about = journal.about.to_json(journal.state, journal.length)
+    info = journal.info.to_json(journal.state, journal.length)
     if not journal.state.ended:  # it may be about to: the end's time and reason are kept before it is one
-        about |= {"ended": None, "reason": ""}
-    return {**about, "changed": timestamp(journal.changed), "lines": None}
+        info |= {"ended": None, "reason": ""}
+    return {**info, "changed": timestamp(journal.changed), "lines": None}
 
 
 async def page(newest_first: Sequence[Journal], *, size: int, before: str | None, state: State | None) -> str:
@@ -48,14 +48,14 @@ async def page(newest_first: Sequence[Journal], *, size: int, before: str | None
                 last = journal
         place += AT_ONCE
         await asyncio.sleep(0)
-    following = last.about.generation if more and last is not None else None
+    following = last.info.generation if more and last is not None else None
     return f'{{"logs": [{", ".join(logs)}], "next": {json.dumps(following)}}}\n'
 
 
 def _place_behind(newest_first: Sequence[Journal], generation: str) -> int:
     """Where in the list the logs begin that are older than that one; if it is gone, by the time that its generation tells."""
     for place, journal in enumerate(newest_first):
-        if journal.about.generation == generation:
+        if journal.info.generation == generation:
             return place + 1
     moment = began(generation)
-    return bisect_right(newest_first, -moment, key=lambda journal: -journal.about.order)
+    return bisect_right(newest_first, -moment, key=lambda journal: -journal.info.order)

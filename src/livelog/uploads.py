@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .about import Upload
 from .errors import RequestError
+from .log.info import Upload
 from .wire import problem
 
 INTEROP_VERSION = 8

@@ -38,7 +38,7 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "a byte at the border of two pieces is overwritten",
-        "journal.py",
+        "log/journal.py",
         "self._disk.write(Write(self.file, self.length, pieces,",
         "self._disk.write(Write(self.file, self.length - (self.length > 20_000), pieces,",
     ),
@@ -56,7 +56,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the end is told before it is kept, and not kept then",
-        "journal.py",
+        "log/journal.py",
         "                await self._save(state)\n            except DiskError as error:\n                self.failure = error",
         "                pass\n            except DiskError as error:\n                self.failure = error",
     ),
@@ -68,8 +68,8 @@ MUTATIONS = (
     ),
     Mutation(
         "who takes an upload over does not wait for the one before",
-        "production.py",
-        "took the producer's place\")\n            await claim.gone.wait()",
+        "log/leases.py",
+        "took the producer's place\")\n            await lease.gone.wait()",
         "took the producer's place\")\n            return",
     ),
     Mutation(
@@ -81,7 +81,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a log that is replaced is not found for a moment",
-        "storage.py",
+        "log/catalogue.py",
         "if not isinstance(error.cause, FileNotFoundError) or self._journals.get(name) is journal:\n                    raise",
         "if not isinstance(error.cause, FileNotFoundError) or self._journals.get(name) is journal:\n                    raise\n"
         "                return None",
@@ -112,27 +112,27 @@ MUTATIONS = (
     ),
     Mutation(
         "a log whose producer was killed with the server is complete",
-        "directory.py",
-        'about = replace(about, ended=changed, reason="the server was killed")\n    return Found(about, State.ABORTED, size, changed)',
-        'about = replace(about, ended=changed, reason="the server was killed")\n'
-        "        return Found(about, State.COMPLETE, size, changed)\n"
-        "    return Found(about, State.ABORTED, size, changed)",
+        "log/directory.py",
+        'info = replace(info, ended=changed, reason="the server was killed")\n    return Found(info, State.ABORTED, size, changed)',
+        'info = replace(info, ended=changed, reason="the server was killed")\n'
+        "        return Found(info, State.COMPLETE, size, changed)\n"
+        "    return Found(info, State.ABORTED, size, changed)",
     ),
     Mutation(
         "the files of a log that was replaced are left",
-        "directory.py",
-        "if self._orders.get(generation, about.order) <= about.order:",
-        "if self._orders.get(generation, about.order) < about.order:",
+        "log/directory.py",
+        "if self._orders.get(generation, info.order) <= info.order:",
+        "if self._orders.get(generation, info.order) < info.order:",
     ),
     Mutation(
         "a file without a name has one",
-        "disk.py",
+        "log/disk.py",
         "        fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)",
         '        fd, _ = tempfile.mkstemp(prefix="livelog-", dir=directory)',
     ),
     Mutation(
         "nobody is woken by the end of a log",
-        "journal.py",
+        "log/journal.py",
         "            self._closing = None  # an ended log costs no more than it must\n        self._wake()",
         "            self._closing = None  # an ended log costs no more than it must",
     ),

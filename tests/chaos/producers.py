@@ -105,7 +105,7 @@ class Producer:
             if self._ledger.excused(epoch):
                 return None
             await asyncio.sleep(0.02)  # the connection that broke off has not been noticed yet
-        raise self._ledger.broken(self._who, f"{log} is claimed for ever", log)
+        raise self._ledger.broken(self._who, f"{log} is held for ever", log)
 
     def _check_excused(self, log: Log, epoch: int, what: str) -> None:
         self._ledger.note(self._who, f"{log}: {what}")

@@ -441,7 +441,7 @@ def test_nothing_of_the_server_is_imported() -> None:
     assert "livelog.client.writer" in loaded
     ours = {name for name in loaded if name.startswith("livelog.") and not name.startswith("livelog.client")}
     # Without I/O, and with no other library.
-    shared = {"errors", "access", "metadata", "config", "sequences", "wire", "wire.problem"}
+    shared = {"errors", "access", "log", "log.attributes", "config", "sequences", "wire", "wire.problem"}
     assert ours <= {f"livelog.{name}" for name in shared}
     assert not [name for name in loaded if name.partition(".")[0] in ("aiohttp", "http_sf", "prometheus_client")]
 

@@ -13,14 +13,14 @@ from livelog.errors import LivelogError
 from livelog.events import text_event, whole_characters
 from livelog.framing import ChunkedDecoder
 from livelog.ingest import _content_type, _is_loopback
-from livelog.journal import BLOCK
 from livelog.lines import lines
 from livelog.lines.failures import find
 from livelog.lines.groups import Groups, marks
 from livelog.lines.index import Index, scan
 from livelog.lines.matching import Query, search
 from livelog.lines.sgr import plain, style_after
-from livelog.metadata import Metadata
+from livelog.log.attributes import Attributes
+from livelog.log.journal import BLOCK
 from livelog.ranges import parse_range, resolve
 from livelog.uploads import announced
 
@@ -266,7 +266,7 @@ DIGEST, COMPLETE, OFFSET = (
 def known(name: str) -> Callable[[str], object]:
     def work(text: str) -> object:
         with contextlib.suppress(LivelogError):
-            Metadata.NONE.updated({name: [text]})
+            Attributes.NONE.updated({name: [text]})
         return None
 
     return work

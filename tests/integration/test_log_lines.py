@@ -240,7 +240,7 @@ def test_each_log_has_one_line_for_its_begin_and_one_for_its_end(tmp_path: Path,
         assert len(told(server, "log ended")) == len(ended) == len(expected) == 7
         for generation, facts in expected.items():
             assert facts.items() <= ended[generation].items()
-            assert ended[generation]["logger"] == "livelog.storage"
+            assert ended[generation]["logger"] == "livelog.log.catalogue"
         assert Counter(line["generation"] for line in told(server, "log begun")) == Counter(list(expected))
         assert [line["exit_code"] for line in ended.values() if line.get("exit_code") is not None] == [3]
         assert [line["log"] for line in told(server, "log interrupted")] == ["given/up", "cancelled"]

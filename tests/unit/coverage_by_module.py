@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 PURE = (
-    "about",
+    "log.info",
     "access",
     "client.terminal",
     "config",
@@ -23,7 +23,7 @@ PURE = (
     "lines.groups",
     "lines.index",
     "lines.lines",
-    "metadata",
+    "log.attributes",
     "metrics",
     "ranges",
     "reporting",

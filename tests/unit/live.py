@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, cast
 
-from livelog.about import About, State, new_generation
-from livelog.disk import Disk, Piece
-from livelog.journal import Journal
+from livelog.log.disk import Disk, Piece
+from livelog.log.info import LogInfo, State, new_generation
+from livelog.log.journal import Journal
 
 TIMEOUT = 60.0
 """Seconds that one test may take: reached only by a fault."""
@@ -41,9 +41,9 @@ def open_file(path: Path | None = None, mode: str = "w+b") -> BinaryIO:
     return cast("BinaryIO", os.fdopen(fd, "r+b", buffering=0))
 
 
-def about(name: str = "", **known: Any) -> About:
+def info(name: str = "", **known: Any) -> LogInfo:
     """What is known of a log that began in 1970."""
-    return About(name, new_generation(1), 1, **known)
+    return LogInfo(name, new_generation(1), 1, **known)
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def open_journal(file: BinaryIO | None = None, *, content: bytes = b"", nowait: 
     with open_disk(nowait=nowait) as disk:
         if content:
             file.write(content)
-        journal = Journal(about(), disk, file=file, length=len(content))
+        journal = Journal(info(), disk, file=file, length=len(content))
         try:
             yield journal
         finally:

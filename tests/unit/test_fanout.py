@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livelog import fanout as fanout_module
-from livelog.about import State
 from livelog.fanout import FRAME_LIMIT, Fanout
-from livelog.journal import Journal
+from livelog.log.info import State
+from livelog.log.journal import Journal
 from livelog.metrics import Histogram
 from livelog.outlet import Outlet
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from livelog.about import About
 from livelog.config import Settings
 from livelog.errors import ScanError
-from livelog.journal import Journal
 from livelog.lines.index import BLOCK
 from livelog.lines.service import SOON, Indexes
 from livelog.lines.workers import Scanners
-from livelog.storage import Storage
+from livelog.log.catalogue import Catalogue
+from livelog.log.info import LogInfo
+from livelog.log.journal import Journal
 
 from .live import append, on_loop, turns
 
@@ -24,14 +24,14 @@ from .live import append, on_loop, turns
 @contextlib.asynccontextmanager
 async def log(folder: Path, *pieces: bytes) -> AsyncIterator[Journal]:
     """A log in a data directory."""
-    storage = Storage(Settings(access_token="x", data_dir=str(folder)))
-    with contextlib.closing(storage):
-        journal = await storage.begin(About("indexed", "", 0))
+    catalogue = Catalogue(Settings(access_token="x", data_dir=str(folder)))
+    with contextlib.closing(catalogue):
+        journal = await catalogue.begin(LogInfo("indexed", "", 0))
         for piece in pieces:
             await append(journal, piece)
         yield journal
         journal.release()
-    storage.stop()
+    catalogue.stop()
 
 
 @contextlib.asynccontextmanager

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog import uploads
-from livelog.about import Upload
 from livelog.errors import RequestError
+from livelog.log.info import Upload
 from livelog.uploads import Announcement, agreed, announced, digest_field, limits
 
 SHA256 = hashlib.sha256(b"hello").digest()

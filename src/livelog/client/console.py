@@ -20,7 +20,7 @@ from typing import NoReturn
 from livelog.access import valid_name
 from livelog.config import seconds
 from livelog.errors import ConfigError, Refused
-from livelog.metadata import MAX_LABELS, valid_label_name
+from livelog.log.attributes import MAX_LABELS, valid_label_name
 
 from .reader import parse
 from .sender import Sender

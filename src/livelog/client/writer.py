@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from livelog.access import is_name
 from livelog.errors import ClientError, Refused, RequestError
-from livelog.metadata import Metadata, encoded
+from livelog.log.attributes import Attributes, encoded
 
 from .inlet import Inlet
 from .origin import shown
@@ -379,7 +379,7 @@ def header_fields(title: str, labels: Mapping[str, str], content_type: str) -> d
         fields["Livelog-Title"] = encoded(title)
     if labels:
         fields["Livelog-Label"] = ", ".join(f"{name}={encoded(value)}" for name, value in labels.items())
-    Metadata.NONE.updated({name.lower(): [value] for name, value in fields.items()})
+    Attributes.NONE.updated({name.lower(): [value] for name, value in fields.items()})
     if content_type:
         if not content_type.isprintable() or not content_type.isascii():
             raise RequestError(400, f"{content_type!r} is not a content type, such as text/plain")

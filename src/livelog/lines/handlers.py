@@ -17,11 +17,11 @@ from functools import partial
 
 from aiohttp import web
 
-from livelog.about import microseconds, timestamp
 from livelog.answers import COMMON_HEADERS, send_parts, send_pieces, stream_headers, whole_number
 from livelog.endpoint import Connection
 from livelog.errors import DiskError, ScanError, ScanRefused
-from livelog.journal import Journal
+from livelog.log.info import microseconds, timestamp
+from livelog.log.journal import Journal
 from livelog.outlet import unless_lost
 from livelog.ranges import Part
 from livelog.wire import problem

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from livelog.errors import ScanError, ScanRefused
-from livelog.journal import Journal
+from livelog.log.journal import Journal
 from livelog.outlet import Outlet
 from livelog.wire import problem
 from livelog.wire.problem import RETRY_AFTER
@@ -98,16 +98,16 @@ class Search:
         loop = asyncio.get_running_loop()
         unread: asyncio.TimerHandle | None = None
 
-        def park() -> None:
+        def suspend() -> None:
             nonlocal unread
             unread = None
             if outlet.blocked:
-                self._park()
+                self._suspend()
 
         def blocked(_: Outlet) -> None:
             nonlocal unread
             if unread is None:
-                unread = loop.call_later(READING, park)
+                unread = loop.call_later(READING, suspend)
 
         outlet.on_blocked = blocked
         try:
@@ -197,7 +197,7 @@ class Search:
             self._has_turn = False
             self._searches.turns.give_back()
 
-    def _park(self) -> None:
+    def _suspend(self) -> None:
         """Let others have the turn, until the client has read what there is: it does not count meanwhile."""
         self._pause()
         self._set_active(False)

@@ -14,9 +14,9 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 
-from livelog.about import State
 from livelog.errors import ScanError
-from livelog.journal import Journal
+from livelog.log.info import State
+from livelog.log.journal import Journal
 
 from .index import BLOCK, Index
 from .scanner import GROUPS
@@ -174,7 +174,7 @@ class LogIndexer:
             try:
                 self.index = Index.from_bytes(kept, self._journal.length)
             except ValueError as error:
-                logger.warning("the index of %s is made anew: %s", self._journal.about.name, error)
+                logger.warning("the index of %s is made anew: %s", self._journal.info.name, error)
         self._kept, self._loaded = self.index.blocks, True
 
     async def close(self) -> None:

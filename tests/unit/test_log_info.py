@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.about import (
+from livelog.log.attributes import Attributes
+from livelog.log.info import (
     DEFAULT_TYPE,
     GENERATION,
     PLAIN,
-    About,
+    LogInfo,
     State,
     Upload,
     began,
@@ -23,18 +24,17 @@ from livelog.about import (
     now,
     timestamp,
 )
-from livelog.metadata import Metadata
 
 MOMENTS = st.integers(0, 4_000_000_000_000_000)
 
 
-def kept(about: About, state: State = State.LIVE, size: int = 0) -> dict[str, Any]:
+def kept(info: LogInfo, state: State = State.LIVE, size: int = 0) -> dict[str, Any]:
     """What a data directory keeps, after a round through JSON."""
-    document = {**about.to_json(state, size), "order": about.order, "upload": about.upload.to_json()}
+    document = {**info.to_json(state, size), "order": info.order, "upload": info.upload.to_json()}
     return dict(json.loads(json.dumps(document)))
 
 
-ABOUT = About("builds/42", new_generation(1_700_000_000_000_001), 1_700_000_000_000_001)
+ABOUT = LogInfo("builds/42", new_generation(1_700_000_000_000_001), 1_700_000_000_000_001)
 
 
 def test_a_log_that_has_ended_gets_no_more_bytes() -> None:
@@ -63,12 +63,12 @@ def test_times_are_in_utc_and_now_is_now() -> None:
 
 @given(
     st.builds(
-        About,
+        LogInfo,
         name=st.text(),
         generation=MOMENTS.map(new_generation),
         began=MOMENTS,
         content_type=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)),
-        metadata=st.builds(Metadata, st.text(), st.integers() | st.none(), st.dictionaries(st.text(), st.text())),
+        attributes=st.builds(Attributes, st.text(), st.integers() | st.none(), st.dictionaries(st.text(), st.text())),
         upload=st.builds(
             Upload,
             st.booleans(),
@@ -84,21 +84,21 @@ def test_times_are_in_utc_and_now_is_now() -> None:
     st.sampled_from(State),
     st.integers(0),
 )
-def test_what_is_kept_comes_back(about: About, state: State, size: int) -> None:
-    assert About.from_json(kept(about, state, size)) == (about, state, size)
+def test_what_is_kept_comes_back(info: LogInfo, state: State, size: int) -> None:
+    assert LogInfo.from_json(kept(info, state, size)) == (info, state, size)
 
 
 def test_common_values_are_shared() -> None:
-    about, _, _ = About.from_json(kept(ABOUT))
-    assert about.content_type is DEFAULT_TYPE
-    assert about.metadata is Metadata.NONE
-    assert about.upload is PLAIN
+    info, _, _ = LogInfo.from_json(kept(ABOUT))
+    assert info.content_type is DEFAULT_TYPE
+    assert info.attributes is Attributes.NONE
+    assert info.upload is PLAIN
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 7, {}])
 def test_what_is_no_document_is_refused(document: Any) -> None:
     with pytest.raises(ValueError):
-        About.from_json(document)
+        LogInfo.from_json(document)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_is_no_document_is_refused(document: Any) -> None:
 )  # fmt: skip
 def test_a_wrong_member_is_refused(member: str, value: object) -> None:
     with pytest.raises(ValueError):
-        About.from_json({**kept(ABOUT), member: value})
+        LogInfo.from_json({**kept(ABOUT), member: value})
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_wrong_member_is_refused(member: str, value: object) -> None:
 def test_a_wrong_member_of_the_upload_is_refused(member: str, value: object) -> None:
     document = kept(ABOUT)
     with pytest.raises(ValueError):
-        About.from_json({**document, "upload": {**document["upload"], member: value}})
+        LogInfo.from_json({**document, "upload": {**document["upload"], member: value}})
 
 
 @given(
@@ -136,7 +136,7 @@ def test_a_wrong_member_of_the_upload_is_refused(member: str, value: object) -> 
 )
 def test_any_json_is_refused_with_a_value_error(document: Any) -> None:
     with pytest.raises(ValueError):
-        About.from_json(document)
+        LogInfo.from_json(document)
 
 
 @given(MOMENTS)

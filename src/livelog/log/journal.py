@@ -27,10 +27,11 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, BinaryIO, TypeVar, cast
 
-from .about import About, State, now
+from livelog.errors import DiskError
+
 from .directory import Directory
 from .disk import Disk, Piece, Write
-from .errors import DiskError
+from .info import LogInfo, State, now
 
 PROBE_STEP = 65536
 """Bytes between the places that are asked whether they are cached: the kernel reads ahead and evicts in
@@ -69,13 +70,13 @@ class Journal:
 
     __slots__ = (
         "_closing", "_directory", "_disk", "_eager", "_flushed", "_fresh_from", "_fresh_since", "_later",
-        "_loop", "_not_before", "_opening", "_parked", "_pending", "_pending_size", "_removed", "_saving", "_users", "_writing",
-        "about", "changed", "ended_at", "failure", "file", "length", "state", "tag_confirms", "times", "watchers",
+        "_loop", "_not_before", "_opening", "_pending", "_pending_size", "_removed", "_saving", "_suspended", "_users", "_writing",
+        "changed", "ended_at", "failure", "file", "info", "length", "state", "tag_confirms", "times", "watchers",
     )  # fmt: skip
 
     def __init__(
         self,
-        about: About,
+        info: LogInfo,
         disk: Disk,
         *,
         file: BinaryIO | None,
@@ -84,12 +85,12 @@ class Journal:
         state: State = State.LIVE,
         changed: int | None = None,
     ) -> None:
-        self.about = about
+        self.info = info
         self.file = file
         self.length = length
         self.state = state
         self.failure: DiskError | None = None
-        self.changed = about.began if changed is None else changed
+        self.changed = info.began if changed is None else changed
         """When the last byte was written, in microseconds since the epoch."""
         self.times: array[int] | None = None
         """When the first byte of each block was written, in ticks since the log began; what is not known is that of the
@@ -97,7 +98,7 @@ class Journal:
         self.ended_at = asyncio.get_running_loop().time()
         """When the log ended, if it has, in seconds of the event loop's clock, which nobody sets."""
         self.watchers: set[Callable[[], None]] = set()
-        """Called on the event loop whenever `length`, `state` or `over` has changed."""
+        """Called on the event loop whenever `length`, `state` or `at_end` has changed."""
         self.tag_confirms = file is not None
         """Whether all who were told the `etag` got it with the whole log: then a 304 tells them the truth. False once an
         answer with less ended, and for a log of an earlier process, of which nobody knows what it answered."""
@@ -105,7 +106,7 @@ class Journal:
         self._directory = directory
         self._users = 0 if file is None else 1
         self._opening: asyncio.Future[BinaryIO] | None = None
-        self._parked = False
+        self._suspended = False
         self._removed = False
         self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
@@ -122,17 +123,17 @@ class Journal:
     @property
     def etag(self) -> str:
         """Names this incarnation of the log: it outlives growth and end, and no other log ever has it."""
-        return f'"{self.about.generation}"'
+        return f'"{self.info.generation}"'
 
     @property
-    def over(self) -> bool:
+    def at_end(self) -> bool:
         """Whether no more bytes will come: the log has ended, or the server is about to."""
-        return self.state.ended or self._parked
+        return self.state.ended or self._suspended
 
     @property
     def ending(self) -> bool:
         """Whether the log has ended, or is about to: what is known of it cannot change any more."""
-        return self.state.ended or self.about.ended is not None
+        return self.state.ended or self.info.ended is not None
 
     @property
     def users(self) -> int:
@@ -155,7 +156,7 @@ class Journal:
         try:
             if self._opening is None:
                 assert self._directory is not None
-                self._opening = self._loop.run_in_executor(self._disk.fetchers, self._directory.open, self.about)
+                self._opening = self._loop.run_in_executor(self._disk.fetchers, self._directory.open, self.info)
                 self._opening.add_done_callback(self._opened)
             opening = self._opening
             await asyncio.shield(opening)
@@ -204,7 +205,7 @@ class Journal:
         """
         kept = self.file is not None
         if job is None:
-            self.release()  # by the storage, which kept the file open
+            self.release()  # by the catalogue, which kept the file open
             kept = self.file is not None
         if kept:
             self._removed = True
@@ -216,9 +217,9 @@ class Journal:
         assert self.file is not None
         return self.file.fileno()
 
-    def park(self) -> None:
+    def suspend(self) -> None:
         """The server is about to end: nothing will come here any more, but the log may go on in the next server."""
-        self._parked = True
+        self._suspended = True
         self._wake()
 
     # The producer's side.
@@ -269,14 +270,14 @@ class Journal:
         """Keep `data` beside the log, if there is a directory for it; what cannot be kept is not."""
         if self._directory is not None:
             with contextlib.suppress(OSError, RuntimeError):
-                job = self._disk.writers.submit(self._directory.keep, self.about, suffix, data)
+                job = self._disk.writers.submit(self._directory.keep, self.info, suffix, data)
                 await asyncio.wrap_future(job)
 
     async def kept(self, suffix: str) -> bytes:
         """What was kept; empty if that is nothing, or damaged."""
         if self._directory is None:
             return b""
-        return await self._loop.run_in_executor(self._disk.fetchers, self._directory.kept, self.about, suffix)
+        return await self._loop.run_in_executor(self._disk.fetchers, self._directory.kept, self.info, suffix)
 
     async def save(self) -> None:
         """Keep what is known of the log besides its bytes, if there is a directory for it. Raises: DiskError."""
@@ -291,7 +292,7 @@ class Journal:
         async with self._saving:
             try:
                 # The state as it is now, not as it was when this began to wait: an end must not be taken back.
-                job = self._disk.writers.submit(self._directory.save, self.about, end or self.state, self.length)
+                job = self._disk.writers.submit(self._directory.save, self.info, end or self.state, self.length)
                 await asyncio.wrap_future(job)
             except OSError as error:
                 raise DiskError("keeping the log's state", error) from error
@@ -315,15 +316,15 @@ class Journal:
 
     async def _close(self, state: State, reason: str) -> None:
         await self.flush()
-        about = self.about
-        about.ended, about.reason = now(), reason
+        info = self.info
+        info.ended, info.reason = now(), reason
         if self.failure is None:
             try:
                 await self._save(state)
             except DiskError as error:
                 self.failure = error
         if self.failure is not None:
-            state, about.reason = State.ABORTED, str(self.failure)
+            state, info.reason = State.ABORTED, str(self.failure)
             # If that fails, what is kept says that the log is live, which the next server knows to be false.
             with contextlib.suppress(DiskError):
                 await self._save(state)
@@ -392,7 +393,7 @@ class Journal:
             return  # that is when the log began
         if self.times is None:
             self.times = array("I", [0])
-        tick = min((self.changed - self.about.began) // TICK, 0xFFFFFFFF)
+        tick = min((self.changed - self.info.began) // TICK, 0xFFFFFFFF)
         self.times.extend([self.times[-1]] * (-(-before // BLOCK) - len(self.times)))
         self.times.extend([max(tick, self.times[-1])] * (-(-self.length // BLOCK) - len(self.times)))
 
@@ -438,11 +439,11 @@ class Journal:
     def time_at(self, offset: int) -> int:
         """When the byte at `offset` came, in milliseconds since the epoch, rounded down to what is known."""
         ticks = self.times[min(offset // BLOCK, len(self.times) - 1)] if self.times else 0
-        return (self.about.began + TICK * ticks) // 1000
+        return (self.info.began + TICK * ticks) // 1000
 
     def offset_at(self, moment: int) -> int:
         """The offset of the last block that had begun to come by then, as `time_at` tells it; 0: none had."""
-        tick = (1000 * (moment + 1) - 1 - self.about.began) // TICK
+        tick = (1000 * (moment + 1) - 1 - self.info.began) // TICK
         return BLOCK * max(0, bisect_right(self.times, tick) - 1) if self.times else 0
 
 

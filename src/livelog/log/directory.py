@@ -14,7 +14,7 @@ All functions here wait for the disk. Refuses to know which logs are needed. Inv
 kill finds them true:
 
 1. A .json is whole: it is written under another name, .new, and then renamed.
-2. A .log with a .json is a log. Of several in a folder the newest counts, by `About.order`, and the others are removed.
+2. A .log with a .json is a log. Of several in a folder the newest counts, by `LogInfo.order`, and the others are removed.
 3. A .json is made after its .log, and removed after it, as .times and .index are: a lone one is what is left of a log that was removed, and a
    lone .log is one that had not begun if it is empty; else its .json was lost, and its bytes are an aborted log's.
    A .part is nothing, whatever is beside it; its .json is made before it becomes a .log.
@@ -35,12 +35,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple, cast
 
-from . import access
-from .about import GENERATION, About, State
-from .about import began as time_of
-from .config import EX_UNAVAILABLE
+from livelog import access
+from livelog.config import EX_UNAVAILABLE
+from livelog.errors import ConfigError
+
 from .disk import open_unlinked
-from .errors import ConfigError
+from .info import GENERATION, LogInfo, State
+from .info import began as time_of
 
 GENERATION_LENGTH = len("20261122T121846.123456Z-1a2b3c4d")
 
@@ -58,7 +59,7 @@ logger = logging.getLogger(__name__)
 class Found(NamedTuple):
     """A log that is there when the server starts. `changed`: when its file was last written, in microseconds."""
 
-    about: About
+    info: LogInfo
     state: State
     length: int
     changed: int
@@ -73,7 +74,7 @@ class Directory:
     def __init__(self, path: str) -> None:
         self.logs = os.path.join(path, "logs")
         self._orders: dict[str, int] = {}
-        """`About.order` of each generation that is there, or is being made."""
+        """`LogInfo.order` of each generation that is there, or is being made."""
         os.makedirs(self.logs, mode=0o700, exist_ok=True)
         self._lock = os.open(os.path.join(path, "livelog.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -99,53 +100,53 @@ class Directory:
         self._spare.close()
         os.close(self._lock)
 
-    def create(self, about: About, replaced: int = 0) -> BinaryIO:
+    def create(self, info: LogInfo, replaced: int = 0) -> BinaryIO:
         """Begin a log, in place of one that has `replaced` bytes. Returns its file, open for reading and writing, unbuffered.
 
         Raises: OSError; but not for want of the little room that it takes, if much more comes back. (The other log is
         removed later: it must be there if this fails.)
         """
         try:
-            return self._create(about, ".log")
+            return self._create(info, ".log")
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) or replaced < SPARE_SIZE:
                 raise
             with contextlib.suppress(OSError):
                 self._spare.truncate(0)
-            return self._create(about, ".log")
+            return self._create(info, ".log")
 
-    def draft(self, about: About) -> BinaryIO:
+    def draft(self, info: LogInfo) -> BinaryIO:
         """Begin what may become a log by `publish`. Returns its file as `create` does. Raises: OSError."""
-        return self._create(about, ".part")
+        return self._create(info, ".part")
 
-    def publish(self, about: About, length: int) -> None:
+    def publish(self, info: LogInfo, length: int) -> None:
         """Make a draft, which has so many bytes, a log that has just begun. Raises: OSError; then it is still a draft."""
-        self._orders[about.generation] = about.order
-        self.save(about, State.LIVE, length)
-        path = self._path(about)
+        self._orders[info.generation] = info.order
+        self.save(info, State.LIVE, length)
+        path = self._path(info)
         os.rename(path + ".part", path + ".log")
 
-    def _create(self, about: About, suffix: str) -> BinaryIO:
-        path = self._path(about)
-        self._orders[about.generation] = about.order
+    def _create(self, info: LogInfo, suffix: str) -> BinaryIO:
+        path = self._path(info)
+        self._orders[info.generation] = info.order
         try:
             fd = _open_new(path + suffix)
         except OSError:
-            del self._orders[about.generation]
+            del self._orders[info.generation]
             raise
         try:
             if suffix == ".log":
-                self.save(about, State.LIVE, 0)
+                self.save(info, State.LIVE, 0)
         except OSError:
             os.close(fd)
             self._remove(path)  # and nothing of the older log, which goes on
             raise
         return cast(BinaryIO, open(fd, "r+b", buffering=0))
 
-    def save(self, about: About, state: State, length: int) -> None:
+    def save(self, info: LogInfo, state: State, length: int) -> None:
         """Keep what is known of a log, in place of what was kept before. Raises: OSError."""
-        path = self._path(about)
-        document = {**about.to_json(state, length), "order": about.order, "upload": about.upload.to_json()}
+        path = self._path(info)
+        document = {**info.to_json(state, length), "order": info.order, "upload": info.upload.to_json()}
         data = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
         try:
             with open(path + ".new", "wb") as file:  # others do not get past the folder
@@ -156,42 +157,42 @@ class Directory:
                 os.unlink(path + ".new")
             raise
 
-    def open(self, about: About) -> BinaryIO:
+    def open(self, info: LogInfo) -> BinaryIO:
         """A log's file, open for reading and writing, unbuffered. Raises: OSError."""
-        return cast(BinaryIO, open(self._path(about) + ".log", "r+b", buffering=0))
+        return cast(BinaryIO, open(self._path(info) + ".log", "r+b", buffering=0))
 
-    def keep(self, about: About, suffix: str, data: bytes) -> None:
+    def keep(self, info: LogInfo, suffix: str, data: bytes) -> None:
         """Keep `data` beside a log, in place of what was kept there, unless the log was removed. Raises: OSError."""
-        path = f"{self._path(about)}.{suffix}"
+        path = f"{self._path(info)}.{suffix}"
         with open(path, "wb", buffering=0) as file:
             file.write(_SUM.pack(zlib.crc32(data)) + data)
-        if not os.path.exists(self._path(about) + ".log"):
+        if not os.path.exists(self._path(info) + ".log"):
             os.unlink(path)
 
-    def kept(self, about: About, suffix: str) -> bytes:
+    def kept(self, info: LogInfo, suffix: str) -> bytes:
         """What was kept beside a log; empty if that is nothing, or damaged."""
         try:
-            content = _content(f"{self._path(about)}.{suffix}", -1)
+            content = _content(f"{self._path(info)}.{suffix}", -1)
         except OSError:
             return b""
         data = content[_SUM.size :]
         return data if content[: _SUM.size] == _SUM.pack(zlib.crc32(data)) else b""
 
-    def remove(self, about: About) -> None:
+    def remove(self, info: LogInfo) -> None:
         """Remove a log, and before it what is left of those that it replaced: nothing brings one of them back.
 
         Whoever has its file open can still read it. Raises: OSError.
         """
-        folder = os.path.dirname(self._path(about))
+        folder = os.path.dirname(self._path(info))
         with contextlib.suppress(FileNotFoundError):
             for generation in _generations(os.listdir(folder)):
-                if self._orders.get(generation, about.order) <= about.order:
+                if self._orders.get(generation, info.order) <= info.order:
                     self._remove(os.path.join(folder, generation))
         self._keep_spare()
 
-    def discard(self, about: About) -> None:
+    def discard(self, info: LogInfo) -> None:
         """Remove a draft, or a log that has just begun, and nothing else. Raises: OSError."""
-        self._remove(self._path(about))
+        self._remove(self._path(info))
 
     def _remove(self, path: str) -> None:
         for suffix in (".new", ".log", ".part", ".times", ".index", ".json"):
@@ -233,18 +234,18 @@ class Directory:
                 unusable = (generation, error)
             else:
                 logs += [] if found is None else [found]
-        newest = max(logs, key=lambda one: (one.about.order, one.about.generation), default=None)
-        if unusable is not None and (newest is None or newest.about.generation < unusable[0]):
+        newest = max(logs, key=lambda one: (one.info.order, one.info.generation), default=None)
+        if unusable is not None and (newest is None or newest.info.generation < unusable[0]):
             raise unusable[1]  # an older log is not what this name stands for
         for generation in generations:
             stem = os.path.join(path, generation)
-            if newest is None or generation != newest.about.generation:
+            if newest is None or generation != newest.info.generation:
                 with self._left_alone():  # what cannot be removed is no reason not to serve the newest
                     self._remove(stem)
             elif generation + ".new" in files:
                 os.unlink(stem + ".new")
         if newest is not None:
-            self._orders[newest.about.generation] = newest.about.order
+            self._orders[newest.info.generation] = newest.info.order
             yield newest
         else:
             with contextlib.suppress(OSError):
@@ -258,25 +259,25 @@ class Directory:
         size, changed = status.st_size, status.st_mtime_ns // 1000
         if generation + ".json" in files:
             try:
-                about, state, length = About.from_json(json.loads(_content(stem + ".json", MAX_JSON)))
+                info, state, length = LogInfo.from_json(json.loads(_content(stem + ".json", MAX_JSON)))
             except (ValueError, RecursionError, OSError) as error:
                 logger.warning("%s.json is damaged, the log counts as aborted: %s", stem, error)
             else:
-                if (about.name, about.generation) == (name, generation):
-                    return _judged(about, state, length, size, changed)
+                if (info.name, info.generation) == (name, generation):
+                    return _judged(info, state, length, size, changed)
                 logger.warning("%s.json is another log's, the log counts as aborted", stem)
         elif not size:
             return None
         began = time_of(generation) or changed  # the form of a time may be none: nobody here made it then
-        about = About(name, generation, began, ended=changed, reason="what was known of it is lost", order=began)
-        return Found(about, State.ABORTED, size, changed)
+        info = LogInfo(name, generation, began, ended=changed, reason="what was known of it is lost", order=began)
+        return Found(info, State.ABORTED, size, changed)
 
-    def _path(self, about: About) -> str:
+    def _path(self, info: LogInfo) -> str:
         """Where a log's files are, without the suffix."""
-        folder = about.name.replace("/", "+") or "+"
+        folder = info.name.replace("/", "+") or "+"
         if self._folds_case:
             folder = re.sub("[A-Z]", lambda capital: f"={capital[0].lower()}", folder)
-        return os.path.join(self.logs, folder, about.generation)
+        return os.path.join(self.logs, folder, info.generation)
 
     def _name(self, folder: str) -> str:
         """The name of the log whose files are in `folder`; no name at all, if that is nobody's."""
@@ -311,20 +312,20 @@ def _generations(files: Iterable[str]) -> list[str]:
     return sorted(filter(GENERATION.fullmatch, {file[:GENERATION_LENGTH] for file in files}))
 
 
-def _judged(about: About, state: State, length: int, size: int, changed: int) -> Found:
+def _judged(info: LogInfo, state: State, length: int, size: int, changed: int) -> Found:
     """What became of a log of which `state` and `length` were kept, and whose file has `size` bytes."""
     if size < length or (state.ended and size > length):
-        logger.warning("log %s has %d bytes instead of %d and counts as aborted", about.name, size, length)
+        logger.warning("log %s has %d bytes instead of %d and counts as aborted", info.name, size, length)
         reason = "its file was changed by others, or its disk lost a part of it"
-        about = replace(about, ended=about.ended or changed, reason=reason)
+        info = replace(info, ended=info.ended or changed, reason=reason)
     elif state.ended:
-        return Found(about, state, size, changed)
-    elif about.upload.resumable:
+        return Found(info, state, size, changed)
+    elif info.upload.resumable:
         # A kill on its way to the end may have left the end's time.
-        return Found(replace(about, ended=None, reason=""), State.INTERRUPTED, size, changed)
+        return Found(replace(info, ended=None, reason=""), State.INTERRUPTED, size, changed)
     else:
-        about = replace(about, ended=changed, reason="the server was killed")
-    return Found(about, State.ABORTED, size, changed)
+        info = replace(info, ended=changed, reason="the server was killed")
+    return Found(info, State.ABORTED, size, changed)
 
 
 def _content(path: str, limit: int) -> bytes:

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.about import About, State, Upload, new_generation
-from livelog.directory import Directory, Found
 from livelog.errors import ConfigError
-from livelog.metadata import Metadata
+from livelog.log.attributes import Attributes
+from livelog.log.directory import Directory, Found
+from livelog.log.info import LogInfo, State, Upload, new_generation
 
 NAME = "builds/42"
 
 
-def about(name: str = NAME, began: int = 1_700_000_000_000_000, **known: Any) -> About:
-    return About(name, new_generation(began), began, **{"order": began, **known})
+def info(name: str = NAME, began: int = 1_700_000_000_000_000, **known: Any) -> LogInfo:
+    return LogInfo(name, new_generation(began), began, **{"order": began, **known})
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def directory(tmp_path: Path) -> Iterator[Directory]:
     opened.close()
 
 
-def write(directory: Directory, log: About, content: bytes, state: State | None = None) -> None:
+def write(directory: Directory, log: LogInfo, content: bytes, state: State | None = None) -> None:
     """Make a log; `state`: how it ends, None: not at all."""
     with directory.create(log) as file:
         file.write(content)
@@ -51,11 +51,11 @@ def files(directory: Directory) -> list[str]:
 
 
 def recovered(directory: Directory) -> dict[str, Found]:
-    return {found.about.name: found for found in directory.recover()}
+    return {found.info.name: found for found in directory.recover()}
 
 
 def test_a_person_can_find_and_read_a_log(directory: Directory) -> None:
-    log = about(metadata=Metadata("a title", 0, {"branch": "main"}))
+    log = info(attributes=Attributes("a title", 0, {"branch": "main"}))
     write(directory, log, b"hello\n", State.COMPLETE)
     assert files(directory) == [f"builds+42/{log.generation}.json", f"builds+42/{log.generation}.log"]
     folder = Path(directory.logs) / "builds+42"
@@ -69,7 +69,7 @@ def test_a_person_can_find_and_read_a_log(directory: Directory) -> None:
     "name", ["", "a", "a/b/c/d/e/f/g/h", "~", "-rf", ".hidden", "...", "a" * 255, "A", string.digits]
 )
 def test_every_name_has_a_folder_of_its_own(directory: Directory, name: str) -> None:
-    write(directory, about(name), b"x", State.COMPLETE)
+    write(directory, info(name), b"x", State.COMPLETE)
     assert len(list(Path(directory.logs).iterdir())) == 1
     assert list(recovered(directory)) == [name]
 
@@ -79,38 +79,38 @@ def test_every_name_has_a_folder_of_its_own(directory: Directory, name: str) -> 
     (None, False, State.ABORTED),
 ])  # fmt: skip
 def test_a_log_is_found_in_its_state(directory: Directory, state: State | None, resumable: bool, found: State) -> None:
-    log = about(upload=Upload(resumable=resumable, repr_digest={"sha-256": bytes(32)}))
+    log = info(upload=Upload(resumable=resumable, repr_digest={"sha-256": bytes(32)}))
     write(directory, log, b"hello", state)
     (there,) = directory.recover()
     assert (there.state, there.length) == (found, 5)
-    assert (there.about.generation, there.about.upload) == (log.generation, log.upload)
+    assert (there.info.generation, there.info.upload) == (log.generation, log.upload)
     assert there.changed == pytest.approx(Path(directory.logs).stat().st_mtime_ns / 1000, abs=60e6)
-    assert (there.about.ended is None) is (found is State.INTERRUPTED)
+    assert (there.info.ended is None) is (found is State.INTERRUPTED)
     if state is None and not resumable:
-        assert there.about.reason == "the server was killed"
+        assert there.info.reason == "the server was killed"
 
 
 def test_a_log_that_was_killed_on_its_way_to_the_end_can_go_on(directory: Directory) -> None:
     """When it would have ended is not told of it."""
-    log = about(upload=Upload(resumable=True))
+    log = info(upload=Upload(resumable=True))
     write(directory, log, b"hello")
     log.ended, log.reason = log.began + 1, "the body ended"
     directory.save(log, State.LIVE, 5)
     (there,) = directory.recover()
-    assert (there.state, there.about.ended, there.about.reason) == (State.INTERRUPTED, None, "")
+    assert (there.state, there.info.ended, there.info.reason) == (State.INTERRUPTED, None, "")
 
 
 def test_the_newest_of_a_name_counts_and_the_others_go(directory: Directory) -> None:
-    logs = [about(began=1_700_000_000_000_000 + number) for number in range(3)]
+    logs = [info(began=1_700_000_000_000_000 + number) for number in range(3)]
     for log in (logs[1], logs[2], logs[0]):
         write(directory, log, b"x", State.COMPLETE)
     (found,) = directory.recover()
-    assert found.about.generation == logs[2].generation
+    assert found.info.generation == logs[2].generation
     assert files(directory) == [f"builds+42/{logs[2].generation}.{suffix}" for suffix in ("json", "log")]
 
 
 def test_what_a_log_is_removed_and_its_folder_with_it(directory: Directory) -> None:
-    first, second = about(), about(began=1_700_000_000_000_001)
+    first, second = info(), info(began=1_700_000_000_000_001)
     write(directory, first, b"x", State.COMPLETE)
     write(directory, second, b"y", State.COMPLETE)
     directory.remove(first)
@@ -122,7 +122,7 @@ def test_what_a_log_is_removed_and_its_folder_with_it(directory: Directory) -> N
 
 def test_removing_a_log_leaves_none_that_it_replaced(directory: Directory) -> None:
     """A kill as that is done must not bring back what another thread was about to remove."""
-    logs = [about(began=1_700_000_000_000_000 + number) for number in range(4)]
+    logs = [info(began=1_700_000_000_000_000 + number) for number in range(4)]
     for log in logs:
         write(directory, log, b"x", State.COMPLETE)
     directory.remove(logs[2])
@@ -132,35 +132,35 @@ def test_removing_a_log_leaves_none_that_it_replaced(directory: Directory) -> No
 def test_which_log_is_the_newest_is_none_of_the_clocks_business(directory: Directory) -> None:
     """A log of 2099, and those that replaced it once the clock was right."""
     began = (4_070_908_800_000_000, 1_700_000_000_000_000, 1_800_000_000_000_000)
-    logs = [about(began=moment, order=number) for number, moment in enumerate(began)]
+    logs = [info(began=moment, order=number) for number, moment in enumerate(began)]
     for log in logs:
         write(directory, log, b"x", State.COMPLETE)
     directory.remove(logs[1])
     assert {file[10:-4] for file in files(directory) if file.endswith(".log")} == {logs[2].generation}
     write(directory, logs[0], b"x", State.COMPLETE)
     (found,) = directory.recover()
-    assert (found.about.generation, found.about.order) == (logs[2].generation, 2)
+    assert (found.info.generation, found.info.order) == (logs[2].generation, 2)
     assert len(files(directory)) == 2
 
 
 def test_a_log_that_was_kept_without_an_order_has_its_place_by_its_time(directory: Directory) -> None:
-    log = about(began=1_700_000_000_000_000, order=5)
+    log = info(began=1_700_000_000_000_000, order=5)
     write(directory, log, b"x", State.COMPLETE)
     path = Path(directory.logs) / "builds+42" / f"{log.generation}.json"
     kept = json.loads(path.read_text(encoding="utf-8"))
     assert kept.pop("order") == 5
     path.write_text(json.dumps(kept), encoding="utf-8")
     (found,) = directory.recover()
-    assert found.about.order == log.began
+    assert found.info.order == log.began
 
 
 def test_a_draft_is_nothing_before_it_is_published(directory: Directory) -> None:
-    old, draft = about(order=1), about(order=2)
+    old, draft = info(order=1), info(order=2)
     write(directory, old, b"old", State.COMPLETE)
     with directory.draft(draft) as file:
         file.write(b"new one")
     (found,) = directory.recover()
-    assert (found.about.generation, len(files(directory))) == (old.generation, 2)
+    assert (found.info.generation, len(files(directory))) == (old.generation, 2)
     for again in (False, True):
         with directory.draft(draft) as file:
             file.write(b"new one")
@@ -171,14 +171,14 @@ def test_a_draft_is_nothing_before_it_is_published(directory: Directory) -> None
     directory.publish(draft, 7)
     directory.remove(old)
     (found,) = directory.recover()
-    assert (found.about.generation, found.about.order, found.length) == (draft.generation, 3, 7)
+    assert (found.info.generation, found.info.order, found.length) == (draft.generation, 3, 7)
 
 
 def test_names_that_differ_by_case_are_two_logs_where_the_file_system_takes_them_for_one(tmp_path: Path) -> None:
     """What tells is that the lock is found under another name, too."""
     (tmp_path / "LIVELOG.LOCK").touch()
     directory = Directory(str(tmp_path))
-    logs = [about(name) for name in ("Builds/A", "builds/A", "builds/a", "B=UILDS".replace("=", "-"))]
+    logs = [info(name) for name in ("Builds/A", "builds/A", "builds/a", "B=UILDS".replace("=", "-"))]
     for log in logs:
         write(directory, log, log.name.encode(), State.COMPLETE)
     folders = [folder.name for folder in Path(directory.logs).iterdir()]
@@ -188,7 +188,7 @@ def test_names_that_differ_by_case_are_two_logs_where_the_file_system_takes_them
         == ["=b-=u=i=l=d=s", "=builds+=a", "builds+=a", "builds+a"]
     )
     (Path(directory.logs) / "Other").mkdir()
-    assert {name: found.about.generation for name, found in recovered(directory).items()} == {
+    assert {name: found.info.generation for name, found in recovered(directory).items()} == {
         log.name: log.generation for log in logs
     }
     directory.remove(logs[0])
@@ -231,19 +231,19 @@ def killed_before(monkeypatch: pytest.MonkeyPatch, count: int, act: Callable[[],
 def test_a_kill_at_any_call_of_a_log_that_begins_leaves_the_old_one_or_the_new_one(
     directory: Directory, monkeypatch: pytest.MonkeyPatch, replaces: bool
 ) -> None:
-    old, count = about(began=1), 0
+    old, count = info(began=1), 0
     while True:
         if replaces:
             write(directory, old, b"old", State.COMPLETE)
-        new = about(began=1_700_000_000_000_000 + count)
+        new = info(began=1_700_000_000_000_000 + count)
         killed = killed_before(monkeypatch, count, lambda new=new: directory.create(new).close())  # type: ignore[misc]
         found = recovered(directory)
-        generations = {log.about.generation for log in found.values()}
+        generations = {log.info.generation for log in found.values()}
         allowed = [{old.generation}, {new.generation}] if replaces else [set(), {new.generation}]
         assert generations in allowed, f"killed before call {count}"
         assert len(files(directory)) == 2 * len(found), "nothing else is left"
         for log in found.values():
-            directory.remove(log.about)
+            directory.remove(log.info)
         if not killed:
             assert generations == {new.generation}
             break
@@ -256,10 +256,10 @@ def test_a_kill_at_any_call_of_a_draft_that_is_published_leaves_the_old_log_or_a
 ) -> None:
     count, killed = 0, True
     while killed:
-        old, new = about(order=1), about(order=2)
+        old, new = info(order=1), info(order=2)
         write(directory, old, b"old", State.COMPLETE)
 
-        def replace(old: About = old, new: About = new) -> None:
+        def replace(old: LogInfo = old, new: LogInfo = new) -> None:
             with directory.draft(new) as file:
                 file.write(b"new one")
             directory.publish(new, 7)
@@ -267,29 +267,29 @@ def test_a_kill_at_any_call_of_a_draft_that_is_published_leaves_the_old_log_or_a
 
         killed = killed_before(monkeypatch, count, replace)
         (found,) = directory.recover()
-        assert (found.about.generation, found.length) in ((old.generation, 3), (new.generation, 7))
+        assert (found.info.generation, found.length) in ((old.generation, 3), (new.generation, 7))
         assert len(files(directory)) == 2, "nothing else is left"
-        directory.remove(found.about)
+        directory.remove(found.info)
         count += 1
-    assert found.about.generation == new.generation
+    assert found.info.generation == new.generation
     assert count >= 5
 
 
 def test_a_kill_at_any_call_of_a_change_leaves_what_was_known_or_what_is_new(
     directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, count = about(upload=Upload(resumable=True)), 0
+    log, count = info(upload=Upload(resumable=True)), 0
     write(directory, log, b"hello")
     while True:
-        changed = about(upload=log.upload, metadata=Metadata(f"title {count}"))
+        changed = info(upload=log.upload, attributes=Attributes(f"title {count}"))
         changed.generation = log.generation
         killed = killed_before(monkeypatch, count, lambda changed=changed: directory.save(changed, State.LIVE, 5))  # type: ignore[misc]
         (found,) = directory.recover()
         assert (found.state, found.length) == (State.INTERRUPTED, 5)
-        assert found.about.metadata in (log.metadata, changed.metadata)
+        assert found.info.attributes in (log.attributes, changed.attributes)
         assert len(files(directory)) == 2
         if not killed:
-            assert found.about.metadata == changed.metadata
+            assert found.info.attributes == changed.attributes
             break
         count += 1
 
@@ -299,14 +299,14 @@ def test_a_kill_at_any_call_of_a_removal_leaves_all_of_it_or_nothing(
 ) -> None:
     count, killed = 0, True
     while killed:
-        log = about()
+        log = info()
         write(directory, log, b"hello", State.COMPLETE)
         killed = killed_before(monkeypatch, count, lambda log=log: directory.remove(log))  # type: ignore[misc]
         found = list(directory.recover())
         assert [(there.state, there.length) for there in found] in ([(State.COMPLETE, 5)], [])
         assert len(files(directory)) == 2 * len(found)
         for there in found:
-            directory.remove(there.about)
+            directory.remove(there.info)
         count += 1
     assert count >= 3
 
@@ -320,18 +320,18 @@ def test_any_json_that_is_damaged_leaves_an_aborted_log_with_its_bytes(damage: b
 
     with tempfile.TemporaryDirectory() as folder:
         directory = Directory(folder)
-        log = about()
+        log = info()
         write(directory, log, b"hello", State.COMPLETE)
         (Path(directory.logs) / "builds+42" / f"{log.generation}.json").write_bytes(damage)
         (found,) = directory.recover()
         assert (found.state, found.length) == (State.ABORTED, 5)
-        assert (found.about.name, found.about.generation, found.about.began) == (NAME, log.generation, log.began)
-        assert (found.about.reason, found.about.ended) == ("what was known of it is lost", found.changed)
+        assert (found.info.name, found.info.generation, found.info.began) == (NAME, log.generation, log.began)
+        assert (found.info.reason, found.info.ended) == ("what was known of it is lost", found.changed)
         directory.close()
 
 
 def test_a_json_that_is_cut_off_anywhere_never_stops_a_start(directory: Directory) -> None:
-    log = about(metadata=Metadata("été ✓", 1, {"a": "b"}))
+    log = info(attributes=Attributes("été ✓", 1, {"a": "b"}))
     write(directory, log, b"hello", State.COMPLETE)
     path = Path(directory.logs) / "builds+42" / f"{log.generation}.json"
     whole = path.read_bytes()
@@ -344,24 +344,24 @@ def test_a_json_that_is_cut_off_anywhere_never_stops_a_start(directory: Director
 
 @pytest.mark.parametrize("member", ["name", "generation"])
 def test_another_logs_json_does_not_count(directory: Directory, member: str) -> None:
-    log = about()
+    log = info()
     write(directory, log, b"hello", State.COMPLETE)
     path = Path(directory.logs) / "builds+42" / f"{log.generation}.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     other = {"name": "other", "generation": new_generation(5)}[member]
     path.write_text(json.dumps({**document, member: other}), encoding="utf-8")
     (found,) = directory.recover()
-    assert (found.about.name, found.about.generation, found.state) == (NAME, log.generation, State.ABORTED)
+    assert (found.info.name, found.info.generation, found.state) == (NAME, log.generation, State.ABORTED)
 
 
 @pytest.mark.parametrize("size", [0, 4, 6])
 def test_a_complete_log_of_another_size_is_not_complete(directory: Directory, size: int) -> None:
-    log = about()
+    log = info()
     write(directory, log, b"hello", State.COMPLETE)
     os.truncate(Path(directory.logs) / "builds+42" / f"{log.generation}.log", size)
     (found,) = directory.recover()
     assert (found.state, found.length) == (State.ABORTED, size)
-    assert "changed by others" in found.about.reason
+    assert "changed by others" in found.info.reason
 
 
 @pytest.mark.parametrize("state", [State.LIVE, State.INTERRUPTED])
@@ -370,21 +370,21 @@ def test_an_upload_that_has_lost_bytes_cannot_be_gone_on_with(
     directory: Directory, state: State, size: int, found: State
 ) -> None:
     """One that has more than was kept of it was only killed before that was kept."""
-    log = about(upload=Upload(resumable=True))
+    log = info(upload=Upload(resumable=True))
     write(directory, log, b"hello")
     directory.save(log, state, 5)
     os.truncate(Path(directory.logs) / "builds+42" / f"{log.generation}.log", size)
     (there,) = directory.recover()
     assert (there.state, there.length) == (found, size)
-    assert (there.about.ended is None) is (found is State.INTERRUPTED)
+    assert (there.info.ended is None) is (found is State.INTERRUPTED)
 
 
 def test_bytes_without_what_is_known_of_them_are_an_aborted_log(directory: Directory) -> None:
-    log = about()
+    log = info()
     write(directory, log, b"hello", State.COMPLETE)
     (Path(directory.logs) / "builds+42" / f"{log.generation}.json").unlink()
     (found,) = directory.recover()
-    assert (found.state, found.length, found.about.name) == (State.ABORTED, 5, NAME)
+    assert (found.state, found.length, found.info.name) == (State.ABORTED, 5, NAME)
 
 
 def test_a_name_that_only_looks_like_a_time_is_taken_for_one_all_the_same(directory: Directory) -> None:
@@ -392,7 +392,7 @@ def test_a_name_that_only_looks_like_a_time_is_taken_for_one_all_the_same(direct
     folder.mkdir()
     (folder / "99999999T999999.999999Z-00000000.log").write_bytes(b"hello")
     (found,) = directory.recover()
-    assert (found.state, found.about.began) == (State.ABORTED, found.changed)
+    assert (found.state, found.info.began) == (State.ABORTED, found.changed)
 
 
 def test_what_is_not_ours_is_left_alone(directory: Directory, tmp_path: Path) -> None:
@@ -401,7 +401,7 @@ def test_what_is_not_ours_is_left_alone(directory: Directory, tmp_path: Path) ->
     (root / "a b").mkdir()
     (root / "a b" / "x.log").write_text("mine")
     (root / "empty+folder").mkdir()
-    log = about()
+    log = info()
     write(directory, log, b"hello", State.COMPLETE)
     (root / "builds+42" / "README").write_text("mine")
     (tmp_path / "other").write_text("mine")
@@ -414,7 +414,7 @@ def test_what_is_not_ours_is_left_alone(directory: Directory, tmp_path: Path) ->
 def test_any_mess_of_our_own_files_is_put_in_order(directory: Directory) -> None:
     chance = random.Random(1)
     for _ in range(300):
-        logs = [about(began=number) for number in range(1, 4)]
+        logs = [info(began=number) for number in range(1, 4)]
         for log in logs:
             write(directory, log, b"hello"[: chance.randrange(6)], chance.choice([None, *State]))
             for suffix in ("log", "json", "new"):
@@ -428,9 +428,9 @@ def test_any_mess_of_our_own_files_is_put_in_order(directory: Directory) -> None
         left = files(directory)
         assert all(path.endswith((".log", ".json")) for path in left)
         assert len(left) in ((1, 2) if found else (0,))
-        assert [again.about.generation for again in directory.recover()] == [there.about.generation for there in found]
+        assert [again.info.generation for again in directory.recover()] == [there.info.generation for there in found]
         for there in found:
-            directory.remove(there.about)
+            directory.remove(there.info)
 
 
 # The lock.

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from livelog.disk import IOV_MAX, LARGE, THREADS, Disk, Piece, Write
+from livelog.log.disk import IOV_MAX, LARGE, THREADS, Disk, Piece, Write
 
 from .live import TIMEOUT, on_loop, open_disk, open_file, turns
 
@@ -141,7 +141,7 @@ async def test_a_write_waits_for_room_that_is_on_its_way_back() -> None:
 
 @on_loop
 async def test_a_write_does_not_wait_for_ever_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livelog.disk.ROOM_TIMEOUT", 0.05)
+    monkeypatch.setattr("livelog.log.disk.ROOM_TIMEOUT", 0.05)
     disk = Disk(tempfile.gettempdir(), max_used=100)
     disk.note_returning()
     count, error = await write(disk, 0, bytes(101))

@@ -21,19 +21,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog import journal as journal_module
-from livelog.about import State
-from livelog.disk import IOV_MAX, THREADS
 from livelog.errors import DiskError
-from livelog.journal import EAGER, PROBE_STEP, WRITE_DISTANCE, Journal
+from livelog.log import journal as journal_module
+from livelog.log.disk import IOV_MAX, THREADS
+from livelog.log.info import State
+from livelog.log.journal import EAGER, PROBE_STEP, WRITE_DISTANCE, Journal
 
 from .live import (
     TIMEOUT,
-    about,
     append,
     appended,
     close,
     file_of,
+    info,
     on_loop,
     open_disk,
     open_file,
@@ -481,7 +481,7 @@ async def test_a_file_that_cannot_be_read_is_a_disk_error(tmp_path: Path) -> Non
 @on_loop
 async def test_the_file_is_closed_when_the_last_user_releases_it(file: BinaryIO) -> None:
     with open_disk() as disk:
-        journal = Journal(about(), disk, file=file)
+        journal = Journal(info(), disk, file=file)
         await append(journal, b"hello")
         journal.acquire()
         await close(journal)
@@ -495,7 +495,7 @@ async def test_the_file_is_closed_when_the_last_user_releases_it(file: BinaryIO)
 @on_loop
 async def test_the_file_stays_open_while_it_is_written(file: BinaryIO) -> None:
     with open_disk() as disk:
-        journal = Journal(about(), disk, file=file)
+        journal = Journal(info(), disk, file=file)
         duplicate = os.dup(file.fileno())
         written = appended(journal, bytes(3 * MIB))
         journal.release()
@@ -509,7 +509,7 @@ async def test_the_file_stays_open_while_it_is_written(file: BinaryIO) -> None:
 async def test_the_file_stays_open_while_it_is_fetched_though_nobody_waits_for_that(file: BinaryIO) -> None:
     blocked = threading.Event()
     with open_disk() as disk:
-        journal = Journal(about(), disk, file=file)
+        journal = Journal(info(), disk, file=file)
         await append(journal, b"hello")
         for _ in range(THREADS):
             disk.fetchers.submit(blocked.wait, TIMEOUT)
@@ -527,7 +527,7 @@ async def test_the_file_stays_open_while_it_is_fetched_though_nobody_waits_for_t
 @on_loop
 async def test_the_file_is_closed_even_if_there_are_no_threads_any_more(file: BinaryIO) -> None:
     with open_disk() as disk:
-        journal = Journal(about(), disk, file=file)
+        journal = Journal(info(), disk, file=file)
     journal.release()
     assert file.closed
 

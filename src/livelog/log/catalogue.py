@@ -6,7 +6,7 @@ With a data directory, logs outlive the process; without one, a log's file has n
 1. A name has at most one log: the newest. Readers of an older one keep it until they are done.
 2. Nothing here waits for the disk on the event loop's thread, but for what the constructor does: it runs before there
    are clients.
-3. Logs are in the order in which they began, by `About.order`, whatever the clock says and said.
+3. Logs are in the order in which they began, by `LogInfo.order`, whatever the clock says and said.
 4. A log that is being written or read never goes to make room, and never for its age.
 """
 
@@ -24,14 +24,15 @@ from itertools import islice
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from .about import About, State, new_generation, now
-from .config import Settings
+from livelog.config import Settings
+from livelog.errors import DiskError, RequestError
+from livelog.wire import problem
+from livelog.wire.problem import RETRY_AFTER
+
 from .directory import Directory
 from .disk import ROOM_TIMEOUT, Disk
-from .errors import DiskError, RequestError
+from .info import LogInfo, State, new_generation, now
 from .journal import Journal
-from .wire import problem
-from .wire.problem import RETRY_AFTER
 
 UNNAMED = ""
 """The name of the log that has none."""
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Storage:
+class Catalogue:
     """All logs of a server, as `settings` have them. Raises: OSError, if no file can be made; ConfigError."""
 
     def __init__(self, settings: Settings) -> None:
@@ -68,29 +69,29 @@ class Storage:
         # Kept by those who wait, and gone with the last of them.
         self._awaited: WeakValueDictionary[str, asyncio.Future[Journal]] = WeakValueDictionary()
         self._closed = False
-        self._last: tuple[Journal, ...] = ()  # the logs there were when the storage was closed
+        self._last: tuple[Journal, ...] = ()  # the logs there were when the catalogue was closed
         if self._directory is not None:
             self._recover(self._directory)
 
     def _recover(self, directory: Directory) -> None:
         gc.disable()  # nothing here is garbage; looking for some takes a fifth of the time
         try:
-            found = sorted(directory.recover(), key=lambda found: found.about.order)
+            found = sorted(directory.recover(), key=lambda found: found.info.order)
         finally:
             gc.enable()
-        for about, state, length, changed in found:
-            about.order = self._last_order = max(self._last_order + 1, about.order)
-            self._journals[about.name] = Journal(
-                about, self._disk, file=None, directory=directory, length=length, state=state, changed=changed
+        for info, state, length, changed in found:
+            info.order = self._last_order = max(self._last_order + 1, info.order)
+            self._journals[info.name] = Journal(
+                info, self._disk, file=None, directory=directory, length=length, state=state, changed=changed
             )
             self._disk.used += length
         ended = [journal for journal in self._journals.values() if journal.state.ended]
         # Who says that it ended in the future had a wrong clock: it has ended now, at the latest.
         moment = now()
-        ended.sort(key=lambda journal: min(moment, journal.about.ended or 0))
-        self._ended = {journal.about.name: journal for journal in ended}
+        ended.sort(key=lambda journal: min(moment, journal.info.ended or 0))
+        self._ended = {journal.info.name: journal for journal in ended}
         for journal in ended:
-            journal.ended_at -= max(0, moment - (journal.about.ended or 0)) / 1e6
+            journal.ended_at -= max(0, moment - (journal.info.ended or 0)) / 1e6
 
     def get(self, name: str) -> Journal | None:
         """The log of that name, if it ever began."""
@@ -149,24 +150,24 @@ class Storage:
             return self._journals.get(name)
         except asyncio.CancelledError:
             if begun.cancelled():
-                return None  # the storage was closed
+                return None  # the catalogue was closed
             raise
 
-    async def begin(self, about: About) -> Journal:
+    async def begin(self, info: LogInfo) -> Journal:
         """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended.
 
         Its `generation`, its `order` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
         Nothing is removed for it before its file is there. Raises: DiskError; RequestError, if there are too many logs.
         """
-        about, directory = await self._admitted(about), self._directory
+        info, directory = await self._admitted(info), self._directory
         self._beginning += 1
         try:
-            older = self._journals.get(about.name)
+            older = self._journals.get(info.name)
             replaced = 0 if older is None else older.length
             file = await self._make(
-                partial(directory.create, about, replaced) if directory is not None else self._disk.open_unlinked
+                partial(directory.create, info, replaced) if directory is not None else self._disk.open_unlinked
             )
-            journal = Journal(about, self._disk, file=file, directory=directory)
+            journal = Journal(info, self._disk, file=file, directory=directory)
             try:
                 await self._list(journal)
             except RequestError:
@@ -176,23 +177,23 @@ class Storage:
             self._beginning -= 1
         return journal
 
-    async def draft(self, about: About) -> Journal:
+    async def draft(self, info: LogInfo) -> Journal:
         """As `begin`, but nobody finds the new log, and nothing makes room for it, before `publish`; or `discard`: it never was.
 
         An older log of that name goes neither for its age nor to make room meanwhile.
         """
-        about, directory = await self._admitted(about), self._directory
-        if (older := self._journals.get(about.name)) is not None:
+        info, directory = await self._admitted(info), self._directory
+        if (older := self._journals.get(info.name)) is not None:
             older.acquire()
         try:
             file = await self._make(
-                partial(directory.draft, about) if directory is not None else self._disk.open_unlinked
+                partial(directory.draft, info) if directory is not None else self._disk.open_unlinked
             )
         except BaseException:
             if older is not None:
                 older.release()
             raise
-        journal = Journal(about, self._disk, file=file, directory=directory)
+        journal = Journal(info, self._disk, file=file, directory=directory)
         self._drafts[journal] = older
         return journal
 
@@ -201,17 +202,17 @@ class Storage:
 
         Raises: as that; then it is a draft still.
         """
-        about, directory = draft.about, self._directory
-        about.order = self._next_order()
+        info, directory = draft.info, self._directory
+        info.order = self._next_order()
         if directory is not None:
-            await self._make(partial(directory.publish, about, draft.length))
+            await self._make(partial(directory.publish, info, draft.length))
         await self._list(draft)
         self._forget_draft(draft)
 
-    async def _admitted(self, about: About) -> About:
+    async def _admitted(self, info: LogInfo) -> LogInfo:
         """What is known of a log that may begin. Raises: RequestError, DiskError, if there is no room for it."""
         self._refuse_if_closed()
-        limit, older = self._settings.max_logs, self._journals.get(about.name)
+        limit, older = self._settings.max_logs, self._journals.get(info.name)
         if limit is not None:
             missing = len(self._journals) - (older is not None) + self._beginning + 1 - limit
             if len(list(islice(self._unused(spared=older), max(0, missing)))) < missing:
@@ -221,7 +222,7 @@ class Storage:
             if refusal is not None:
                 raise DiskError("creating the log's file", refusal)
         began = now()
-        return replace(about, began=began, generation=new_generation(began), order=self._next_order())
+        return replace(info, began=began, generation=new_generation(began), order=self._next_order())
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -249,7 +250,7 @@ class Storage:
 
     async def _list(self, journal: Journal) -> None:
         """Have a new log, whose file is there, in place of an older one of that name. Raises: RequestError."""
-        name, limit = journal.about.name, self._settings.max_logs
+        name, limit = journal.info.name, self._settings.max_logs
         if (older := self._journals.get(name)) is not None:
             with contextlib.suppress(DiskError):
                 await self.end(older, State.ABORTED, "another log of this name began")
@@ -264,14 +265,14 @@ class Storage:
             journal.acquire()  # its file has no name: it must stay open while there is the log
         newest = next(self.newest_first(), journal)
         self._journals[name] = journal
-        if newest.about.order > journal.about.order:  # it began later, and was quicker
-            self._journals = dict(sorted(self._journals.items(), key=lambda item: item[1].about.order))
+        if newest.info.order > journal.info.order:  # it began later, and was quicker
+            self._journals = dict(sorted(self._journals.items(), key=lambda item: item[1].info.order))
         if (begun := self._awaited.pop(name, None)) is not None:
             begun.set_result(journal)
 
     async def scratch(self) -> Journal:
         """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
-        return Journal(About("", "", now()), self._disk, file=await self._make(self._disk.open_unlinked))
+        return Journal(LogInfo("", "", now()), self._disk, file=await self._make(self._disk.open_unlinked))
 
     async def discard(self, journal: Journal) -> None:
         """Need a scratch journal, or a draft, no longer. What is still on its way to the file is waited for: it is used, too."""
@@ -296,17 +297,17 @@ class Storage:
 
     async def end(self, journal: Journal, state: State, reason: str) -> None:
         """End a log: see `Journal.close`, which this must be called instead of. Raises: DiskError."""
-        about = journal.about
+        info = journal.info
         try:
             await journal.close(state, reason)
         finally:
-            if self._journals.get(about.name) is journal and about.name not in self._ended and journal.state.ended:
-                self._ended[about.name] = journal
+            if self._journals.get(info.name) is journal and info.name not in self._ended and journal.state.ended:
+                self._ended[info.name] = journal
                 self.ended_count[journal.state] += 1
                 fields = {
-                    "log": about.name, "generation": about.generation, "state": journal.state.value,
-                    "bytes": journal.length, "seconds": max(0, (about.ended or now()) - about.began) / 1e6,
-                    "exit_code": about.metadata.exit_code, "reason": about.reason,
+                    "log": info.name, "generation": info.generation, "state": journal.state.value,
+                    "bytes": journal.length, "seconds": max(0, (info.ended or now()) - info.began) / 1e6,
+                    "exit_code": info.attributes.exit_code, "reason": info.reason,
                 }  # fmt: skip
                 logger.info("log ended", extra={"fields": fields})
 
@@ -325,14 +326,14 @@ class Storage:
 
     def _remove(self, journal: Journal) -> Future[None] | None:
         """Forget a log now. Returns the removal of its files by a thread, if it has any with names."""
-        del self._journals[journal.about.name]
-        self._ended.pop(journal.about.name, None)
+        del self._journals[journal.info.name]
+        self._ended.pop(journal.info.name, None)
         return self._erase(journal, None if self._directory is None else self._directory.remove)
 
-    def _erase(self, journal: Journal, remove: Callable[[About], None] | None) -> Future[None] | None:
+    def _erase(self, journal: Journal, remove: Callable[[LogInfo], None] | None) -> Future[None] | None:
         """Remove the files of a log, by `remove` those that have names; see `_remove`."""
         self._disk.used -= journal.length
-        removal = journal.remove(None if remove is None else partial(remove, journal.about))
+        removal = journal.remove(None if remove is None else partial(remove, journal.info))
         if removal is not None:
             removal.add_done_callback(_removed)
         return removal
@@ -349,7 +350,7 @@ class Storage:
         return True
 
     def _is_used(self, journal: Journal) -> bool:
-        """Whether somebody reads a log that has ended. Without a directory, the storage itself is a user."""
+        """Whether somebody reads a log that has ended. Without a directory, the catalogue itself is a user."""
         return bool(journal.watchers) or journal.users > (self._directory is None)
 
     async def retire(self) -> None:
@@ -368,7 +369,7 @@ class Storage:
         self._tell(what, journal)
 
     def _tell(self, what: str, journal: Journal) -> None:
-        logger.info("log %s", what, extra={"fields": {"log": journal.about.name, "bytes": journal.length}})
+        logger.info("log %s", what, extra={"fields": {"log": journal.info.name, "bytes": journal.length}})
 
     def close(self) -> None:
         """Begin no more logs; tell those who wait for one, or for one to grow, that nothing will come any more."""
@@ -376,7 +377,7 @@ class Storage:
         self._last = tuple(self._journals.values())
         for journal in self._last:
             if not journal.state.ended:
-                journal.park()
+                journal.suspend()
             if self._directory is None:
                 journal.release()
         self._journals.clear()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from .metadata import Metadata
+from .attributes import Attributes
 
 DEFAULT_TYPE = "text/plain; charset=utf-8"
 """The content type of a log whose producer named none that browsers only show."""
@@ -87,14 +87,14 @@ PLAIN = Upload()
 
 
 @dataclass(slots=True)
-class About:
+class LogInfo:
     """What is known of one log. Times are microseconds since the epoch."""
 
     name: str
     generation: str
     began: int
     content_type: str = DEFAULT_TYPE
-    metadata: Metadata = Metadata.NONE
+    attributes: Attributes = Attributes.NONE
     upload: Upload = PLAIN
     ended: int | None = None
     reason: str = ""
@@ -113,33 +113,33 @@ class About:
             "began": timestamp(self.began),
             "ended": timestamp(self.ended) if self.ended is not None else None,
             "reason": self.reason,
-            **self.metadata.to_json(),
+            **self.attributes.to_json(),
         }
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> tuple["About", State, int]:
+    def from_json(cls, kept: Mapping[str, Any]) -> tuple["LogInfo", State, int]:
         """The log, its state and its size when it was kept: the reverse of `to_json`, with an `upload` and an `order` beside it.
 
         Raises: ValueError, if that is not what `kept` is.
         """
         try:
             began = microseconds(kept["began"])
-            about = cls(
+            info = cls(
                 name=_checked(kept["name"], str),
                 generation=_checked(kept["generation"], str),
                 began=began,
                 content_type=_checked(kept["content_type"], str),
-                metadata=Metadata.from_json(kept),
+                attributes=Attributes.from_json(kept),
                 upload=Upload.from_json(kept["upload"]),
                 ended=microseconds(kept["ended"]) if kept["ended"] is not None else None,
                 reason=_checked(kept["reason"], str),
                 order=_checked(kept.get("order", began), int),
             )
-            if not GENERATION.fullmatch(about.generation) or re.search(r"[^\x20-\x7e]", about.content_type):
+            if not GENERATION.fullmatch(info.generation) or re.search(r"[^\x20-\x7e]", info.content_type):
                 raise ValueError("the generation or the content type is not one")
-            if about.content_type == DEFAULT_TYPE:
-                about.content_type = DEFAULT_TYPE  # one text for all, instead of one for each
-            return about, State(kept["state"]), _checked(kept["size"], int)
+            if info.content_type == DEFAULT_TYPE:
+                info.content_type = DEFAULT_TYPE  # one text for all, instead of one for each
+            return info, State(kept["state"]), _checked(kept["size"], int)
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.errors import RequestError
-from livelog.metadata import MAX_LABELS, Metadata, encoded, valid_label_name
+from livelog.log.attributes import MAX_LABELS, Attributes, encoded, valid_label_name
 
-NONE = Metadata.NONE
+NONE = Attributes.NONE
 
 
-def told(before: Metadata = NONE, **fields: str | list[str]) -> Metadata:
+def told(before: Attributes = NONE, **fields: str | list[str]) -> Attributes:
     named = {"livelog-" + name.replace("_", "-"): value for name, value in fields.items()}
     return before.updated({name: [value] if isinstance(value, str) else value for name, value in named.items()})
 
 
 def test_nothing_told_is_nothing_known() -> None:
-    assert told() == NONE == Metadata("", None, {})
+    assert told() == NONE == Attributes("", None, {})
 
 
 def test_titles_are_text() -> None:
@@ -109,7 +109,7 @@ PRINTABLE = st.text(max_size=60).filter(lambda text: text.isprintable())
 def test_what_a_client_encodes_is_what_the_server_keeps(values: list[str], title: str) -> None:
     named = {f"label{number}": value for number, value in enumerate(values)}
     field = ", ".join(f"{name}={encoded(value)}" for name, value in named.items())
-    assert told(label=field, title=encoded(title)) == Metadata(title, None, named)
+    assert told(label=field, title=encoded(title)) == Attributes(title, None, named)
 
 
 @given(st.text())
@@ -121,12 +121,12 @@ def test_label_name_that_is_made_of_any_text_is_one(text: str) -> None:
 
 @given(st.text(), st.integers(-(2**31), 2**32 - 1) | st.none(), st.dictionaries(st.text(), st.text()))
 def test_what_is_kept_as_json_comes_back(title: str, exit_code: int | None, labels: dict[str, str]) -> None:
-    metadata = Metadata(title, exit_code, labels)
-    assert Metadata.from_json(json.loads(json.dumps(metadata.to_json()))) == metadata
+    attributes = Attributes(title, exit_code, labels)
+    assert Attributes.from_json(json.loads(json.dumps(attributes.to_json()))) == attributes
 
 
 def test_nothing_known_costs_nothing() -> None:
-    assert Metadata.from_json(NONE.to_json()) is NONE
+    assert Attributes.from_json(NONE.to_json()) is NONE
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_nothing_known_costs_nothing() -> None:
 )  # fmt: skip
 def test_what_was_damaged_does_not_come_back(kept: dict[str, object]) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
-        Metadata.from_json(kept)
+        Attributes.from_json(kept)
 
 
 def test_labels_that_nobody_would_keep_are_not_looked_at() -> None:

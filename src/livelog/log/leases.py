@@ -1,10 +1,10 @@
-"""Who produces each log: one request at a time, or nobody for a while, and what becomes of the log then.
+"""Leases: who may write each log. One request at a time, or nobody for a while, and what becomes of the log then.
 
 Refuses to look into requests, and to know how bytes get into a journal. Invariants:
 
-1. A name has at most one claim. Whoever has it, and nobody else, may make the log begin, grow and end.
-2. An interrupted log has no claim, and a time at which it is given up. Such a time is all that it costs.
-3. When a claim is gone, all that its request brought is on file, and the log's state says what became of it.
+1. A name has at most one lease. Whoever has it, and nobody else, may make the log begin, grow and end.
+2. An interrupted log has no lease, and a time at which it is given up. Such a time is all that it costs.
+3. When a lease is gone, all that its request brought is on file, and the log's state says what became of it.
 """
 
 import asyncio
@@ -12,11 +12,12 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from .about import About, State
-from .endpoint import STOPPED, Connection
-from .errors import DiskError
+from livelog.endpoint import STOPPED, Connection
+from livelog.errors import DiskError
+
+from .catalogue import Catalogue
+from .info import LogInfo, State
 from .journal import Journal
-from .storage import Storage
 
 LULL = 2.0
 """Seconds of silence after which, while the server stops, a producer of unknown length counts as one that goes on for long."""
@@ -27,30 +28,30 @@ DRAIN_CHECK = 0.05
 logger = logging.getLogger(__name__)
 
 
-class Production:
-    """The claims of producers on the logs of `storage`.
+class Leases:
+    """The leases of producers on the logs of `catalogue`.
 
     `grace`: seconds that a producer has to come back to an interrupted log. The time starts anew with the server.
     """
 
-    def __init__(self, storage: Storage, grace: float) -> None:
-        self._storage = storage
+    def __init__(self, catalogue: Catalogue, grace: float) -> None:
+        self._catalogue = catalogue
         self._grace = grace
-        self._claims: dict[str, _Claim] = {}
+        self._leases: dict[str, Lease] = {}
         self._waiting: dict[Journal, asyncio.TimerHandle] = {}
         self._giving_up: set[asyncio.Task[None]] = set()
-        for journal in storage.newest_first():
+        for journal in catalogue.newest_first():
             if journal.state is State.INTERRUPTED:
                 self._await_return(journal)
 
-    async def is_claimed(self, name: str) -> bool:
+    async def is_held(self, name: str) -> bool:
         """Whether a request produces the log of that name. Who only begins or ends it is waited for."""
-        while (claim := self._claims.get(name)) is not None and claim.connection is None:
-            await claim.gone.wait()
-        return claim is not None
+        while (lease := self._leases.get(name)) is not None and lease.connection is None:
+            await lease.gone.wait()
+        return lease is not None
 
     @contextlib.contextmanager
-    def claim(
+    def hold(
         self, name: str, connection: Connection | None = None, *, bounded: bool = False, spared: Journal | None = None
     ) -> Iterator[None]:
         """Produce the log of that name, which nobody else does, by a request on `connection`; None: only begin or end it.
@@ -58,49 +59,49 @@ class Production:
         `bounded`: the request has said how many bytes it will bring. `spared`: what is received is for another log than
         this one, which stays as it is until that one is right.
         """
-        assert name not in self._claims
-        claim = self._claims[name] = _Claim(connection, bounded=bounded, spared=spared)
+        assert name not in self._leases
+        lease = self._leases[name] = Lease(connection, bounded=bounded, spared=spared)
         try:
             yield
         finally:
-            del self._claims[name]
-            claim.gone.set()
+            del self._leases[name]
+            lease.gone.set()
 
-    async def break_off(self, journal: Journal) -> bool:
+    async def revoke(self, journal: Journal) -> bool:
         """Have nobody produce that log: whoever does is broken off, and what it brought is settled.
 
         Who begins another log of that name is not broken off, but waited for until it has begun, or cannot. Returns
-        whether the claim is free: it is not while another log is received that spares this one.
+        whether the lease is free: it is not while another log is received that spares this one.
         """
-        name = journal.about.name
-        while self._storage.get(name) is journal and (claim := self._claims.get(name)) is not None:
-            if claim.spared is journal:
+        name = journal.info.name
+        while self._catalogue.get(name) is journal and (lease := self._leases.get(name)) is not None:
+            if lease.spared is journal:
                 return False
-            if claim.connection is not None:
-                claim.connection.reset("another request for this upload took the producer's place")
-            await claim.gone.wait()
+            if lease.connection is not None:
+                lease.connection.reset("another request for this upload took the producer's place")
+            await lease.gone.wait()
         return True
 
-    async def begin(self, about: About) -> Journal:
-        """Begin a log, by whoever has the claim: see `Storage.begin`. An older one that is interrupted is aborted, if that succeeds.
+    async def begin(self, info: LogInfo) -> Journal:
+        """Begin a log, by whoever has the lease: see `Catalogue.begin`. An older one that is interrupted is aborted, if that succeeds.
 
         Raises: DiskError, RequestError.
         """
-        older = self._storage.get(about.name)
-        journal = await self._storage.begin(about)
+        older = self._catalogue.get(info.name)
+        journal = await self._catalogue.begin(info)
         if older is not None:
             self._stop_waiting(older)
         return journal
 
     async def publish(self, draft: Journal) -> None:
-        """Begin a log of which all is there, by whoever has the claim: see `Storage.publish`, and `begin`."""
-        older = self._storage.get(draft.about.name)
-        await self._storage.publish(draft)
+        """Begin a log of which all is there, by whoever has the lease: see `Catalogue.publish`, and `begin`."""
+        older = self._catalogue.get(draft.info.name)
+        await self._catalogue.publish(draft)
         if older is not None:
             self._stop_waiting(older)
 
     async def resume(self, journal: Journal) -> None:
-        """Go on with an interrupted log, by whoever has the claim. What is known of it is kept, and its file opened.
+        """Go on with an interrupted log, by whoever has the lease. What is known of it is kept, and its file opened.
 
         Raises: DiskError; then the log is interrupted as before.
         """
@@ -122,7 +123,7 @@ class Production:
             self._await_return(journal)
 
     async def interrupt(self, journal: Journal, reason: str) -> None:
-        """Leave a log to a producer that may come back, by whoever has the claim; one whose disk failed is ended."""
+        """Leave a log to a producer that may come back, by whoever has the lease; one whose disk failed is ended."""
         await journal.flush()
         if journal.failure is not None:
             await self.end(journal, State.ABORTED, reason)
@@ -132,14 +133,14 @@ class Production:
         # If that fails, what is kept says that the log is live, which the next server knows to be false.
         with contextlib.suppress(DiskError):
             await journal.save()
-        fields = {"log": journal.about.name, "bytes": journal.length, "reason": reason}
+        fields = {"log": journal.info.name, "bytes": journal.length, "reason": reason}
         logger.info("log interrupted", extra={"fields": fields})
 
     async def end(self, journal: Journal, state: State, reason: str) -> None:
-        """End a log, by whoever has the claim; `Journal.failure` tells if the disk had other plans."""
+        """End a log, by whoever has the lease; `Journal.failure` tells if the disk had other plans."""
         self._stop_waiting(journal)
         with contextlib.suppress(DiskError):
-            await self._storage.end(journal, state, reason)
+            await self._catalogue.end(journal, state, reason)
 
     async def drain(self, timeout: float) -> None:
         """Wait, `timeout` seconds at most, for the producers that are about to be done; then break off whoever is left.
@@ -149,29 +150,29 @@ class Production:
         """
         loop = asyncio.get_running_loop()
         began = now = loop.time()
-        heard: dict[_Claim, tuple[int, float]] = {}
-        while self._claims and now < began + timeout:
-            for name, claim in self._claims.items():
-                connection = claim.connection
+        heard: dict[Lease, tuple[int, float]] = {}
+        while self._leases and now < began + timeout:
+            for name, lease in self._leases.items():
+                connection = lease.connection
                 if connection is None or connection.broken_by or not connection.receiving:
                     continue  # it is being settled
-                received, since = heard.get(claim, (-1, now))
+                received, since = heard.get(lease, (-1, now))
                 if connection.received != received:
                     since = now
-                heard[claim] = (connection.received, since)
+                heard[lease] = (connection.received, since)
                 survives = self._survives(name)
-                if now >= (began if survives else since) + LULL and (survives or not claim.bounded):
+                if now >= (began if survives else since) + LULL and (survives or not lease.bounded):
                     connection.reset(STOPPED)
             await asyncio.sleep(DRAIN_CHECK)
             now = loop.time()
-        for claim in self._claims.values():
-            if claim.connection is not None and claim.connection.receiving:
-                claim.connection.reset(STOPPED)
+        for lease in self._leases.values():
+            if lease.connection is not None and lease.connection.receiving:
+                lease.connection.reset(STOPPED)
 
     def _survives(self, name: str) -> bool:
         """Whether the upload of that log can go on after a restart of the server."""
-        journal = self._storage.get(name)
-        return journal is not None and journal.about.upload.resumable and self._storage.durable
+        journal = self._catalogue.get(name)
+        return journal is not None and journal.info.upload.resumable and self._catalogue.durable
 
     def close(self) -> None:
         """Give nothing up any more: the server is about to end."""
@@ -193,16 +194,16 @@ class Production:
         task.add_done_callback(self._giving_up.discard)
 
     async def _give_up(self, journal: Journal, timer: asyncio.TimerHandle) -> None:
-        name = journal.about.name
-        while (claim := self._claims.get(name)) is not None:  # of somebody who came in time, or begins another log
-            await claim.gone.wait()
+        name = journal.info.name
+        while (lease := self._leases.get(name)) is not None:  # of somebody who came in time, or begins another log
+            await lease.gone.wait()
         if self._waiting.get(journal) is timer:
-            with self.claim(name):
+            with self.hold(name):
                 await self.end(journal, State.ABORTED, f"no producer came back within {self._grace:g} s")
 
 
-class _Claim:
-    """One claim. `gone` is set when it is over."""
+class Lease:
+    """One lease. `gone` is set when it is over."""
 
     __slots__ = ("bounded", "connection", "gone", "spared")
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote_to_bytes
 
-from .wire import problem
+from livelog.wire import problem
 
 MAX_TEXT = 256
 """Bytes of a title, or of a label's value, in UTF-8."""
@@ -41,7 +41,7 @@ _LABEL_WITH_DISPLAY_STRING = re.compile(rf"[^,=]*=[ \t]*{_DISPLAY_STRING}[ \t]*(
 
 
 @dataclass(frozen=True, slots=True)
-class Metadata:
+class Attributes:
     """What a producer has told of its log."""
 
     title: str = ""
@@ -91,7 +91,7 @@ class Metadata:
         return cls(title, exit_code, labels) if title or labels or exit_code is not None else cls.NONE
 
 
-Metadata.NONE = Metadata()
+Attributes.NONE = Attributes()
 
 
 def encoded(text: str) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from livelog.about import About, State, Upload
 from livelog.config import Settings
-from livelog.journal import Journal
-from livelog.production import Production
-from livelog.storage import Storage
+from livelog.log.catalogue import Catalogue
+from livelog.log.info import LogInfo, State, Upload
+from livelog.log.journal import Journal
+from livelog.log.leases import Leases
 
 from .live import on_loop, turns
 
@@ -21,38 +21,38 @@ NAME = "build"
 
 
 @contextlib.contextmanager
-def producing(folder: Path, grace: float) -> Iterator[tuple[Production, list[dict[str, Any]]]]:
-    """Claims on the logs in a folder, and what the event loop is told that went wrong, which must be nothing."""
+def producing(folder: Path, grace: float) -> Iterator[tuple[Leases, list[dict[str, Any]]]]:
+    """Leases of the logs in a folder, and what the event loop is told that went wrong, which must be nothing."""
     faults: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
-    storage = Storage(Settings(access_token="x", temp_dir=str(folder)))
-    production = Production(storage, grace)
+    catalogue = Catalogue(Settings(access_token="x", temp_dir=str(folder)))
+    leases = Leases(catalogue, grace)
     try:
-        yield production, faults
+        yield leases, faults
     finally:
-        production.close()
-        storage.close()
-        storage.stop()
+        leases.close()
+        catalogue.close()
+        catalogue.stop()
 
 
-async def interrupted(production: Production) -> Journal:
+async def interrupted(leases: Leases) -> Journal:
     """An upload whose producer has just left."""
-    with production.claim(NAME):
-        journal = await production.begin(About(NAME, "", 0, upload=Upload(resumable=True)))
-        await production.interrupt(journal, "its producer left")
+    with leases.hold(NAME):
+        journal = await leases.begin(LogInfo(NAME, "", 0, upload=Upload(resumable=True)))
+        await leases.interrupt(journal, "its producer left")
         journal.release()
     return journal
 
 
 @on_loop
 async def test_log_that_begins_as_time_is_over_replaces_the_interrupted_one(tmp_path: Path) -> None:
-    with producing(tmp_path, 0.0) as (production, faults):
-        older = await interrupted(production)
-        with production.claim(NAME):
-            journal = await production.begin(About(NAME, "", 0))
+    with producing(tmp_path, 0.0) as (leases, faults):
+        older = await interrupted(leases)
+        with leases.hold(NAME):
+            journal = await leases.begin(LogInfo(NAME, "", 0))
             await until_idle()
             assert (older.state, journal.state) == (State.ABORTED, State.LIVE)
-            assert older.about.reason == "another log of this name began"
+            assert older.info.reason == "another log of this name began"
         await until_idle()
         assert journal.state is State.LIVE
         assert faults == []
@@ -62,10 +62,10 @@ async def test_log_that_begins_as_time_is_over_replaces_the_interrupted_one(tmp_
 @on_loop
 async def test_upload_that_is_gone_on_with_as_time_is_over_goes_on(tmp_path: Path) -> None:
     """Before the end of that time is dealt with."""
-    with producing(tmp_path, 0.0) as (production, faults):
-        journal = await interrupted(production)
-        with production.claim(NAME):
-            await production.resume(journal)
+    with producing(tmp_path, 0.0) as (leases, faults):
+        journal = await interrupted(leases)
+        with leases.hold(NAME):
+            await leases.resume(journal)
             await until_idle()
             assert journal.state is State.LIVE
         assert faults == []
@@ -74,23 +74,23 @@ async def test_upload_that_is_gone_on_with_as_time_is_over_goes_on(tmp_path: Pat
 
 @on_loop
 async def test_upload_whose_time_is_over_while_a_log_cannot_begin_is_given_up(tmp_path: Path) -> None:
-    with producing(tmp_path, 0.0) as (production, faults):
-        journal = await interrupted(production)
-        with production.claim(NAME):
+    with producing(tmp_path, 0.0) as (leases, faults):
+        journal = await interrupted(leases)
+        with leases.hold(NAME):
             await until_idle()
             assert not journal.state.ended
         await turns(lambda: journal.state.ended)
-        assert not await production.is_claimed(NAME)
-        assert journal.about.reason == "no producer came back within 0 s"
+        assert not await leases.is_held(NAME)
+        assert journal.info.reason == "no producer came back within 0 s"
         assert faults == []
 
 
 @on_loop
 async def test_who_comes_while_a_log_is_only_ended_waits_for_that(tmp_path: Path) -> None:
     """It is no producer, and will be gone at once."""
-    with producing(tmp_path, 60.0) as (production, faults):
-        with production.claim(NAME):
-            asked = asyncio.ensure_future(production.is_claimed(NAME))
+    with producing(tmp_path, 60.0) as (leases, faults):
+        with leases.hold(NAME):
+            asked = asyncio.ensure_future(leases.is_held(NAME))
             await until_idle()
             assert not asked.done()
         assert not await asked
@@ -98,16 +98,16 @@ async def test_who_comes_while_a_log_is_only_ended_waits_for_that(tmp_path: Path
 
 
 @on_loop
-async def test_who_goes_on_with_an_upload_does_not_break_off_the_log_that_replaces_it(tmp_path: Path) -> None:
+async def test_who_goes_on_with_an_upload_does_not_revoke_the_log_that_replaces_it(tmp_path: Path) -> None:
     """It waits until that has begun, and no longer: there is nothing to go on with then."""
-    with producing(tmp_path, 60.0) as (production, faults):
-        older = await interrupted(production)
-        with production.claim(NAME):
-            asked = asyncio.ensure_future(production.break_off(older))
+    with producing(tmp_path, 60.0) as (leases, faults):
+        older = await interrupted(leases)
+        with leases.hold(NAME):
+            asked = asyncio.ensure_future(leases.revoke(older))
             await until_idle()
             assert not asked.done()
-            journal = await production.begin(About(NAME, "", 0))
-        with production.claim(NAME):
+            journal = await leases.begin(LogInfo(NAME, "", 0))
+        with leases.hold(NAME):
             await asked
         assert faults == []
         journal.release()

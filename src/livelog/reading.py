@@ -183,7 +183,9 @@ class Readers:
         if known_size is not None and not is_new:
             await self._change(request, journal, known_size, known or journal.state.value, timeout)
         document, length = status.describe(journal), journal.length
-        document["lines"] = await self.queries.known_lines(journal, length)
+        document["lines"] = lines = await self.queries.known_lines(journal, length)
+        if lines is None:
+            self.queries.want_lines(request, journal)
         return json_answer(document, {"ETag": journal.etag})
 
     async def _change(self, request: web.BaseRequest, journal: Journal, size: int, state: str, timeout: float) -> None:

@@ -21,6 +21,7 @@ from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
 from tests.harness import TOKEN, Server, ask, chunk
 
+from .holes import make_huge
 from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import elapse, running, wait_until
 
@@ -30,9 +31,8 @@ PATIENCE = 300.0
 COLOURED = b"\x1b[32mok\x1b[39m a line of a log\n" * 30_000
 """Bytes that take long to index."""
 
-
-ENDLESS = b"\x1b[32mx\x1b[39m" * 500_000
-"""As much of a line without an end."""
+HUGE = 10**12
+"""Bytes of a log that takes an hour to look at, on any machine."""
 
 
 def store(server: Server, name: str, block: bytes, times: int) -> None:
@@ -253,6 +253,35 @@ def test_search_that_lasts_lets_others_have_their_turn(server: Server) -> None:
 # Work after its client has left.
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a log of one huge line."""
+    folder = tmp_path_factory.mktemp("data")
+    make_huge(folder, "huge", HUGE, [(HUGE - 1, b"\n")])
+    return folder
+
+
+def works(pid: int) -> bool:
+    """Whether a process runs, waits for the processor, or waits for the disk."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "RD"
+    except OSError:
+        return False
+
+
+def read_until_still(server: Server) -> int:
+    """How many bytes the server and its processes have read once none of them works any more."""
+    seen = [-1]
+
+    def still() -> bool:
+        elapse(0.3)
+        seen.append(bytes_read(server))
+        return seen[-1] == seen[-2] and not any(works(pid) for pid in (server.pid, *processes(server)))
+
+    wait_until(still, "nobody works", PATIENCE)
+    return seen[-1]
+
+
 @pytest.mark.parametrize(
     ("resource", "query"),
     [
@@ -261,29 +290,45 @@ def test_search_that_lasts_lets_others_have_their_turn(server: Server) -> None:
         ("log", "?tail=99999999999&follow=0"),
         ("lines", "?tail=99999999999"),
         ("lines", "?from=99999999"),
-        ("lines", "?at=200000000&count=1"),
+        ("lines", f"?at={HUGE // 2}&count=1"),
+        ("lines", "?time=0"),
         ("groups", ""),
         ("search", "?q=nothing"),
         ("search", "?q=nothing&from=1000000"),
+        ("search", "?q=nothing&dir=forward"),
+        ("search", "?q=n.*g&regex=1"),
+        ("search", "?errors=1"),
         ("events", ""),
-        ("status", "?wait=60&size=200000000"),
+        ("status", f"?wait=60&size={HUGE}"),
     ],
 )
-def test_no_work_is_done_for_clients_that_have_left(resource: str, query: str) -> None:
-    """Of a log with one line, and of one with many: five ask and close at once."""
-    with running() as server:
-        store(server, "endless", ENDLESS, 40)
+def test_no_work_is_done_for_clients_that_have_left(folder: Path, resource: str, query: str) -> None:
+    """Clients close at once, reset at once, and leave a moment later. What they asked for would take an hour."""
+    with running({"LIVELOG_DATA_DIR": str(folder)}) as server:
         before = bytes_read(server)
-        for _ in range(5):
-            connection = server.connect()
-            ask(connection, "GET", path_of("endless", TOKEN, resource) + query)
-            connection.close()
-        assert status_of(server, "endless")["size"] == 40 * len(ENDLESS)
-        settled = 0
-        while settled != (settled := bytes_read(server)):
-            elapse(1)
-        assert settled - before < 5 * 40_000_000, f"{settled - before:,} bytes"
+        connections = [server.connect() for _ in range(8)]
+        for connection, leave in zip(connections[:4], (Connection.close, Connection.reset) * 2, strict=True):
+            ask(connection, "GET", path_of("huge", TOKEN, resource) + query)
+            leave(connection)
+        for connection in connections[4:]:
+            ask(connection, "GET", path_of("huge", TOKEN, resource) + query)
+        assert status_of(server, "huge")["size"] == HUGE
+        for connection, leave in zip(connections[4:], (Connection.close, Connection.reset) * 2, strict=True):
+            leave(connection)
+        assert read_until_still(server) - before < HUGE // 10
         assert len(processes(server)) <= 1
+
+
+def test_index_is_not_made_for_clients_that_may_have_left(folder: Path) -> None:
+    """Who has ended its side gets what takes no index, and is not expected to ask again for what does."""
+    with running({"LIVELOG_DATA_DIR": str(folder)}) as server:
+        before = bytes_read(server)
+        for resource in ("lines", "status") * 3:
+            connection = server.connect()
+            ask(connection, "GET", path_of("huge", TOKEN, resource) + "?tail=1")
+            connection.finish_sending()
+            assert finish(connection).status == 200
+        assert read_until_still(server) - before < 50_000_000
 
 
 # Answers of a bounded size.

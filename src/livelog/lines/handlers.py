@@ -122,6 +122,11 @@ class Queries:
                     journal.release()
         return None
 
+    def want_lines(self, request: web.BaseRequest, journal: Journal) -> None:
+        """Go on with the index of a log, if it is being made: a client was told that it is not there yet."""
+        if (indexer := self._indexes.get(journal)) is not None:
+            _want(request, indexer)
+
     async def _lines(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
         await journal.load_times()
         asked, length, state = _asked(request.query, journal), journal.length, journal.state
@@ -131,6 +136,8 @@ class Queries:
                 index = indexer.index if await indexer.soon(PATIENCE) else None
                 length, state = journal.length, journal.state
                 found = await journal.run(partial(_find, asked, length, journal.read, index))
+                if index is None and found is not None:
+                    _want(request, indexer)
             if found is None:
                 await _wait(request, indexer)
                 if journal.length < indexer.index.blocks * BLOCK + NEW:
@@ -214,6 +221,13 @@ def _leaving(request: web.BaseRequest) -> Iterator[None]:
         yield
     finally:
         connection.waiting = False
+
+
+def _want(request: web.BaseRequest, indexer: LogIndexer) -> None:
+    """Go on with an index of which a client is told that there is none yet, unless it has left by now."""
+    connection = Connection.of(request)
+    if connection.transport is not None and not connection.ended:
+        indexer.want()
 
 
 async def _wait(request: web.BaseRequest, indexer: LogIndexer) -> None:

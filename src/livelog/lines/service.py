@@ -4,7 +4,7 @@ Indexes and groups are made by processes, see `scanner`, a piece at a time and i
 long who asks about a small one. With a data directory, the index is kept beside its log. Refuses to know who asks.
 
 1. What somebody uses (`Indexes.use`) is not dropped.
-2. An index is made for as long as somebody waits for it, or has been told lately that there is none yet.
+2. An index is made for as long as somebody waits for it, or has been told lately that there is none yet and is still there.
 3. Whoever waits gets an index of what was asked for, or a `ScanError`: never less.
 """
 
@@ -88,10 +88,7 @@ class LogIndexer:
             while self.index.blocks < length // BLOCK:
                 if self._closed:
                     raise ScanError("the lines of this log are not counted any more: ask again")
-                making = self._making  # whoever else waits may begin another one before this one goes on
-                if making is None or making.done():
-                    making = self._making = asyncio.create_task(self._make())
-                    making.add_done_callback(lambda made: made.cancelled() or made.exception())
+                making = self._begin()  # whoever else waits may begin another one before this one goes on
                 done, _ = await asyncio.wait((making,), timeout=patience)
                 if not done:
                     return False
@@ -102,16 +99,16 @@ class LogIndexer:
         return True
 
     async def soon(self, patience: float) -> bool:
-        """As `ready`, but without any patience if that would be for nothing.
-
-        Whoever is told that there is no index yet may ask again: it is made meanwhile. Raises: ScanError, DiskError.
-        """
+        """As `ready`, but without any patience if that would be for nothing. Raises: ScanError, DiskError."""
         await self._load()
         missing = self._journal.length // BLOCK - self.index.blocks
-        if await self.ready(patience if missing <= SOON else 0.0):
-            return True
+        return await self.ready(patience if missing <= SOON else 0.0)
+
+    def want(self) -> None:
+        """Make the index for `WANTED` seconds more: a client that was told that there is none yet may ask again."""
         self._wanted = asyncio.get_running_loop().time() + WANTED
-        return False
+        if not self._closed and self.index.blocks < self._journal.length // BLOCK:
+            self._begin()
 
     async def find_groups(self, first: int, last: int, patience: float) -> tuple[bytes, State]:
         """The groups that have one of the lines `[first, last]`, as JSON, looked for in what the log has now for `patience` seconds.
@@ -148,6 +145,13 @@ class LogIndexer:
                 scan.close()
         finally:
             self._turns.give_back()
+
+    def _begin(self) -> asyncio.Task[None]:
+        """The making of the index that is under way, or a new one."""
+        if self._making is None or self._making.done():
+            self._making = asyncio.create_task(self._make())
+            self._making.add_done_callback(lambda made: made.cancelled() or made.exception())
+        return self._making
 
     async def _make(self) -> None:
         """Index what the log has now. Raises: ScanError, DiskError."""

@@ -11,11 +11,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from .streams import READ_SIZE
 from .waiting import available
 from .writer import Writer, new_name
-
-BLOCK = 64 * 1024
-"""Bytes read at once."""
 
 Argument = str | os.PathLike[str]
 
@@ -106,10 +104,10 @@ def _relay(child: subprocess.Popen[bytes], sink: _Sink, timeout: float | None) -
                 raise subprocess.TimeoutExpired(child.args, timeout)
             if process in ready:
                 # What it has written is in the pipe; what others write from now on, which it has left running, is not waited for.
-                for _ in range(0, available(output), BLOCK):
-                    sink.write(os.read(output, BLOCK))
+                for _ in range(0, available(output), READ_SIZE):
+                    sink.write(os.read(output, READ_SIZE))
                 return
-            data = os.read(output, BLOCK)
+            data = os.read(output, READ_SIZE)
             sink.write(data)
             if not data:
                 poll.unregister(output)

@@ -18,8 +18,8 @@ from .console import (
     note,
 )
 from .output import ReaderLeft
-from .process import hold_closed_streams
 from .signals import end_as
+from .streams import hold_closed_streams
 
 COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse.Namespace], int]]] = {
     "run": (run.parser, run.run),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .process import BLOCK
+from .streams import READ_SIZE
 
 LOOK = 0.2
 """Seconds between looks at a file that grows."""
@@ -82,7 +82,7 @@ class File:
 def has_its_size(fd: int) -> bool:
     """Whether a regular file has as many bytes as the system says, as far as a look at its beginning and its end tells."""
     size = os.fstat(fd).st_size
-    if len(os.pread(fd, BLOCK, 0)) < min(size, BLOCK):
+    if len(os.pread(fd, READ_SIZE, 0)) < min(size, READ_SIZE):
         return False
     return not os.pread(fd, 1, size) or os.fstat(fd).st_size > size
 
@@ -105,7 +105,7 @@ def followed(path: Path, stop: threading.Event, tell: Callable[[str], object]) -
                         tell(f"{path}: {error.strerror}: it is waited for")
                     waiting = True
             if fd >= 0:
-                data = os.pread(fd, BLOCK, offset)
+                data = os.pread(fd, READ_SIZE, offset)
                 if os.fstat(fd).st_size < offset or os.pread(fd, len(seen), offset - len(seen)) != seen:
                     tell(f"{path} was truncated: it is read from its beginning")
                     offset, seen = 0, b""

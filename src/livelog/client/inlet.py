@@ -17,8 +17,7 @@ import select
 import threading
 from collections.abc import Callable
 
-BLOCK = 64 * 1024
-"""Bytes read at once: a pipe's size."""
+from .streams import READ_SIZE
 
 
 class Inlet:
@@ -45,7 +44,7 @@ class Inlet:
     def drain(self) -> None:
         """Append what is in the pipe now."""
         with self._lock, contextlib.suppress(BlockingIOError):
-            while self._out >= 0 and (data := os.read(self._out, BLOCK)):
+            while self._out >= 0 and (data := os.read(self._out, READ_SIZE)):
                 self._append(data)
 
     def close(self) -> None:

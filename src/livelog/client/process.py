@@ -15,7 +15,6 @@ The bytes of the log are those that the terminal gets. Refuses to know where the
 
 import contextlib
 import errno
-import fcntl
 import math
 import os
 import select
@@ -28,10 +27,8 @@ from typing import NamedTuple
 
 from .outer_terminal import OuterTerminal
 from .signals import Witness, blocked
+from .streams import READ_SIZE, has_no_reader, is_open, same_file, write_all
 from .waiting import available, readable
-
-BLOCK = 64 * 1024
-"""Bytes read at once."""
 
 QUIET = 0.05
 """Seconds without output after the command's end, after which there is taken to be no more."""
@@ -125,7 +122,7 @@ class Process:
 
     def _start_on_pipes(self, mask: set[signal.Signals]) -> tuple[int, dict[int, int]]:
         targets = [fd for fd in (1, 2) if self._is_to_be_relayed(fd)]
-        together = len(targets) == 2 and _same_file(1, 2)
+        together = len(targets) == 2 and same_file(1, 2)
         ends = {target: os.pipe() for target in targets[: 1 if together else 2]}
         actions = [(os.POSIX_SPAWN_DUP2, write_end, target) for target, (_, write_end) in ends.items()]
         if together:
@@ -164,7 +161,7 @@ class Process:
 
     def _is_to_be_relayed(self, target: int) -> bool:
         """Whether a stream takes anything at all."""
-        if not _is_open(target):
+        if not is_open(target):
             return False
         try:
             os.write(target, b"")
@@ -173,7 +170,7 @@ class Process:
         except OSError as error:
             self.refusals[target] = error
             return False
-        return not _has_no_reader(target)
+        return not has_no_reader(target)
 
     # Passing on.
 
@@ -195,7 +192,7 @@ class Process:
                     pause = pause or FOREGROUND
                 if keyboard >= 0:
                     # While the command does not read, neither is read what is typed.
-                    poll.register(keyboard, select.POLLIN if outer.raw and len(self._typed) < BLOCK else 0)
+                    poll.register(keyboard, select.POLLIN if outer.raw and len(self._typed) < READ_SIZE else 0)
                 if self._master in outputs:
                     poll.register(self._master, select.POLLIN | (select.POLLOUT if self._typed else 0))
             events = poll.poll(None if pause is None else pause * 1000)
@@ -211,7 +208,7 @@ class Process:
                         self._slave = -1
                     # What it has said itself is passed on, however long that takes.
                     for output in outputs.keys() - {self._master}:
-                        for _ in range(0, available(output), BLOCK):
+                        for _ in range(0, available(output), READ_SIZE):
                             self._pass_on(output, outputs[output])
                 elif fd == keyboard:
                     if not self._read_typed(keyboard):
@@ -240,7 +237,7 @@ class Process:
     def _pass_on(self, output: int, target: int) -> bool:
         """Pass on what there is. Returns whether there may be more."""
         try:
-            data = os.read(output, BLOCK)
+            data = os.read(output, READ_SIZE)
         except BlockingIOError:
             return True
         except OSError:  # EIO: nobody has the other side of the terminal open any more
@@ -249,7 +246,7 @@ class Process:
             return False
         self._sink(data)
         try:
-            _write_all(target, data)
+            write_all(target, data)
         except OSError as error:
             if not isinstance(error, BrokenPipeError):
                 self.trouble = error
@@ -327,15 +324,6 @@ class Process:
             os.waitpid(ended.si_pid, 0)
 
 
-def hold_closed_streams() -> None:
-    """Have those of stdin, stdout and stderr that are closed stay so: else the next file or socket would become one."""
-    for fd in (0, 1, 2):
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open("/dev/null", os.O_PATH)  # can be neither read nor written, and takes the lowest number
-
-
 def open_terminal(wanted: bool | None) -> PseudoTerminal | None:
     """A terminal for a command, as `wanted`, or, if that is None, if stdout is one. None: it gets none.
 
@@ -382,33 +370,3 @@ def _found(name: str) -> str:
     import shutil  # noqa: PLC0415  # rarely needed
 
     return shutil.which(name) or name
-
-
-def _same_file(one: int, other: int) -> bool:
-    try:
-        first, second = os.fstat(one), os.fstat(other)
-    except OSError:
-        return False
-    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
-
-
-def _is_open(fd: int) -> bool:
-    """Whether a stream is not one that `hold_closed_streams` holds."""
-    return not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
-
-
-def _has_no_reader(fd: int) -> bool:
-    """Whether it is a pipe or a socket whose other side has left."""
-    poll = select.poll()
-    poll.register(fd, 0)
-    return bool(poll.poll(0))
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    """Write `data`. Raises: OSError."""
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(fd, view) :]
-        except BlockingIOError:
-            select.select([], [fd], [])

@@ -32,10 +32,10 @@ from .console import (
     with_expiry,
 )
 from .files import LOOK, File, followed, has_its_size
-from .process import BLOCK
 from .sender import Sender
 from .settings import ClientSettings, load
 from .spools import discard
+from .streams import READ_SIZE
 from .terminal import size
 from .waiting import readable
 from .writer import DRAIN, Writer, header_fields, push_spool
@@ -127,7 +127,7 @@ def _push_stream(source: int, arguments: argparse.Namespace, settings: ClientSet
     with _Ending(signal.SIGTERM) as ending:
         log = _writer("log", arguments, settings)
         while ending.wait_for(source, DRAIN if (drain := _drain(arguments)) is None else drain):
-            if not (data := os.read(source, BLOCK)):
+            if not (data := os.read(source, READ_SIZE)):
                 return _end(log)
             log.write(data)
     note("ended by SIGTERM before its input was at its end: the log is aborted there")

@@ -32,7 +32,7 @@ from livelog.errors import ClientError, GaveUp, LogAborted, LogReplaced, Refused
 from .origin import Origin
 from .wire import TIMEOUT, Unavailable, connect, explain, told
 
-BLOCK = 256 * 1024
+READ_SIZE = 256 * 1024
 """Bytes handed out at once, at most."""
 
 GIVE_UP = 300.0
@@ -258,7 +258,7 @@ class Reader:
             raise HTTPException("its answer does not tell its end from a broken connection")
         if not self._follow and self._until is None and response.length is not None:
             self._until = self.offset + response.length - skip
-        while data := response.read1(BLOCK):
+        while data := response.read1(READ_SIZE):
             self._heard = time.monotonic()
             if skip:
                 data, skip = data[skip:], max(0, skip - len(data))

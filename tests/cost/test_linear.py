@@ -20,7 +20,7 @@ from livelog.lines.index import Index, scan
 from livelog.lines.matching import Query, search
 from livelog.lines.sgr import plain, style_after
 from livelog.log.attributes import Attributes
-from livelog.log.journal import BLOCK
+from livelog.log.times import BLOCK
 from livelog.ranges import parse_range, resolve
 from livelog.uploads import announced
 

@@ -6,6 +6,7 @@ that are damaged. What must come is counted from the bytes that were sent.
 
 import contextlib
 import itertools
+import os
 import random
 import re
 from collections.abc import Iterator
@@ -288,6 +289,26 @@ def test_time_is_known_to_the_first_who_asks_after_the_end_and_after_a_restart(t
         with running(environment) as server:
             first = lines(server, "kept", f"?time={wanted[number]}&count=1")
             assert (first["Livelog-Offset"], first["Livelog-Time"]) == (str(number * BLOCK), wanted[number])
+
+
+def test_time_of_the_last_block_is_found_also_where_the_file_system_has_a_coarser_clock(tmp_path: Path) -> None:
+    """The time of a file may be some milliseconds before that at which its last bytes were noted to have come."""
+    environment = {"LIVELOG_DATA_DIR": str(tmp_path)}
+    with running(environment) as server:
+        producer = begin(server, "coarse")
+        for number in (1, 2):
+            producer.send(chunk(b"%d" % number * (BLOCK - 1) + b"\n"))
+            wait_until(lambda number=number: status_of(server, "coarse")["size"] == number * BLOCK, "a block")  # type: ignore[misc]
+            elapse(0.02)
+        wanted = lines(server, "coarse", "?from=2&count=1")["Livelog-Time"]
+        producer.send(chunk(b""))
+        finish(producer)
+    [file] = tmp_path.glob("logs/*/*.log")
+    changed = file.stat().st_mtime_ns
+    os.utime(file, ns=(changed, changed - 20_000_000))
+    with running(environment) as server:
+        found = lines(server, "coarse", f"?time={wanted}&count=1")
+        assert (found["Livelog-Offset"], found["Livelog-Time"]) == (str(BLOCK), wanted)
 
 
 # Requests that are refused.

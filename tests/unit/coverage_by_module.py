@@ -14,6 +14,7 @@ from pathlib import Path
 
 PURE = (
     "log.info",
+    "log.times",
     "access",
     "client.terminal",
     "config",

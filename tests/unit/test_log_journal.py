@@ -24,8 +24,9 @@ from hypothesis import strategies as st
 from livelog.errors import DiskError
 from livelog.log import journal as journal_module
 from livelog.log.disk import IOV_MAX, THREADS
+from livelog.log.file import PROBE_STEP
 from livelog.log.info import State
-from livelog.log.journal import EAGER, PROBE_STEP, WRITE_DISTANCE, Journal
+from livelog.log.journal import EAGER, WRITE_DISTANCE, Journal
 
 from .live import (
     TIMEOUT,

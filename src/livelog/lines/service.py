@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 from livelog.errors import ScanError
 from livelog.log.info import State
-from livelog.log.journal import Journal
+from livelog.log.source import Source
 
 from .index import BLOCK, Index
 from .scanner import GROUPS
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 class LogIndexer:
     """What is known of the lines of one log, which may be nothing yet."""
 
-    def __init__(self, journal: Journal, scanners: Scanners, turns: Turns) -> None:
+    def __init__(self, journal: Source, scanners: Scanners, turns: Turns) -> None:
         self.index = Index()
         self.users = 0
         """How many may ask just now."""
@@ -196,15 +196,15 @@ class Indexes:
 
     def __init__(self, scanners: Scanners) -> None:
         self._scanners = scanners
-        self._indexers: dict[Journal, LogIndexer] = {}
+        self._indexers: dict[Source, LogIndexer] = {}
         self._turns = Turns(BUILDERS)
 
-    def get(self, journal: Journal) -> LogIndexer | None:
+    def get(self, journal: Source) -> LogIndexer | None:
         """What is known of a log; None: nobody has asked."""
         return self._indexers.get(journal)
 
     @contextlib.contextmanager
-    def use(self, journal: Journal) -> Iterator[LogIndexer]:
+    def use(self, journal: Source) -> Iterator[LogIndexer]:
         """What is known of a log, which is not dropped meanwhile; if that is nothing, it is found when it is asked for."""
         indexer = self._indexers.get(journal)
         if indexer is None:

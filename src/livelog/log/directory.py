@@ -146,8 +146,7 @@ class Directory:
     def save(self, info: LogInfo, state: State, length: int) -> None:
         """Keep what is known of a log, in place of what was kept before. Raises: OSError."""
         path = self._path(info)
-        document = {**info.to_json(state, length), "order": info.order, "upload": info.upload.to_json()}
-        data = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        data = json.dumps(info.to_document(state, length), indent=1, ensure_ascii=False) + "\n"
         try:
             with open(path + ".new", "wb") as file:  # others do not get past the folder
                 file.write(data.encode())

@@ -103,7 +103,7 @@ class LogInfo:
     """Grows from each log of a server to the next one that begins, also over restarts. Clients see it as a place in the list."""
 
     def to_json(self, state: State, size: int) -> dict[str, object]:
-        """What is known of a log that has that `state` and `size` (bytes), for clients to read and for `from_json`."""
+        """What is known of a log that has that `state` and `size` (bytes), for clients to read."""
         return {
             "name": self.name,
             "generation": self.generation,
@@ -116,9 +116,13 @@ class LogInfo:
             **self.attributes.to_json(),
         }
 
+    def to_document(self, state: State, size: int) -> dict[str, object]:
+        """As `to_json`, with what is the server's business besides: `order` and `upload`. For `from_json`."""
+        return {**self.to_json(state, size), "order": self.order, "upload": self.upload.to_json()}
+
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> tuple["LogInfo", State, int]:
-        """The log, its state and its size when it was kept: the reverse of `to_json`, with an `upload` and an `order` beside it.
+        """The log, its state and its size when it was kept: the reverse of `to_document`.
 
         Raises: ValueError, if that is not what `kept` is.
         """

@@ -20,23 +20,18 @@ import asyncio
 import contextlib
 import errno
 import os
-from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import BinaryIO
 
 from livelog.errors import DiskError
 
 from .directory import Directory
 from .disk import Disk, Piece, Write
+from .file import LogFile
 from .info import LogInfo, State, now
-
-PROBE_STEP = 65536
-"""Bytes between the places that are asked whether they are cached: the kernel reads ahead and evicts in
-larger units, so that a hole between two probes is rare, and costs one short wait."""
-
+from .times import BLOCK, BlockTimes
 
 WRITE_DISTANCE = 0.005
 """Seconds from one write to the next, at least, while little arrives: each costs a turn of a thread, and wakes all
@@ -45,22 +40,8 @@ readers. A third of the 15 ms in which 99 of 100 lines shall arrive."""
 EAGER = 64 * 1024
 """Bytes that do not wait for that distance."""
 
-DIGEST_BLOCK = 1024 * 1024
-"""Bytes read at a time to compute a digest: while they are hashed, others can run."""
 
-BLOCK = 64 * 1024
-"""Bytes of the log between two times that are noted."""
-
-TICK = 10_000
-"""Microseconds: the unit of these times, so that 32 bits last for more than a year."""
-
-FRESH = 5.0
-"""Seconds, or up to twice as many, for which what was written is taken to be cached where nobody can tell."""
-
-T = TypeVar("T")
-
-
-class Journal:
+class Journal(LogFile):
     """An append-only log in one file.
 
     `file`: open for reading and writing, with `length` bytes in it, and this journal's own; whoever gives it is its first
@@ -69,9 +50,8 @@ class Journal:
     """
 
     __slots__ = (
-        "_closing", "_directory", "_disk", "_eager", "_flushed", "_fresh_from", "_fresh_since", "_later",
-        "_loop", "_not_before", "_opening", "_pending", "_pending_size", "_removed", "_saving", "_suspended", "_users", "_writing",
-        "changed", "ended_at", "failure", "file", "info", "length", "state", "tag_confirms", "times", "watchers",
+        "_closing", "_directory", "_eager", "_flushed", "_later", "_not_before", "_opening", "_pending",
+        "_pending_size", "_removed", "_saving", "_writing", "ended_at", "failure",
     )  # fmt: skip
 
     def __init__(
@@ -85,30 +65,15 @@ class Journal:
         state: State = State.LIVE,
         changed: int | None = None,
     ) -> None:
-        self.info = info
-        self.file = file
-        self.length = length
-        self.state = state
-        self.failure: DiskError | None = None
-        self.changed = info.began if changed is None else changed
-        """When the last byte was written, in microseconds since the epoch."""
-        self.times: array[int] | None = None
-        """When the first byte of each block was written, in ticks since the log began; what is not known is that of the
-        block before. None: not loaded, or there is but one block."""
-        self.ended_at = asyncio.get_running_loop().time()
-        """When the log ended, if it has, in seconds of the event loop's clock, which nobody sets."""
-        self.watchers: set[Callable[[], None]] = set()
-        """Called on the event loop whenever `length`, `state` or `at_end` has changed."""
+        super().__init__(info, disk, file=file, length=length, state=state, changed=changed)
         self.tag_confirms = file is not None
-        """Whether all who were told the `etag` got it with the whole log: then a 304 tells them the truth. False once an
-        answer with less ended, and for a log of an earlier process, of which nobody knows what it answered."""
-        self._disk = disk
+        """See `Source.tag_confirms`. Of a log of an earlier process nobody knows what that answered."""
+        self.failure: DiskError | None = None
+        self.ended_at = self._loop.time()
+        """When the log ended, if it has, in seconds of the event loop's clock, which nobody sets."""
         self._directory = directory
-        self._users = 0 if file is None else 1
         self._opening: asyncio.Future[BinaryIO] | None = None
-        self._suspended = False
         self._removed = False
-        self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
         self._pending_size = 0
         self._writing = False
@@ -116,29 +81,18 @@ class Journal:
         self._flushed: asyncio.Future[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._not_before = 0.0
-        self._fresh_from, self._fresh_since = length, float("-inf")
         self._saving: asyncio.Lock | None = None
         self._closing: asyncio.Task[None] | None = None
 
     @property
-    def etag(self) -> str:
-        """Names this incarnation of the log: it outlives growth and end, and no other log ever has it."""
-        return f'"{self.info.generation}"'
-
-    @property
-    def at_end(self) -> bool:
-        """Whether no more bytes will come: the log has ended, or the server is about to."""
-        return self.state.ended or self._suspended
+    def acknowledged(self) -> int:
+        """See `Source.acknowledged`: what is on file is the kernel's, and outlives this process."""
+        return self.length
 
     @property
     def ending(self) -> bool:
         """Whether the log has ended, or is about to: what is known of it cannot change any more."""
         return self.state.ended or self.info.ended is not None
-
-    @property
-    def users(self) -> int:
-        """How many need the file."""
-        return self._users
 
     @property
     def writing(self) -> bool:
@@ -176,25 +130,9 @@ class Journal:
             if not self._users:
                 self._close_file()
 
-    def acquire(self) -> None:
-        """Keep the file, which is open, open until `release`."""
-        self._users += 1
-
-    def release(self) -> None:
-        """Need the file no longer. The last one to say so has it closed."""
-        self._users -= 1
-        if not self._users and self.file is not None:
-            self._close_file()
-
-    def _close_file(self) -> None:
-        """Close the file, in a thread: freeing a large file takes long."""
-        assert self.file is not None
-        file, self.file = self.file, None
-        try:
-            # A file that has a name stays there; one that has none any more, or never had, makes room.
-            self._disk.give_back(self.length if self._removed or self._directory is None else 0, file.close)
-        except RuntimeError:  # no threads any more: the server has stopped
-            file.close()
+    def _close_file(self, room: int = 0) -> None:
+        # A file that has a name stays there; one that has none any more, or never had, makes room.
+        super()._close_file(self.length if self._removed or self._directory is None else room)
         if self._removed:
             self._disk.note_returned()
 
@@ -211,16 +149,6 @@ class Journal:
             self._removed = True
             self._disk.note_returning()
         return None if job is None else self._disk.give_back(0 if kept else self.length, job)
-
-    def fileno(self) -> int:
-        """The descriptor of the file, which must be open."""
-        assert self.file is not None
-        return self.file.fileno()
-
-    def suspend(self) -> None:
-        """The server is about to end: nothing will come here any more, but the log may go on in the next server."""
-        self._suspended = True
-        self._wake()
 
     # The producer's side.
 
@@ -264,7 +192,9 @@ class Journal:
         if self.times is None and self._directory is not None and self.length > BLOCK:
             kept = await self.kept("times")
             if self.times is None and kept:
-                self.times = array("I", kept[: len(kept) // 4 * 4])
+                self.times = BlockTimes(self.info.began, kept)
+                # After a restart `changed` is the file's time, by a clock of the kernel that is some milliseconds behind.
+                self.changed = max(self.changed, 1000 * self.times.time_at(self.length))
 
     async def keep(self, suffix: str, data: bytes) -> None:
         """Keep `data` beside the log, if there is a directory for it; what cannot be kept is not."""
@@ -282,6 +212,7 @@ class Journal:
     async def save(self) -> None:
         """Keep what is known of the log besides its bytes, if there is a directory for it. Raises: DiskError."""
         await self._save()
+        self._wake()
 
     async def _save(self, end: State | None = None) -> None:
         """As `save`; with `end`, the state that the log is about to have."""
@@ -299,7 +230,7 @@ class Journal:
             except RuntimeError as error:
                 raise DiskError("keeping the log's state", OSError("the server has stopped")) from error
             if self.times is not None:
-                await self.keep("times", self.times.tobytes())
+                await self.keep("times", self.times.to_bytes())
 
     async def close(self, state: State, reason: str) -> None:
         """End the log, as soon as all that was appended is written, with `state`: COMPLETE or ABORTED, for that `reason`.
@@ -351,10 +282,8 @@ class Journal:
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        now = self._loop.time()
-        self._not_before = now + WRITE_DISTANCE
-        if now - self._fresh_since > FRESH:
-            self._fresh_since, self._fresh_from = now, self.length
+        self._not_before = self._loop.time() + WRITE_DISTANCE
+        self._note_fresh()
         batch, size = self._pending, self._pending_size
         self._pending, self._pending_size = [], 0
         self._writing = True
@@ -367,11 +296,7 @@ class Journal:
     ) -> None:
         self._writing = False
         self.release()
-        before = self.length
-        self.length += count
-        self.changed = now()
-        if (before - 1) // BLOCK != (self.length - 1) // BLOCK:
-            self._note_time(before)
+        self._grow(self.length + count, now())
         if error is not None and self.failure is None:
             self.failure = DiskError("writing the log", error)
             self.state = State.ABORTED
@@ -386,82 +311,3 @@ class Journal:
             self._flushed.set_result(None)
             self._flushed = None
         self._wake()
-
-    def _note_time(self, before: int) -> None:
-        """Note when the blocks that began to come behind `before` did."""
-        if self.length <= BLOCK:
-            return  # that is when the log began
-        if self.times is None:
-            self.times = array("I", [0])
-        tick = min((self.changed - self.info.began) // TICK, 0xFFFFFFFF)
-        self.times.extend([self.times[-1]] * (-(-before // BLOCK) - len(self.times)))
-        self.times.extend([max(tick, self.times[-1])] * (-(-self.length // BLOCK) - len(self.times)))
-
-    def _wake(self) -> None:
-        for watcher in tuple(self.watchers):
-            watcher()
-
-    # The readers' side.
-
-    def is_cached(self, start: int, stop: int) -> bool:
-        """Whether `read` of `[start, stop)` need, as far as a few probes tell, not wait for the disk."""
-        nowait = self._disk.nowait
-        if nowait is None:
-            # This file system does not tell. What was written a moment ago will be there.
-            return start >= self._fresh_from and self._loop.time() - self._fresh_since < 2 * FRESH
-        if nowait == 0:
-            return True
-        fd, byte = self.fileno(), [bytearray(1)]
-        try:
-            return all(os.preadv(fd, byte, offset, nowait) for offset in (*range(start, stop, PROBE_STEP), stop - 1))
-        except BlockingIOError:
-            return False
-
-    def read(self, start: int, stop: int) -> bytes:
-        """The bytes `[start, stop)`, below `length`, waiting for the disk unless `is_cached`. Raises: DiskError."""
-        return _read_all(self.fileno(), start, stop)
-
-    async def run(self, job: Callable[[], T]) -> T:
-        """Have a thread do `job`, which may `read`: the file, which must be open, stays so for as long as that takes."""
-        running = self._loop.run_in_executor(self._disk.fetchers, job)
-        self.acquire()
-        running.add_done_callback(lambda _: self.release())
-        return await asyncio.shield(running)
-
-    async def fetch(self, start: int, stop: int) -> bytes:
-        """The bytes `[start, stop)`, below `length`, read by a thread; then they are cached. Raises: DiskError."""
-        return await self.run(partial(_read_all, self.fileno(), start, stop))
-
-    async def digest(self, hasher: Any) -> bytes:
-        """The digest, by a new object of `hashlib`, of all that there is now; computed by a thread. Raises: DiskError."""
-        return await self.run(partial(_digest, self.fileno(), self.length, hasher))
-
-    def time_at(self, offset: int) -> int:
-        """When the byte at `offset` came, in milliseconds since the epoch, rounded down to what is known."""
-        ticks = self.times[min(offset // BLOCK, len(self.times) - 1)] if self.times else 0
-        return (self.info.began + TICK * ticks) // 1000
-
-    def offset_at(self, moment: int) -> int:
-        """The offset of the last block that had begun to come by then, as `time_at` tells it; 0: none had."""
-        tick = (1000 * (moment + 1) - 1 - self.info.began) // TICK
-        return BLOCK * max(0, bisect_right(self.times, tick) - 1) if self.times else 0
-
-
-def _digest(fd: int, length: int, hasher: Any) -> bytes:
-    for start in range(0, length, DIGEST_BLOCK):
-        hasher.update(_read_all(fd, start, min(length, start + DIGEST_BLOCK)))
-    return cast(bytes, hasher.digest())
-
-
-def _read_all(fd: int, start: int, stop: int) -> bytes:
-    parts: list[bytes] = []
-    while start < stop:
-        try:
-            data = os.pread(fd, stop - start, start)
-        except OSError as error:
-            raise DiskError("reading the log", error) from error
-        if not data:
-            raise DiskError("reading the log", OSError("the file is shorter than the log"))
-        parts.append(data)
-        start += len(data)
-    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,191 @@
+"""A log's file as readers see it: what every implementation of `Source` shares whose bytes are in a file of this machine.
+
+Refuses to know how bytes get into the file, and when they do: whoever knows sets `length`, `state` and `info`, and calls
+`_wake`. Only `fetch` and `run` may wait for the disk, in a thread, and `read`, wherever that is called.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any, BinaryIO, TypeVar, cast
+
+from livelog.errors import DiskError
+
+from .disk import Disk
+from .info import LogInfo, State
+from .times import BLOCK, BlockTimes
+
+PROBE_STEP = 65536
+"""Bytes between the places that are asked whether they are cached: the kernel reads ahead and evicts in
+larger units, so that a hole between two probes is rare, and costs one short wait."""
+
+DIGEST_STEP = 1024 * 1024
+"""Bytes read at a time to compute a digest: while they are hashed, others can run."""
+
+FRESH = 5.0
+"""Seconds, or up to twice as many, for which what was written is taken to be cached where nobody can tell."""
+
+T = TypeVar("T")
+
+
+class LogFile:
+    """A log in one file, of which the first `length` bytes can be read. `file`: this object's own; None: it is not open.
+
+    It is used on the event loop's thread, but for `read`.
+    """
+
+    __slots__ = (
+        "_disk", "_fresh_from", "_fresh_since", "_loop", "_suspended", "_users",
+        "changed", "file", "info", "length", "state", "tag_confirms", "times", "watchers",
+    )  # fmt: skip
+
+    def __init__(
+        self, info: LogInfo, disk: Disk, *, file: BinaryIO | None, length: int, state: State, changed: int | None = None
+    ) -> None:
+        self.info = info
+        self.file = file
+        self.length = length
+        self.state = state
+        self.changed = info.began if changed is None else changed
+        """See `Source.changed`."""
+        self.times: BlockTimes | None = None
+        """When the blocks came. None: not loaded, or there is but one block."""
+        self.watchers: set[Callable[[], None]] = set()
+        """See `Source.watchers`."""
+        self.tag_confirms = False
+        """See `Source.tag_confirms`."""
+        self._disk = disk
+        self._loop = asyncio.get_running_loop()
+        self._users = 0 if file is None else 1
+        self._suspended = False
+        self._fresh_from, self._fresh_since = length, float("-inf")
+
+    @property
+    def etag(self) -> str:
+        """See `Source.etag`."""
+        return f'"{self.info.generation}"'
+
+    @property
+    def at_end(self) -> bool:
+        """See `Source.at_end`."""
+        return self.state.ended or self._suspended
+
+    def suspend(self) -> None:
+        """Nothing more will come here, but the log may go on elsewhere: in the next server, or where it is written."""
+        self._suspended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        for watcher in tuple(self.watchers):
+            watcher()
+
+    def _grow(self, length: int, changed: int) -> None:
+        """The file has `length` bytes by now, the last of which came at `changed`."""
+        before, self.length, self.changed = self.length, length, changed
+        if length > BLOCK and (before - 1) // BLOCK != (length - 1) // BLOCK:
+            if self.times is None:
+                self.times = BlockTimes(self.info.began)
+            self.times.note(before, length, changed)
+
+    def _note_fresh(self) -> None:
+        """What the file gets from now on is cached for a while."""
+        now = self._loop.time()
+        if now - self._fresh_since > FRESH:
+            self._fresh_since, self._fresh_from = now, self.length
+
+    # The file's life.
+
+    @property
+    def users(self) -> int:
+        """How many hold the file open."""
+        return self._users
+
+    def acquire(self) -> None:
+        """See `Source.acquire`."""
+        self._users += 1
+
+    def release(self) -> None:
+        """See `Source.release`. The last one to let go has the file closed."""
+        self._users -= 1
+        if not self._users and self.file is not None:
+            self._close_file()
+
+    def _close_file(self, room: int = 0) -> None:
+        """Close the file, which gives `room` bytes back to the disk, in a thread: freeing a large file takes long."""
+        assert self.file is not None
+        file, self.file = self.file, None
+        try:
+            self._disk.give_back(room, file.close)
+        except RuntimeError:  # no threads any more: the server has stopped
+            file.close()
+
+    def fileno(self) -> int:
+        """See `Source.fileno`."""
+        assert self.file is not None
+        return self.file.fileno()
+
+    # Its bytes.
+
+    def is_cached(self, start: int, stop: int) -> bool:
+        """See `Source.is_cached`: a few probes tell."""
+        nowait = self._disk.nowait
+        if nowait is None:
+            # This file system does not tell. What was written a moment ago will be there.
+            return start >= self._fresh_from and self._loop.time() - self._fresh_since < 2 * FRESH
+        if nowait == 0:
+            return True
+        fd, byte = self.fileno(), [bytearray(1)]
+        try:
+            return all(os.preadv(fd, byte, offset, nowait) for offset in (*range(start, stop, PROBE_STEP), stop - 1))
+        except BlockingIOError:
+            return False
+
+    def read(self, start: int, stop: int) -> bytes:
+        """See `Source.read`."""
+        return _read_all(self.fileno(), start, stop)
+
+    async def run(self, job: Callable[[], T]) -> T:
+        """See `Source.run`."""
+        running = self._loop.run_in_executor(self._disk.fetchers, job)
+        self.acquire()
+        running.add_done_callback(lambda _: self.release())
+        return await asyncio.shield(running)
+
+    async def fetch(self, start: int, stop: int) -> bytes:
+        """See `Source.fetch`."""
+        return await self.run(partial(_read_all, self.fileno(), start, stop))
+
+    async def digest(self, hasher: Any) -> bytes:
+        """The digest, by a new object of `hashlib`, of all bytes that there are now; computed in a thread. Raises: DiskError."""
+        return await self.run(partial(_digest, self.fileno(), self.length, hasher))
+
+    # When they came.
+
+    def time_at(self, offset: int) -> int:
+        """See `Source.time_at`."""
+        return (self.times or BlockTimes(self.info.began)).time_at(offset)
+
+    def offset_at(self, moment: int) -> int:
+        """See `Source.offset_at`."""
+        return (self.times or BlockTimes(self.info.began)).offset_at(moment)
+
+
+def _digest(fd: int, length: int, hasher: Any) -> bytes:
+    for start in range(0, length, DIGEST_STEP):
+        hasher.update(_read_all(fd, start, min(length, start + DIGEST_STEP)))
+    return cast(bytes, hasher.digest())
+
+
+def _read_all(fd: int, start: int, stop: int) -> bytes:
+    parts: list[bytes] = []
+    while start < stop:
+        try:
+            data = os.pread(fd, stop - start, start)
+        except OSError as error:
+            raise DiskError("reading the log", error) from error
+        if not data:
+            raise DiskError("reading the log", OSError("the file is shorter than the log"))
+        parts.append(data)
+        start += len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,4 +1,4 @@
-"""SIGKILL at any instant, more than two hundred times: what was acknowledged is there, and nothing that was not sent.
+"""SIGKILL at any instant, more than a hundred times: what was acknowledged is there, and nothing that was not sent.
 
 Categories: many logs that are written, by uploads and by plain PUTs · logs that are removed and replaced · logs that go
 to make room · a start that is killed. Each test kills the server of one directory again and again, at instants drawn by
@@ -49,9 +49,9 @@ def assert_tidy(directory: Path, names: set[str]) -> None:
         assert suffixes[2:] in ([], ["times"]), files
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_every_acknowledged_byte_survives_and_uploads_go_on_to_their_end(tmp_path: Path, seed: int) -> None:
-    """Forty kills while four uploads and two plain PUTs are under way, at whatever each of them does then."""
+    """Twenty-five kills while four uploads and two plain PUTs are under way, at whatever each of them does then."""
     chance = random.Random(seed)
     jobs: list[Job] = []
     active: list[Job] = []
@@ -65,7 +65,7 @@ def test_every_acknowledged_byte_survives_and_uploads_go_on_to_their_end(tmp_pat
             active.append(job)
             return job
 
-        for _ in range(40):
+        for _ in range(25):
             with killing(tmp_path) as server:
                 active[:] = go_on(server, active)
                 interrupted += active
@@ -91,7 +91,7 @@ def test_every_acknowledged_byte_survives_and_uploads_go_on_to_their_end(tmp_pat
             logs = all_logs(server)
             for job in jobs:
                 job.check(server, logs)
-    assert len(interrupted) > 26, "too few uploads were interrupted"
+    assert len(interrupted) > 16, "too few uploads were interrupted"
     assert_tidy(tmp_path, set(logs))
 
 

@@ -19,6 +19,9 @@ Each message is one line without control characters, says what was wrong and wha
 import errno
 from collections.abc import Mapping
 
+STOPPED = "the server stopped"
+"""Why something was broken off that was under way when the server stopped, in words."""
+
 
 class LivelogError(Exception):
     """The root: anything livelog raises on purpose."""

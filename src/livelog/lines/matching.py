@@ -29,7 +29,7 @@ PIECE = 1024 * 1024
 OVERLAP = 4096
 """Bytes by which the pieces of a longer line overlap: a match that is longer may be missed there."""
 
-MAX_TEXT = 1000
+MAX_HIT_TEXT = 1000
 """Bytes of the text of a hit."""
 
 PLACE = struct.Struct("!QQQd?")
@@ -287,9 +287,9 @@ class _Beginnings:
 
 
 def _excerpt(line: bytes, offset: int) -> str:
-    """At most `MAX_TEXT` bytes of a line around `offset`, in whole characters."""
-    start = max(0, min(offset - MAX_TEXT // 4, len(line) - MAX_TEXT))
-    stop = min(len(line), start + MAX_TEXT)
+    """At most `MAX_HIT_TEXT` bytes of a line around `offset`, in whole characters."""
+    start = max(0, min(offset - MAX_HIT_TEXT // 4, len(line) - MAX_HIT_TEXT))
+    stop = min(len(line), start + MAX_HIT_TEXT)
     while start < offset and line[start] & 0xC0 == 0x80:
         start += 1
     while stop < len(line) and stop > offset and line[stop] & 0xC0 == 0x80:

@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from livelog.wire import problem
 
-MAX_TEXT = 256
+MAX_VALUE = 256
 """Bytes of a title, or of a label's value, in UTF-8."""
 
 MAX_LABELS = 16
@@ -140,9 +140,9 @@ def _text(what: str, text: str) -> str:
     text = _decoded(what, text)
     try:
         # HTTP hands bytes that are no UTF-8 on as surrogates; they cannot be encoded.
-        too_long = len(text.encode()) > MAX_TEXT
+        too_long = len(text.encode()) > MAX_VALUE
     except UnicodeEncodeError as error:
         raise problem.NOT_UTF8.error(field=what) from error
     if too_long or not text.isprintable():
-        raise problem.NOT_PRINTABLE.error(field=what, most=MAX_TEXT)
+        raise problem.NOT_PRINTABLE.error(field=what, most=MAX_VALUE)
     return text

@@ -317,7 +317,7 @@ class Catalogue:
         Raises: DiskError, if its files are left; then it is there again after a restart.
         """
         removal = self._remove(journal)
-        self._tell("removed", journal)
+        self._log_event("removed", journal)
         if removal is not None:
             try:
                 await asyncio.shield(asyncio.wrap_future(removal))
@@ -366,9 +366,9 @@ class Catalogue:
     def _retire(self, journal: Journal, what: str) -> None:
         self._remove(journal)
         self.retired_count += 1
-        self._tell(what, journal)
+        self._log_event(what, journal)
 
-    def _tell(self, what: str, journal: Journal) -> None:
+    def _log_event(self, what: str, journal: Journal) -> None:
         logger.info("log %s", what, extra={"fields": {"log": journal.info.name, "bytes": journal.length}})
 
     def close(self) -> None:

@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import Protocol
 
-from livelog.endpoint import STOPPED, Connection
-from livelog.errors import DiskError
+from livelog.errors import STOPPED, DiskError
 
 from .catalogue import Catalogue
 from .info import LogInfo, State
@@ -26,6 +26,24 @@ DRAIN_CHECK = 0.05
 """Seconds between looks at who still produces, while the server stops."""
 
 logger = logging.getLogger(__name__)
+
+
+class Holder(Protocol):
+    """Who has a lease for as long as a log is received: a request, by what leases need of its connection."""
+
+    broken_by: str
+    """Why it was broken off, in words; empty if it was not."""
+
+    @property
+    def receiving(self) -> bool:
+        """Whether more of the log may come."""
+
+    @property
+    def received(self) -> int:
+        """Bytes that have come."""
+
+    def reset(self, reason: str) -> None:
+        """Break it off, for that `reason`. It gives its lease back once what it brought is settled."""
 
 
 class Leases:
@@ -46,21 +64,21 @@ class Leases:
 
     async def is_held(self, name: str) -> bool:
         """Whether a request produces the log of that name. Who only begins or ends it is waited for."""
-        while (lease := self._leases.get(name)) is not None and lease.connection is None:
+        while (lease := self._leases.get(name)) is not None and lease.holder is None:
             await lease.gone.wait()
         return lease is not None
 
     @contextlib.contextmanager
     def hold(
-        self, name: str, connection: Connection | None = None, *, bounded: bool = False, spared: Journal | None = None
+        self, name: str, holder: Holder | None = None, *, bounded: bool = False, spared: Journal | None = None
     ) -> Iterator[None]:
-        """Produce the log of that name, which nobody else does, by a request on `connection`; None: only begin or end it.
+        """Produce the log of that name, which nobody else does, by `holder`; None: only begin or end it.
 
         `bounded`: the request has said how many bytes it will bring. `spared`: what is received is for another log than
         this one, which stays as it is until that one is right.
         """
         assert name not in self._leases
-        lease = self._leases[name] = Lease(connection, bounded=bounded, spared=spared)
+        lease = self._leases[name] = Lease(holder, bounded=bounded, spared=spared)
         try:
             yield
         finally:
@@ -77,8 +95,8 @@ class Leases:
         while self._catalogue.get(name) is journal and (lease := self._leases.get(name)) is not None:
             if lease.spared is journal:
                 return False
-            if lease.connection is not None:
-                lease.connection.reset("another request for this upload took the producer's place")
+            if lease.holder is not None:
+                lease.holder.reset("another request for this upload took the producer's place")
             await lease.gone.wait()
         return True
 
@@ -153,21 +171,21 @@ class Leases:
         heard: dict[Lease, tuple[int, float]] = {}
         while self._leases and now < began + timeout:
             for name, lease in self._leases.items():
-                connection = lease.connection
-                if connection is None or connection.broken_by or not connection.receiving:
+                holder = lease.holder
+                if holder is None or holder.broken_by or not holder.receiving:
                     continue  # it is being settled
                 received, since = heard.get(lease, (-1, now))
-                if connection.received != received:
+                if holder.received != received:
                     since = now
-                heard[lease] = (connection.received, since)
+                heard[lease] = (holder.received, since)
                 survives = self._survives(name)
                 if now >= (began if survives else since) + LULL and (survives or not lease.bounded):
-                    connection.reset(STOPPED)
+                    holder.reset(STOPPED)
             await asyncio.sleep(DRAIN_CHECK)
             now = loop.time()
         for lease in self._leases.values():
-            if lease.connection is not None and lease.connection.receiving:
-                lease.connection.reset(STOPPED)
+            if lease.holder is not None and lease.holder.receiving:
+                lease.holder.reset(STOPPED)
 
     def _survives(self, name: str) -> bool:
         """Whether the upload of that log can go on after a restart of the server."""
@@ -205,10 +223,10 @@ class Leases:
 class Lease:
     """One lease. `gone` is set when it is over."""
 
-    __slots__ = ("bounded", "connection", "gone", "spared")
+    __slots__ = ("bounded", "gone", "holder", "spared")
 
-    def __init__(self, connection: Connection | None, *, bounded: bool, spared: Journal | None) -> None:
+    def __init__(self, holder: Holder | None, *, bounded: bool, spared: Journal | None) -> None:
         self.bounded = bounded
-        self.connection = connection
+        self.holder = holder
         self.spared = spared
         self.gone = asyncio.Event()

@@ -225,6 +225,37 @@ def test_job_that_was_stopped_from_outside_goes_on_in_the_background_and_in_fron
         assert one.wait_end() == 0
 
 
+def test_job_comes_to_the_foreground_though_no_key_was_typed_and_no_signal_came(here: Place) -> None:
+    """A script stops it, has it go on in the background, and brings it back: `fg` of a job that runs sends no signal."""
+    pid, going = here.home / "keyless", here.home / "going"
+    os.mkfifo(going)
+    job = f"{' '.join(RUN)} keyless -- sh -c 'echo $PPID >{pid}; echo started; cat'"
+    with terminal(["bash", "-c", f"set -m; {job}; stty sane; bg; read x <{going}; fg"], here.environment()) as one:
+        one.wait_for(b"started\r\n")
+        wait_until(one.is_raw, "livelog has the terminal")
+        livelog = int(pid.read_text())
+        os.kill(livelog, signal.SIGSTOP)
+        wait_until(lambda: not one.is_raw(), "the shell has it")
+        one.wait_for(b" &\r\n")  # what `bg` says
+        wait_until(lambda: _is_asleep(livelog), "livelog has heard that it goes on")
+        going.write_text("on\n")
+        wait_until(one.is_raw, "livelog has it again")
+        one.type(b"in front\n")
+        one.wait_for(b"in front\r\nin front\r\n")
+        one.type(b"\x04")
+        assert one.wait_end() == 0
+
+
+def _is_asleep(pid: int) -> bool:
+    """Whether all threads of a process wait for something, and no signal is on its way to it."""
+    statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    return all(
+        re.search(r"^State:\tS", status, re.MULTILINE)
+        and re.search(r"^SigPnd:\t0+\nShdPnd:\t0+$", status, re.MULTILINE)
+        for status in statuses
+    )
+
+
 @pytest.mark.needs("setsid")
 def test_terminal_of_another_session_is_left_alone(here: Place) -> None:
     script = f"setsid -w {' '.join(RUN)} session -- sh -c 'test -t 1 && echo started; sleep 0.3'; echo ended $?"

@@ -60,24 +60,35 @@ class OuterTerminal:
             found[3] |= _SANE_LOCAL
         return found
 
-    def enter(self) -> None:
-        """Have the keyboard and the screen pass on everything as it is, if this is the foreground job."""
-        with self._lock, contextlib.suppress(termios.error):  # it is gone
-            if not os.isatty(1) or not self._in_foreground():
+    def enter(self) -> bool:
+        """Have the keyboard and the screen pass on everything as it is, if this is the foreground job.
+
+        Returns whether there still is a terminal.
+        """
+        with self._lock:
+            try:
+                self._enter()
+            except termios.error:
                 self.raw = False
-                return
-            found = termios.tcgetattr(self._fd)
-            if self.raw and found == self._raw_settings:
-                return
-            self._before = found
-            if self.keyboard >= 0:
-                tty.setraw(self._fd, termios.TCSADRAIN)
-            else:
-                unprocessed = termios.tcgetattr(self._fd)
-                unprocessed[1] &= ~termios.OPOST
-                termios.tcsetattr(self._fd, termios.TCSADRAIN, unprocessed)
-            self._raw_settings = termios.tcgetattr(self._fd)
-            self.raw = True
+            return self._fd >= 0 and os.isatty(self._fd)
+
+    def _enter(self) -> None:
+        """Raises: termios.error, if the terminal is gone."""
+        if not os.isatty(1) or not self._in_foreground():
+            self.raw = False
+            return
+        found = termios.tcgetattr(self._fd)
+        if self.raw and found == self._raw_settings:
+            return
+        self._before = found
+        if self.keyboard >= 0:
+            tty.setraw(self._fd, termios.TCSADRAIN)
+        else:
+            unprocessed = termios.tcgetattr(self._fd)
+            unprocessed[1] &= ~termios.OPOST
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, unprocessed)
+        self._raw_settings = termios.tcgetattr(self._fd)
+        self.raw = True
 
     def leave(self) -> None:
         """Have it as it was before `enter`."""

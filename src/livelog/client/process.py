@@ -91,6 +91,8 @@ class Process:
         # `_slave` is held until the command's end: whoever lets go of its terminal for a while must not have lost it.
         self._typed = bytearray()
         self._outer = OuterTerminal() if terminal is not None else None
+        # Wakes the relay when a signal has changed who has the keyboard. It is never closed: the thread may still write to it.
+        self._changed = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) if terminal is not None else -1
 
     def run(self, mask: set[signal.Signals]) -> int:
         """Run to the command's end. Returns its exit code, negative: a signal's number. `mask`: from `signals.block`.
@@ -183,6 +185,8 @@ class Process:
             if output != self._master:
                 poll.register(target, 0)  # tells when its reader leaves
         poll.register(self._child, select.POLLIN)
+        if outer is not None:
+            poll.register(self._changed, select.POLLIN)
         ended, last = False, 0.0
         while outputs or not ended:
             pause = QUIET if ended else None
@@ -210,6 +214,8 @@ class Process:
                     for output in outputs.keys() - {self._master}:
                         for _ in range(0, available(output), READ_SIZE):
                             self._pass_on(output, outputs[output])
+                elif fd == self._changed:
+                    os.eventfd_read(fd)
                 elif fd == keyboard:
                     if not self._read_typed(keyboard):
                         poll.unregister(keyboard)
@@ -259,9 +265,8 @@ class Process:
         assert self._outer is not None
         try:
             data = os.read(keyboard, 4096)
-        except OSError:  # it is gone, or has just become another job's
-            self._outer.enter()
-            return not self._outer.raw and self._outer.waits
+        except OSError:  # it is gone, or has become another job's, which may have given it back by now
+            return self._outer.enter()
         self._typed += data
         return bool(data)
 
@@ -304,6 +309,7 @@ class Process:
             self._stop(outer)
         elif number == signal.SIGCONT:
             outer.enter()
+            os.eventfd_write(self._changed, 1)  # in the background the relay has to look now and then
         else:
             return number == signal.SIGTTIN
         return True

@@ -32,7 +32,7 @@ if (process.argv[2] === "--test") {
     target: ["chrome123", "firefox120", "safari17.5"], legalComments: "none", absWorkingDir: here, charset: "utf8",
     mangleProps: /^_\$[AC]/ }); // lit-html's own
   // What esbuild leaves long is a fiftieth of the page.
-  const { code } = await minify(outputFiles[0].text, { ecma: 2022, toplevel: true, compress: { passes: 3, unsafe_arrows: true, keep_fargs: false } });
+  const { code } = await minify(outputFiles[0].text, { ecma: 2022, toplevel: true, compress: { passes: 3, unsafe_arrows: true, keep_fargs: false, pure_getters: true, inline: 1 } });
   const script = code.trim();
   if (script.includes("</script")) throw new Error("the script would end itself");
   const style = (await transform(read("theme.css"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code.trim();

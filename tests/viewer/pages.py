@@ -4,10 +4,11 @@ Refuses to look into the page's script, which lets nobody: what tests know of it
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect
 
 from tests.conformance.link import Address, Connection
 from tests.harness import TOKEN, Server, chunk
@@ -145,12 +146,28 @@ def path(name: str, fragment: str = "", token: str = TOKEN) -> str:
     return logs.path_of(name, token, "view") + fragment
 
 
+Relay = Callable[[Route], None]
+"""Passes on a request of a page, and its answer: late, changed, or not at all."""
+
+
+def holding(held: list[Route]) -> Relay:
+    """Keeps requests back."""
+    return lambda route: held.append(route)  # noqa: PLW0108  # Playwright marks what it calls
+
+
 @contextlib.contextmanager
-def viewing(browser: Browser, address: Address, target: str, **options: Any) -> Iterator[Viewer]:
-    """A tab in a profile of its own on an address of the readers' port. No script in it may fail, and no dialog open."""
+def viewing(
+    browser: Browser, address: Address, target: str, relays: Mapping[str, Relay] | None = None, **options: Any
+) -> Iterator[Viewer]:
+    """A tab in a profile of its own on an address of the readers' port. No script in it may fail, and no dialog open.
+
+    `relays`: for requests of which the path and the query match a regular expression.
+    """
     options = {"viewport": {"width": 1000, "height": 700}, **options}
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE * 1000)
+    for pattern, relay in (relays or {}).items():
+        context.route(re.compile(pattern), relay)
     try:
         viewer = Viewer(context.new_page())
         viewer.page.goto(f"http://{address.authority}{target}")

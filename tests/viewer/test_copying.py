@@ -24,7 +24,7 @@ MICE: dict[str, dict[str, Any]] = {**SIZES, "phone": {"viewport": {"width": 320,
 
 every_mouse = pytest.mark.parametrize("size", MICE.values(), ids=MICE.keys())
 
-PERMITTED = {"permissions": ["clipboard-read", "clipboard-write"]}
+PERMITTED: dict[str, Any] = {"permissions": ["clipboard-read", "clipboard-write"]}
 
 LONG = "long " * 2000
 """A line of which not all is shown, and all is in memory."""
@@ -94,7 +94,7 @@ def grouped(browser: Browser, server: Server, name: str) -> Iterator[Viewer]:
 @every_size
 @pytest.mark.parametrize("keys", ["", "Z"], ids=["as it is", "folded"])
 def test_all_of_a_log_is_copied_as_a_terminal_shows_it(
-    browser: Browser, server: Server, name: str, size: dict[str, object], keys: str
+    browser: Browser, server: Server, name: str, size: dict[str, Any], keys: str
 ) -> None:
     """Whatever is folded, cut, or not on the page."""
     logs.send(server, name, GROUPED.encode())
@@ -213,7 +213,7 @@ def test_drag_over_what_lies_above_the_log_selects_under_it(browser: Browser, se
 
 @every_mouse
 def test_no_drag_loses_its_last_move_in_a_log_that_grows(
-    browser: Browser, server: Server, name: str, size: dict[str, object]
+    browser: Browser, server: Server, name: str, size: dict[str, Any]
 ) -> None:
     """The selection ends where the mouse was let go, in each of many drags."""
     with writing(server, name, lines(1, 500)) as write:
@@ -246,7 +246,7 @@ def test_no_drag_loses_its_last_move_in_a_log_that_grows(
 @pytest.mark.parametrize("down", [True, False], ids=["below", "above"])
 @every_mouse
 def test_mouse_that_is_held_still_outside_the_window_goes_on_selecting(
-    browser: Browser, server: Server, name: str, size: dict[str, object], *, down: bool, live: bool
+    browser: Browser, server: Server, name: str, size: dict[str, Any], *, down: bool, live: bool
 ) -> None:
     with contextlib.ExitStack() as stack:
         if live:

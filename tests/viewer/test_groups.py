@@ -1,5 +1,7 @@
 """Groups in a log that is still written: seen and folded while they run; none folds under who reads it when it ends."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -22,7 +24,7 @@ MARKS = {
 @every_size
 @pytest.mark.parametrize("kind", MARKS)
 def test_group_that_runs_is_seen_and_folded_and_what_comes_with_it(
-    browser: Browser, server: Server, name: str, size: dict[str, object], kind: str
+    browser: Browser, server: Server, name: str, size: dict[str, Any], kind: str
 ) -> None:
     begin, ending = MARKS[kind]
     with writing(server, name, b"before\n" + begin + b"one\n") as write:
@@ -58,7 +60,7 @@ def test_group_that_begins_while_the_log_is_followed_is_seen_at_once(
 @every_size
 @pytest.mark.parametrize("follow", [True, False], ids=["following", "paused"])
 def test_group_that_ends_does_not_fold_under_who_reads_it(
-    browser: Browser, server: Server, name: str, size: dict[str, object], *, follow: bool
+    browser: Browser, server: Server, name: str, size: dict[str, Any], *, follow: bool
 ) -> None:
     """Though its log says that it shall be folded."""
     begin, ending = MARKS["collapsed"]

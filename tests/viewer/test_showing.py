@@ -6,12 +6,13 @@ Refuses to look at single sequences, which the units of the viewer's source hold
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.harness import Server
 from tests.integration import logs
+from tests.integration.servers import wait_until
 
-from .pages import ROWS, Viewer, path, viewing, writing
+from .pages import ROWS, Viewer, holding, lines, path, viewing, writing
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -145,6 +146,96 @@ def test_hit_is_visible_wherever_in_its_line_it_is(
     with viewing(browser, server.get, path(name), **window) as viewer:
         search(viewer, "n[e]+dle \\d" if regex else "needle 7", regex=regex)
         viewer.wait(f"() => ({HIT})('hit-now') === 'Needle 7'")
+
+
+DEEP = b"first\n" * 500 + b"x" * 100_000 + b" needle " + b"y" * 5000 + b"\n" + b"last\n" * 500
+
+
+def test_hit_is_visible_also_if_lines_have_numbers_only_after_it_was_found(
+    browser: Browser, server: Server, name: str
+) -> None:
+    """As on a busy server, which tells the search, and the page a moment later."""
+    logs.send(server, name, DEEP)
+    counted = False
+
+    def lines_of(route: Route) -> None:
+        answer = route.fetch()
+        numbers = ("livelog-first-line", "livelog-lines")
+        headers = {field: value for field, value in answer.headers.items() if counted or field not in numbers}
+        route.fulfill(response=answer, headers=headers)
+
+    with viewing(browser, server.get, path(name), {"/lines/": lines_of}) as viewer:
+        expect(viewer.page.locator(".facts")).to_contain_text("counting lines")
+        search(viewer, "needle")
+        expect(viewer.page.locator("#search .count")).to_have_text("1 of 1 line")
+        expect(viewer.page.locator(".facts")).to_contain_text("then going there")
+        counted = True
+        viewer.wait(f"() => ({HIT})('hit-now') === 'needle'")
+
+
+def test_hit_is_visible_also_if_its_part_of_the_line_cannot_be_had_at_first(
+    browser: Browser, server: Server, name: str
+) -> None:
+    logs.send(server, name, DEEP)
+    lost: list[str] = []
+
+    def bytes_of(route: Route) -> None:
+        if lost:
+            return route.continue_()
+        lost.append(route.request.url)
+        return route.abort()
+
+    with viewing(browser, server.get, path(name), {"/log/.*follow=0": bytes_of}) as viewer:
+        search(viewer, "needle")
+        viewer.wait(f"() => ({HIT})('hit-now') === 'needle'")
+        assert lost
+
+
+def test_part_of_a_line_that_comes_late_does_not_lead_away_from_the_hit_that_is_looked_at(
+    browser: Browser, server: Server, name: str
+) -> None:
+    logs.send(server, name, b"first\n" * 300 + b"another needle\n" + DEEP)
+    late: list[Route] = []
+    with viewing(browser, server.get, path(name), {"/log/.*follow=0": holding(late)}) as viewer:
+        search(viewer, "needle")
+        expect(viewer.page.locator(f"{ROWS}.hit-row[data-line='802']")).to_be_visible()
+        wait_until(lambda: viewer.js("true") and late != [], "the part of the line is asked for")
+        viewer.press("Shift+Enter")
+        viewer.wait(f"() => ({HIT})('hit-now') === 'needle'")
+        top = viewer.top()
+        viewer.page.context.unroute_all()  # which lets it go on
+        late[0].request.response()
+        viewer.wait_frame()
+        assert viewer.top() == top
+        viewer.press("Enter")
+        expect(viewer.page.locator(f"{ROWS}.hit-row[data-line='802']")).to_be_visible()
+        viewer.wait(f"() => ({HIT})('hit-now') === 'needle'")
+
+
+def test_lines_that_an_address_names_are_shown_though_it_names_a_search_too(
+    browser: Browser, server: Server, name: str
+) -> None:
+    logs.send(server, name, lines(1, 9000))
+    with viewing(browser, server.get, path(name, "?q=line#L250")) as viewer:
+        expect(viewer.page.locator("#search .count")).to_have_text("9,000 lines")
+        expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text("line 250")
+
+
+def test_line_that_was_gone_to_is_not_folded_away_by_a_group_that_is_found_later(
+    browser: Browser, server: Server, name: str
+) -> None:
+    begin, end = b"section_start:1000:%d[collapsed=true]\r\x1b[0KStep %d\n", b"section_end:1075:%d\r\x1b[0K\n"
+    logs.send(server, name, b"".join(begin % (at, at) + b"word\n" * 8 + b"needle\n" + end % at for at in range(50)))
+    late: list[Route] = []
+    for fragment, line in (("#L250", 250), ("?q=needle", 549)):
+        late.clear()
+        with viewing(browser, server.get, path(name, fragment), {"/groups/": holding(late)}) as viewer:
+            expect(viewer.page.locator(f"{ROWS}[data-line='{line}']")).to_be_visible()
+            wait_until(lambda: viewer.js("true") and late != [], "groups are asked for")
+            viewer.wait_loaded()
+            late[0].continue_()
+            expect(viewer.page.get_by_role("button", name="Unfold").first).to_be_visible()
+            expect(viewer.page.locator(f"{ROWS}[data-line='{line}']")).to_be_visible()
 
 
 def test_each_hit_of_a_long_line_is_gone_to(browser: Browser, server: Server, name: str) -> None:

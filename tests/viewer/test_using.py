@@ -21,7 +21,7 @@ from .wires import Wire
 
 pytestmark = pytest.mark.needs("chromium")
 
-PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
+PHONE: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
 
 HOSTILE = (
     b"<script>alert(1)</script><img src=x onerror=alert(1)>\n"

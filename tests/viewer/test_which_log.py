@@ -6,6 +6,7 @@ nothing of another log, and stops asking) · servers that are away · tokens in 
 
 import contextlib
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -50,7 +51,7 @@ def link(server: Server, name: str, seconds: int) -> str:
 
 @every_size
 def test_ended_log_that_is_replaced_is_told_to_be_by_itself(
-    browser: Browser, server: Server, name: str, size: dict[str, object]
+    browser: Browser, server: Server, name: str, size: dict[str, Any]
 ) -> None:
     logs.send(server, name, lines(1, 9000))
     with viewing(browser, server.get, path(name), **size) as viewer:
@@ -120,7 +121,7 @@ def test_ended_log_that_is_removed_is_told_to_be_and_replaced_when_there_is_anot
 
 @every_size
 def test_link_that_expires_while_its_ended_log_is_open_is_told_to_have(
-    browser: Browser, server: Server, name: str, size: dict[str, object]
+    browser: Browser, server: Server, name: str, size: dict[str, Any]
 ) -> None:
     """Another token opens the rest, and the old one is gone from the address."""
     logs.send(server, name, lines(1, 9000))
@@ -230,7 +231,7 @@ def read_token(server: Server, name: str) -> str:
 @pytest.mark.parametrize("typed", ["ACCESS_TOKEN", "the log's own"])
 @pytest.mark.parametrize("wrong", ["wrong", "of another log", "expired"])
 def test_wrong_token_in_the_path_is_no_part_of_the_name_once_the_right_one_is_typed_in(
-    browser: Browser, server: Server, name: str, size: dict[str, object], wrong: str, typed: str
+    browser: Browser, server: Server, name: str, size: dict[str, Any], wrong: str, typed: str
 ) -> None:
     logs.send(server, name, lines(1, 500))
     logs.send(server, f"{name}-2", b"another\n")

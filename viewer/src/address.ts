@@ -6,6 +6,7 @@ import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
 import type { Anchor } from "./scroller.js";
 import type { Query } from "./search.js";
+import { count } from "./state.js";
 import type { View } from "./view.js";
 
 /** What the browser keeps of an entry in the history: where the view was. */
@@ -59,7 +60,7 @@ export class Address {
   /** Say that there is no such line, if there is none. */
   missing(line: number): void {
     const { ended, store: { last } } = this.log;
-    if (line > last) this.notices.tell(`There is no line ${line.toLocaleString("en")}: the log has ${last.toLocaleString("en")}${ended ? "" : " so far"}`);
+    if (line > last) this.notices.tell(`There is no line ${count(line)}: the log has ${count(last)}${ended ? "" : " so far"}`);
   }
 
   /** Mark lines, and put them into the address; going back undoes it. */

@@ -56,13 +56,13 @@ const ICONS = {
   up: "M12 19V5m-6 6 6-6 6 6",
   close: "M6 6l12 12M18 6 6 18",
   menu: "M4 7h16M4 12h16M4 17h16",
-  live: "M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6M6 6a8.500 8.500 0 0 0 0 12M18 6a8.500 8.500 0 0 1 0 12",
+  live: "M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6M6 6a8.5 8.5 0 0 0 0 12M18 6a8.5 8.5 0 0 1 0 12",
   paused: "M9 5v14M15 5v14",
   wait: "M7 3h10M7 21h10M8 3c0 6 8 6 8 12v6M16 3c0 6-8 6-8 12v6",
   again: "M20 5v5h-5M20 10a8 8 0 1 0 0 5",
   cut: "M3 12h6M15 12h6M10 8l-1-4M14 20l1-4",
   done: "M5 13l4 4L19 7",
-  bad: "M12 4 2.500 20h19zM12 10v4M12 17v.5",
+  bad: "M12 4 2.5 20h19zM12 10v4M12 17v.5",
   lock: "M6 11h12v9H6zM9 11V7a3 3 0 0 1 6 0v4",
   none: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M6 6l12 12",
 } as const;
@@ -81,7 +81,7 @@ function facts(page: Page): string {
   const age = changed === null ? null : since(changed);
   return [
     bytes(store.size),
-    store.numbered ? `${count(store.last)} ${store.last === 1 ? "line" : "lines"}` : !reachable ? "" : page.view.later ? "counting lines, then going there" : "counting lines",
+    store.numbered ? `${count(store.last)} ${store.last === 1 ? "line" : "lines"}` : !reachable ? "" : `counting lines${page.view.later ? ", then going there" : ""}`,
     ended ? `took ${duration((ended - Date.parse(status!.began)) / 1000)} · ended ${duration(since(ended))} ago`
       : age === null ? "" : age < 2 ? "last byte just now" : `last byte ${duration(age)} ago`,
   ].filter(Boolean).join(" · ");
@@ -116,7 +116,7 @@ export function head(page: Page): TemplateResult {
 
 export function foot(page: Page): TemplateResult {
   const live = !page.log.ended;
-  const label = !live ? "End" : page.view.following ? "Live" : page.fresh ? `${count(page.fresh)} new` : "Live";
+  const label = !live ? "End" : page.fresh ? `${count(page.fresh)} new` : "Live";
   const tool = (name: Icon, label: string, act: () => void, pressed: boolean) =>
     html`<button aria-pressed=${pressed} @click=${act}>${icon(name)}${label}</button>`;
   return html`${tool("search", "Search", () => page.act("search"), page.finder.isOpen)}
@@ -170,19 +170,19 @@ export function card(page: Page): TemplateResult | typeof nothing {
     case "denied":
       if (generation) break;
       return shown("lock", expired ? "This link has expired" : "A token opens this log",
-        page.tried ? "That token does not. It may have expired." : "It is kept in this tab only.", form());
+        page.tried ? "That token does not, or not any more." : "It is kept in this tab only.", form());
     case "refused":
       return shown("none", "There is no log here", connection.message);
     case "gone":
       return banner("This log was removed. What you see is what was read of it.");
     case "replaced":
-      return banner("A newer log has taken this one’s place. Of this one there is no more than was read.",
+      return banner("A newer log has taken this one’s place. What you see is what was read of it.",
         html`<button class="main" @click=${() => page.address.reload()}>Show it</button>`);
     default:
   }
   if (locked !== null) {
     const what = expired ? "This link has expired." : "The server does not take this token any more.";
-    return banner(`${what} ${connection.kind === "following" ? "What comes is still shown." : "What you see is what was read."} A token opens the rest.`, form());
+    return banner(`${what} ${connection.kind === "following" ? "What comes is still shown." : "What you see is what was read of it."} A token opens the rest.`, form());
   }
   if (naming.presumed) {
     const { segment, path, address } = naming.presumed;
@@ -205,7 +205,7 @@ export function help(page: Page): TemplateResult {
   const choice = (name: "letters" | "aloud", label: string) => html`<label class="choice"><input type="checkbox"
     .checked=${page.settings[name]} @change=${() => page.set({ [name]: !page.settings[name] })}>${label}</label>`;
   const jump = (label: string, what: Action) => html`<button class="plain" @click=${() => page.act(what)}>${label}</button>`;
-  return html`<form method="dialog"><h2 id="help-title">${page.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
+  return html`<form method="dialog"><h2>${page.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="menu">${tools(page, true)}</div>
     <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
       ${jump("Go to a line", "line")}${jump("Error before", "previousError")}${jump("Next error", "nextError")}${jump("Fold all", "foldAll")}</form>

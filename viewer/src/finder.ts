@@ -68,10 +68,11 @@ export class Finder {
     else this.hop(!event.shiftKey);
   }
 
-  find(query: Query): void {
+  /** Search, and go to the first hit; `stay`: where the page is. */
+  find(query: Query, stay = false): void {
     clearTimeout(this.#typing);
     this.address.remember(query.text, query);
-    void this.search.run(query, this.log.store.size, () => this.hop(false));
+    void this.search.run(query, this.log.store.size, () => stay || this.hop(false));
   }
 
   /** Go to the next hit, or the one before. */

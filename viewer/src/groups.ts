@@ -40,7 +40,7 @@ export class Groups {
       .groups(folds.frontier)
       .then(({ groups }) => {
         if (!groups.length) return;
-        folds.learn(groups, isFirst ? [] : this.view.lines);
+        folds.learn(groups, isFirst ? [this.view.gone ?? 0] : this.view.lines);
         this.view.refresh();
       })
       .catch(() => {

@@ -302,7 +302,7 @@ export class Log {
     const before = this.charset.decode(bytes.subarray(0, cut), line.at + from, false);
     start = from + cut;
     const text = this.charset.decode(bytes.subarray(cut), line.at + start, stop === line.length && line.finished);
-    return { start, stop, text, bytes: bytes.subarray(cut), style: styleAfter(before, from ? PLAIN : line.style) };
+    return { start, stop, text, bytes: bytes.slice(cut), style: styleAfter(before, from ? PLAIN : line.style) };
   }
 
   /** Where a line begins; the end of the log for the line behind its last. */

@@ -115,7 +115,7 @@ class App implements chrome.Page {
     if (document.title !== title) document.title = title;
     this.#announcer.say(this.state.text, this.settings.aloud);
     this.#groups.ask();
-    if (this.log.store.size > 0 && this.#query) this.finder.find(this.#query);
+    if (this.log.store.size > 0 && this.#query) this.finder.find(this.#query, !this.view.following);
     if (this.log.store.size > 0) this.#query = null;
     void this.search.more(this.log.store.size);
   }

@@ -4,7 +4,8 @@
  * Of the hits their lines are kept, and of some where in them they are: what of them is visible is marked.
  */
 
-import { type Api, type Found, Refused } from "./api.js";
+import { type Api, type Found, reasonOf, Refused } from "./api.js";
+import { count } from "./state.js";
 
 export interface Query {
   readonly text: string;
@@ -88,7 +89,7 @@ export class Search {
       this.#searched = size;
     } catch (error) {
       if (signal.aborted) return;
-      this.error = error instanceof Refused ? error.message : "the search broke off";
+      this.error = reasonOf(error);
     }
     this.progress = null;
     this.redraw();
@@ -165,14 +166,15 @@ export class Search {
     return this.#found ?? { line: this.current };
   }
 
-  /** "3 of 17", "312+, 41 % searched". */
+  /** "3 of 17", "312+, 41 % searched". At first lines may have to be counted. */
   get summary(): string {
     if (this.error) return this.error;
-    const total = this.count.toLocaleString("en");
+    const total = count(this.count);
+    if (this.progress === 0) return "searching";
     if (this.progress !== null) return `${total}+ lines, ${Math.floor(this.progress * 100)} % searched`;
     if (!this.count) return "no line";
-    const at = this.current === null ? -1 : this.hits.indexOf(this.current);
-    const place = at < 0 ? "" : `${(this.count - at).toLocaleString("en")} of `;
+    const at = this.hits.indexOf(this.current!);
+    const place = at < 0 ? "" : `${count(this.count - at)} of `;
     return `${place}${total} ${this.count === 1 ? "line" : "lines"}`;
   }
 }

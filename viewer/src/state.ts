@@ -27,7 +27,7 @@ export function stateOf({ connection, status }: Log, following: boolean, fresh: 
     default:
   }
   const code = status?.exit_code ?? null;
-  if (status?.state === "aborted") return { icon: "cut", text: `Aborted at byte ${status.size.toLocaleString("en")}`, tone: "bad" };
+  if (status?.state === "aborted") return { icon: "cut", text: `Aborted at byte ${count(status.size)}`, tone: "bad" };
   if (status?.state === "complete" && code) return { icon: "bad", text: `Ended, exit ${code}`, tone: "bad" };
   if (status?.state === "complete") return { icon: "done", text: code === 0 ? "Ended, exit 0" : "Ended", tone: "good" };
   if (connection.kind === "resting") return { icon: "paused", text: "Resting", tone: "quiet" };
@@ -41,6 +41,7 @@ export function isExpired(refusal: string): boolean {
   return /\bexpired\b/.test(refusal);
 }
 
-export function count(lines: number): string {
-  return lines.toLocaleString("en");
+/** `1234` as `1,234`. */
+export function count(number: number): string {
+  return number.toLocaleString("en");
 }

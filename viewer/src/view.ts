@@ -6,6 +6,7 @@
  */
 
 import type { Log } from "./log.js";
+import type { Line } from "./store.js";
 import type { Lines } from "./fragment.js";
 import { Folds } from "./folds.js";
 import type { Found } from "./api.js";
@@ -20,6 +21,10 @@ const COLUMNS = 4;
 const SPANS = 40;
 /** Bytes that are shown of a long line in front of a hit in it. */
 const BEFORE = 1024;
+/** Milliseconds until it is asked for again, if it could not be had. */
+const AGAIN = 1000;
+/** Long lines of which another part than the beginning is kept. */
+const SLICES = 50;
 
 export interface Options {
   wrap: boolean;
@@ -34,8 +39,10 @@ export class View {
   /** Lines that are marked, as the address says. */
   marked: Lines | null = null;
   readonly folds = new Folds();
-  /** A line to go to as soon as the server has counted lines. */
-  later: number | null = null;
+  /** What to go to as soon as the server has counted lines. */
+  later: Found | null = null;
+  /** The line that was gone to, and not left since. */
+  gone: number | null = null;
   /** The last line that had been seen when the view was paused. */
   seen = 0;
   /** Called with each row that is shown anew, and when all are shown. */
@@ -48,15 +55,16 @@ export class View {
   #shown = new Map<number, Row>();
   #spare: Row[] = [];
   #heights = new Map<number, { length: number; height: number }>();
-  readonly #slices = new Map<number, Slice>();
+  #slices = new Map<number, Slice>();
   #row = 20;
   #columns = 80;
   #window = 0;
   /** The line that is in the middle until all around it are known, and with them their heights. */
   #target: number | null = null;
   readonly #selecting: Selecting;
-  /** A hit that is to be seen as soon as its line is shown. */
+  /** A hit that is looked for, until it is seen; and the one for which a part of its line is on its way. */
   #hit: Found | null = null;
+  #asked: Found | null = null;
   #shape = "";
 
   constructor(
@@ -126,19 +134,19 @@ export class View {
 
   /** Show a line in the middle. */
   toLine(line: number): void {
-    if (!this.log.store.numbered) {
-      this.later = line;
-      return this.redraw();
-    }
-    line = Math.min(Math.max(1, line), Math.max(1, this.log.store.last));
-    this.folds.open(line);
-    this.#go(scroller.centred(this.geometry, line), false);
-    this.#target = line;
+    this.toHit({ line });
   }
 
-  /** Show a hit: its line in the middle, and what of the line it is. */
+  /** Show a hit: its line in the middle, and what of the line it is, if that is known. */
   toHit(found: Found): void {
-    this.toLine(found.line!);
+    if (!this.log.store.numbered) {
+      this.later = found;
+      return this.redraw();
+    }
+    const line = Math.min(Math.max(1, found.line!), Math.max(1, this.log.store.last));
+    this.folds.open(line);
+    this.#go(scroller.centred(this.geometry, line), false);
+    this.#target = this.gone = line;
     this.#hit = found.offset === undefined ? null : found;
   }
 
@@ -170,14 +178,22 @@ export class View {
     const line = found && this.log.store.get(found.line!);
     if (!line || this.#target !== null || !this.#shown.has(found.line!)) return;
     const places = this.#places(found);
+    if (!places) return this.#bring(found, line);
     this.#hit = null;
-    if (!places) {
-      const at = found.offset! - line.at;
-      if (line.length > SHOWN) void this.#cut(found.line!, Math.max(0, at - BEFORE), at + found.length! + SHOWN, found).catch(() => {});
-    } else if (!this.shows(found)) {
-      const { hit, room } = places;
-      if (hit.left < room.left || hit.right > room.right) this.surface.scrollLeft += hit.left - room.left - room.width / 3;
-      if (hit.top < room.top || hit.bottom > room.bottom) this.by(hit.top - room.top - room.height / 2);
+    const { hit, room } = places;
+    if (hit.left < room.left || hit.right > room.right) this.surface.scrollLeft += hit.left - room.left - room.width / 3;
+    if (hit.top < room.top || hit.bottom > room.bottom) this.by(hit.top - room.top - room.height / 2);
+  }
+
+  /** Show the part of a long line in which a hit is. If there is nothing to be seen of it there, either, it is not looked for any more. */
+  #bring(found: Found, line: Line): void {
+    const [from, to] = [found.offset! - line.at, found.offset! - line.at + found.length!];
+    const slice = this.#slices.get(found.line!);
+    if (line.length <= SHOWN || (slice && slice.start <= from && to <= slice.stop)) this.#hit = null;
+    else if (this.#asked !== found && this.log.reachable) {
+      this.#asked = found;
+      const done = () => (this.#asked = null); // if it is still looked for, it is asked for again
+      this.#cut(found.line!, Math.max(0, from - BEFORE), to + SHOWN, () => this.#hit === found).then(done, () => setTimeout(done, AGAIN));
     }
   }
 
@@ -193,7 +209,7 @@ export class View {
     if (this.following && !following) this.seen = this.log.store.last;
     this.anchor = anchor;
     this.following = following;
-    this.#target = this.later = this.#hit = null;
+    this.#target = this.later = this.#hit = this.gone = null;
     this.redraw();
   }
 
@@ -201,12 +217,11 @@ export class View {
   renumber(shift: number): void {
     this.anchor = { ...this.anchor, line: this.anchor.line + shift };
     this.seen += shift;
-    if (this.#target !== null) this.#target += shift;
     this.#selecting.renumber(shift);
     this.#heights.clear();
-    this.#slices.clear();
-    this.#shown = new Map([...this.#shown].map(([line, row]) => [line + shift, row]));
-    if (this.later !== null) this.toLine(this.later);
+    const shifted = <T>(lines: Map<number, T>) => new Map([...lines].map(([line, what]) => [line + shift, what] as const));
+    this.#slices = shifted(this.#slices);
+    this.#shown = shifted(this.#shown);
   }
 
   // Sizes
@@ -264,6 +279,7 @@ export class View {
       this.#fill(this.#gauge, 0, 0);
       this.#measure();
     }
+    if (this.later && store.numbered) this.toHit(this.later);
     const lines = this.geometry;
     if (this.#target !== null) this.anchor = scroller.centred(lines, this.#target);
     this.anchor = this.following ? scroller.end(lines) : scroller.clamp(lines, this.anchor);
@@ -336,9 +352,10 @@ export class View {
 
   /** Show more of a long line. */
   async expand(number: number): Promise<void> {
+    this.pause();
     const known = this.#slices.get(number);
     const start = known?.start ?? 0;
-    await this.#cut(number, start, start + Math.min(MOST, (known ? known.stop - start : SHOWN) * MORE));
+    await this.#cut(number, start, start + Math.min(MOST, (known ? known.stop - start : SHOWN) * MORE), () => true);
   }
 
   /** Show a long line from its beginning again. */
@@ -349,16 +366,16 @@ export class View {
     this.redraw();
   }
 
-  /** Show these bytes of a line. */
-  async #cut(number: number, start: number, stop: number, found?: Found): Promise<void> {
+  /** Show these bytes of a line, if they are still wanted when they come. */
+  async #cut(number: number, start: number, stop: number, isWanted: () => boolean): Promise<void> {
     const line = this.log.store.get(number);
     if (!line) return;
     const slice = await this.log.slice(line, start, stop);
-    this.pause();
-    const before = this.#slices.get(number);
-    this.#slices.set(number, slice);
-    this.#heights.delete(number);
-    if (found && before?.start !== slice.start) this.#hit = found;
+    const now = this.log.store.lineAt(line.at); // lines may have got other numbers meanwhile
+    if (now === null || !isWanted()) return;
+    if (this.#slices.size > SLICES) this.#slices.clear();
+    this.#slices.set(now, slice);
+    this.#heights.delete(now);
     this.redraw();
   }
 

@@ -20,8 +20,8 @@ _SURE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("dumped", "illegal ins", "smashing", "double free"), r"(?i:core dumped|illegal instruction|stack smashing|double free)"),
     (("out of memory", "oom"), r"(?i:\bout of memory\b|\boom-?kill)"),
     (("terminate called", "rejection"), r"(?i:\bterminate called after|\bunhandled \w{0,20} ?rejection)"),
-    (("npm err", "[error]", "::error", "sanitizer"),
-     r"(?i:\bnpm (?:err!|error\b)|##\[error\]|^\s{0,20}::error\b|\b(?:address|thread|memory|undefinedbehavior)sanitizer:)"),
+    (("npm err", "err_pnpm", "[error]", "::error", "sanitizer"),
+     r"(?i:\bnpm (?:err!|error\b)|\berr_pnpm_|##\[error\]|^\s{0,20}::error\b|\b(?:address|thread|memory|undefinedbehavior)sanitizer:)"),
     (("error", "exception"), r"\b[A-Z]\w{0,80}(?:Error|Exception)(?: \[\w{1,40}\])?: "),
     (_WORDS, r"(?<![\w\-/.])(?:ERRORS?|FATAL|CRITICAL|SEVERE|PANIC|EMERG(?:ENCY)?|FAIL|FAILED|FAILURES?)(?![\w\-/=]|\.\w)"),
 )  # fmt: skip
@@ -48,18 +48,23 @@ _WEAK = (
      (r"(?i:\b(?:command|module) not found\b|\bno such file or directory\b|\bpermission denied\b|\bconnection refused\b"
      r"|\bno space left on device\b|\btoo many open files\b)")),
     (("cannot", "could not", "unable"),
-     (r"(?i:\bcannot (?:allocate memory|access|find (?:module|symbol|package))\b|\bcould not (?:resolve|find|open|connect)\b"
+     (r"(?i:\bcannot (?:allocate memory|access|find (?:module|symbol|package))\b|\bcannot find -l|\bcould not (?:resolve|find|open|connect)\b"
      r"|\bunable to (?:connect|locate|find|open|resolve|access)\b)")),
     (("uncaught", "failing", "exit", "non-zero"),
      (r"(?i:\buncaught\b|(?<![\w.])[1-9]\d{0,9} failing\b|\bexit(?:ed)?(?: with)? (?:code|status)[ :=]{1,3}[1-9]"
      r"|\bnon-zero (?:exit|status|code))")),
+    (("code=", "signal", "unreachable=", "timed out", "maximum execution"),
+     (r"(?i:\bcode=(?:killed|dumped|exited, status=[1-9])|\bkilled by signal\b|\bsignal: (?:killed|aborted|segmentation)|\bunreachable=[1-9]"
+     r"|\b(?:connection|operation|request|job|test|build|command|process) (?:has )?timed out\b|\bexceeded the maximum execution\b)")),
 )  # fmt: skip
 """What tells of an error if nothing says that it is none."""
 
 _FIRST = re.compile(
     r"[EF]\d{4} \d\d:\d\d:|[EF]/\w|\d\d-\d\d [\d:.]{1,20}\s{1,9}\d{1,9}\s{1,9}\d{1,9} [EF] "  # klog, Android
-    r"|\s{0,20}(?:not ok \d|--- FAIL|[✖✗✘✕❌]\s)|\w{1,20}(?:\[\d{1,9}\])?: \*\*\* |(?:Killed|Aborted|Alarm clock)\s{0,9}(?:\(|$)"
-    r"|E {3,20}\S"
+    r"|\s{0,20}(?:not ok \d|--- FAIL|[✖✗✘✕❌\u00d7\u2a2f]\s)|\w{1,20}(?:\[\d{1,9}\])?: \*\*\* |(?:Killed|Aborted|Alarm clock)\s{0,9}(?:\(|$)"
+    r"|E {3,20}\S|CONFLICT \(|e: (?:file:/)?/|[\w./\-]{1,200}\.go:\d{1,9}:\d{1,9}: "
+    # jest's; of what it shows in this form without a failure, and of systemd's units
+    r"|(?: {2}● (?!(?:Console|Deprecation Warning|Validation Warning)\b|\S{1,100}\.\w{1,20}\b)|● .{1,200}? \u203a )\S"
 )
 """What a line begins with that tells of an error."""
 
@@ -75,10 +80,15 @@ _TABLES = (_compiled(_SURE), _compiled(_LEVELS), _compiled(_WEAK))
 _SIGNS = tuple({sign for table in _TABLES for signs, _ in table for sign in signs})
 
 _NONE = re.compile(
-    r"(?i:(?<![\w.,])(?:0|no|zero|without|not|any)(?:[ \t]{1,3}(?:an?|any))?(?:[ \t]{1,3}[\w\-]{1,40}){0,2}?[ \t]{1,3}"
-    r"(?:errors?|failed|fail|failures?|failing|exceptions?|panics?|fatal|crashed|critical)\b(?:\(s\))?"
+    r"(?i:(?<![\w.,=:])(?:0|no|zero|without|not|any)(?:[ \t]{1,3}(?:an?|any))?(?:[ \t]{1,3}[\w\-]{1,40}){0,2}?[ \t]{1,3}"
+    r"(?:errors?|failed|fail|failures?|failing|exceptions?|panics?|fatal|crashed|critical)\b(?:\(s\))?(?:[ \t]{1,3}(?:errors?|failures?|exceptions?)\b)?"
     r"|\b(?:errors?|fail|failed|failures?|failing|exceptions?|fatal|panics?|crashed|critical)(?:\(s\))?[\"')\]]{0,2}\s{0,5}[:=(]?\s{0,5}"
-    r"[\"'\[{(]{0,2}(?<=[:=(\s\"'])(?:0+|none|null|nil|false|no|undefined)(?![\w.\-]|[ \t]{1,3}[a-z]|,\d)"
+    r"[\"'\[{(]{0,2}(?<=[:=(\s\"'])(?:0+|none|null|<?nil|false|no|undefined)(?![\w.\-]|[ \t]{1,3}[a-z]|,\d)"
+    r"|\b(?:errors?|fail|failed|failures?|exceptions?)=0(?![\w.,\-])"
+    r"|\b(?:errors?|fail|failed|failures?|exceptions?|crashed)[ \t]{1,3}(?:counts?|found|tests?|total|detected|reported|messages?|cases?|jobs?|steps?"
+    r"|checks?|requests?|rows?|files?|items?|records?|tasks?|so far|logged|encountered|per \w{1,10})[ \t]{0,3}(?:[:=]|is|are)?[ \t]{0,3}"
+    r"(?:0+|none)(?![\w.\-]|,\d)"
+    r"|^\s{0,20}(?:compiling|checking|download(?:ing|ed)|documenting|fresh|adding|collecting|installing|fetch(?:ing|ed)) \S{1,80} v?\d"
     r"|\b(?:errors?|fail|failed|failures?|exceptions?)[\"']?\s{0,5}[:=]\s{0,5}(?:\"\"|''|\[\]|\{\}|-?\d{0,9}\.\d{1,20}(?:e[+\-]?\d{1,3})?(?=[\s,;)\]}%]|$))"
     r"|\b(?:errors?|failed|failures?|passed|skipped|crashed)[ \t]{1,3}0\b(?!\.)"
     r"|\b(?:if|when|on|in case of|ignor\w{0,9}|handl\w{0,9}|report\w{0,9}|check\w{0,9}(?: for)?|for|possible|potential|expected|catch\w{0,9}"

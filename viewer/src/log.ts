@@ -210,7 +210,7 @@ export class Log {
     if (await this.naming.reread(status, opened ? (this.status?.name ?? null) : null).catch(() => false)) return true;
     if (status === 404 && retry !== null && !opened) {
       this.#become({ kind: "waiting", message });
-      await this.naming.wait(WAIT).catch(() => this.#pause(retry));
+      await Promise.race([this.naming.wait(WAIT), this.#pause(Infinity)]).catch(() => this.#pause(retry));
       return true;
     }
     const kind = status === 401 ? "denied" : opened ? "gone" : "refused";

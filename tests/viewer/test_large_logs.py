@@ -142,20 +142,20 @@ def test_address_leads_to_lines_and_going_back_leads_back(browser: Browser, many
         viewer.wait_first(first)
 
 
-def test_memory_stays_small_over_five_hundred_jumps_in_a_hundred_million_lines(browser: Browser, many: Server) -> None:
+def test_memory_stays_small_over_two_hundred_jumps_in_a_hundred_million_lines(browser: Browser, many: Server) -> None:
     with viewing(browser, many.get, path("many", "#L1")) as viewer:
         viewer.wait_first(1)
-        assert set(jump(viewer, places(500, MANY))) == {""}
+        assert set(jump(viewer, places(200, MANY))) == {""}
 
 
-def test_memory_stays_small_while_a_gigabyte_goes_by_and_is_looked_at_everywhere(
+def test_memory_stays_small_while_ten_times_as_much_goes_by_and_is_looked_at_everywhere(
     browser: Browser, server: Server, name: str
 ) -> None:
     texts = [f"{number:04} {'word ' * (number % 400)}" for number in range(10_000)]
     block = b"".join(b"\x1b[32m%b\x1b[0m%b\n" % (text[:4].encode(), text[4:].encode()) for text in texts) * 5
     with writing(server, name) as write, viewing(browser, server.get, path(name)) as viewer:
         viewer.wait_state("Live")
-        for sent in range(1, 1_000_000_000 // len(block) + 2):
+        for sent in range(1, 10 * HEAP // len(block) + 2):
             write(block + b"block %d\n" % sent)
             viewer.wait_last(f"block {sent}")  # so that no machine is too slow for what is on its way
             assert heap(viewer.page) < HEAP

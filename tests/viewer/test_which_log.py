@@ -20,7 +20,7 @@ from .wires import Wire
 
 pytestmark = pytest.mark.needs("chromium")
 
-every_size = pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+narrow_and_wide = pytest.mark.parametrize("size", [SIZES["phone"], SIZES["desktop"]], ids=["phone", "desktop"])
 
 
 EXPIRES = 12
@@ -49,7 +49,7 @@ def link(server: Server, name: str, seconds: int) -> str:
 # An ended log that is no more
 
 
-@every_size
+@narrow_and_wide
 def test_ended_log_that_is_replaced_is_told_to_be_by_itself(
     browser: Browser, server: Server, name: str, size: dict[str, Any]
 ) -> None:
@@ -119,7 +119,7 @@ def test_ended_log_that_is_removed_is_told_to_be_and_replaced_when_there_is_anot
         viewer.wait_state("Replaced")
 
 
-@every_size
+@pytest.mark.parametrize("size", [SIZES["phone"]], ids=["phone"])
 def test_link_that_expires_while_its_ended_log_is_open_is_told_to_have(
     browser: Browser, server: Server, name: str, size: dict[str, Any]
 ) -> None:
@@ -227,11 +227,18 @@ def read_token(server: Server, name: str) -> str:
     return told.split("/log/")[1].removesuffix(f"/{name}")
 
 
-@every_size
-@pytest.mark.parametrize("typed", ["ACCESS_TOKEN", "the log's own"])
-@pytest.mark.parametrize("wrong", ["wrong", "of another log", "expired"])
+WRONG = ("wrong", "of another log", "expired")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "typed", "size"),
+    [
+        *((wrong, typed, "desktop") for wrong in WRONG for typed in ("ACCESS_TOKEN", "the log's own")),
+        ("expired", "ACCESS_TOKEN", "phone"),
+    ],
+)
 def test_wrong_token_in_the_path_is_no_part_of_the_name_once_the_right_one_is_typed_in(
-    browser: Browser, server: Server, name: str, size: dict[str, Any], wrong: str, typed: str
+    browser: Browser, server: Server, name: str, wrong: str, typed: str, size: str
 ) -> None:
     logs.send(server, name, lines(1, 500))
     logs.send(server, f"{name}-2", b"another\n")
@@ -239,19 +246,16 @@ def test_wrong_token_in_the_path_is_no_part_of_the_name_once_the_right_one_is_ty
         wrong
     ]
     wait_until(lambda: logs.request(server.get, "HEAD", logs.path_of(name, token)).status == 401, "it opens nothing")
-    with viewing(browser, server.get, path(name, "#L250", token=token), **size) as viewer:
+    with viewing(browser, server.get, path(name, "#L250", token=token), **SIZES[size]) as viewer:
         expect(viewer.page.locator(".state")).to_have_text(re.compile("Link expired|Token needed"))
         viewer.page.get_by_label("Token").fill(TOKEN if typed == "ACCESS_TOKEN" else read_token(server, name))
         viewer.page.get_by_role("button", name="Open").click()
         expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text("line 250")
         assert viewer.page.url.endswith(f"/view/{name}#L250")
         assert viewer.js("document.documentElement.scrollWidth") <= viewer.js("innerWidth")
-        href = (
-            viewer.page.get_by_role("link", name="Download").first.get_attribute("href")
-            if "is_mobile" not in size
-            else None
-        )
-        assert href is None or logs.request(server.get, "GET", href).body == lines(1, 500)
+        if size == "desktop":
+            href = viewer.page.get_by_role("link", name="Download").first.get_attribute("href")
+            assert logs.request(server.get, "GET", str(href)).body == lines(1, 500)
         viewer.page.reload()
         expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text("line 250")
 

@@ -61,24 +61,28 @@ def test_only_the_part_that_is_named_counts() -> None:
     assert style_after("4", data, 5, 9) == "1;4"
 
 
-SEQUENCES = st.lists(
+LOGS = st.lists(
     st.sampled_from([
-        b"\x1b[0m", b"\x1b[m", b"\x1b[1m", b"\x1b[22m", b"\x1b[31m", b"\x1b[39;44m", b"\x1b[38;5;9m", b"\x1b[4:3m", b"text",
-        b"\n", b"\x1b[2K", b"\x1b",
+        b"\x1b[0m", b"\x1b[m", b"\x1b[1m", b"\x1b[22m", b"\x1b[31m", b"\x1b[39;44m", b"\x1b[38;5;9m", b"\x1b[4:3m", b"\x1bc", b"\x1b[!p",
+        b"\x1b[" + b"0;" * 26 + b"1;31;44m", b"text", b"\n", b"\x1b[2K", b"\x1b]0;", b"\x1b", b"[", b"c", b"4", b";", b"m",
     ]),
     max_size=20,
-)  # fmt: skip
+).map(b"".join)  # fmt: skip
 
 
-@given(SEQUENCES, st.integers(0, 20))
-def test_a_style_says_all_that_the_sequences_said_however_they_are_cut(pieces: list[bytes], cut: int) -> None:
-    before, behind = b"".join(pieces[:cut]), b"".join(pieces[cut:])
-    whole = style(before + behind)
-    assert style(behind, style(before)) == whole or before.endswith(b"\x1b")
-    assert style(f"\x1b[{style(before)}m".encode() + behind if style(before) else behind) == style(
-        behind, style(before)
-    )
-    assert style(behind, whole) == whole, "once more changes nothing"
+@given(LOGS, st.integers(0, 500))
+def test_a_style_says_all_that_the_sequences_said_however_they_are_cut(data: bytes, cut: int) -> None:
+    """Also in the middle of one, or behind a bare escape: who goes on looks at the last `MAX_SEQUENCE` bytes again."""
+    cut = min(cut, len(data))
+    before, again = style_after("", data, 0, cut), max(0, cut - MAX_SEQUENCE)
+    assert style_after(before, data, again, len(data)) == style(data)
+
+
+@given(LOGS, LOGS)
+def test_a_style_stands_for_all_that_made_it(before: bytes, behind: bytes) -> None:
+    made = style(before)
+    assert style(b"\x1b[%bm" % made.encode() + behind) == style(behind, made)
+    assert style(behind, style(behind, made)) == style(behind, made), "once more changes nothing"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ async def test_dropping_what_nobody_uses_and_closing_all_do_not_meet(tmp_path: P
 @on_loop
 async def test_index_is_not_made_any_more_when_nobody_waits_for_it(tmp_path: Path) -> None:
     coloured = b"\x1b[32mok\x1b[39m line\n" * 50_000
-    async with log(tmp_path, *[coloured] * 12) as journal, indexes() as known:
+    async with log(tmp_path, *[coloured] * 24) as journal, indexes() as known:
         with known.use(journal) as indexer:
             waiting = asyncio.ensure_future(indexer.ready())
             while not indexer.index.blocks:
@@ -122,19 +122,37 @@ async def test_index_is_not_made_any_more_when_nobody_waits_for_it(tmp_path: Pat
 
 
 @on_loop
-async def test_process_that_is_killed_makes_an_error_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    coloured = b"\x1b[32mok\x1b[39m line\n" * 50_000
-    async with log(tmp_path, *[coloured] * 12) as journal, indexes() as known:
+@pytest.mark.parametrize("new", [True, False], ids=["new", "kept"])
+async def test_process_that_is_killed_makes_an_error_and_the_next_one_goes_on(tmp_path: Path, *, new: bool) -> None:
+    async with log(tmp_path, b"a line\n" * BLOCK) as journal, indexes() as known:
         with known.use(journal) as indexer:
+            if not new:
+                assert await indexer.ready()
+                await append(journal, b"a line\n" * BLOCK)
             waiting = asyncio.ensure_future(indexer.ready())
-            while not indexer.index.blocks:
-                await indexer.ready(0.01)
-            for child in children():
-                os.kill(child, signal.SIGKILL)
+            await turns(lambda: bool(children()))
+            [child] = children()
+            os.kill(child, signal.SIGSTOP)  # so that it cannot be done before it is killed
+            for _ in range(3):
+                assert not await indexer.ready(0.01)
+            os.kill(child, signal.SIGKILL)
             with pytest.raises(ScanError, match="exit code -9"):
                 await waiting
             assert await indexer.ready()
-            assert indexer.index.lines(journal.length, journal.read) == 600_000
+            assert indexer.index.lines(journal.length, journal.read) == journal.length // len(b"a line\n")
+
+
+@on_loop
+async def test_process_that_was_killed_when_it_had_no_job_is_missed_by_nobody(tmp_path: Path) -> None:
+    async with log(tmp_path, bytes(64 * BLOCK)) as journal, indexes() as known:
+        with known.use(journal) as indexer:
+            assert await indexer.ready()
+            [child] = children()
+            os.kill(child, signal.SIGKILL)
+            await turns(lambda: not children())
+            await append(journal, bytes(64 * BLOCK))
+            assert await indexer.ready()
+            assert indexer.index.blocks == 128
 
 
 def children() -> list[int]:

@@ -52,7 +52,7 @@ def test_groups_grow_with_the_log(server: Server) -> None:
     producer.send(chunk(b""))
     finish(producer)
     assert groups(server, "growing").json == {
-        "groups": [group(2, 2, "one"), group(3, 4, "two")], "indexed": size, "more": False
+        "groups": [group(2, 2, "one"), group(3, 4, "two")], "next": None, "indexed": size, "more": False
     }  # fmt: skip
 
 
@@ -63,7 +63,9 @@ def test_groups_far_apart_have_the_right_lines(server: Server) -> None:
     send(server, "large", content)
     expected = [group(1, 300_002, "a"), group(300_004, None, "b")]
     wait_until(lambda: not groups(server, "large").json["more"], "all is looked at")
-    assert groups(server, "large").json == {"groups": expected, "indexed": len(content), "more": False}
+    assert groups(server, "large").json == {
+        "groups": expected, "next": None, "indexed": len(content), "more": False
+    }  # fmt: skip
     assert groups(server, "large", "?from=300003").json["groups"] == expected[1:]
     assert groups(server, "large", "?from=5&to=300003").json["groups"] == expected[:1]
 
@@ -72,7 +74,42 @@ def test_not_more_than_ten_thousand_groups_are_told(server: Server) -> None:
     """And that there are more is told, too."""
     send(server, "many", b"::group::a\n::endgroup::\n" * 10_001)
     document = groups(server, "many").json
-    assert (len(document["groups"]), document["more"]) == (10_000, True)
+    assert (len(document["groups"]), document["next"], document["more"]) == (10_000, None, True)
+
+
+def test_pages_of_groups_are_all_of_them_once_also_while_the_log_grows(server: Server) -> None:
+    """`next` is where the next one begins, whatever has ended or begun since."""
+    producer = begin(server, "paged")
+    producer.send(chunk(b"".join(b"::group::%d\nx\n" % number for number in range(25))))
+    wait_until(lambda: len(groups(server, "paged").json["groups"]) == 25, "the groups")
+    found, query = [], "?limit=10"
+    for new in range(25, 28):
+        document = groups(server, "paged", query).json
+        found += [one["title"] for one in document["groups"]]
+        assert document["next"] == (len(found) if len(found) < 25 else None)
+        query = f"?limit=10&skip={document['next']}"
+        producer.send(chunk(b"::endgroup::\n::group::%d\n" % new))
+        wait_until(lambda new=new: len(groups(server, "paged").json["groups"]) == new + 1, "one more")  # type: ignore[misc]
+    assert found == [str(number) for number in range(27)]
+    producer.send(chunk(b""))
+    finish(producer)
+    assert [one["title"] for one in groups(server, "paged", "?from=7&to=12&limit=2").json["groups"]] == ["3", "4"]
+    assert groups(server, "paged", "?from=7&to=12&limit=2").json["next"] == 5
+    assert groups(server, "paged", "?limit=99999999999999999999").json["next"] is None
+    assert groups(server, "paged", "?skip=9999999").json["groups"] == []
+
+
+def test_answer_has_a_bounded_number_of_bytes_whatever_the_titles(server: Server) -> None:
+    """As lines have; what is left is on the next page. Ten thousand groups of a usual size are on one."""
+    send(server, "wide", (b"::group::" + "\N{GRINNING FACE}".encode() * 200 + b"\n") * 9_000)
+    wait_until(lambda: not groups(server, "wide", "?limit=1").json["more"], "all is looked at")
+    seen = 0
+    following: int | None = 0
+    while following is not None:
+        answer = groups(server, "wide", f"?skip={following}")
+        assert len(answer.body) <= 4 * 1024 * 1024 + 1000
+        seen, following = seen + len(answer.json["groups"]), answer.json["next"]
+    assert seen == 9_000
 
 
 def test_question_is_as_for_the_status(server: Server) -> None:
@@ -82,5 +119,7 @@ def test_question_is_as_for_the_status(server: Server) -> None:
     assert (answer["Access-Control-Allow-Origin"], answer["Cache-Control"]) == ("*", "no-store")
     assert answer["ETag"] == f'"{status_of(server, "plain")["generation"]}"'
     assert answer.json["groups"] == []
-    assert [groups(server, "plain", query).status for query in ("?from=x", "?to=-1")] == [400, 400]
+    assert [groups(server, "plain", query).status for query in ("?from=x", "?to=-1", "?skip=x", "?limit=0")] == [
+        400
+    ] * 4
     assert request(server.get, "GET", path_of("plain", "wrong", "groups")).status == 401

@@ -1,13 +1,14 @@
 """Groups of lines: the marks of each kind, how they lie in one another, and pieces of any size."""
 
 import itertools
+import json
 from dataclasses import asdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines.groups import MAX_GROUPS, Groups, marks
+from livelog.lines.groups import MAX_GROUPS, MAX_PAGE, Groups, marks
 
 
 def groups(*pieces: bytes) -> Groups:
@@ -93,12 +94,43 @@ def test_groups_are_the_same_in_pieces_of_whole_lines(lines: list[bytes], cuts: 
     assert (whole.found, whole.indexed, whole.lines) == (cut.found, cut.indexed, cut.lines)
 
 
+def titles(page: tuple[list[bytes], int | None]) -> tuple[str, int | None]:
+    """The titles on a page, and where the next one begins."""
+    return "".join(json.loads(text)["title"] for text in page[0]), page[1]
+
+
 def test_groups_of_some_lines_are_those_that_have_one_of_them() -> None:
     found = groups(b"::group::a\n\n::endgroup::\n\n::group::b\n\n")
-    assert [group.title for group in found.between(3, 4)] == ["a"]
-    assert [group.title for group in found.between(4, 4)] == []
-    assert [group.title for group in found.between(2, 5)] == ["a", "b"]
-    assert [group.title for group in found.between(900, 999)] == ["b"]
+    for lines, expected in (((3, 4), "a"), ((4, 4), ""), ((2, 5), "ab"), ((900, 999), "b")):
+        assert titles(found.page(*lines)) == (expected, None)
+
+
+def test_pages_of_groups_are_all_of_them_once() -> None:
+    found = groups(b"".join(b"::group::%c\n::endgroup::\n" % letter for letter in b"abcdef"))
+    assert titles(found.page(1, 99)) == ("abcdef", None)
+    assert titles(found.page(1, 99, limit=4)) == ("abcd", 4)
+    assert titles(found.page(1, 99, skip=4, limit=4)) == ("ef", None)
+    assert titles(found.page(1, 99, skip=5, limit=1)) == ("f", None)
+    assert titles(found.page(1, 99, skip=6)) == titles(found.page(1, 99, skip=10**18)) == ("", None)
+    # Of some lines only; that `skip` counts all groups makes it tell the same when one of those before has ended.
+    assert titles(found.page(5, 10, limit=2)) == ("cd", 4)
+    assert titles(found.page(5, 10, skip=4, limit=2)) == ("e", None)
+    assert titles(found.page(11, 12, skip=1, limit=2)) == ("f", None)
+
+
+def test_page_of_groups_has_not_many_more_bytes_than_it_may_have() -> None:
+    title = b"\xf0\x9f\x98\x80\x01" * 100
+    found, skip, seen = groups((b"::group::" + title + b"\n") * 6000), 0, 0
+    while True:
+        page, following = found.page(1, 6000, skip=skip)
+        assert sum(map(len, page)) <= MAX_PAGE
+        seen += len(page)
+        if following is None:
+            break
+        assert following == seen
+        skip = following
+    assert seen == 6000
+    assert skip > 0
 
 
 def test_not_more_groups_are_kept_than_may_be() -> None:

@@ -8,8 +8,9 @@ before. Sections of GitLab do; the end of one ends those in it. GitLab writes no
 section, or the job's last words, stand in the same line, which is therefore none of the section that ends there.
 """
 
+import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from .sgr import plain
 
@@ -18,6 +19,9 @@ MAX_GROUPS = 10_000
 
 MAX_TITLE = 200
 """Characters of a title."""
+
+MAX_PAGE = 4 * 1024 * 1024
+"""Bytes of JSON on a page of groups, unless one group alone is more."""
 
 _WORDS = (b"group]", b"group::", b"section_start:", b"section_end:")
 """What each mark has one of."""
@@ -141,6 +145,23 @@ class Groups:
             if opened.name and opened.name == mark.name:
                 group.seconds = max(0, mark.time - opened.time)
 
-    def between(self, first: int, last: int) -> list[Group]:
-        """Those of which a line is in `[first, last]`, in the order in which they begin."""
-        return [group for group in self.found if group.start <= last and (group.end is None or group.end >= first)]
+    def page(self, first: int, last: int, *, skip: int = 0, limit: int = MAX_GROUPS) -> tuple[list[bytes], int | None]:
+        """Groups of which a line is in `[first, last]`, in the order in which they begin, each as JSON: `limit` at most.
+
+        `skip`: the first so many of the log's groups are not among them. Returns besides what to give as `skip` to get the
+        next ones; None: there are none.
+        """
+        found: list[bytes] = []
+        size = 0
+        for place in range(skip, len(self.found)):
+            group = self.found[place]
+            if group.start > last:
+                break  # they begin in the order of their lines
+            if group.end is not None and group.end < first:
+                continue
+            text = json.dumps(asdict(group), ensure_ascii=False).encode()
+            size += len(text) + len(", ")
+            if len(found) == limit or (found and size > MAX_PAGE):
+                return found, place
+            found.append(text)
+        return found, None

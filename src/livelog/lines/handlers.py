@@ -27,6 +27,7 @@ from livelog.ranges import Part
 from livelog.wire import problem
 from livelog.wire.problem import RETRY_AFTER
 
+from .groups import MAX_GROUPS
 from .index import BLOCK, Index
 from .lines import MAX_BYTES, MAX_LINES, Read, end_of_first, start_of_last
 from .matching import Query
@@ -180,15 +181,19 @@ class Queries:
             raise
 
     async def _groups(self, request: web.BaseRequest, journal: Journal) -> web.Response:
-        limits = (("from", "0"), ("to", "9" * 18))
-        first, last = (whole_number(name, request.query.get(name, default)) for name, default in limits)
+        asked = {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_GROUPS)}
+        first, last, skip, limit = (whole_number(name, request.query.get(name, asked[name])) for name in asked)
+        if not limit:
+            raise problem.NOT_ABOVE_0.error(parameter="limit")
         connection, loop = Connection.of(request), asyncio.get_running_loop()
         with self._indexes.use(journal) as indexer:
             async with unless_lost(connection):
                 deadline, before = loop.time() + GROUPING, -1
                 while before < indexer.grouped < journal.length or before < 0:
                     before, patience = indexer.grouped, min(GROUPING_STEP, deadline - loop.time())
-                    document, state = await indexer.find_groups(first, last, 0.0 if connection.ended else patience)
+                    document, state = await indexer.find_groups(
+                        first, last, 0.0 if connection.ended else patience, skip=skip, limit=min(limit, MAX_GROUPS)
+                    )
                     if connection.ended or loop.time() > deadline:
                         break
         headers = {

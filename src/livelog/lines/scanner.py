@@ -86,15 +86,14 @@ def index(log: Log, _kept: bytes, *, first: int, stop: int, style: str, seconds:
 
 
 def groups(
-    log: Log, kept: bytes, *, stop: int, ended: bool, first: int, last: int, seconds: float
+    log: Log, kept: bytes, *, stop: int, ended: bool, first: int, last: int, skip: int, limit: int, seconds: float
 ) -> Iterator[bytes | None]:
     """The groups in the first `stop` bytes of a log which `ended` there, or did not, as far as they are found within `seconds`.
 
     In one piece more of it at least. `kept`: what an earlier job returned; empty: none did. Yields None after each piece; then `GROUPS` and the JSON of
-    what has one of the lines `[first, last]`; and then what to keep.
+    a page of those that have one of the lines `[first, last]`, see `Groups.page`; and then what to keep.
     """
     import pickle  # noqa: PLC0415
-    from dataclasses import asdict  # noqa: PLC0415
 
     from .groups import Groups, marks  # noqa: PLC0415
 
@@ -111,9 +110,10 @@ def groups(
         yield None
         if time.monotonic() > deadline:
             break
-    found = [asdict(group) for group in known.between(first, last)]
-    document = {"groups": found, "indexed": known.indexed, "more": known.full or known.indexed < stop}
-    yield GROUPS.pack(known.indexed, known.full) + json.dumps(document).encode() + b"\n"
+    page, following = known.page(first, last, skip=skip, limit=limit)
+    about = {"next": following, "indexed": known.indexed, "more": known.full or known.indexed < stop}
+    document = b'{"groups": [%b], %b\n' % (b", ".join(page), json.dumps(about).encode()[1:])
+    yield GROUPS.pack(known.indexed, known.full) + document
     yield pickle.dumps(known, pickle.HIGHEST_PROTOCOL)
 
 

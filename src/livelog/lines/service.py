@@ -18,6 +18,7 @@ from livelog.errors import ScanError
 from livelog.log.info import State
 from livelog.log.source import Source
 
+from .groups import MAX_GROUPS
 from .index import BLOCK, Index
 from .scanner import GROUPS
 from .workers import Scan, Scanners, Turns
@@ -68,7 +69,9 @@ class LogIndexer:
         self.grouped = 0
         """Bytes that were looked at for groups."""
         self._full = False  # whether there are more groups than are kept
-        self._answer: tuple[tuple[int, int, int, bool], bytes] | None = None  # to the last question for groups
+        self._answer: tuple[tuple[int, int, int, int, int, bool], bytes] | None = (
+            None  # to the last question for groups
+        )
 
     @property
     def making(self) -> bool:
@@ -110,18 +113,23 @@ class LogIndexer:
         if not self._closed and self.index.blocks < self._journal.length // BLOCK:
             self._begin()
 
-    async def find_groups(self, first: int, last: int, patience: float) -> tuple[bytes, State]:
-        """The groups that have one of the lines `[first, last]`, as JSON, looked for in what the log has now for `patience` seconds.
+    async def find_groups(
+        self, first: int, last: int, patience: float, *, skip: int = 0, limit: int = MAX_GROUPS
+    ) -> tuple[bytes, State]:
+        """A page of the groups that have one of the lines `[first, last]`, as JSON, looked for in what the log has now for `patience` seconds.
 
         One piece more of the log is looked at in any case. Returns besides the log's state then. The log's file must be open. Raises: ScanError, DiskError.
         """
         journal = self._journal
         length, state = journal.length, journal.state
-        asked = (first, last, length, state.ended)
+        asked = (first, last, skip, limit, length, state.ended)
         async with self._grouping:
             if self._answer is not None and self._answer[0] == asked and (self.grouped == length or self._full):
                 return self._answer[1], state
-            parameters = {"stop": length, "ended": state.ended, "first": first, "last": last, "seconds": patience}
+            parameters = {
+                "stop": length, "ended": state.ended, "first": first, "last": last, "skip": skip, "limit": limit,
+                "seconds": patience,
+            }  # fmt: skip
             parts: list[bytes] = []
             async with self._scan("groups", parameters, self._groups) as scan:
                 while (part := await scan.part()) is not None:

@@ -356,7 +356,7 @@ NOT_A_NUMBER = _problem(
     readers=f"{OF_A_LOG} logs",
 )  # fmt: skip
 NOT_ABOVE_0 = _problem(
-    400, "the query parameter {parameter} is not a whole number above 0", "`?limit=0`", readers="logs search",
+    400, "the query parameter {parameter} is not a whole number above 0", "`?limit=0`", readers="groups logs search",
 )  # fmt: skip
 NOT_A_STATE = _problem(
     400, "the query parameter state is none of live, interrupted, complete, aborted", "another `?state=`",

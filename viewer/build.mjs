@@ -23,6 +23,19 @@ const templates = {
     contents: readFileSync(path, "utf8").replace(/>\n\s+</g, "><").replace(/(?<=html`[^`]*)\n\s+(?=[^`]*`)/g, " "), loader: "ts" })),
 };
 
+/**
+ * Names that are nobody's but this program's, for the minifier to make short: those of its methods, and of what its constructors
+ * keep, unless they are in quotes anywhere, or name a field of what comes from the server. Those that browsers have, it leaves out.
+ */
+function ownNames() {
+  const source = readdirSync(join(here, "src")).filter((name) => name.endsWith(".ts")).map(read).join("\n");
+  const all = (pattern) => [...source.matchAll(pattern)].map(([, name]) => name);
+  const methods = all(/^  (?:async |get |set )*(\w{4,})\(.*\{$/gm);
+  const kept = all(/^    (?:private )?readonly (\w{4,}): .*,$/gm);
+  const others = new Set([...all(/^  readonly (\w+)\??: .*;$/gm), ...source.match(/(?<=["'`])\w+(?=["'`])/g)]);
+  return [...new Set([...methods, ...kept])].filter((name) => !others.has(name));
+}
+
 if (process.argv[2] === "--test") {
   const tests = readdirSync(join(here, "test")).filter((name) => name.endsWith(".test.ts")).map((name) => join(here, "test", name));
   await build({ entryPoints: tests, outdir: process.argv[3], bundle: true, platform: "node", format: "esm", outExtension: { ".js": ".mjs" },
@@ -32,7 +45,9 @@ if (process.argv[2] === "--test") {
     target: ["chrome123", "firefox120", "safari17.5"], legalComments: "none", absWorkingDir: here, charset: "utf8",
     mangleProps: /^_\$[AC]/ }); // lit-html's own
   // What esbuild leaves long is a fiftieth of the page.
-  const { code } = await minify(outputFiles[0].text, { ecma: 2022, toplevel: true, compress: { passes: 3, unsafe_arrows: true, keep_fargs: false, pure_getters: true, inline: 1 } });
+  const { code } = await minify(outputFiles[0].text, { ecma: 2022, toplevel: true,
+    mangle: { properties: { regex: new RegExp(`^(?:${ownNames().join("|")})$`) } },
+    compress: { passes: 3, unsafe_arrows: true, keep_fargs: false, pure_getters: true, inline: 1 } });
   const script = code.trim();
   if (script.includes("</script")) throw new Error("the script would end itself");
   const style = (await transform(read("theme.css"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code.trim();

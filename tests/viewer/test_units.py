@@ -45,6 +45,15 @@ def test_page_in_the_package_is_what_the_source_builds(workshop: Path, tmp_path:
     assert (tmp_path / PACKAGED.name).read_bytes() == PACKAGED.read_bytes()
 
 
+def test_no_module_is_too_long_or_imports_itself_by_way_of_others() -> None:
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "viewer/src").glob("*.ts")}
+    assert {name for name, source in sources.items() if source.count("\n") > 400} == set()
+    imports = {name: set(re.findall(r'from "\./(\w+)\.js"', source)) for name, source in sources.items()}
+    while leaves := {name for name, wanted in imports.items() if not wanted & imports.keys()}:
+        imports = {name: wanted for name, wanted in imports.items() if name not in leaves}
+    assert imports == {}
+
+
 def test_compressed_page_is_the_page_and_within_its_budget() -> None:
     packed = PACKAGED.with_name("viewer.html.gz").read_bytes()
     assert gzip.decompress(packed) == PACKAGED.read_bytes()

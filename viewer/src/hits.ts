@@ -1,6 +1,6 @@
 /** Hits of a search, marked in the rows that are visible. */
 
-import { type Row, spot } from "./rows.js";
+import { range, type Row } from "./rows.js";
 import type { Query, Search } from "./search.js";
 import type { View } from "./view.js";
 
@@ -23,13 +23,6 @@ export function highlight(rows: readonly Row[], { query, hits, places, current }
   }
   CSS.highlights.set("hit", all);
   CSS.highlights.set("hit-now", now);
-}
-
-export function range(row: Row, [from, to]: readonly [number, number]): Range {
-  const range = document.createRange();
-  range.setStart(...spot(row.text, from));
-  range.setEnd(...spot(row.text, to));
-  return range;
 }
 
 /** What the server takes for equal: of ASCII letters their own small ones only, of others all that Unicode has. */

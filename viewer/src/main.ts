@@ -255,8 +255,11 @@ class App implements chrome.Page {
     const line = this.view.lineOf(target);
     if (line === null) return;
     if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#groups.toggle(line);
-    else if (target.closest(".more")) void this.view.expand(line).catch((error) => this.notices.tell(reasonOf(error)));
-    else if (target.closest(".less")) this.view.shrink(line);
+    else if (target.closest(".more, .less")) {
+      this.view.pause();
+      if (target.closest(".less")) this.view.parts.shrink(line);
+      else void this.view.parts.expand(line).catch((error) => this.notices.tell(reasonOf(error)));
+    }
     else if (target.closest(".number") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       const from = event.shiftKey && this.view.marked ? this.view.marked.from : line;

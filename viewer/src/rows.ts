@@ -185,6 +185,14 @@ export function spot(element: Node, column: number): [Node, number] {
   return [node, node.nodeValue?.length ?? 0];
 }
 
+/** A part of the text of a row: from one character to another. */
+export function range(row: Row, [from, to]: readonly [number, number]): Range {
+  const range = document.createRange();
+  range.setStart(...spot(row.text, from));
+  range.setEnd(...spot(row.text, to));
+  return range;
+}
+
 export function make<K extends keyof HTMLElementTagNameMap>(tag: K, name: string, text = ""): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   if (name) element.className = name;

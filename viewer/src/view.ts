@@ -10,9 +10,10 @@ import type { Line } from "./store.js";
 import type { Lines } from "./fragment.js";
 import { Folds } from "./folds.js";
 import type { Found } from "./api.js";
-import { locate, MORE, MOST, type Slice, SHOWN } from "./content.js";
-import { range } from "./hits.js";
-import { make, Row } from "./rows.js";
+import { locate, SHOWN } from "./content.js";
+import { moving } from "./moving.js";
+import { Parts } from "./parts.js";
+import { make, range, Row } from "./rows.js";
 import * as scroller from "./scroller.js";
 import { type Caret, Selecting } from "./selecting.js";
 
@@ -23,8 +24,6 @@ const SPANS = 40;
 const BEFORE = 1024;
 /** Milliseconds until it is asked for again, if it could not be had. */
 const AGAIN = 1000;
-/** Long lines of which another part than the beginning is kept. */
-const SLICES = 50;
 
 export interface Options {
   wrap: boolean;
@@ -39,6 +38,7 @@ export class View {
   /** Lines that are marked, as the address says. */
   marked: Lines | null = null;
   readonly folds = new Folds();
+  readonly parts: Parts;
   /** What to go to as soon as the server has counted lines. */
   later: Found | null = null;
   /** The line that was gone to, and not left since. */
@@ -55,7 +55,6 @@ export class View {
   #shown = new Map<number, Row>();
   #spare: Row[] = [];
   #heights = new Map<number, { length: number; height: number }>();
-  #slices = new Map<number, Slice>();
   #row = 20;
   #columns = 80;
   #window = 0;
@@ -80,9 +79,11 @@ export class View {
     this.#rows.setAttribute("aria-label", "Lines");
     surface.append(this.#rows, this.#ruler);
     new ResizeObserver(() => this.#measure()).observe(surface);
-    surface.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    surface.addEventListener("scroll", () => this.#scrolled());
-    this.#touch();
+    moving(this);
+    this.parts = new Parts(log, (line) => {
+      this.#heights.delete(line);
+      redraw();
+    });
     this.#selecting = new Selecting(this, redraw);
   }
 
@@ -153,7 +154,7 @@ export class View {
   /** Where in the text of a row a hit is. */
   locate(row: Row, { offset, length }: Found): [number, number] | null {
     const line = this.log.store.get(row.line);
-    return line ? locate(row.text.textContent!, line, this.log.charset, this.#slices.get(row.line), offset!, length!) : null;
+    return line ? locate(row.text.textContent!, line, this.log.charset, this.parts.get(row.line), offset!, length!) : null;
   }
 
   /** Where a hit is on the screen, and the room for text there; null: it is not shown. */
@@ -188,12 +189,12 @@ export class View {
   /** Show the part of a long line in which a hit is. If there is nothing to be seen of it there, either, it is not looked for any more. */
   #bring(found: Found, line: Line): void {
     const [from, to] = [found.offset! - line.at, found.offset! - line.at + found.length!];
-    const slice = this.#slices.get(found.line!);
+    const slice = this.parts.get(found.line!);
     if (line.length <= SHOWN || (slice && slice.start <= from && to <= slice.stop)) this.#hit = null;
     else if (this.#asked !== found && this.log.reachable) {
       this.#asked = found;
       const done = () => (this.#asked = null); // if it is still looked for, it is asked for again
-      this.#cut(found.line!, Math.max(0, from - BEFORE), to + SHOWN, () => this.#hit === found).then(done, () => setTimeout(done, AGAIN));
+      this.parts.show(found.line!, Math.max(0, from - BEFORE), to + SHOWN, () => this.#hit === found).then(done, () => setTimeout(done, AGAIN));
     }
   }
 
@@ -219,9 +220,8 @@ export class View {
     this.seen += shift;
     this.#selecting.renumber(shift);
     this.#heights.clear();
-    const shifted = <T>(lines: Map<number, T>) => new Map([...lines].map(([line, what]) => [line + shift, what] as const));
-    this.#slices = shifted(this.#slices);
-    this.#shown = shifted(this.#shown);
+    this.parts.renumber(shift);
+    this.#shown = new Map([...this.#shown].map(([line, row]) => [line + shift, row]));
   }
 
   // Sizes
@@ -258,7 +258,7 @@ export class View {
       numbered: store.numbered,
       spans,
       charset: this.log.charset,
-      slice: this.#slices.get(line),
+      slice: this.parts.get(line),
       group: this.folds.at(line),
       folded: this.folds.isFolded(line),
       time: this.options.showTime ? (known?.time ? this.options.time(known.time) : "") : null,
@@ -350,86 +350,10 @@ export class View {
     return [...this.#shown.keys()].sort((one, other) => one - other);
   }
 
-  /** Show more of a long line. */
-  async expand(number: number): Promise<void> {
-    this.pause();
-    const known = this.#slices.get(number);
-    const start = known?.start ?? 0;
-    await this.#cut(number, start, start + Math.min(MOST, (known ? known.stop - start : SHOWN) * MORE), () => true);
-  }
-
-  /** Show a long line from its beginning again. */
-  shrink(number: number): void {
-    this.pause();
-    this.#slices.delete(number);
-    this.#heights.delete(number);
-    this.redraw();
-  }
-
-  /** Show these bytes of a line, if they are still wanted when they come. */
-  async #cut(number: number, start: number, stop: number, isWanted: () => boolean): Promise<void> {
-    const line = this.log.store.get(number);
-    if (!line) return;
-    const slice = await this.log.slice(line, start, stop);
-    const now = this.log.store.lineAt(line.at); // lines may have got other numbers meanwhile
-    if (now === null || !isWanted()) return;
-    if (this.#slices.size > SLICES) this.#slices.clear();
-    this.#slices.set(now, slice);
-    this.#heights.delete(now);
-    this.redraw();
-  }
-
   refresh(): void {
     this.#heights.clear();
     this.#shape = "";
     this.redraw();
-  }
-
-  // Wheel and fingers
-
-  #wheel(event: WheelEvent): void {
-    if (event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) return;
-    event.preventDefault();
-    const unit = [1, this.#row, this.#window][event.deltaMode] ?? 1;
-    this.by(event.deltaY * unit);
-  }
-
-  /** What the browser itself scrolls, to show what it has found or selected, is a movement like any other. */
-  #scrolled(): void {
-    const { scrollTop } = this.surface;
-    if (scrollTop === 0) return;
-    this.surface.scrollTop = 0;
-    this.by(scrollTop);
-  }
-
-  #touch(): void {
-    let last: { y: number; time: number } | null = null;
-    let speed = 0;
-    const glide = (before: number) => (now: number) => {
-      if (last || Math.abs(speed) < 0.02) return;
-      this.by(speed * (now - before));
-      speed *= 0.998 ** (now - before);
-      if (this.following) speed = 0;
-      requestAnimationFrame(glide(now));
-    };
-    this.surface.addEventListener("touchstart", ({ touches, timeStamp }) => {
-      last = touches.length === 1 ? { y: touches[0]!.clientY, time: timeStamp } : null;
-      speed = 0;
-    }, { passive: true });
-    this.surface.addEventListener("touchmove", ({ touches, timeStamp }) => {
-      const touch = touches[0];
-      if (!last || !touch || !getSelection()?.isCollapsed) return;
-      const moved = last.y - touch.clientY;
-      speed = 0.7 * (moved / Math.max(1, timeStamp - last.time)) + 0.3 * speed;
-      last = { y: touch.clientY, time: timeStamp };
-      this.by(moved);
-    }, { passive: true });
-    this.surface.addEventListener("touchend", ({ timeStamp }) => {
-      if (last && timeStamp - last.time > 80) speed = 0;
-      last = null;
-      if (matchMedia("(prefers-reduced-motion: reduce)").matches) speed = 0;
-      requestAnimationFrame(glide(performance.now()));
-    }, { passive: true });
   }
 
   // Selecting and copying

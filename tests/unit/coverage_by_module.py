@@ -21,6 +21,7 @@ PURE = (
     "errors",
     "events",
     "framing",
+    "lines.encodings",
     "lines.groups",
     "lines.index",
     "lines.lines",

@@ -101,7 +101,9 @@ CHARSETS = (
 )
 
 
-def test_text_is_in_the_encoding_that_the_log_declares(browser: Browser, server: Server, name: str) -> None:
+def test_text_is_in_the_encoding_that_the_log_declares_and_found_in_it(
+    browser: Browser, server: Server, name: str
+) -> None:
     with viewing(browser, server.get, path(name)) as viewer:
         for number, (charset, text) in enumerate(CHARSETS):
             data = f"{text}\r\nplain\r\n{text}\n".encode(charset.strip('"'))
@@ -112,6 +114,10 @@ def test_text_is_in_the_encoding_that_the_log_declares(browser: Browser, server:
                     " === text",
                     f"{text}plain{text}",
                 )
+                if "utf-16" not in charset:
+                    search(viewer, text)
+                    expect(viewer.page.locator("#search .count")).to_have_text("2 of 2 lines")
+                    viewer.wait(f"text => ({HIT})('hit-now') === text", text)
 
 
 def search(viewer: Viewer, text: str, *, regex: bool = False) -> None:

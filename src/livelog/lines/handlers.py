@@ -27,6 +27,7 @@ from livelog.ranges import Part
 from livelog.wire import problem
 from livelog.wire.problem import RETRY_AFTER
 
+from .encodings import encoding_of
 from .groups import MAX_GROUPS
 from .index import BLOCK, Index
 from .lines import MAX_BYTES, MAX_LINES, Read, end_of_first, start_of_last
@@ -164,7 +165,8 @@ class Queries:
 
     async def _search(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
         connection, headers = Connection.of(request), stream_headers(journal, "application/x-ndjson")
-        search = self._searches.admit(journal, _query(request.query, journal.length))
+        query = _query(request.query, journal.length)._replace(encoding=encoding_of(journal.info.content_type))
+        search = self._searches.admit(journal, query)
         try:
             with _leaving(request):
                 async with unless_lost(connection), asyncio.timeout(FIRST_WORD):

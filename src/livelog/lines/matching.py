@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from . import failures
+from .encodings import UTF_8
 from .sgr import SEQUENCE, plain
 
 PIECE = 1024 * 1024
@@ -55,6 +56,8 @@ class Query(NamedTuple):
     else in front of it, the nearest first; from the end, all. `newlines`: how many are in front of `start`. `limit`: hits, at most.
     `seconds`: the search may take so much of the processor; then it ends as one with `limit` hits does.
 
+    `encoding`: of the log's text, see `encodings`.
+
     `begin`: where the search began that this one goes on with, which has `told` of so many hits; None: it begins.
     """
 
@@ -70,6 +73,7 @@ class Query(NamedTuple):
     seconds: float = float("inf")
     begin: int | None = None
     told: int = 0
+    encoding: str = UTF_8
 
     def pattern(self) -> re.Pattern[str]:
         """What matches. Raises: ValueError, with a message for who wrote it."""
@@ -170,7 +174,7 @@ def _searched(query: Query, read: Read) -> Iterator[tuple[Piece, Iterator[Hit]]]
             continue
         hits = (
             hit
-            for hit in _hits(piece, find, beginnings)
+            for hit in _hits(piece, find, beginnings, query.encoding)
             if (hit.offset >= query.start if query.forward else hit.offset < query.start or query.start == query.size)
         )
         yield piece, hits if query.forward else reversed(deque(hits, query.limit))
@@ -178,9 +182,11 @@ def _searched(query: Query, read: Read) -> Iterator[tuple[Piece, Iterator[Hit]]]
 
 def _ignored(query: Query) -> Callable[[bytes], bool]:
     """Tells quickly of most pieces that have no hit that they have none."""
-    needle = query.text.encode("utf-8", "surrogateescape")
-    if query.regex or query.errors or (not query.case and not needle.isascii()):
+    ascii_only = query.text.isascii()
+    # Of other encodings than UTF-8 one character may be written in several ways.
+    if query.regex or query.errors or (not ascii_only and not (query.case and query.encoding == UTF_8)):
         return lambda _: False
+    needle = query.text.encode("utf-8", "surrogateescape")
     if query.case:
         return lambda data: needle not in plain(data)
     needle = needle.lower()
@@ -222,13 +228,13 @@ def _backwards(query: Query, read: Read) -> Iterator[Piece]:
         stop = start
 
 
-def _hits(piece: Piece, find: Find, beginnings: "_Beginnings") -> Iterator[Hit]:
+def _hits(piece: Piece, find: Find, beginnings: "_Beginnings", encoding: str) -> Iterator[Hit]:
     """The hits of one piece, in order."""
     place, line = 0, piece.newlines + 1
     for raw in piece.data.removesuffix(b"\n").split(b"\n"):
         clean = plain(raw).rstrip(b"\r")  # a terminal's line ends with CR LF, and its text in front of them
-        text = clean.decode("utf-8", "surrogateescape")
-        start, places = -1, _Places(raw, text)
+        text = clean.decode(encoding, "surrogateescape")
+        start, places = -1, _Places(raw, text, encoding)
         for match in find(text):
             first, last = map(places.clean, match.span())
             offset = places.raw(first)
@@ -237,22 +243,23 @@ def _hits(piece: Piece, find: Find, beginnings: "_Beginnings") -> Iterator[Hit]:
             length = places.raw(last - 1) + 1 - offset if last > first else 0
             if start < 0:
                 start = piece.start + place if place else beginnings.of(line, piece.start)
-            yield Hit(line, piece.start + place + offset, length, start, _excerpt(clean, first))
+            yield Hit(line, piece.start + place + offset, length, start, _excerpt(clean, first, encoding))
         place, line = place + len(raw) + 1, line + 1
 
 
 class _Places:
     """Where in a line things are that are asked for in the order of the line: a long one may have many hits."""
 
-    def __init__(self, raw: bytes, text: str) -> None:
+    def __init__(self, raw: bytes, text: str, encoding: str) -> None:
         self._text = text
+        self._encoding = encoding
         self._sequences = SEQUENCE.finditer(raw)
         self._sequence = next(self._sequences, None)
         self._character = self._byte = self._removed = 0
 
     def clean(self, character: int) -> int:
         """Where in the bytes without terminal sequences a character of the text begins."""
-        self._byte += len(self._text[self._character : character].encode("utf-8", "surrogateescape"))
+        self._byte += len(self._text[self._character : character].encode(self._encoding, "surrogateescape"))
         self._character = character
         return self._byte
 
@@ -286,12 +293,12 @@ class _Beginnings:
         return 0
 
 
-def _excerpt(line: bytes, offset: int) -> str:
+def _excerpt(line: bytes, offset: int, encoding: str) -> str:
     """At most `MAX_HIT_TEXT` bytes of a line around `offset`, in whole characters."""
     start = max(0, min(offset - MAX_HIT_TEXT // 4, len(line) - MAX_HIT_TEXT))
     stop = min(len(line), start + MAX_HIT_TEXT)
-    while start < offset and line[start] & 0xC0 == 0x80:
+    while encoding == UTF_8 and start < offset and line[start] & 0xC0 == 0x80:
         start += 1
-    while stop < len(line) and stop > offset and line[stop] & 0xC0 == 0x80:
+    while encoding == UTF_8 and stop < len(line) and stop > offset and line[stop] & 0xC0 == 0x80:
         stop -= 1
-    return line[start:stop].decode("utf-8", "replace")
+    return line[start:stop].decode(encoding, "replace")

@@ -24,7 +24,8 @@ BUDGET = 32_000
 def run(workshop: Path, *command: str) -> str:
     """What a command in the viewer's folder prints. It must succeed."""
     done = subprocess.run(command, cwd=workshop, capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-4000:]
+    failed = "\n".join(re.findall(r"^ *not ok .*(?:\n.*){,20}", done.stdout, re.MULTILINE)[:3])
+    assert done.returncode == 0, failed + done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 
 

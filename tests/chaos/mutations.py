@@ -82,9 +82,8 @@ MUTATIONS = (
     Mutation(
         "a log that is replaced is not found for a moment",
         "log/catalogue.py",
-        "if not isinstance(error.cause, FileNotFoundError) or self._journals.get(name) is journal:\n                    raise",
-        "if not isinstance(error.cause, FileNotFoundError) or self._journals.get(name) is journal:\n                    raise\n"
-        "                return None",
+        "            self._remove(older)\n        while limit",
+        "            self._remove(older)\n            await asyncio.sleep(0.01)\n        while limit",
     ),
     Mutation(
         "the events of one who is behind are broken off",

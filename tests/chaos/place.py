@@ -192,6 +192,8 @@ class Place:
         if not self.setting.durable:
             return
         for folder in sorted((self._data / "logs").iterdir()):
+            if not folder.is_dir():
+                raise self.ledger.broken("server", f"it left this among the folders of logs: {folder.name}")
             files = {path.name for path in folder.iterdir()}
             stems = {file[:32] for file in files}
             kinds = {file[32:] for file in files}

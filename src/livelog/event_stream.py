@@ -11,21 +11,23 @@ import asyncio
 from collections.abc import AsyncGenerator
 from functools import partial
 
-from aiohttp import web
-
-from .answers import send_pieces, stream_headers, whole_number
-from .endpoint import STOPPED
+from .answers import pieces_answer, stream_headers
+from .errors import STOPPED
 from .events import MAX_EVENT, end_event, end_id, event, text_event, whole_characters
 from .log.journal import Journal
-from .outlet import Outlet
+from .wire.body_writer import BodyWriter
+from .wire.exchange import Exchange
+from .wire.fields import whole_number
+from .wire.response import Response
 
 KEEP_ALIVE = 15.0
 """Seconds without an event after which there is a comment."""
 
 
-async def answer_events(request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
-    """Answer one request. Raises: RequestError, ConnectionError."""
-    last = request.headers.get("Last-Event-ID")  # of a browser that comes back: it asks for the same URL
+async def answer_events(exchange: Exchange, journal: Journal) -> Response:
+    """Answer one request. Raises: RequestError."""
+    request = exchange.request
+    last = request.fields.get("Last-Event-ID")  # of a browser that comes back: it asks for the same URL
     if last is None:
         start = whole_number("from", request.query.get("from", "0"))
     else:
@@ -34,25 +36,25 @@ async def answer_events(request: web.BaseRequest, journal: Journal) -> web.Strea
     is_another = known != journal.info.generation or start > journal.length
     headers = stream_headers(journal, "text/event-stream")
     if journal.state.ended and last == end_id(journal.length) and not is_another:
-        return web.Response(status=204, headers=headers)
+        return Response(204, headers)
     pieces = _replaced if is_another else partial(_events_from, start)
-    return await send_pieces(request, journal, headers, partial(pieces, journal))
+    return pieces_answer(journal, headers, partial(pieces, journal))
 
 
-async def _replaced(journal: Journal, _: Outlet) -> AsyncGenerator[bytes, None]:
+async def _replaced(journal: Journal, _: BodyWriter) -> AsyncGenerator[bytes, None]:
     """What a client gets that knows of another log than this one."""
     yield event("replaced", "0", {"generation": journal.info.generation})
 
 
-async def _events_from(start: int, journal: Journal, outlet: Outlet) -> AsyncGenerator[bytes, None]:
+async def _events_from(start: int, journal: Journal, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
     """The events of a log from byte `start` on, to its end. Raises: ConnectionError, DiskError."""
     changed, state = asyncio.Event(), None
     journal.watchers.add(changed.set)
-    outlet.on_blocked = lambda _: changed.set()
+    writer.on_blocked = lambda _: changed.set()
     try:
         while True:
             changed.clear()
-            outlet.check()
+            writer.check()
             before, state, length = state, journal.state, journal.length
             if state is not before and not state.ended:
                 yield event("state", str(start), {"state": state.value, "size": length})
@@ -77,5 +79,5 @@ async def _events_from(start: int, journal: Journal, outlet: Outlet) -> AsyncGen
             except TimeoutError:
                 yield b":\n\n"
     finally:
-        outlet.on_blocked = None
+        writer.on_blocked = None
         journal.watchers.discard(changed.set)

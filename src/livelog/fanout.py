@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from .errors import DiskError
 from .log.journal import Journal
 from .metrics import Histogram
-from .outlet import Outlet
+from .wire.body_writer import BodyWriter
 
 FRAME_LIMIT = 64 * 1024
 """Bytes of one shared frame, and so of what a reader can hold in memory; more is cheaper sent from the file."""
@@ -49,9 +49,9 @@ class Fanout:
         self.offset = journal.length
         """What the members have been given: bytes from the start of the log."""
         self._pass_seconds = pass_seconds
-        self._behind: dict[Outlet, int] = {}  # those who follow and are no members, and their offsets
+        self._behind: dict[BodyWriter, int] = {}  # those who follow and are no members, and their offsets
         self._loop = asyncio.get_running_loop()
-        self._members: dict[Outlet, _Member] = {}
+        self._members: dict[BodyWriter, _Member] = {}
         self._advanced: asyncio.Future[None] | None = None
         self._next: asyncio.Handle | None = None
         self._not_before = 0.0
@@ -74,30 +74,30 @@ class Fanout:
         if self._next is not None:
             self._next.cancel()
 
-    async def follow(self, outlet: Outlet, offset: int, *, chunked: bool) -> None:
+    async def follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
         """Send everything from `offset` (bytes) on, until the log ends. `chunked`: in chunks, but for the last one.
 
         Raises: ConnectionError, if the reader goes first; DiskError.
         """
         try:
-            await self._follow(outlet, offset, chunked=chunked)
+            await self._follow(writer, offset, chunked=chunked)
         finally:
-            self._behind.pop(outlet, None)
+            self._behind.pop(writer, None)
 
-    async def _follow(self, outlet: Outlet, offset: int, *, chunked: bool) -> None:
+    async def _follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
         journal = self.journal
         while True:
-            self._behind[outlet] = offset
+            self._behind[writer] = offset
             if offset < self.offset:
                 stop = min(self.offset, offset + CHUNK_LIMIT)
                 if chunked:
-                    outlet.write(b"%x\r\n" % (stop - offset))
-                await outlet.send(journal, offset, stop)
+                    writer.write(b"%x\r\n" % (stop - offset))
+                await writer.send(journal, offset, stop)
                 if chunked:
-                    outlet.write(b"\r\n")
+                    writer.write(b"\r\n")
                 offset = stop
-            elif outlet.blocked:
-                await outlet.drained()
+            elif writer.blocked:
+                await writer.drained()
             elif journal.at_end and offset == journal.length:
                 return
             elif offset > self.offset:
@@ -105,31 +105,31 @@ class Fanout:
                 if self._advanced is None:
                     self._advanced = self._loop.create_future()
                 await asyncio.shield(self._advanced)
-                outlet.check()
+                writer.check()
             else:
-                offset = await self._join(outlet, chunked)
+                offset = await self._join(writer, chunked)
 
-    async def _join(self, outlet: Outlet, chunked: bool) -> int:
+    async def _join(self, writer: BodyWriter, chunked: bool) -> int:
         """Be a member until there is something else to do. Returns the offset reached."""
-        outlet.check()
-        del self._behind[outlet]
-        member = self._members[outlet] = _Member(chunked, self._loop.create_future())
-        outlet.on_blocked = self._leave
+        writer.check()
+        del self._behind[writer]
+        member = self._members[writer] = _Member(chunked, self._loop.create_future())
+        writer.on_blocked = self._leave
         try:
             return await member.left
         finally:
-            outlet.on_blocked = None
-            self._members.pop(outlet, None)
-            outlet.check()
+            writer.on_blocked = None
+            self._members.pop(writer, None)
+            writer.check()
 
-    def _leave(self, outlet: Outlet) -> None:
+    def _leave(self, writer: BodyWriter) -> None:
         """A member's socket is full, or gone: it has been given, or can no longer get, what is below `offset`."""
-        self._release(outlet, self.offset)
+        self._release(writer, self.offset)
 
-    def _release(self, outlet: Outlet, offset: int) -> None:
-        member = self._members.pop(outlet, None)
+    def _release(self, writer: BodyWriter, offset: int) -> None:
+        member = self._members.pop(writer, None)
         if member is not None and not member.left.done():
-            self._behind[outlet] = offset
+            self._behind[writer] = offset
             member.left.set_result(offset)
 
     def _changed(self) -> None:
@@ -163,16 +163,16 @@ class Fanout:
             self._pass_done(started, 0.0, start)
             return
         frame = b"".join((b"%x\r\n" % size, data, b"\r\n"))
-        due = [(outlet, frame if member.chunked else data) for outlet, member in self._members.items()]
+        due = [(writer, frame if member.chunked else data) for writer, member in self._members.items()]
         self._serve(due, started, 0.0)
 
-    def _serve(self, due: list[tuple[Outlet, bytes]], started: float, seconds: float) -> None:
+    def _serve(self, due: list[tuple[BodyWriter, bytes]], started: float, seconds: float) -> None:
         """Write a pass's frame to some of the members that are due; the others follow in the loop's next turn."""
         began = time.perf_counter()
         members = self._members
-        for outlet, frame in due[-SLICE:]:
-            if outlet in members:  # else it has left meanwhile
-                outlet.write(frame)
+        for writer, frame in due[-SLICE:]:
+            if writer in members:  # else it has left meanwhile
+                writer.write(frame)
         del due[-SLICE:]
         seconds += time.perf_counter() - began
         if due:
@@ -189,8 +189,8 @@ class Fanout:
         if release is None and self.journal.at_end and self.offset == self.journal.length:
             release = self.offset
         if release is not None:
-            for outlet in tuple(self._members):
-                self._release(outlet, release)
+            for writer in tuple(self._members):
+                self._release(writer, release)
         if self.offset < self.journal.length:
             self._changed()
 

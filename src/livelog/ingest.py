@@ -15,42 +15,36 @@ Refuses to know who reads. Invariants:
 """
 
 import contextlib
-import functools
 import ipaddress
 import json
 import logging
 import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-
-from aiohttp import web
 
 from . import __version__, config, status, uploads
 from .access import Access, bearer, is_name
-from .answers import precondition
-from .body import BUFFER_SIZE, Acknowledgements, Body, Buffers, Limit
+from .acknowledgements import Acknowledgements
 from .config import Settings
-from .endpoint import STOPPED, Connection
-from .errors import ConfigError, DiskError, RequestError
-from .framing import ChunkedDecoder, Decoder, LengthDecoder
+from .errors import STOPPED, ConfigError, DiskError, RequestError
 from .log.catalogue import UNNAMED, Catalogue
 from .log.info import DEFAULT_TYPE, LogInfo, State, Upload
 from .log.journal import Journal
 from .log.leases import Leases
 from .uploads import Announcement
 from .wire import problem
+from .wire.body_reader import BUFFER_SIZE, Limit
+from .wire.exchange import Exchange
+from .wire.fields import media_type, precondition
 from .wire.problem import RETRY_AFTER
-
-MAX_SKELETON = 64 * 1024
-"""The longest body, in bytes, that aiohttp is shown an empty stand-in for, to keep the connection."""
+from .wire.request import Request
+from .wire.response import Response
+from .wire.routes import Resource, Routes
 
 COMMON_HEADERS = {"Server": f"livelog/{__version__}"}
 """On every answer of the producers' port, errors included."""
-
-LOG_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-UPLOAD_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH"
 
 _PASSIVE_TYPE = re.compile(
     r"(?:text/(?!html\b|css\b|xml|xsl|[a-z0-9.+-]*script)[a-z0-9.+-]+|application/json|application/octet-stream)"
@@ -59,6 +53,9 @@ _PASSIVE_TYPE = re.compile(
 )
 
 logger = logging.getLogger(__name__)
+
+Handler = Callable[[Exchange, str], Awaitable[Response]]
+"""Answers a request for what the path names behind its first segment."""
 
 
 class Producers:
@@ -73,70 +70,74 @@ class Producers:
         self._catalogue = catalogue
         self._readers_url = readers_url
         self._limits = uploads.limits(settings.max_log_size, settings.resume_grace)
-        self._buffers = Buffers()
         self._leases = Leases(catalogue, settings.resume_grace)
         self._stopping = False
+        self._routes: Routes[Handler] = Routes(
+            {
+                "log": Resource(
+                    {
+                        "PUT": self._begin, "POST": self._begin, "PATCH": self._tell, "GET": self._show, "HEAD": self._show,
+                        "DELETE": self._remove, "OPTIONS": self._offer_logs,
+                    },
+                    problem.SENT_WITH_PUT,
+                ),
+                "upload": Resource(
+                    {
+                        "PATCH": self._append, "DELETE": self._cancel, "GET": self._show_upload, "HEAD": self._show_upload,
+                        "OPTIONS": self._offer_uploads,
+                    },
+                    problem.APPENDED_BY_PATCH,
+                ),
+            },
+            problem.NO_PATH,
+        )  # fmt: skip
 
-    @property
-    def received(self) -> int:
-        """Bytes of logs so far."""
-        return self._buffers.received
-
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def answer(self, exchange: Exchange) -> Response:
         """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
-        if not self._access.may_write(bearer(request.headers.get("Authorization", ""))):
+        request = exchange.request
+        if not self._access.may_write(bearer(request.fields.get("Authorization", ""))):
             raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
-        path = request.rel_url.path_safe  # where an encoded slash stays what it is
-        resource, _, rest = path.removeprefix("/").partition("/")
-        if path == "/log" or (resource == "log" and rest):
-            name = _name(rest)
-            others = (journal.info.name for journal in self._catalogue.newest_first())
-            if not self._access.is_told_by(name, others):
-                return await self._answer_log(request, name)
-        if resource == "upload":
-            key, _, name = rest.partition("/")
-            return await self._answer_upload(request, key, name)
-        if path == "*" and request.method == "OPTIONS":
-            return self._response(204, {"Allow": LOG_METHODS, "Upload-Limit": self._limits})
-        raise problem.NO_PATH.error()
+        if request.path == "*" and request.method == "OPTIONS":
+            return await self._offer_logs(exchange, UNNAMED)
+        kind, rest, resource = self._routes.find(request.path)
+        what = self._named(exchange, rest) if kind == "log" else rest[1:]
+        return await resource.handler(request.method)(exchange, what)
 
-    async def _answer_log(self, request: web.BaseRequest, name: str) -> web.Response:
+    def _named(self, exchange: Exchange, rest: str) -> str:
+        """The name of the log that a request is about; `rest`: what its path has behind /log. Raises: RequestError."""
+        if rest == "/":
+            raise problem.NO_PATH.error()
+        name = _name(rest[1:])
+        others = (journal.info.name for journal in self._catalogue.newest_first())
+        if self._access.is_told_by(name, others):
+            raise problem.NO_PATH.error()
         # What never becomes a log's name is not told: it may be anything that got into the path, such as a token.
-        if request.method in ("PUT", "POST") or self._catalogue.get(name) is not None:
-            Connection.of(request).note_log(name)
-        match request.method:
-            case "PUT" | "POST":
-                return await self._begin(request, name)
-            case "PATCH":
-                return await self._tell(request, name)
-            case "GET" | "HEAD":
-                return self._show(request, name)
-            case "DELETE":
-                return await self._remove(request, name)
-            case "OPTIONS":
-                return self._response(204, {"Allow": LOG_METHODS, "Upload-Limit": self._limits})
-        raise problem.SENT_WITH_PUT.error({"Allow": LOG_METHODS})
+        if exchange.request.method in ("PUT", "POST") or self._catalogue.get(name) is not None:
+            exchange.connection.note_log(name)
+        return name
 
-    async def _answer_upload(self, request: web.BaseRequest, key: str, name: str) -> web.Response:
-        if request.method == "OPTIONS":
-            return self._response(204, {"Allow": UPLOAD_METHODS, "Accept-Patch": uploads.PARTIAL_UPLOAD})
-        if request.method not in ("GET", "HEAD", "PATCH", "DELETE"):
-            raise problem.APPENDED_BY_PATCH.error({"Allow": UPLOAD_METHODS})
-        announcement = uploads.announced(functools.partial(_lines, request)) if request.method == "PATCH" else None
-        if announcement is not None:
-            _check_append(request, announcement)
-        if not await self._leases.revoke(self._upload(key, name)) and request.method in ("PATCH", "DELETE"):
+    async def _offer_logs(self, _exchange: Exchange, _name: str) -> Response:
+        return self._response(204, {"Allow": self._routes["log"].allow(), "Upload-Limit": self._limits})
+
+    async def _offer_uploads(self, _exchange: Exchange, _key: str) -> Response:
+        return self._response(204, {"Allow": self._routes["upload"].allow(), "Accept-Patch": uploads.PARTIAL_UPLOAD})
+
+    async def _taken_over(self, exchange: Exchange, what: str) -> Journal:
+        """The log of an upload, which nobody sends any more; `what`: its key, and its name. Raises: RequestError."""
+        key, _, name = what.partition("/")
+        is_free = await self._leases.revoke(self._upload(key, name))
+        if not is_free and exchange.request.method in ("PATCH", "DELETE"):
             raise problem.BEING_RECEIVED.error()
-        Connection.of(request).note_log(name)
+        exchange.connection.note_log(name)
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
             raise problem.GIVEN_UP.error({"ETag": journal.etag}, reason=journal.info.reason)
         self._leases.renew(journal)
-        if announcement is not None:
-            return await self._append(request, journal, announcement)
-        if request.method == "DELETE":
-            return await self._cancel(request, journal)
-        return self._response(204, {**self._upload_headers(request, journal), "Cache-Control": "no-store"})
+        return journal
+
+    async def _show_upload(self, exchange: Exchange, what: str) -> Response:
+        journal = await self._taken_over(exchange, what)
+        return self._response(204, {**self._upload_headers(exchange.request, journal), "Cache-Control": "no-store"})
 
     async def drain(self, timeout: float) -> None:
         """Begin nothing more, and let producers that are about to be done end: see `Leases.drain`."""
@@ -149,16 +150,16 @@ class Producers:
 
     # Beginning a log.
 
-    async def _begin(self, request: web.BaseRequest, name: str) -> web.Response:
+    async def _begin(self, exchange: Exchange, name: str) -> Response:
+        request = exchange.request
         _lifetime(request)  # what is wrong with it is told before a log begins
-        announcement = uploads.announced(functools.partial(_lines, request))
+        announcement = uploads.announced(request.fields.getall)
         resumable = announcement.complete is not None
         if request.method == "POST" and not resumable:
-            allowed = LOG_METHODS.replace("POST, ", "")
-            raise problem.POST_BEGINS_UPLOADS.error({"Allow": allowed})
+            raise problem.POST_BEGINS_UPLOADS.error({"Allow": self._routes["log"].allow(without=("POST",))})
         self._refuse_if_stopping()
         _check_framing(request)
-        if "Content-Range" in request.headers:
+        if "Content-Range" in request.fields:
             raise problem.CONTENT_RANGE.error()
         if await self._leases.is_held(name):
             raise problem.ANOTHER_PRODUCER.error()
@@ -166,27 +167,27 @@ class Producers:
         _check_preconditions(request, older)
         length = announcement.length_at(0, request.content_length) if resumable else None
         upload = Upload(resumable, older is not None, length, announcement.repr_digest, announcement.want_repr_digest)
-        info = LogInfo(name, "", 0, _content_type(request.headers.get("Content-Type")), upload=upload)
+        info = LogInfo(name, "", 0, _content_type(request.fields.get("Content-Type")), upload=upload)
         info.attributes = info.attributes.updated(_metadata_fields(request))
         self._refuse_too_large(max(length or 0, request.content_length or 0))
         if (announcement.content_digest and (older is not None or not resumable)) or (
             upload.repr_digest and not resumable
         ):
             bounded = request.content_length is not None
-            with self._leases.hold(name, Connection.of(request), bounded=bounded, spared=older):
-                return await self._begin_checked(request, info, announcement)
+            with self._leases.hold(name, exchange.connection, bounded=bounded, spared=older):
+                return await self._begin_checked(exchange, info, announcement)
         with self._leases.hold(name):
             journal = await self._leases.begin(info)
-        with self._leases.hold(name, Connection.of(request), bounded=request.content_length is not None):
+        with self._leases.hold(name, exchange.connection, bounded=request.content_length is not None):
             _tell_begun(journal)
-            return await self._feed(request, journal, announcement, begins=True)
+            return await self._feed(exchange, journal, announcement, begins=True)
 
-    async def _begin_checked(self, request: web.BaseRequest, info: LogInfo, announcement: Announcement) -> web.Response:
+    async def _begin_checked(self, exchange: Exchange, info: LogInfo, announcement: Announcement) -> Response:
         """Begin a log with content that is known to be right, or none."""
         draft = await self._catalogue.draft(info)
         try:
-            if request.body_exists:
-                await self._receive_into(draft, request, self._limit(draft), None)
+            if exchange.request.has_body:
+                await self._receive_into(draft, exchange, self._limit(draft), None)
             await _check_content(draft, announcement, None)
             verified = {} if announcement.complete is False else await self._verify(draft, is_upload=False)
             await self._leases.publish(draft)
@@ -194,11 +195,15 @@ class Producers:
             await self._catalogue.discard(draft)
             raise
         _tell_begun(draft)
-        return await self._feed(request, draft, announcement, begins=True, verified=verified)
+        return await self._feed(exchange, draft, announcement, begins=True, verified=verified)
 
     # Going on with one.
 
-    async def _append(self, request: web.BaseRequest, journal: Journal, announcement: Announcement) -> web.Response:
+    async def _append(self, exchange: Exchange, what: str) -> Response:
+        request = exchange.request
+        announcement = uploads.announced(request.fields.getall)
+        _check_append(request, announcement)
+        journal = await self._taken_over(exchange, what)
         self._refuse_if_stopping()
         _lifetime(request)
         offset = announcement.offset
@@ -207,7 +212,7 @@ class Producers:
             raise uploads.mismatching_offset(offset, journal.length)
         length = announcement.length_at(offset, request.content_length)
         if journal.state.ended:
-            if announcement.complete and not request.body_exists:
+            if announcement.complete and not request.has_body:
                 told = self._upload_headers(request, journal) | self._link_headers(request, journal.info.name)
                 return self._response(200 if journal.info.upload.replaces else 201, told)
             refused = {"Upload-Complete": "?0", "Upload-Offset": str(offset)}
@@ -217,22 +222,22 @@ class Producers:
         self._refuse_too_large(max(length or 0, offset + (request.content_length or 0)))
         attributes = journal.info.attributes.updated(_metadata_fields(request))
         bounded = request.content_length is not None
-        with self._leases.hold(journal.info.name, Connection.of(request), bounded=bounded):
+        with self._leases.hold(journal.info.name, exchange.connection, bounded=bounded):
             change = _unless_lost(journal.info, upload=replace(upload, length=length), attributes=attributes)
             with contextlib.nullcontext() if announcement.content_digest else change:
                 await self._leases.resume(journal)
-            return await self._feed(request, journal, announcement, begins=False, change=change)
+            return await self._feed(exchange, journal, announcement, begins=False, change=change)
 
     async def _feed(
         self,
-        request: web.BaseRequest,
+        exchange: Exchange,
         journal: Journal,
         announcement: Announcement,
         *,
         begins: bool,
         change: contextlib.AbstractContextManager[None] | None = None,
         verified: dict[str, str] | None = None,
-    ) -> web.Response:
+    ) -> Response:
         """Receive the content of a request into `journal`, whose file is open, and is released at the end.
 
         `change`: in it is known what the request tells besides, if that counts only as its content does. `verified`: the content is
@@ -243,7 +248,7 @@ class Producers:
         headers: dict[str, str] = {}
         try:
             if verified is None:
-                await self._receive(request, journal, announcement, begins=begins, change=change)
+                await self._receive(exchange, journal, announcement, begins=begins, change=change)
             reason = "the body ended"
             if announcement.complete is not False:
                 headers = await self._verify(journal, is_upload=True) if verified is None else verified
@@ -266,12 +271,12 @@ class Producers:
         replaces, created = journal.info.upload.replaces, begins or end is State.COMPLETE
         code = 204 if not created else 200 if replaces and end is State.COMPLETE else 201
         if resumable:
-            headers |= self._upload_headers(request, journal)
-        return self._response(code, headers | self._link_headers(request, journal.info.name))
+            headers |= self._upload_headers(exchange.request, journal)
+        return self._response(code, headers | self._link_headers(exchange.request, journal.info.name))
 
     async def _receive(
         self,
-        request: web.BaseRequest,
+        exchange: Exchange,
         journal: Journal,
         announcement: Announcement,
         *,
@@ -279,33 +284,32 @@ class Producers:
         change: contextlib.AbstractContextManager[None] | None,
     ) -> None:
         """Receive the content of `request` into `journal`. Raises: as `Body.receive`."""
-        interim = ""
+        interim, request, connection = "", exchange.request, exchange.connection
         if announcement.interim and request.version >= (1, 1) and journal.info.upload.resumable:
             interim = f"HTTP/1.1 104 Upload Resumption Supported\r\nUpload-Draft-Interop-Version: {uploads.INTEROP_VERSION}\r\n"
-        connection = Connection.of(request)
-        if interim and begins and connection.transport is not None:
+        if interim and begins:
             info = journal.info
             told = {"Location": self._location(request, info), "Upload-Limit": self._limits}
             told |= self._link_headers(request, info.name)
             lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
-            connection.transport.write(f"{interim}{lines}\r\n".encode())
+            connection.inform(f"{interim}{lines}\r\n".encode())
         if announcement.content_digest:
-            await self._receive_checked(request, journal, announcement, change or contextlib.nullcontext())
+            await self._receive_checked(exchange, journal, announcement, change or contextlib.nullcontext())
             return
-        if not request.body_exists:
+        if not request.has_body:
             return
         # What the end of this process takes away must not be acknowledged: its producer will have to send it again.
         acknowledged = interim and self._catalogue.durable
         acknowledgements = Acknowledgements(connection, journal, interim) if acknowledged else None
         try:
-            await self._receive_into(journal, request, self._limit(journal), acknowledgements)
+            await self._receive_into(journal, exchange, self._limit(journal), acknowledgements)
         finally:
             if acknowledgements is not None:
                 acknowledgements.stop()
 
     async def _receive_checked(
         self,
-        request: web.BaseRequest,
+        exchange: Exchange,
         journal: Journal,
         announcement: Announcement,
         change: contextlib.AbstractContextManager[None],
@@ -313,8 +317,8 @@ class Producers:
         """Receive content whose digest is known: nothing of the request counts before all of it has arrived and is right."""
         scratch = await self._catalogue.scratch()
         try:
-            if request.body_exists:
-                await self._receive_into(scratch, request, self._limit(journal), None)
+            if exchange.request.has_body:
+                await self._receive_into(scratch, exchange, self._limit(journal), None)
             await _check_content(scratch, announcement, journal.length)
             with change:
                 await journal.save()
@@ -325,21 +329,10 @@ class Producers:
             await self._catalogue.discard(scratch)
 
     async def _receive_into(
-        self, journal: Journal, request: web.BaseRequest, limit: Limit | None, acknowledgements: Acknowledgements | None
+        self, journal: Journal, exchange: Exchange, limit: Limit | None, acknowledgements: Acknowledgements | None
     ) -> None:
-        connection, length = Connection.of(request), request.content_length
-        decoder: Decoder = ChunkedDecoder() if length is None else LengthDecoder(length)
-        body = Body(connection, decoder, journal, self._buffers, limit=limit, acknowledgements=acknowledgements)
-        begin = connection.lend(body)
-        transport = connection.transport
-        expects = request.headers.get("Expect", "").lower() == "100-continue" and request.version >= (1, 1)
-        if expects and not begin and transport is not None:
-            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        rest = await body.receive(begin, ended=connection.ended or transport is None)
-        if length is None:
-            connection.resume(b"0\r\n\r\n", rest)
-        elif length <= MAX_SKELETON:
-            connection.resume(bytes(length), rest)
+        written = acknowledgements.written if acknowledgements is not None else None
+        await exchange.connection.receive(exchange.request, journal, limit=limit, on_written=written)
 
     async def _verify(self, journal: Journal, *, is_upload: bool) -> dict[str, str]:
         """Check a log that shall be complete against what was announced. Returns header fields that tell of it.
@@ -364,8 +357,9 @@ class Producers:
 
     # What else can be done with a log.
 
-    async def _tell(self, request: web.BaseRequest, name: str) -> web.Response:
-        if request.body_exists:
+    async def _tell(self, exchange: Exchange, name: str) -> Response:
+        request = exchange.request
+        if request.has_body:
             raise problem.NO_BODY.error()
         links = self._link_headers(request, name)
         journal = self._known(name)
@@ -380,31 +374,32 @@ class Producers:
             await journal.save()
         return self._response(204, links)
 
-    def _show(self, request: web.BaseRequest, name: str) -> web.Response:
-        link = self._link_headers(request, name)
+    async def _show(self, exchange: Exchange, name: str) -> Response:
+        link = self._link_headers(exchange.request, name)
         if (journal := self._catalogue.get(name)) is None:
             raise problem.NOT_BEGUN_BUT_LINK.error(link)
         text = (
             json.dumps({**status.describe(journal), "link": link["Livelog-Link"], "view": link["Livelog-View"]}) + "\n"
         )
         headers = {**COMMON_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
-        return web.Response(text=text, content_type="application/json", headers=headers)
+        return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, text.encode())
 
-    async def _remove(self, request: web.BaseRequest, name: str) -> web.Response:
+    async def _remove(self, exchange: Exchange, name: str) -> Response:
         if await self._leases.is_held(name):
             raise problem.LOG_WRITTEN.error()
         journal = self._known(name)
-        _check_preconditions(request, journal)
+        _check_preconditions(exchange.request, journal)
         with self._leases.hold(name):
             if not journal.state.ended:
                 await self._leases.end(journal, State.ABORTED, "the log was removed")
             await self._catalogue.remove(journal)
         return self._response(204, {})
 
-    async def _cancel(self, request: web.BaseRequest, journal: Journal) -> web.Response:
+    async def _cancel(self, exchange: Exchange, what: str) -> Response:
+        journal = await self._taken_over(exchange, what)
         if journal.state.ended:
             raise problem.NOTHING_TO_CANCEL.error()
-        journal.info.attributes = journal.info.attributes.updated(_metadata_fields(request))
+        journal.info.attributes = journal.info.attributes.updated(_metadata_fields(exchange.request))
         with self._leases.hold(journal.info.name):
             await self._leases.end(journal, State.ABORTED, "the producer gave it up")
         return self._response(204, {})
@@ -451,7 +446,7 @@ class Producers:
         told = {"Upload-Limit": self._limits}
         return problem.TOO_LARGE.error(told, final=True, limit=largest)
 
-    def _upload_headers(self, request: web.BaseRequest, journal: Journal) -> dict[str, str]:
+    def _upload_headers(self, request: Request, journal: Journal) -> dict[str, str]:
         """What is told of an upload with each of its answers."""
         headers = {
             "Location": self._location(request, journal.info),
@@ -462,12 +457,12 @@ class Producers:
         length = journal.length if journal.state is State.COMPLETE else journal.info.upload.length
         return headers if length is None else {**headers, "Upload-Length": str(length)}
 
-    def _location(self, request: web.BaseRequest, info: LogInfo) -> str:
+    def _location(self, request: Request, info: LogInfo) -> str:
         """An upload's address, relative to that of `request` (RFC 9110 section 10.2.2): a proxy may have put it below a prefix."""
-        up = "../" * (request.rel_url.path_safe.count("/") - 1)
+        up = "../" * (request.path.count("/") - 1)
         return f"{up}upload/{self._access.upload_key(info.generation)}{'/' if info.name else ''}{info.name}"
 
-    def _link_headers(self, request: web.BaseRequest, name: str) -> dict[str, str]:
+    def _link_headers(self, request: Request, name: str) -> dict[str, str]:
         """A log's links, which expire as `request` asks. Raises: RequestError, as `_lifetime`."""
         lifetime = _lifetime(request)
         expires = None if lifetime is None else math.ceil(time.time() + lifetime)
@@ -476,8 +471,8 @@ class Producers:
             for field, resource in (("Link", "log"), ("View", "view"))
         }
 
-    def _response(self, code: int, headers: dict[str, str]) -> web.Response:
-        return web.Response(status=code, headers={**COMMON_HEADERS, **headers})
+    def _response(self, code: int, headers: dict[str, str]) -> Response:
+        return Response(code, {**COMMON_HEADERS, **headers})
 
 
 async def _check_content(journal: Journal, announcement: Announcement, offset: int | None) -> None:
@@ -517,15 +512,11 @@ def _name(rest: str) -> str:
     return rest or UNNAMED
 
 
-def _lines(request: web.BaseRequest, name: str) -> list[str]:
-    return request.headers.getall(name, [])
+def _metadata_fields(request: Request) -> dict[str, list[str]]:
+    return {name: request.fields.getall(name) for name in ("livelog-title", "livelog-exit-code", "livelog-label")}
 
 
-def _metadata_fields(request: web.BaseRequest) -> dict[str, list[str]]:
-    return {name: _lines(request, name) for name in ("livelog-title", "livelog-exit-code", "livelog-label")}
-
-
-def _lifetime(request: web.BaseRequest) -> float | None:
+def _lifetime(request: Request) -> float | None:
     """For how many seconds from now a request wants links to open a log; None: for ever. Raises: RequestError."""
     try:
         return config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
@@ -534,17 +525,17 @@ def _lifetime(request: web.BaseRequest) -> float | None:
         raise problem.NOT_A_DURATION.error() from error
 
 
-def _check_framing(request: web.BaseRequest) -> None:
-    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+def _check_framing(request: Request) -> None:
+    if request.fields.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
         raise problem.OTHER_CODING.error()
     if request.version < (1, 1) and request.content_length is None:
         raise problem.NO_LENGTH.error()
 
 
-def _check_preconditions(request: web.BaseRequest, journal: Journal | None) -> None:
+def _check_preconditions(request: Request, journal: Journal | None) -> None:
     """Raises: RequestError (412), if a log shall change only on a condition that does not hold (RFC 9110 section 13.1)."""
     if journal is None:
-        refusal = 412 if "If-Match" in request.headers else None
+        refusal = 412 if "If-Match" in request.fields else None
     else:
         refusal = precondition(request, journal.etag)
     if refusal == 412:
@@ -553,9 +544,9 @@ def _check_preconditions(request: web.BaseRequest, journal: Journal | None) -> N
         raise problem.EXISTS.error()
 
 
-def _check_append(request: web.BaseRequest, announcement: Announcement) -> None:
+def _check_append(request: Request, announcement: Announcement) -> None:
     """Raises: RequestError, if this is no request to append (section "Upload Append")."""
-    if request.content_type != uploads.PARTIAL_UPLOAD:
+    if media_type(request) != uploads.PARTIAL_UPLOAD:
         raise problem.NOT_A_PART.error({"Accept-Patch": uploads.PARTIAL_UPLOAD})
     if announcement.offset is None:
         raise problem.NO_OFFSET.error()
@@ -569,14 +560,14 @@ def _content_type(header: str | None) -> str:
     return header.strip() if header is not None and _PASSIVE_TYPE.fullmatch(header.strip()) else DEFAULT_TYPE
 
 
-def refuse_foreign(request: web.BaseRequest, *, private: bool) -> None:
+def refuse_foreign(request: Request, *, private: bool) -> None:
     """Refuse what a browser sends on behalf of a page from elsewhere. Raises: RequestError.
 
     `private`: the port is on loopback, where only a name of this machine can be meant (DNS rebinding).
     """
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+    if request.fields.get("Sec-Fetch-Site") == "cross-site":
         raise problem.OTHER_SITE.error()
-    host = request.headers.get("Host", "")
+    host = request.fields.get("Host", "")
     if private and host and not _is_loopback(host):
         raise problem.FOREIGN_HOST.error()
 

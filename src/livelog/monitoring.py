@@ -14,16 +14,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from . import __version__
-from .endpoint import Endpoint
-from .ingest import COMMON_HEADERS, Producers
+from .ingest import COMMON_HEADERS
 from .log.catalogue import Catalogue
 from .log.info import State
 from .metrics import Histogram
 from .reading import Readers
 from .wire import problem
+from .wire.listener import Listener
+from .wire.request import Request
+from .wire.response import Response
+from .wire.routes import Resource
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -39,24 +40,28 @@ DELAY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 class Monitoring:
     """Answers the requests for `PATHS`. `sides`: the ports, by name, at the latest when there are requests."""
 
-    def __init__(
-        self, catalogue: Catalogue, producers: Producers, readers: Readers, sides: Mapping[str, Endpoint]
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, readers: Readers, sides: Mapping[str, Listener]) -> None:
         self._catalogue = catalogue
-        self._producers = producers
         self._readers = readers
         self._sides = sides
+        handlers = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._metrics}
+        self._resources = {
+            path: Resource({"GET": handler, "HEAD": handler}, problem.READ_WITH_GET)
+            for path, handler in handlers.items()
+        }
         self._delay = Histogram(DELAY_BOUNDS)
 
-    async def answer(self, request: web.BaseRequest) -> web.Response:
+    async def answer(self, request: Request) -> Response:
         """Answer one request. Raises: RequestError."""
-        if request.method not in ("GET", "HEAD"):
-            raise problem.READ_WITH_GET.error({"Allow": "GET, HEAD"})
-        if request.path == "/metrics":
-            return await self._metrics(request)
-        if request.path == "/readyz" and (reason := await self._catalogue.refusal()) is not None:
+        return await self._resources[request.path].handler(request.method)(request)
+
+    async def _healthz(self, _request: Request) -> Response:
+        return _ok()
+
+    async def _readyz(self, _request: Request) -> Response:
+        if (reason := await self._catalogue.refusal()) is not None:
             raise problem.NOT_READY.error({"Retry-After": "10"}, reason=reason)
-        return web.Response(text="ok\n", headers={**COMMON_HEADERS, "Cache-Control": "no-store"})
+        return _ok()
 
     async def watch_loop(self) -> None:
         """Measure, for ever, by how much the event loop is late."""
@@ -66,7 +71,7 @@ class Monitoring:
             await asyncio.sleep(DELAY_CHECK)
             self._delay.observe(max(0.0, loop.time() - due))
 
-    async def _metrics(self, request: web.BaseRequest) -> web.Response:
+    async def _metrics(self, request: Request) -> Response:
         # The library takes as long to load as a tenth of the server's start: in a thread, when it is first needed.
         await asyncio.to_thread(importlib.import_module, "prometheus_client")
         from prometheus_client import CollectorRegistry, ProcessCollector  # noqa: PLC0415
@@ -75,9 +80,9 @@ class Monitoring:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(self)
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        encode, content_type = choose_encoder(request.fields.get("Accept", ""))
         headers = {**COMMON_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type}
-        return web.Response(body=encode(registry), headers=headers)
+        return Response(200, headers, encode(registry))
 
     def collect(self) -> "Iterator[Metric]":
         """All figures: see `prometheus_client.registry.Collector`."""
@@ -101,7 +106,11 @@ class Monitoring:
         removed = "Ended logs that were removed to make room, or for their age."
         yield CounterMetricFamily("livelog_logs_retired", removed, self._catalogue.retired_count)
         yield GaugeMetricFamily("livelog_stored_bytes", "Bytes of all logs together.", self._catalogue.used)
-        yield CounterMetricFamily("livelog_received_bytes", "Bytes of logs from producers.", self._producers.received)
+        yield CounterMetricFamily(
+            "livelog_received_bytes",
+            "Bytes of logs from producers.",
+            sum(side.received for side in self._sides.values()),
+        )
 
         sent = CounterMetricFamily("livelog_sent_bytes", "Bytes of streamed answers, by port.", labels=["port"])
         open_now = GaugeMetricFamily("livelog_connections", "Open connections, by port.", labels=["port"])
@@ -130,3 +139,8 @@ class Monitoring:
             ("livelog_event_loop_delay_seconds", "By how much the event loop was late.", self._delay),
         ):
             yield HistogramMetricFamily(name, help_text, histogram.cumulative(), histogram.total)
+
+
+def _ok() -> Response:
+    headers = {**COMMON_HEADERS, "Cache-Control": "no-store", "Content-Type": "text/plain; charset=utf-8"}
+    return Response(200, headers, b"ok\n")

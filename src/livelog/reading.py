@@ -22,25 +22,11 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 
-from aiohttp import web
-
-from . import ranges, status
+from . import status
 from .access import Access, Verdict, bearer, is_name
-from .answers import (
-    ALLOW,
-    COMMON_HEADERS,
-    PREFLIGHT_HEADERS,
-    begin_endless_answer,
-    json_answer,
-    json_text,
-    precondition,
-    send_parts,
-    stream,
-    wait_seconds,
-    whole_number,
-)
+from .answers import COMMON_HEADERS, PREFLIGHT_HEADERS, json_answer, json_text, parts_answer
 from .config import Settings
-from .endpoint import STOPPED, Connection
+from .errors import STOPPED
 from .event_stream import answer_events
 from .fanout import Fanout
 from .lines.handlers import Queries
@@ -49,11 +35,17 @@ from .log.catalogue import UNNAMED, Catalogue
 from .log.info import GENERATION, State
 from .log.journal import Journal
 from .metrics import Histogram
-from .outlet import Outlet, unless_lost
-from .ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
 from .viewer import Viewer
-from .wire import problem
+from .wire import problem, ranges
+from .wire.body_writer import BodyWriter
+from .wire.exchange import Exchange
+from .wire.fields import precondition, wait_seconds, whole_number
+from .wire.link import unless_lost
 from .wire.problem import RETRY_AFTER
+from .wire.ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
+from .wire.request import Request
+from .wire.response import Response
+from .wire.routes import Resource, Routes
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Buckets, in seconds, for the time of a fan-out's pass."""
@@ -62,6 +54,12 @@ EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description=
 """RFC 6750 section 3.1."""
 
 logger = logging.getLogger(__name__)
+
+Handler = Callable[[Exchange, str], Awaitable[Response]]
+"""Answers a request about the log of that name, or about none."""
+
+LogHandler = Callable[[Exchange, Journal], Awaitable[Response]]
+"""Answers a request about a log, whose file is open."""
 
 
 class Readers:
@@ -72,50 +70,58 @@ class Readers:
         self._access = access
         self._catalogue = catalogue
         self.queries = Queries()
-        self._answers: Mapping[str, Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]]] = {
-            "log": self._answer_log, "events": answer_events, **self.queries.answers
-        }  # fmt: skip
         self._viewer = Viewer()
         self._fanouts: dict[Journal, Fanout] = {}
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """How long the passes of all fan-outs took."""
+        about_logs: Mapping[str, LogHandler] = {
+            "log": self._answer_log, "events": answer_events, **self.queries.answers
+        }  # fmt: skip
+        handlers: dict[str, Handler] = {name: partial(self._open, answer) for name, answer in about_logs.items()}
+        handlers |= {"status": self._status, "logs": self._list, "view": self._view}
+        self._routes = Routes(
+            {
+                name: Resource({"GET": handler, "HEAD": handler, "OPTIONS": self._preflight})
+                for name, handler in handlers.items()
+            },
+            problem.NO_READERS_PATH,
+        )
 
     @property
     def fanouts(self) -> Collection[Fanout]:
         """The fan-outs of all logs that are followed."""
         return self._fanouts.values()
 
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def answer(self, exchange: Exchange) -> Response:
         """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
-        if request.method == "OPTIONS":
-            return web.Response(status=204, headers={**COMMON_HEADERS, **PREFLIGHT_HEADERS})
-        resource, _, rest = request.rel_url.path_safe.removeprefix("/").partition("/")
-        if resource == "logs":
-            self._authorise_all(request, rest)
-            self._check_method(request)
-            return await self._list(request)
-        if resource == "view":
-            self._check_method(request)
-            return self._viewer.answer(request)
-        if resource != "status" and resource not in self._answers:
-            raise problem.NO_READERS_PATH.error()
-        name = self._authorised(request, rest)
-        self._check_method(request)
-        if resource == "status":
-            return await self._status(request, name)
-        journal = await self._opened(request, name, wait_seconds(request))
+        request = exchange.request
+        if request.method == "OPTIONS":  # browsers ask before they know whether there is anything, and without a token
+            return await self._preflight(exchange, UNNAMED)
+        kind, rest, resource = self._routes.find(request.path)
+        name = UNNAMED
+        if kind == "logs":
+            self._authorise_all(request, rest[1:])
+        elif kind != "view":
+            name = self._authorised(request, rest[1:])
+        return await resource.handler(request.method)(exchange, name)
+
+    async def _preflight(self, _exchange: Exchange, _name: str) -> Response:
+        return Response(204, PREFLIGHT_HEADERS)
+
+    async def _view(self, exchange: Exchange, _name: str) -> Response:
+        return self._viewer.answer(exchange.request)
+
+    async def _open(self, answer: LogHandler, exchange: Exchange, name: str) -> Response:
+        """What `answer` says of the log of that name, whose file is open meanwhile. Raises: as `answer`."""
+        journal = await self._opened(exchange, name, wait_seconds(exchange.request))
         try:
-            return await self._answers[resource](request, journal)
+            return await answer(exchange, journal)
         finally:
             journal.release()
 
-    def _check_method(self, request: web.BaseRequest) -> None:
-        if request.method not in ("GET", "HEAD"):
-            raise problem.READ_ONLY.error(ALLOW)
-
-    def _authorised(self, request: web.BaseRequest, rest: str) -> str:
+    def _authorised(self, request: Request, rest: str) -> str:
         """The name of the log that the rest of the request's path and its token open. Raises: RequestError."""
-        now, header = time.time(), bearer(request.headers.get("Authorization", ""))
+        now, header = time.time(), bearer(request.fields.get("Authorization", ""))
         token, _, name = rest.partition("/")
         in_path = self._access.judge(token, name, now)
         if in_path is not Verdict.OPENS:
@@ -129,11 +135,11 @@ class Readers:
             raise problem.NOT_A_READERS_NAME.error()
         return name or UNNAMED
 
-    def _authorise_all(self, request: web.BaseRequest, token: str) -> None:
-        if not self._access.opens_all(token or bearer(request.headers.get("Authorization", ""))):
+    def _authorise_all(self, request: Request, token: str) -> None:
+        if not self._access.opens_all(token or bearer(request.fields.get("Authorization", ""))):
             raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
 
-    async def _opened(self, request: web.BaseRequest, name: str, timeout: float) -> Journal:
+    async def _opened(self, exchange: Exchange, name: str, timeout: float) -> Journal:
         """The log of that name, its file open until `release`; waits at most `timeout` seconds for it to begin.
 
         Raises: RequestError, DiskError.
@@ -141,13 +147,13 @@ class Readers:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while (journal := await self._catalogue.open(name)) is None:
-            await self._journal(request, name, deadline - loop.time())
-        Connection.of(request).note_log(name)
+            await self._journal(exchange, name, deadline - loop.time())
+        exchange.connection.note_log(name)
         return journal
 
-    async def _journal(self, request: web.BaseRequest, name: str, timeout: float) -> Journal:
+    async def _journal(self, exchange: Exchange, name: str, timeout: float) -> Journal:
         """The log of that name, waiting at most `timeout` seconds for it to begin. Raises: RequestError."""
-        connection = Connection.of(request)
+        connection = exchange.connection
         if (journal := self._catalogue.get(name)) is not None:
             connection.note_log(name)
             return journal
@@ -162,7 +168,8 @@ class Readers:
         connection.note_log(name)
         return journal
 
-    async def _list(self, request: web.BaseRequest) -> web.Response:
+    async def _list(self, exchange: Exchange, _name: str) -> Response:
+        request = exchange.request
         state = _state(request.query["state"]) if "state" in request.query else None
         size = whole_number("limit", request.query.get("limit", str(status.PAGE_SIZE)))
         if not size:
@@ -173,24 +180,25 @@ class Readers:
         logs = [*self._catalogue.newest_first()]
         return json_text(await status.page(logs, size=min(size, status.MAX_PAGE_SIZE), before=before, state=state), {})
 
-    async def _status(self, request: web.BaseRequest, name: str) -> web.Response:
+    async def _status(self, exchange: Exchange, name: str) -> Response:
         """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
+        request = exchange.request
         if (known := request.query.get("state")) is not None:
             known = _state(known).value
         known_size = whole_number("size", request.query["size"]) if "size" in request.query else None
         timeout, is_new = wait_seconds(request), self._catalogue.get(name) is None
-        journal = await self._journal(request, name, timeout)
+        journal = await self._journal(exchange, name, timeout)
         if known_size is not None and not is_new:
-            await self._change(request, journal, known_size, known or journal.state.value, timeout)
+            await self._change(exchange, journal, known_size, known or journal.state.value, timeout)
         document, length = status.describe(journal), journal.length
         document["lines"] = lines = await self.queries.known_lines(journal, length)
         if lines is None:
-            self.queries.want_lines(request, journal)
+            self.queries.want_lines(exchange.connection, journal)
         return json_answer(document, {"ETag": journal.etag})
 
-    async def _change(self, request: web.BaseRequest, journal: Journal, size: int, state: str, timeout: float) -> None:
+    async def _change(self, exchange: Exchange, journal: Journal, size: int, state: str, timeout: float) -> None:
         """Wait for a log to be different from what the client knows."""
-        connection, changed = Connection.of(request), asyncio.Event()
+        connection, changed = exchange.connection, asyncio.Event()
         journal.watchers.add(changed.set)
         connection.waiting = True
         try:
@@ -204,7 +212,8 @@ class Readers:
             connection.waiting = False
             journal.watchers.discard(changed.set)
 
-    async def _answer_log(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
+    async def _answer_log(self, exchange: Exchange, journal: Journal) -> Response:
+        request = exchange.request
         headers = {
             **COMMON_HEADERS,
             "Accept-Ranges": "bytes",
@@ -223,13 +232,13 @@ class Readers:
             if status == 412:
                 raise problem.REPLACED.error()
             del headers["Content-Type"]
-            return web.Response(status=304, headers=headers)
+            return Response(304, headers)
         length = journal.length
         start, bounded = 0, journal.state is State.COMPLETE or request.query.get("follow") == "0"
         plan: ranges.Plan = Whole()
         if (tail := request.query.get("tail")) is not None:
             count = min(whole_number("tail", tail), MAX_LINES)
-            async with unless_lost(Connection.of(request)):
+            async with unless_lost(exchange.connection):
                 start = await journal.run(partial(start_of_last, length, count, journal.read))
             headers["Livelog-Offset"] = str(start)
         else:
@@ -243,15 +252,15 @@ class Readers:
             journal.tag_confirms = False  # this reader will have less than the whole log
         match plan:
             case Whole() if bounded:
-                return await send_parts(request, journal, 200, headers, [(b"", Part(start, length))])
+                return parts_answer(journal, 200, headers, [(b"", Part(start, length))])
             case Whole():
-                return await self._follow(request, journal, 200, headers, start)
+                return self._follow(journal, 200, headers, start)
             case Follow(first, last_text):
                 headers["Content-Range"] = f"bytes {first}-{last_text}/*"
-                return await self._follow(request, journal, 206, headers, first)
+                return self._follow(journal, 206, headers, first)
             case Part(first, stop):
                 headers["Content-Range"] = _content_range(plan, length, live)
-                return await send_parts(request, journal, 206, headers, [(b"", Part(first, stop))])
+                return parts_answer(journal, 206, headers, [(b"", Part(first, stop))])
             case Parts(parts):
                 boundary = secrets.token_hex(16)
                 inner = headers["Content-Type"]
@@ -265,7 +274,7 @@ class Readers:
                     for part in parts
                 ]
                 pieces.append((f"\r\n--{boundary}--\r\n".encode(), Part(0, 0)))
-                return await send_parts(request, journal, 206, headers, pieces)
+                return parts_answer(journal, 206, headers, pieces)
             case NothingMore():
                 if not live:
                     raise problem.ABORTED_THERE.error(refused, length=length)
@@ -279,25 +288,21 @@ class Readers:
                     so_far="so far" if live else "in all",
                 )
 
-    async def _follow(
-        self, request: web.BaseRequest, journal: Journal, status: int, headers: Mapping[str, str], start: int
-    ) -> web.StreamResponse:
+    def _follow(self, journal: Journal, status: int, headers: Mapping[str, str], start: int) -> Response:
         """An answer that ends when the log does: cleanly if that is complete, broken off if it is not."""
-        response, chunked = await begin_endless_answer(request, status, headers)
-        if request.method != "HEAD":
-            stream(request, response, journal, partial(self._follow_body, journal, start, chunked))
-        return response
+        journal.acquire()
+        return Response(status, headers, stream=partial(self._follow_body, journal, start), done=journal.release)
 
-    async def _follow_body(self, journal: Journal, start: int, chunked: bool, outlet: Outlet) -> None:
-        if outlet.ended and not journal.at_end:
+    async def _follow_body(self, journal: Journal, start: int, writer: BodyWriter) -> None:
+        if writer.ended and not journal.at_end:
             raise ConnectionResetError("the peer has left")
-        outlet.endless = True
+        writer.endless = True
         fanout = self._fanouts.get(journal)
         if fanout is None:
             fanout = self._fanouts[journal] = Fanout(journal, self.pass_seconds)
         whole = False
         try:
-            await fanout.follow(outlet, start, chunked=chunked)
+            await fanout.follow(writer, start, chunked=writer.chunked)
             whole = journal.state.ended  # also of an aborted log it has all the bytes that there are
         finally:
             if not whole:
@@ -307,10 +312,10 @@ class Readers:
                 del self._fanouts[journal]
         if journal.state is not State.COMPLETE:  # aborted, or the server stops: nobody knows how it will end
             # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
-            await outlet.break_off(reset=not chunked)
+            await writer.break_off(reset=not writer.chunked)
             raise ConnectionAbortedError(f"the log is {journal.state.value}" if journal.state.ended else STOPPED)
-        if chunked:
-            outlet.write(b"0\r\n\r\n")
+        if writer.chunked:
+            writer.write(b"0\r\n\r\n")
 
 
 def _state(text: str) -> State:
@@ -321,10 +326,10 @@ def _state(text: str) -> State:
         raise problem.NOT_A_STATE.error() from error
 
 
-def _ranges(request: web.BaseRequest, etag: str) -> tuple[ranges.Spec, ...] | None:
+def _ranges(request: Request, etag: str) -> tuple[ranges.Spec, ...] | None:
     """The ranges asked for, if they apply: one `Range` header, and no `If-Range` that names another log."""
-    headers = request.headers.getall("Range", [])
-    if len(headers) != 1 or request.headers.get("If-Range", etag).strip() != etag:
+    headers = request.fields.getall("Range")
+    if len(headers) != 1 or request.fields.get("If-Range", etag).strip() != etag:
         return None
     return ranges.parse_range(headers[0])
 

@@ -1,6 +1,6 @@
 """The server: listening sockets, TLS, and the way up and down.
 
-Refuses to look at requests: `Endpoint`, `Producers` and `Readers` do. Invariants:
+Refuses to look at requests: `Listener`, `Producers` and `Readers` do. Invariants:
 
 1. Both ports accept connections before `ready` is called.
 2. When `serve` returns, every socket, task and file of it is gone.
@@ -20,19 +20,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from aiohttp import web
-
 from .access import Access
 from .answers import COMMON_HEADERS as READERS_HEADERS
 from .chores import keep_doing
 from .config import EX_CONFIG, EX_UNAVAILABLE, Settings
-from .endpoint import Endpoint
 from .errors import ConfigError, LivelogError
 from .ingest import COMMON_HEADERS as PRODUCERS_HEADERS
 from .ingest import Producers, refuse_foreign
 from .log.catalogue import Catalogue
 from .monitoring import PATHS, Monitoring
 from .reading import Readers
+from .wire.exchange import Exchange
+from .wire.listener import Listener
+from .wire.response import Response
 
 BACKLOG = 4096
 """Connections that may wait to be accepted, if the system lets so many (net.core.somaxconn)."""
@@ -44,6 +44,9 @@ A reader needs one, and a second one while it catches up."""
 TLS_BUFFER = 4096
 """Bytes that asyncio's TLS reads at a time, instead of 256 KiB that it would allocate for each connection. Requests
 are small, and only they are received on the readers' port."""
+
+REQUEST_BUFFER = 64 * 1024
+"""Bytes received at a time on the readers' port: only requests are."""
 
 CERTIFICATE_CHECK = 5
 """Seconds between looks at whether the certificate's files have changed."""
@@ -100,14 +103,16 @@ async def serve(
         producing = Producers(settings, access, catalogue, settings.readers_url(get_sockets[0].getsockname()[1]))
         stack.callback(producing.close)
         reading = Readers(settings, access, catalogue)
-        sides: dict[str, Endpoint] = {}
-        monitoring = Monitoring(catalogue, producing, reading, sides)
+        sides: dict[str, Listener] = {}
+        monitoring = Monitoring(catalogue, reading, sides)
 
-        async def answer_producers_port(request: web.BaseRequest) -> web.StreamResponse:
-            refuse_foreign(request, private=settings.put_is_loopback)
-            return await (monitoring if request.path in PATHS else producing).answer(request)
+        async def answer_producers_port(exchange: Exchange) -> Response:
+            refuse_foreign(exchange.request, private=settings.put_is_loopback)
+            if exchange.request.path in PATHS:
+                return await monitoring.answer(exchange.request)
+            return await producing.answer(exchange)
 
-        producers = sides["producers"] = Endpoint(
+        producers = sides["producers"] = Listener(
             "producers",
             answer_producers_port,
             headers=PRODUCERS_HEADERS,
@@ -116,7 +121,7 @@ async def serve(
             stall_timeout=settings.stall_timeout,
             tls=None,
         )
-        readers = sides["readers"] = Endpoint(
+        readers = sides["readers"] = Listener(
             "readers",
             reading.answer,
             headers=READERS_HEADERS,
@@ -124,6 +129,7 @@ async def serve(
             idle_timeout=settings.idle_timeout,
             stall_timeout=settings.stall_timeout,
             tls=context,
+            buffer_size=REQUEST_BUFFER,
         )
         producers.listen(put_sockets)
         readers.listen(get_sockets)
@@ -136,6 +142,8 @@ async def serve(
             for name, chore in (
                 ("cutting off producers that accept nothing", producers.reap),
                 ("cutting off readers that accept nothing", readers.reap),
+                ("closing idle connections of producers", producers.dismiss),
+                ("closing idle connections of readers", readers.dismiss),
                 ("removing old logs", catalogue.retire),
                 ("dropping unused indexes", reading.queries.retire),
                 ("measuring the event loop's delay", monitoring.watch_loop),
@@ -163,13 +171,14 @@ async def serve(
 
 
 async def _stop(
-    timeout: float, producers: Endpoint, producing: Producers, catalogue: Catalogue, readers: Endpoint
+    timeout: float, producers: Listener, producing: Producers, catalogue: Catalogue, readers: Listener
 ) -> None:
     """End what is under way, within `timeout` seconds and a few more."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     producers.stop_listening()
     readers.stop_listening()
+    await asyncio.sleep(0)  # requests that have come begin now: they came before the stop, and are not refused for it
     await producing.drain(timeout)
     await producers.close(LAST_WORDS)
     producing.close()

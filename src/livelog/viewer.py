@@ -6,12 +6,12 @@ It asks this server for what it shows, so that getting it takes no token. Refuse
 import base64
 import hashlib
 import os
-import re
 
-from aiohttp import web
-
-from .answers import COMMON_HEADERS, precondition
+from .answers import COMMON_HEADERS
 from .wire import problem
+from .wire.fields import accepts_gzip, precondition
+from .wire.request import Request
+from .wire.response import Response
 
 POLICY = (
     "default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; base-uri 'none'; "
@@ -38,17 +38,14 @@ class Viewer:
         }
         self._packed_headers = {**self._headers, "Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
 
-    def answer(self, request: web.BaseRequest) -> web.Response:
+    def answer(self, request: Request) -> Response:
         """The page, compressed for whom that suits. Raises: RequestError."""
-        suits = re.search(
-            r"\b(?:x-)?gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))", request.headers.get("Accept-Encoding", "")
-        )
-        page, headers = (self._packed, self._packed_headers) if suits else (self._page, self._headers)
+        page, headers = (self._packed, self._packed_headers) if accepts_gzip(request) else (self._page, self._headers)
         if (status := precondition(request, headers["ETag"])) is not None:
             if status == 412:
                 raise problem.NOT_THIS_PAGE.error()
-            return web.Response(status=304, headers=headers)
-        return web.Response(body=page, headers=headers, content_type="text/html", charset="utf-8")
+            return Response(304, headers)
+        return Response(200, {**headers, "Content-Type": "text/html; charset=utf-8"}, page)
 
 
 def _hash_of(element: str, page: bytes) -> str:

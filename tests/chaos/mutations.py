@@ -62,9 +62,9 @@ MUTATIONS = (
     ),
     Mutation(
         "bytes are acknowledged that have not come",
-        "body.py",
-        "transport, offset = self._connection.transport, self._journal.length",
-        "transport, offset = self._connection.transport, self._journal.length + 2_000_000",
+        "acknowledgements.py",
+        "offset = self._journal.length\n",
+        "offset = self._journal.length + 2_000_000\n",
     ),
     Mutation(
         "who takes an upload over does not wait for the one before",
@@ -74,10 +74,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the socket of an HTTP/1.0 answer is set to reset only once the head is out",
-        "answers.py",
-        "            end_by_reset(transport, True)\n    await response.prepare(request)",
-        '            __import__("asyncio").get_running_loop().call_soon(end_by_reset, transport, True)\n'
-        "    await response.prepare(request)",
+        "wire/connection.py",
+        "            end_by_reset(self.transport, True)\n",
+        "            asyncio.get_running_loop().call_soon(end_by_reset, self.transport, True)\n",
     ),
     Mutation(
         "a log that is replaced is not found for a moment",
@@ -106,7 +105,7 @@ MUTATIONS = (
     Mutation(
         "If-Range is not looked at",
         "reading.py",
-        'if len(headers) != 1 or request.headers.get("If-Range", etag).strip() != etag:',
+        'if len(headers) != 1 or request.fields.get("If-Range", etag).strip() != etag:',
         "if len(headers) != 1:",
     ),
     Mutation(

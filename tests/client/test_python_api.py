@@ -443,7 +443,7 @@ def test_nothing_of_the_server_is_imported() -> None:
     # Without I/O, and with no other library.
     shared = {"errors", "access", "log", "log.attributes", "config", "sequences", "wire", "wire.problem"}
     assert ours <= {f"livelog.{name}" for name in shared}
-    assert not [name for name in loaded if name.partition(".")[0] in ("aiohttp", "http_sf", "prometheus_client")]
+    assert not [name for name in loaded if name.partition(".")[0] in ("httptools", "http_sf", "prometheus_client")]
 
 
 def test_thousands_of_short_logs_leave_nothing_behind(here: Place) -> None:

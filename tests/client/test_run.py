@@ -594,7 +594,7 @@ def test_own_server_that_cannot_start_is_told_and_nothing_goes_elsewhere(
     here: Place, tmp_path: Path, reason: str
 ) -> None:
     """Not even to a server that happens to listen on the default port."""
-    (tmp_path / "aiohttp.py").write_text(f"raise ImportError({reason!r})")
+    (tmp_path / "httptools.py").write_text(f"raise ImportError({reason!r})")
     port = here.server.rpartition(":")[2]
     before = here.get(f"/logs/{TOKEN}")
     done = here.run(
@@ -617,7 +617,7 @@ def test_own_server_that_cannot_start_is_told_and_nothing_goes_elsewhere(
 
 def test_own_server_that_takes_long_to_start_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "go")
-    (tmp_path / "aiohttp.py").write_text(f"open({str(tmp_path / 'go')!r}).read(); raise ImportError('no more')")
+    (tmp_path / "httptools.py").write_text(f"open({str(tmp_path / 'go')!r}).read(); raise ImportError('no more')")
     with (
         place(tmp_path / "home", running=False) as here,
         here.started(

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from livelog.access import Access, bearer, is_name
-from livelog.answers import _ENTITY_TAG, _WAIT_PREFERENCE
 from livelog.client.terminal import Neutraliser
 from livelog.errors import LivelogError
 from livelog.events import text_event, whole_characters
-from livelog.framing import ChunkedDecoder
 from livelog.ingest import _content_type, _is_loopback
 from livelog.lines import lines
 from livelog.lines.failures import find
@@ -21,8 +19,10 @@ from livelog.lines.matching import Query, search
 from livelog.lines.sgr import plain, style_after
 from livelog.log.attributes import Attributes
 from livelog.log.times import BLOCK
-from livelog.ranges import parse_range, resolve
 from livelog.uploads import announced
+from livelog.wire.fields import _ENTITY_TAG, _WAIT_PREFERENCE
+from livelog.wire.framing import ChunkedDecoder
+from livelog.wire.ranges import parse_range, resolve
 
 from .meter import is_linear
 

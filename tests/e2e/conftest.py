@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The installed command. Needs a package index, for aiohttp and for what builds the wheel."""
+    """The installed command. Needs a package index, for httptools and for what builds the wheel."""
     folder = tmp_path_factory.mktemp("installed")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run(

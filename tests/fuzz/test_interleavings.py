@@ -29,8 +29,8 @@ from hypothesis.stateful import (
 )
 
 from livelog.config import Settings
-from livelog.ranges import VERY_LARGE
 from livelog.server import Addresses, serve
+from livelog.wire.ranges import VERY_LARGE
 from tests.conformance.wire import AnswerParser, Ending
 
 TOKEN = "secret-puppy_42"

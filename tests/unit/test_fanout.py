@@ -1,4 +1,4 @@
-"""One journal to many sockets: real TCP connections, the server's own `Outlet` at one end of each.
+"""One journal to many sockets: real TCP connections, the server's own `BodyWriter` at one end of each.
 
 Categories: shared frames and their order, readers that join late or from the middle, slow readers that leave and
 come back, endings, readers that go, bytes too many or not in memory, passes in several turns, pacing.
@@ -21,19 +21,29 @@ from livelog.fanout import FRAME_LIMIT, Fanout
 from livelog.log.info import State
 from livelog.log.journal import Journal
 from livelog.metrics import Histogram
-from livelog.outlet import Outlet
+from livelog.wire.body_writer import BodyWriter
 
 from .live import append, appended, close, on_loop, open_journal, turns
 
 BLOCK = random.Random(1).randbytes(FRAME_LIMIT)
 
 
-class Watched(Outlet):
-    """An outlet that remembers the objects that were written to it."""
+class Watched(BodyWriter, asyncio.Protocol):
+    """A writer that remembers the objects that were written to it, and is told by asyncio itself what becomes of them."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        super().__init__(transport, b"", ended=False)
+        super().__init__(transport, ended=False)
         self.written: list[bytes] = []
+        transport.set_protocol(self)
+
+    def pause_writing(self) -> None:
+        self.pause()
+
+    def resume_writing(self) -> None:
+        self.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost()
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
@@ -41,11 +51,11 @@ class Watched(Outlet):
 
 
 class Reader:
-    """A reader's end of a connection; `outlet` is the server's, `following` the task that serves it."""
+    """A reader's end of a connection; `writer` is the server's, `following` the task that serves it."""
 
-    def __init__(self, sock: socket.socket, outlet: Watched, following: asyncio.Task[None], *, chunked: bool) -> None:
+    def __init__(self, sock: socket.socket, writer: Watched, following: asyncio.Task[None], *, chunked: bool) -> None:
         self.sock = sock
-        self.outlet = outlet
+        self.writer = writer
         self.following = following
         self._chunked = chunked
         self._buffer = bytearray()
@@ -84,13 +94,13 @@ class Reader:
 
     async def joined(self) -> None:
         """Wait until the reader is caught up: the fan-out wants to be told when its socket is full."""
-        await turns(lambda: self.outlet.on_blocked)
+        await turns(lambda: self.writer.on_blocked)
 
     async def gone(self) -> None:
         """Break off, and wait until the server knows."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
-        await turns(lambda: self.outlet.transport is None)
+        await turns(lambda: self.writer.transport is None)
 
 
 class House:
@@ -103,8 +113,8 @@ class House:
 
     async def reader(self, offset: int = 0, *, chunked: bool = True, small: bool = False) -> Reader:
         """A new reader from `offset` on. `small`: with little room in its socket."""
-        sock, outlet = await self.connect(small=small)
-        return self.follow(sock, outlet, offset, chunked=chunked)
+        sock, writer = await self.connect(small=small)
+        return self.follow(sock, writer, offset, chunked=chunked)
 
     async def connect(self, *, small: bool = False) -> tuple[socket.socket, Watched]:
         """The two ends of a new connection."""
@@ -121,10 +131,10 @@ class House:
         transport.set_write_buffer_limits(high=0, low=0)
         return sock, Watched(transport)
 
-    def follow(self, sock: socket.socket, outlet: Watched, offset: int, *, chunked: bool) -> Reader:
+    def follow(self, sock: socket.socket, writer: Watched, offset: int, *, chunked: bool) -> Reader:
         """Begin to serve a connection."""
-        following = asyncio.get_running_loop().create_task(self.fanout.follow(outlet, offset, chunked=chunked))
-        reader = Reader(sock, outlet, following, chunked=chunked)
+        following = asyncio.get_running_loop().create_task(self.fanout.follow(writer, offset, chunked=chunked))
+        reader = Reader(sock, writer, following, chunked=chunked)
         self.readers.append(reader)
         return reader
 
@@ -136,9 +146,9 @@ class House:
         await asyncio.gather(*(reader.following for reader in self.readers), return_exceptions=True)
         for reader in self.readers:
             reader.sock.close()
-            if reader.outlet.transport is not None:
-                reader.outlet.transport.abort()
-        await turns(lambda: all(reader.outlet.transport is None for reader in self.readers))
+            if reader.writer.transport is not None:
+                reader.writer.transport.abort()
+        await turns(lambda: all(reader.writer.transport is None for reader in self.readers))
 
 
 @contextlib.asynccontextmanager
@@ -163,9 +173,9 @@ async def test_members_share_one_frame_of_all_that_has_arrived() -> None:
         await asyncio.gather(appended(home.journal, b"one "), appended(home.journal, b"two ", b"three"))
         for reader in readers:
             assert await reader.content(13) == b"one two three"
-        frames = readers[0].outlet.written
+        frames = readers[0].writer.written
         for reader in readers:
-            assert all(mine is shared for mine, shared in zip(reader.outlet.written, frames, strict=True))
+            assert all(mine is shared for mine, shared in zip(reader.writer.written, frames, strict=True))
         assert b"".join(frames) == b"4\r\none \r\n9\r\ntwo three\r\n"
 
 
@@ -222,11 +232,11 @@ async def test_a_reader_ahead_of_the_last_pass_waits_for_the_next() -> None:
     async with house() as home:
         first = await home.reader()
         await first.joined()
-        sock, outlet = await home.connect()
+        sock, writer = await home.connect()
         ahead = await lag(home)
-        second = home.follow(sock, outlet, ahead, chunked=True)
+        second = home.follow(sock, writer, ahead, chunked=True)
         await asyncio.sleep(0)
-        assert home.fanout.offset == ahead or second.outlet.on_blocked is None
+        assert home.fanout.offset == ahead or second.writer.on_blocked is None
         assert await first.content(ahead) == b"x" * ahead
         await second.joined()
         await append(home.journal, b"more")
@@ -266,13 +276,13 @@ async def fill(home: House, slow: list[Reader], fast: list[Reader], block: bytes
     """Append blocks until no slow reader's socket takes more, then some more; all fast readers get each at once."""
     sent, more = b"", 4
     while more:
-        more -= all(reader.outlet.blocked for reader in slow)
+        more -= all(reader.writer.blocked for reader in slow)
         await append(home.journal, block)
         sent += block
         assert await asyncio.gather(*(reader.content(len(block)) for reader in fast)) == [block] * len(fast)
         for reader in slow:
-            assert reader.outlet.transport is not None
-            waiting = reader.outlet.transport.get_write_buffer_size()
+            assert reader.writer.transport is not None
+            waiting = reader.writer.transport.get_write_buffer_size()
             assert waiting <= len(block) + 20, "no more than one frame waits in memory"
     return sent
 
@@ -287,7 +297,7 @@ async def test_a_slow_member_leaves_catches_up_and_joins_again(*, chunked: bool)
             await reader.joined()
         for _ in range(2):
             sent = await fill(home, slow, fast, BLOCK[:20_000])
-            assert all(reader.outlet.on_blocked is None for reader in slow), "they have left"
+            assert all(reader.writer.on_blocked is None for reader in slow), "they have left"
             for reader in slow:
                 assert await reader.content(len(sent)) == sent
                 await reader.joined()
@@ -362,8 +372,8 @@ async def test_a_slow_reader_that_goes_is_told_of() -> None:
 async def test_a_reader_ahead_of_the_last_pass_that_goes_is_told_of() -> None:
     async with house() as home:
         await (await home.reader()).joined()
-        sock, outlet = await home.connect()
-        ahead = home.follow(sock, outlet, await lag(home), chunked=True)
+        sock, writer = await home.connect()
+        ahead = home.follow(sock, writer, await lag(home), chunked=True)
         await ahead.gone()
         with pytest.raises(ConnectionError):
             await ahead.following
@@ -375,7 +385,7 @@ async def test_a_reader_that_was_gone_before_it_joined_is_told_of() -> None:
         reader = await home.reader()
         await reader.joined()
         await reader.gone()
-        again = asyncio.ensure_future(home.fanout.follow(reader.outlet, 0, chunked=True))
+        again = asyncio.ensure_future(home.fanout.follow(reader.writer, 0, chunked=True))
         await asyncio.wait([again], timeout=10)
         done = again.done()
         again.cancel()
@@ -392,10 +402,10 @@ async def test_a_member_that_is_cancelled_changes_nothing_for_the_others() -> No
         goes.following.cancel()
         with pytest.raises(asyncio.CancelledError):
             await goes.following
-        assert goes.outlet.on_blocked is None
+        assert goes.writer.on_blocked is None
         await append(home.journal, b"hello")
         assert await stays.content(5) == b"hello"
-        assert goes.outlet.written == []
+        assert goes.writer.written == []
 
 
 @pytest.mark.usefixtures("long_distance")
@@ -423,10 +433,10 @@ async def test_a_pass_in_several_turns_serves_everybody_once(monkeypatch: pytest
         for reader in readers:
             await reader.joined()
         home.journal.append([b"one "], lambda: None)
-        await turns(lambda: any(reader.outlet.sent for reader in readers))
-        assert not all(reader.outlet.sent for reader in readers), "the pass is under way"
+        await turns(lambda: any(reader.writer.sent for reader in readers))
+        assert not all(reader.writer.sent for reader in readers), "the pass is under way"
         joins = await home.reader(4)
-        first_served = next(reader for reader in reversed(readers) if reader.outlet.sent)
+        first_served = next(reader for reader in reversed(readers) if reader.writer.sent)
         first_served.following.cancel()
         home.journal.append([b"two "], lambda: None)
         await close(home.journal)
@@ -445,13 +455,13 @@ async def test_a_reader_that_goes_while_a_pass_is_under_way_is_left_out(monkeypa
         for reader in readers:
             await reader.joined()
         await append(home.journal, b"hello")
-        unserved = [reader for reader in readers if not reader.outlet.sent]
+        unserved = [reader for reader in readers if not reader.writer.sent]
         assert len(unserved) > 1
         unserved[0].following.cancel()
         for reader in readers:
             if reader is not unserved[0]:
                 assert await reader.content(5) == b"hello"
-        assert unserved[0].outlet.sent == 0
+        assert unserved[0].writer.sent == 0
 
 
 # Pacing.
@@ -463,13 +473,13 @@ async def test_the_first_bytes_after_a_pause_go_out_at_once() -> None:
         reader = await home.reader()
         await reader.joined()
         for _ in range(3):
-            sent = reader.outlet.sent
+            sent = reader.writer.sent
             seen: list[int] = []
             home.journal.watchers.add(lambda seen=seen: seen.append(home.journal.length))  # type: ignore[misc]  # a default
             await append(home.journal, b"hello")
             # `written` is called, and watchers are, in one callback: nothing else has run since.
             assert seen
-            assert reader.outlet.sent == sent + len(b"5\r\nhello\r\n")
+            assert reader.writer.sent == sent + len(b"5\r\nhello\r\n")
             assert await reader.chunk() == b"hello"
             await asyncio.sleep(0.2)  # the pause
 
@@ -483,7 +493,7 @@ async def test_passes_keep_a_distance_and_then_send_all_that_has_arrived() -> No
         for _ in range(40):
             await append(home.journal, b"x")
         assert await reader.content(40) == b"x" * 40
-        assert len(reader.outlet.written) < 20
+        assert len(reader.writer.written) < 20
         assert home.fanout.offset == 40
 
 

@@ -15,17 +15,18 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from aiohttp import web
-
-from livelog.answers import COMMON_HEADERS, send_parts, send_pieces, stream_headers, whole_number
-from livelog.endpoint import Connection
+from livelog.answers import COMMON_HEADERS, parts_answer, pieces_answer, stream_headers
 from livelog.errors import DiskError, ScanError, ScanRefused
 from livelog.log.info import microseconds, timestamp
 from livelog.log.journal import Journal
-from livelog.outlet import unless_lost
-from livelog.ranges import Part
 from livelog.wire import problem
+from livelog.wire.connection import Connection
+from livelog.wire.exchange import Exchange
+from livelog.wire.fields import whole_number
+from livelog.wire.link import unless_lost
 from livelog.wire.problem import RETRY_AFTER
+from livelog.wire.ranges import Part
+from livelog.wire.response import Response
 
 from .encodings import encoding_of
 from .groups import MAX_GROUPS
@@ -92,7 +93,7 @@ class Queries:
         self._indexes = Indexes(self._scanners)
         self._searches = Searches(self._indexes, self._scanners)
         answers = {"lines": self._lines, "search": self._search, "groups": self._groups}
-        self.answers: Mapping[str, Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]]] = {
+        self.answers: Mapping[str, Callable[[Exchange, Journal], Awaitable[Response]]] = {
             resource: partial(_answer, answer) for resource, answer in answers.items()
         }
 
@@ -124,14 +125,14 @@ class Queries:
                     journal.release()
         return None
 
-    def want_lines(self, request: web.BaseRequest, journal: Journal) -> None:
+    def want_lines(self, connection: Connection, journal: Journal) -> None:
         """Go on with the index of a log, if it is being made: a client was told that it is not there yet."""
         if (indexer := self._indexes.get(journal)) is not None:
-            _want(request, indexer)
+            _want(connection, indexer)
 
-    async def _lines(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
+    async def _lines(self, exchange: Exchange, journal: Journal) -> Response:
         await journal.load_times()
-        asked, length, state = _asked(request.query, journal), journal.length, journal.state
+        asked, length, state = _asked(exchange.request.query, journal), journal.length, journal.state
         with self._indexes.use(journal) as indexer:
             found = None
             if asked.line is None:
@@ -139,9 +140,9 @@ class Queries:
                 length, state = journal.length, journal.state
                 found = await journal.run(partial(_find, asked, length, journal.read, index))
                 if index is None and found is not None:
-                    _want(request, indexer)
+                    _want(exchange.connection, indexer)
             if found is None:
-                await _wait(request, indexer)
+                await _wait(exchange.connection, indexer)
                 if journal.length < indexer.index.blocks * BLOCK + NEW:
                     length, state = journal.length, journal.state
                 found = await journal.run(partial(_find, asked, length, journal.read, indexer.index))
@@ -161,17 +162,17 @@ class Queries:
             headers |= {"Livelog-First-Line": str(found.first), "Livelog-Lines": str(found.lines)}
         if found.style is not None:
             headers["Livelog-Style"] = found.style
-        return await send_parts(request, journal, 200, headers, [(b"", found.part)])
+        return parts_answer(journal, 200, headers, [(b"", found.part)])
 
-    async def _search(self, request: web.BaseRequest, journal: Journal) -> web.StreamResponse:
-        connection, headers = Connection.of(request), stream_headers(journal, "application/x-ndjson")
-        query = _query(request.query, journal.length)._replace(encoding=encoding_of(journal.info.content_type))
+    async def _search(self, exchange: Exchange, journal: Journal) -> Response:
+        connection, headers = exchange.connection, stream_headers(journal, "application/x-ndjson")
+        query = _query(exchange.request.query, journal.length)._replace(encoding=encoding_of(journal.info.content_type))
         search = self._searches.admit(journal, query)
         try:
-            with _leaving(request):
+            with _leaving(exchange.connection):
                 async with unless_lost(connection), asyncio.timeout(FIRST_WORD):
                     await search.begin()
-            return await send_pieces(request, journal, headers, search.tell, search.close)
+            return pieces_answer(journal, headers, search.tell, search.close)
         except BaseException as error:
             search.close()
             if isinstance(error, ScanRefused):
@@ -182,12 +183,12 @@ class Queries:
                 raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
             raise
 
-    async def _groups(self, request: web.BaseRequest, journal: Journal) -> web.Response:
-        asked = {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_GROUPS)}
-        first, last, skip, limit = (whole_number(name, request.query.get(name, asked[name])) for name in asked)
+    async def _groups(self, exchange: Exchange, journal: Journal) -> Response:
+        query, asked = exchange.request.query, {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_GROUPS)}
+        first, last, skip, limit = (whole_number(name, query.get(name, asked[name])) for name in asked)
         if not limit:
             raise problem.NOT_ABOVE_0.error(parameter="limit")
-        connection, loop = Connection.of(request), asyncio.get_running_loop()
+        connection, loop = exchange.connection, asyncio.get_running_loop()
         with self._indexes.use(journal) as indexer:
             async with unless_lost(connection):
                 deadline, before = loop.time() + GROUPING, -1
@@ -201,26 +202,25 @@ class Queries:
         headers = {
             **COMMON_HEADERS, "Cache-Control": "no-store", "ETag": journal.etag, "Livelog-State": state.value,
         }  # fmt: skip
-        return web.Response(body=document, content_type="application/json", charset="utf-8", headers=headers)
+        return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, document)
 
 
 async def _answer(
-    answer: Callable[[web.BaseRequest, Journal], Awaitable[web.StreamResponse]],
-    request: web.BaseRequest,
+    answer: Callable[[Exchange, Journal], Awaitable[Response]],
+    exchange: Exchange,
     journal: Journal,
-) -> web.StreamResponse:
+) -> Response:
     """As `answer`, if the lines of the log can be looked at."""
     try:
-        return await answer(request, journal)
+        return await answer(exchange, journal)
     except ScanError as error:
         text = f"looking at the lines of this log {error}" if error.excess else str(error)
         raise problem.LINES_FAILED.error(RETRY_AFTER, reason=text) from error
 
 
 @contextlib.contextmanager
-def _leaving(request: web.BaseRequest) -> Iterator[None]:
+def _leaving(connection: Connection) -> Iterator[None]:
     """Within this, a client that ends its side of the connection is taken to leave."""
-    connection = Connection.of(request)
     if connection.ended:
         raise ConnectionResetError("the peer has left")
     connection.waiting = True
@@ -230,23 +230,21 @@ def _leaving(request: web.BaseRequest) -> Iterator[None]:
         connection.waiting = False
 
 
-def _want(request: web.BaseRequest, indexer: LogIndexer) -> None:
+def _want(connection: Connection, indexer: LogIndexer) -> None:
     """Go on with an index of which a client is told that there is none yet, unless it has left by now."""
-    connection = Connection.of(request)
-    if connection.transport is not None and not connection.ended:
+    if connection.is_open and not connection.ended:
         indexer.want()
 
 
-async def _wait(request: web.BaseRequest, indexer: LogIndexer) -> None:
+async def _wait(connection: Connection, indexer: LogIndexer) -> None:
     """Wait for an index of what the log has now, unless the client leaves. Raises: ScanError, RequestError."""
-    connection = Connection.of(request)
     if connection.ended:
         if not await indexer.ready(LEAVING):
             raise problem.COUNTING.error(RETRY_AFTER)
         return
     if await indexer.ready(0.0):
         return
-    with _leaving(request):
+    with _leaving(connection):
         async with unless_lost(connection):
             await indexer.ready()
 

@@ -12,8 +12,8 @@ from functools import partial
 
 from livelog.errors import ScanError, ScanRefused
 from livelog.log.journal import Journal
-from livelog.outlet import Outlet
 from livelog.wire import problem
+from livelog.wire.body_writer import BodyWriter
 from livelog.wire.problem import RETRY_AFTER
 
 from .matching import PLACE, Query
@@ -93,23 +93,23 @@ class Search:
             finally:
                 searches.checks.give_back()
 
-    async def tell(self, outlet: Outlet) -> AsyncGenerator[bytes, None]:
-        """What is found, and the end, for a client behind `outlet`."""
+    async def tell(self, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
+        """What is found, and the end, for a client behind `writer`."""
         loop = asyncio.get_running_loop()
         unread: asyncio.TimerHandle | None = None
 
         def suspend() -> None:
             nonlocal unread
             unread = None
-            if outlet.blocked:
+            if writer.blocked:
                 self._suspend()
 
-        def blocked(_: Outlet) -> None:
+        def blocked(_: BodyWriter) -> None:
             nonlocal unread
             if unread is None:
                 unread = loop.call_later(READING, suspend)
 
-        outlet.on_blocked = blocked
+        writer.on_blocked = blocked
         try:
             with self._searches.indexes.use(self._journal):
                 while not await self._count():
@@ -126,7 +126,7 @@ class Search:
             reason = f"this pattern {error}: use a simpler one" if too_much else f"{error}: search again"
             yield json.dumps({"done": True, "hits": None, "next": None, "error": reason}).encode() + b"\n"
         finally:
-            outlet.on_blocked = None
+            writer.on_blocked = None
             if unread is not None:
                 unread.cancel()
             self.close()

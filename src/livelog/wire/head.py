@@ -1,15 +1,20 @@
-"""The head of a request, from its first byte to the empty line, and the head of an answer (RFC 9112). No I/O.
+"""The head of a request, from its first byte to what it says (RFC 9112). No I/O.
 
-What is wrong with a head is told as soon as it can be known, and each fault by its own name. Refuses to know what a
-request asks for. Work is linear in the bytes that come, in however many pieces they do.
+    reader = HeadReader()
+    rest = reader.feed(data)                   # None until the head is whole
+    request = parse_head(bytes(reader.data))
+
+What is wrong with a head is told as soon as it can be known, and each fault by its own name. What has no name here is
+left to llhttp, which is strict. Refuses to know what a request asks for. Work is linear in the bytes that come, in however
+many pieces they do.
 """
 
 import re
-from collections.abc import Mapping
-from email.utils import formatdate
-from http import HTTPStatus
+
+import httptools
 
 from . import problem
+from .request import Fields, Request
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 """A character of a token (RFC 9110 section 5.6.2)."""
@@ -25,9 +30,26 @@ _METHOD = re.compile(TOKEN + rb"+")
 
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
+_FIELD_LINES = re.compile(rb"(?:" + TOKEN + rb"++:[^\r\n]*+\r\n)*+\r\n")
+
+_SINGLE = (
+    "content-location", "content-range", "content-type", "etag", "max-forwards", "server", "transfer-encoding", "user-agent",
+)  # fmt: skip
+"""Fields of which a request has one at most (RFC 9110 section 5.3), besides Host and Content-Length."""
+
+_LENGTH = re.compile("[0-9]{1,18}", re.ASCII)
+
+_TARGET = re.compile(
+    r"(?:[Hh][Tt][Tt][Pp][Ss]?://(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{0,5}))?(?=[/?#]|\Z))?"
+    r"(?P<path>/[\x21\x22\x24-\x3e\x40-\x7e]*|(?=[?#]|\Z))(?P<query>\?[\x21\x22\x24-\x7e]*)?(?:#[\x21-\x7e]*)?",
+    re.ASCII,
+)
+
 
 class HeadReader:
     """Collects one head. `data`: what there is of it so far."""
+
+    __slots__ = ("_line_ended", "data")
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -54,7 +76,6 @@ class HeadReader:
             return None
         rest = bytes(self.data[size:])
         del self.data[size:]
-        _check_fields(bytes(self.data))
         return rest
 
     def _check_line(self, line: bytearray, *, whole: bool, control: bool) -> None:
@@ -81,31 +102,79 @@ class HeadReader:
         return match[1].decode("latin-1") if match else ""
 
 
-def _check_fields(head: bytes) -> None:
-    """Check the header fields of a whole head. Raises: RequestError."""
-    line, *fields = head[:-4].split(b"\r\n")
-    if len(fields) > problem.MAX_FIELDS:
+class _Parsed:
+    """What llhttp finds in a head."""
+
+    __slots__ = ("fields", "target")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.fields: list[tuple[bytes, bytes]] = []
+
+    def on_url(self, target: bytes) -> None:
+        self.target += target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name, value))
+
+
+def parse_head(head: bytes) -> Request:
+    """What a whole head says that a `HeadReader` has collected. Raises: RequestError."""
+    line, _, _ = head.partition(b"\r\n")
+    if head.count(b"\r\n") - 2 > problem.MAX_FIELDS:
         raise problem.TOO_MANY_FIELDS.error()
-    values: dict[bytes, list[bytes]] = {}
-    for field in fields:
-        name, colon, value = field.partition(b":")
-        if not colon or not _METHOD.fullmatch(name):
-            raise problem.BAD_FIELD.error()
+    if not _FIELD_LINES.fullmatch(head, len(line) + 2):
+        raise problem.BAD_FIELD.error()
+    if len(head) > problem.MAX_LINE:
+        _check_sizes(head[len(line) + 2 : -4])
+    # llhttp refuses whatever else RFC 9112 has no reading for. Each head has a parser of its own, which sees nothing else.
+    parsed = _Parsed()
+    try:
+        httptools.HttpRequestParser(parsed).feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass  # RFC 9110 section 7.8: a server may ignore what it is offered
+    except httptools.HttpParserError as error:
+        _check_framing(Fields((name, value.strip()) for name, _, value in _split(head)), line)
+        raise problem.MALFORMED.error() from error
+    fields = Fields(parsed.fields)
+    length = _check_framing(fields, line)
+    method = line.partition(b" ")[0].decode()
+    if fields.repeated(_SINGLE) or (parsed.target == b"*" and method != "OPTIONS"):
+        raise problem.MALFORMED.error()
+    return Request(method, _split_target(parsed.target), (1, int(line[-1:])), fields, length)
+
+
+def _split(head: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    return [line.partition(b":") for line in head[:-4].split(b"\r\n")[1:]]
+
+
+def _check_sizes(lines: bytes) -> None:
+    for line in lines.split(b"\r\n"):
+        name, _, value = line.partition(b":")
         if max(len(name), len(value.strip())) > problem.MAX_LINE:
             raise problem.FIELD_TOO_LONG.error()
-        values.setdefault(name.lower(), []).append(value.strip())
-    hosts = len(values.get(b"host", ()))
+
+
+def _check_framing(fields: Fields, line: bytes) -> int | None:
+    """The length that the body is said to have. Raises: RequestError, if Host, or what frames the body, is wrong."""
+    hosts = len(fields.getall("host"))
     if hosts > 1 or (not hosts and line.endswith(b"1.1")):
         raise problem.NO_HOST.error(count=hosts)
-    lengths = values.get(b"content-length", [])
-    if len(lengths) > 1 or any(not re.fullmatch(rb"[0-9]{1,18}", length) for length in lengths):
+    lengths = fields.getall("content-length")
+    if not lengths:
+        return None
+    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
         raise problem.BAD_LENGTH.error()
-    if lengths and b"transfer-encoding" in values:
+    if "transfer-encoding" in fields:
         raise problem.TWO_FRAMINGS.error()
+    return int(lengths[0])
 
 
-def answer_head(status: int, fields: Mapping[str, str]) -> bytes:
-    """The head of an answer (RFC 9112 section 4), with the time and `fields`."""
-    lines = {"Date": formatdate(usegmt=True), **fields}
-    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{text}\r\n".encode("latin-1")
+def _split_target(target: bytes) -> tuple[str, str]:
+    """The path and the query of a request target (RFC 9112 section 3.2), as they are. Raises: RequestError."""
+    if target == b"*":
+        return "*", ""
+    match = _TARGET.fullmatch(target.decode("latin-1"))
+    if match is None or int(match["port"] or 0) > 65535 or not target or target[:1] in b"?#":
+        raise problem.MALFORMED.error()
+    return match["path"] or "/", (match["query"] or "")[1:]

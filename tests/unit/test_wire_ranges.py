@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livelog.ranges import (
+from livelog.wire.ranges import (
     MAX_PARTS,
     VERY_LARGE,
     Follow,

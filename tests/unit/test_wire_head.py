@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from livelog.errors import RequestError
 from livelog.wire import problem
-from livelog.wire.head import HeadReader, answer_head
+from livelog.wire.head import HeadReader, parse_head
 from livelog.wire.problem import Problem
 
 GOOD = [
@@ -24,6 +24,7 @@ GOOD = [
     b"PUT /log HTTP/1.1\r\nHost: a\r\nContent-Length:  12 \r\n\r\n",
     b"GET /" + b"x" * (problem.MAX_LINE - 1) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * (problem.MAX_FIELDS - 1) + b"\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
 ]
 
 FAULTS: list[tuple[bytes, Problem]] = [
@@ -67,6 +68,12 @@ FAULTS: list[tuple[bytes, Problem]] = [
         b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         problem.TWO_FRAMINGS,
     ),
+    (b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", problem.MALFORMED),
+    (b"PUT / HTTP/1.1\r\nHost: a\r\nServer: a\r\nserver: b\r\n\r\n", problem.MALFORMED),
+    (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", problem.MALFORMED),
+    (b"GET foo HTTP/1.1\r\nHost: a\r\n\r\n", problem.MALFORMED),
+    (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", problem.MALFORMED),
+    (b"GET http://a:65536/ HTTP/1.1\r\nHost: a\r\n\r\n", problem.MALFORMED),
     (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (problem.MAX_LINE + 1) + b"\r\n\r\n", problem.FIELD_TOO_LONG),
     (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * problem.MAX_FIELDS + b"\r\n", problem.TOO_MANY_FIELDS),
     (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 12_000, problem.HEAD_TOO_LARGE),
@@ -79,6 +86,7 @@ def fault_of(pieces: list[bytes]) -> RequestError | None:
     try:
         for piece in pieces:
             if reader.feed(piece) is not None:
+                parse_head(bytes(reader.data))
                 return None
     except RequestError as error:
         return error
@@ -148,9 +156,3 @@ def test_the_cost_of_a_head_is_linear_in_its_bytes_and_pieces() -> None:
         return best
 
     assert seconds(8000) < 8 * max(seconds(2000), 0.002)
-
-
-def test_the_head_of_an_answer_is_status_date_and_fields() -> None:
-    head = answer_head(505, {"Connection": "close", "Content-Length": "0"}).decode()
-    assert head.startswith("HTTP/1.1 505 HTTP Version Not Supported\r\nDate: ")
-    assert head.endswith(" GMT\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livelog.framing import MAX_LINE, MAX_PIECES, MAX_TRAILERS, ChunkedDecoder, Decoder, LengthDecoder
+from livelog.wire.framing import MAX_LINE, MAX_PIECES, MAX_TRAILERS, ChunkedDecoder, Decoder, LengthDecoder, decoder_for
 
 NEXT = b"GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n"
 """What may come behind a body on the same connection, and is not part of it."""
@@ -340,3 +340,9 @@ def test_many_small_chunks_are_found_in_several_steps(chunk: bytes) -> None:
     assert decoder.fault is None
     assert (content, wire) == ((b"abc" if b"bc" in chunk else b"a") * (2 * MAX_PIECES), b"")
     assert steps >= 2
+
+
+def test_a_body_without_a_length_is_in_chunks() -> None:
+    assert isinstance(decoder_for(None), ChunkedDecoder)
+    assert decoder_for(3).decode(bytearray(b"abcd"), 4)[1] == 3
+    assert decoder_for(0).finished

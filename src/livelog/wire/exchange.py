@@ -1,0 +1,44 @@
+"""One request and its answer, as handlers see them; and what a connection asks of whoever has accepted it."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Protocol
+
+from .body_reader import Buffers
+from .request import Request
+from .response import Response
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+class Exchange:
+    """One request and its answer, and the connection by which they go."""
+
+    __slots__ = ("connection", "request")
+
+    def __init__(self, request: Request, connection: "Connection") -> None:
+        self.request = request
+        self.connection = connection
+
+
+class Owner(Protocol):
+    """Whoever has accepted a connection."""
+
+    buffers: Buffers
+    closing: bool
+    """Whether no further request will be answered."""
+
+    def begin(self, work: Coroutine[object, object, None]) -> None:
+        """Do `work` in a task."""
+
+    async def respond(self, exchange: Exchange) -> Response:
+        """The answer to a request. Raises: ConnectionError, if the peer went first."""
+
+    def refusal(self, error: Exception, accept: str) -> Response:
+        """The answer that tells of `error`; see `problem.answer` for `accept`."""
+
+    def made(self, connection: "Connection") -> None:
+        """There is a connection."""
+
+    def lost(self, connection: "Connection") -> None:
+        """It is gone; its `stats` are complete."""

@@ -1,0 +1,60 @@
+"""What fields of a request and parameters of its query mean, wherever they mean the same. No I/O."""
+
+import re
+
+from . import problem
+from .request import Request
+
+MAX_WAIT = 300
+"""The longest time, in seconds, that a request is held until its log begins."""
+
+_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")', re.ASCII)
+
+_WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII | re.IGNORECASE)
+
+_GZIP = re.compile(r"\b(?:x-)?gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))")
+
+
+def precondition(request: Request, etag: str, *, confirms: bool = True) -> int | None:
+    """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on.
+
+    `confirms`: whether all who were told this tag have the content that it would be answered with now. If they may have
+    less, a tag in If-None-Match gets the content, since 304 would say that there is nothing more.
+    """
+    wanted, known = request.fields.joined("If-Match"), request.fields.joined("If-None-Match")
+    if wanted and wanted.strip() != "*" and ("", etag) not in _entity_tags(wanted, etag):
+        return 412  # compared strongly: weak tags never match
+    if known and (known.strip() == "*" or (confirms and any(tag == etag for _, tag in _entity_tags(known, etag)))):
+        return 304
+    return None
+
+
+def _entity_tags(field: str, etag: str) -> list[tuple[str, str]]:
+    """The entity-tags in a field, each with W/ if it is weak; none, and no work, if `etag` cannot be among them."""
+    return _ENTITY_TAG.findall(field) if etag in field else []
+
+
+def wait_seconds(request: Request) -> float:
+    """How long the client is willing to wait for the log to begin: `?wait=N` or `Prefer: wait=N` (RFC 7240)."""
+    text = request.query.get("wait")
+    if text is None:
+        preference = _WAIT_PREFERENCE.search(request.fields.joined("Prefer"))
+        return min(int(preference[1][:9]), MAX_WAIT) if preference else 0
+    return min(whole_number("wait", text), MAX_WAIT)
+
+
+def whole_number(parameter: str, text: str) -> int:
+    """The value of a query parameter. Raises: RequestError."""
+    if not re.fullmatch("[0-9]+", text, re.ASCII):
+        raise problem.NOT_A_NUMBER.error(parameter=parameter)
+    return int(text[:18])
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether an answer may be compressed with gzip (RFC 9110 section 12.5.3)."""
+    return _GZIP.search(request.fields.get("Accept-Encoding", "")) is not None
+
+
+def media_type(request: Request) -> str:
+    """The type of the request's content, without parameters (RFC 9110 section 8.3)."""
+    return request.fields.get("Content-Type", "").partition(";")[0].strip().lower()

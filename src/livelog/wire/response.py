@@ -1,0 +1,75 @@
+"""An answer, and its head as bytes (RFC 9112 section 4). No I/O.
+
+Refuses to know why it is given. What frames the body is decided here: by a length, by chunks, or by the connection's end.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .body_writer import BodyWriter
+
+_NO_BODY = frozenset({204, 304})
+"""Statuses of answers that have no body, whatever they say (RFC 9110 section 6.4.1)."""
+
+
+class Response:
+    """An answer: `body`, or what `stream` writes, as long as `length` says; None: nobody knows how long that will be.
+
+    `done` is called once, when the answer has been sent, or cannot be.
+    """
+
+    __slots__ = ("body", "done", "headers", "length", "status", "stream")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        stream: "Callable[[BodyWriter], Awaitable[None]] | None" = None,
+        length: int | None = None,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.stream = stream
+        self.length = len(body) if stream is None else length
+        self.done = done
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether there is something to stream."""
+        return self.stream is not None and self.length != 0
+
+
+def head(response: Response, *, method: str, version: tuple[int, int], keep: bool) -> bytes:
+    """The head of the answer to a request with that method and version. `keep`: the connection will be used again."""
+    fields = {"Date": _date(int(time.time())), **response.headers}
+    bare = response.status in _NO_BODY
+    if not bare and method != "HEAD":
+        if response.length is None and version >= (1, 1):
+            fields["Transfer-Encoding"] = "chunked"
+        if response.length != 0:
+            fields.setdefault("Content-Type", "application/octet-stream")
+    if response.length is not None and not bare:
+        fields["Content-Length"] = str(response.length)
+    if keep and version < (1, 1):
+        fields["Connection"] = "keep-alive"
+    elif not keep and version >= (1, 1):
+        fields["Connection"] = "close"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    if lines.count("\n") != len(fields) or lines.count("\r") != len(fields):
+        raise ValueError("a header field's value has a line end in it")
+    status, minor = response.status, version[1]
+    return f"HTTP/1.{minor} {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode()
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -97,6 +97,34 @@ async def test_who_comes_while_a_log_is_only_ended_waits_for_that(tmp_path: Path
         assert faults == []
 
 
+class Left:
+    """A request whose connection is over, and which has something to settle."""
+
+    broken_by = ""
+    is_lost = True
+    receiving = False
+    received = 0
+
+    def reset(self, reason: str) -> None:
+        """There is nothing to break off."""
+
+
+@on_loop
+async def test_a_producer_that_comes_back_at_once_is_not_in_its_own_way(tmp_path: Path) -> None:
+    """What it left is settled first. One that is still there is not waited for."""
+    with producing(tmp_path, 60.0) as (leases, faults):
+        there, left = Left(), Left()
+        there.is_lost = False
+        with leases.hold(NAME, there):
+            assert await leases.is_held(NAME)
+        with leases.hold(NAME, left):
+            asked = asyncio.ensure_future(leases.is_held(NAME))
+            await until_idle()
+            assert not asked.done()
+        assert not await asked
+        assert faults == []
+
+
 @on_loop
 async def test_who_goes_on_with_an_upload_does_not_revoke_the_log_that_replaces_it(tmp_path: Path) -> None:
     """It waits until that has begun, and no longer: there is nothing to go on with then."""

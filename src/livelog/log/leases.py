@@ -39,6 +39,10 @@ class Holder(Protocol):
         """Whether more of the log may come."""
 
     @property
+    def is_lost(self) -> bool:
+        """Whether its connection is over: what it brought is being settled."""
+
+    @property
     def received(self) -> int:
         """Bytes that have come."""
 
@@ -63,8 +67,12 @@ class Leases:
                 self._await_return(journal)
 
     async def is_held(self, name: str) -> bool:
-        """Whether a request produces the log of that name. Who only begins or ends it is waited for."""
-        while (lease := self._leases.get(name)) is not None and lease.holder is None:
+        """Whether a request produces the log of that name.
+
+        Who only begins or ends it is waited for, and who has left is, too: a producer may come back at once, and must not be in
+        its own way.
+        """
+        while (lease := self._leases.get(name)) is not None and (lease.holder is None or lease.holder.is_lost):
             await lease.gone.wait()
         return lease is not None
 

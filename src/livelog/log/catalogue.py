@@ -22,17 +22,19 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
 from livelog.config import Settings
 from livelog.errors import DiskError, RequestError
 from livelog.wire import problem
 from livelog.wire.problem import RETRY_AFTER
 
+from .adopted import Adopted, Elsewhere, nowhere
+from .arrivals import Arrivals
 from .directory import Directory
 from .disk import ROOM_TIMEOUT, Disk
 from .info import LogInfo, State, new_generation, now
 from .journal import Journal
+from .source import Source
 
 UNNAMED = ""
 """The name of the log that has none."""
@@ -46,9 +48,12 @@ T = TypeVar("T")
 
 
 class Catalogue:
-    """All logs of a server, as `settings` have them. Raises: OSError, if no file can be made; ConfigError."""
+    """All logs of a server, as `settings` have them. `elsewhere`: finds those that other processes write.
 
-    def __init__(self, settings: Settings) -> None:
+    Raises: OSError, if no file can be made; ConfigError.
+    """
+
+    def __init__(self, settings: Settings, elsewhere: Elsewhere = nowhere) -> None:
         self._settings = settings
         self._directory = Directory(settings.data_dir) if settings.data_dir is not None else None
         self._disk = Disk(
@@ -66,8 +71,8 @@ class Catalogue:
         self._beginning = 0
         self._drafts: dict[Journal, Journal | None] = {}  # with the logs that they will replace
         self._last_order = 0
-        # Kept by those who wait, and gone with the last of them.
-        self._awaited: WeakValueDictionary[str, asyncio.Future[Journal]] = WeakValueDictionary()
+        self._adopted = Adopted(elsewhere)
+        self._arrivals = Arrivals()
         self._closed = False
         self._last: tuple[Journal, ...] = ()  # the logs there were when the catalogue was closed
         if self._directory is not None:
@@ -94,22 +99,31 @@ class Catalogue:
             journal.ended_at -= max(0, moment - (journal.info.ended or 0)) / 1e6
 
     def get(self, name: str) -> Journal | None:
-        """The log of that name, if it ever began."""
+        """The log of that name that is written here, if it ever began."""
         return self._journals.get(name)
 
-    async def open(self, name: str) -> Journal | None:
+    async def locate(self, name: str) -> Source | None:
+        """The log of that name, wherever it is written; None: there is none."""
+        return self._journals.get(name) or await self._adopted.find(name)
+
+    def adopt(self, log: Source) -> None:
+        """Have a log found here that is written elsewhere, for as long as it grows. Whoever waits for it gets it."""
+        self._adopted.adopt(log)
+        self._arrivals.announce(log)
+
+    async def open(self, name: str) -> Source | None:
         """The log of that name, its file open until the caller's `release`; None: there is none.
 
         One that is replaced or removed before its file is open is looked up again. Raises: DiskError.
         """
-        while (journal := self._journals.get(name)) is not None:
+        while (log := await self.locate(name)) is not None:
             try:
-                await journal.open()
+                await log.open()
             except DiskError as error:
-                if not isinstance(error.cause, FileNotFoundError) or self._journals.get(name) is journal:
+                if not isinstance(error.cause, FileNotFoundError) or await self.locate(name) is log:
                     raise
             else:
-                return journal
+                return log
         return None
 
     @property
@@ -136,22 +150,11 @@ class Catalogue:
         """All logs, those that began last in front."""
         return reversed(self._journals.values())
 
-    async def wait(self, name: str, timeout: float) -> Journal | None:
+    async def wait(self, name: str, timeout: float) -> Source | None:
         """The log of that name, waiting at most `timeout` seconds for it to begin."""
-        if (journal := self._journals.get(name)) is not None or timeout <= 0 or self._closed:
-            return journal
-        begun = self._awaited.get(name)
-        if begun is None:
-            begun = self._awaited[name] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(timeout):
-                return await asyncio.shield(begun)
-        except TimeoutError:
-            return self._journals.get(name)
-        except asyncio.CancelledError:
-            if begun.cancelled():
-                return None  # the catalogue was closed
-            raise
+        if (log := await self.locate(name)) is not None or timeout <= 0 or self._closed:
+            return log
+        return await self._arrivals.wait(name, timeout) or self._journals.get(name)
 
     async def begin(self, info: LogInfo) -> Journal:
         """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended.
@@ -267,8 +270,7 @@ class Catalogue:
         self._journals[name] = journal
         if newest.info.order > journal.info.order:  # it began later, and was quicker
             self._journals = dict(sorted(self._journals.items(), key=lambda item: item[1].info.order))
-        if (begun := self._awaited.pop(name, None)) is not None:
-            begun.set_result(journal)
+        self._arrivals.announce(journal)
 
     async def scratch(self) -> Journal:
         """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
@@ -382,8 +384,7 @@ class Catalogue:
                 journal.release()
         self._journals.clear()
         self._ended.clear()
-        for begun in tuple(self._awaited.values()):
-            begun.cancel()
+        self._arrivals.close()
 
     def stop(self) -> None:
         """Let the threads end, once nobody reads or writes any more, and another process have the directory."""

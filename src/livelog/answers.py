@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 
 from . import __version__
-from .log.journal import Journal
+from .log.source import Source
 from .wire.body_writer import BodyWriter
 from .wire.link import unless_lost
 from .wire.ranges import Part
@@ -51,7 +51,7 @@ def json_text(text: str, headers: Mapping[str, str]) -> Response:
     return Response(200, fields, text.encode())
 
 
-def stream_headers(journal: Journal, content_type: str) -> dict[str, str]:
+def stream_headers(journal: Source, content_type: str) -> dict[str, str]:
     """The header fields of an answer that comes piece by piece."""
     return {
         **COMMON_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "ETag": journal.etag,
@@ -60,7 +60,7 @@ def stream_headers(journal: Journal, content_type: str) -> dict[str, str]:
 
 
 def parts_answer(
-    journal: Journal, status: int, headers: Mapping[str, str], pieces: list[tuple[bytes, Part]]
+    journal: Source, status: int, headers: Mapping[str, str], pieces: list[tuple[bytes, Part]]
 ) -> Response:
     """A bounded answer: for each piece some bytes, then a part of the log."""
 
@@ -75,7 +75,7 @@ def parts_answer(
 
 
 def pieces_answer(
-    journal: Journal,
+    journal: Source,
     headers: Mapping[str, str],
     pieces: Callable[[BodyWriter], AsyncGenerator[bytes, None]],
     close: Callable[[], None] = lambda: None,

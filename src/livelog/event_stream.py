@@ -14,7 +14,7 @@ from functools import partial
 from .answers import pieces_answer, stream_headers
 from .errors import STOPPED
 from .events import MAX_EVENT, end_event, end_id, event, text_event, whole_characters
-from .log.journal import Journal
+from .log.source import Source
 from .wire.body_writer import BodyWriter
 from .wire.exchange import Exchange
 from .wire.fields import whole_number
@@ -24,7 +24,7 @@ KEEP_ALIVE = 15.0
 """Seconds without an event after which there is a comment."""
 
 
-async def answer_events(exchange: Exchange, journal: Journal) -> Response:
+async def answer_events(exchange: Exchange, journal: Source) -> Response:
     """Answer one request. Raises: RequestError."""
     request = exchange.request
     last = request.fields.get("Last-Event-ID")  # of a browser that comes back: it asks for the same URL
@@ -41,12 +41,12 @@ async def answer_events(exchange: Exchange, journal: Journal) -> Response:
     return pieces_answer(journal, headers, partial(pieces, journal))
 
 
-async def _replaced(journal: Journal, _: BodyWriter) -> AsyncGenerator[bytes, None]:
+async def _replaced(journal: Source, _: BodyWriter) -> AsyncGenerator[bytes, None]:
     """What a client gets that knows of another log than this one."""
     yield event("replaced", "0", {"generation": journal.info.generation})
 
 
-async def _events_from(start: int, journal: Journal, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
+async def _events_from(start: int, journal: Source, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
     """The events of a log from byte `start` on, to its end. Raises: ConnectionError, DiskError."""
     changed, state = asyncio.Event(), None
     journal.watchers.add(changed.set)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 
 from .errors import DiskError
-from .log.journal import Journal
+from .log.source import Source
 from .metrics import Histogram
 from .wire.body_writer import BodyWriter
 
@@ -44,7 +44,7 @@ class Fanout:
     `pass_seconds`: counts the seconds that each pass takes.
     """
 
-    def __init__(self, journal: Journal, pass_seconds: Histogram) -> None:
+    def __init__(self, journal: Source, pass_seconds: Histogram) -> None:
         self.journal = journal
         self.offset = journal.length
         """What the members have been given: bytes from the start of the log."""

@@ -33,7 +33,7 @@ from .lines.handlers import Queries
 from .lines.lines import MAX_LINES, start_of_last
 from .log.catalogue import UNNAMED, Catalogue
 from .log.info import GENERATION, State
-from .log.journal import Journal
+from .log.source import Source
 from .metrics import Histogram
 from .viewer import Viewer
 from .wire import problem, ranges
@@ -58,7 +58,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Exchange, str], Awaitable[Response]]
 """Answers a request about the log of that name, or about none."""
 
-LogHandler = Callable[[Exchange, Journal], Awaitable[Response]]
+LogHandler = Callable[[Exchange, Source], Awaitable[Response]]
 """Answers a request about a log, whose file is open."""
 
 
@@ -71,7 +71,7 @@ class Readers:
         self._catalogue = catalogue
         self.queries = Queries()
         self._viewer = Viewer()
-        self._fanouts: dict[Journal, Fanout] = {}
+        self._fanouts: dict[Source, Fanout] = {}
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """How long the passes of all fan-outs took."""
         about_logs: Mapping[str, LogHandler] = {
@@ -139,7 +139,7 @@ class Readers:
         if not self._access.opens_all(token or bearer(request.fields.get("Authorization", ""))):
             raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
 
-    async def _opened(self, exchange: Exchange, name: str, timeout: float) -> Journal:
+    async def _opened(self, exchange: Exchange, name: str, timeout: float) -> Source:
         """The log of that name, its file open until `release`; waits at most `timeout` seconds for it to begin.
 
         Raises: RequestError, DiskError.
@@ -151,10 +151,11 @@ class Readers:
         exchange.connection.note_log(name)
         return journal
 
-    async def _journal(self, exchange: Exchange, name: str, timeout: float) -> Journal:
+    async def _journal(self, exchange: Exchange, name: str, timeout: float) -> Source:
         """The log of that name, waiting at most `timeout` seconds for it to begin. Raises: RequestError."""
         connection = exchange.connection
-        if (journal := self._catalogue.get(name)) is not None:
+        journal: Source | None = self._catalogue.get(name)
+        if journal is not None:
             connection.note_log(name)
             return journal
         connection.waiting = True
@@ -186,7 +187,7 @@ class Readers:
         if (known := request.query.get("state")) is not None:
             known = _state(known).value
         known_size = whole_number("size", request.query["size"]) if "size" in request.query else None
-        timeout, is_new = wait_seconds(request), self._catalogue.get(name) is None
+        timeout, is_new = wait_seconds(request), await self._catalogue.locate(name) is None
         journal = await self._journal(exchange, name, timeout)
         if known_size is not None and not is_new:
             await self._change(exchange, journal, known_size, known or journal.state.value, timeout)
@@ -196,7 +197,7 @@ class Readers:
             self.queries.want_lines(exchange.connection, journal)
         return json_answer(document, {"ETag": journal.etag})
 
-    async def _change(self, exchange: Exchange, journal: Journal, size: int, state: str, timeout: float) -> None:
+    async def _change(self, exchange: Exchange, journal: Source, size: int, state: str, timeout: float) -> None:
         """Wait for a log to be different from what the client knows."""
         connection, changed = exchange.connection, asyncio.Event()
         journal.watchers.add(changed.set)
@@ -212,7 +213,7 @@ class Readers:
             connection.waiting = False
             journal.watchers.discard(changed.set)
 
-    async def _answer_log(self, exchange: Exchange, journal: Journal) -> Response:
+    async def _answer_log(self, exchange: Exchange, journal: Source) -> Response:
         request = exchange.request
         headers = {
             **COMMON_HEADERS,
@@ -288,12 +289,12 @@ class Readers:
                     so_far="so far" if live else "in all",
                 )
 
-    def _follow(self, journal: Journal, status: int, headers: Mapping[str, str], start: int) -> Response:
+    def _follow(self, journal: Source, status: int, headers: Mapping[str, str], start: int) -> Response:
         """An answer that ends when the log does: cleanly if that is complete, broken off if it is not."""
         journal.acquire()
         return Response(status, headers, stream=partial(self._follow_body, journal, start), done=journal.release)
 
-    async def _follow_body(self, journal: Journal, start: int, writer: BodyWriter) -> None:
+    async def _follow_body(self, journal: Source, start: int, writer: BodyWriter) -> None:
         if writer.ended and not journal.at_end:
             raise ConnectionResetError("the peer has left")
         writer.endless = True

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from .log.info import State, began, timestamp
-from .log.journal import Journal
+from .log.source import Source
 
 PAGE_SIZE = 100
 """Logs on a page of the list, if the client does not say how many it wants."""
@@ -21,7 +21,7 @@ AT_ONCE = 32
 """Logs that are told of in one turn of the event loop: a few milliseconds."""
 
 
-def describe(journal: Journal) -> dict[str, object]:
+def describe(journal: Source) -> dict[str, object]:
     """One log's status, with `lines` unknown."""
     info = journal.info.to_json(journal.state, journal.length)
     if not journal.state.ended:  # it may be about to: the end's time and reason are kept before it is one
@@ -29,7 +29,7 @@ def describe(journal: Journal) -> dict[str, object]:
     return {**info, "changed": timestamp(journal.changed), "lines": None}
 
 
-async def page(newest_first: Sequence[Journal], *, size: int, before: str | None, state: State | None) -> str:
+async def page(newest_first: Sequence[Source], *, size: int, before: str | None, state: State | None) -> str:
     """A part of the list of logs, as JSON: the first `size` that are older than the generation `before` and have that `state`.
 
     None: no such condition. `next` in it is what to give as `before` to get the next page; null: there is none. What is told
@@ -37,7 +37,7 @@ async def page(newest_first: Sequence[Journal], *, size: int, before: str | None
     """
     place = 0 if before is None else _place_behind(newest_first, before)
     logs: list[str] = []
-    last: Journal | None = None
+    last: Source | None = None
     more = False
     while place < len(newest_first) and not more:
         for journal in newest_first[place : place + AT_ONCE]:
@@ -52,7 +52,7 @@ async def page(newest_first: Sequence[Journal], *, size: int, before: str | None
     return f'{{"logs": [{", ".join(logs)}], "next": {json.dumps(following)}}}\n'
 
 
-def _place_behind(newest_first: Sequence[Journal], generation: str) -> int:
+def _place_behind(newest_first: Sequence[Source], generation: str) -> int:
     """Where in the list the logs begin that are older than that one; if it is gone, by the time that its generation tells."""
     for place, journal in enumerate(newest_first):
         if journal.info.generation == generation:

@@ -18,7 +18,7 @@ from functools import partial
 from livelog.answers import COMMON_HEADERS, parts_answer, pieces_answer, stream_headers
 from livelog.errors import DiskError, ScanError, ScanRefused
 from livelog.log.info import microseconds, timestamp
-from livelog.log.journal import Journal
+from livelog.log.source import Source
 from livelog.wire import problem
 from livelog.wire.connection import Connection
 from livelog.wire.exchange import Exchange
@@ -93,7 +93,7 @@ class Queries:
         self._indexes = Indexes(self._scanners)
         self._searches = Searches(self._indexes, self._scanners)
         answers = {"lines": self._lines, "search": self._search, "groups": self._groups}
-        self.answers: Mapping[str, Callable[[Exchange, Journal], Awaitable[Response]]] = {
+        self.answers: Mapping[str, Callable[[Exchange, Source], Awaitable[Response]]] = {
             resource: partial(_answer, answer) for resource, answer in answers.items()
         }
 
@@ -106,7 +106,7 @@ class Queries:
         await self._indexes.close()
         await self._scanners.close()
 
-    async def known_lines(self, journal: Journal, length: int) -> int | None:
+    async def known_lines(self, journal: Source, length: int) -> int | None:
         """How many lines the first `length` bytes of a log are, if there is an index."""
         if self._indexes.get(journal) is None:
             return None
@@ -125,12 +125,12 @@ class Queries:
                     journal.release()
         return None
 
-    def want_lines(self, connection: Connection, journal: Journal) -> None:
+    def want_lines(self, connection: Connection, journal: Source) -> None:
         """Go on with the index of a log, if it is being made: a client was told that it is not there yet."""
         if (indexer := self._indexes.get(journal)) is not None:
             _want(connection, indexer)
 
-    async def _lines(self, exchange: Exchange, journal: Journal) -> Response:
+    async def _lines(self, exchange: Exchange, journal: Source) -> Response:
         await journal.load_times()
         asked, length, state = _asked(exchange.request.query, journal), journal.length, journal.state
         with self._indexes.use(journal) as indexer:
@@ -164,7 +164,7 @@ class Queries:
             headers["Livelog-Style"] = found.style
         return parts_answer(journal, 200, headers, [(b"", found.part)])
 
-    async def _search(self, exchange: Exchange, journal: Journal) -> Response:
+    async def _search(self, exchange: Exchange, journal: Source) -> Response:
         connection, headers = exchange.connection, stream_headers(journal, "application/x-ndjson")
         query = _query(exchange.request.query, journal.length)._replace(encoding=encoding_of(journal.info.content_type))
         search = self._searches.admit(journal, query)
@@ -183,7 +183,7 @@ class Queries:
                 raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
             raise
 
-    async def _groups(self, exchange: Exchange, journal: Journal) -> Response:
+    async def _groups(self, exchange: Exchange, journal: Source) -> Response:
         query, asked = exchange.request.query, {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_GROUPS)}
         first, last, skip, limit = (whole_number(name, query.get(name, asked[name])) for name in asked)
         if not limit:
@@ -206,9 +206,9 @@ class Queries:
 
 
 async def _answer(
-    answer: Callable[[Exchange, Journal], Awaitable[Response]],
+    answer: Callable[[Exchange, Source], Awaitable[Response]],
     exchange: Exchange,
-    journal: Journal,
+    journal: Source,
 ) -> Response:
     """As `answer`, if the lines of the log can be looked at."""
     try:
@@ -266,7 +266,7 @@ def _query(query: Mapping[str, str], length: int) -> Query:
     )  # fmt: skip
 
 
-def _asked(query: Mapping[str, str], journal: Journal) -> Lines:
+def _asked(query: Mapping[str, str], journal: Source) -> Lines:
     """Which lines a request wants. Raises: RequestError."""
     named = [name for name in ("from", "tail", "at", "time") if name in query]
     if len(named) != 1:

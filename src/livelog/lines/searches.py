@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from livelog.errors import ScanError, ScanRefused
-from livelog.log.journal import Journal
+from livelog.log.source import Source
 from livelog.wire import problem
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.problem import RETRY_AFTER
@@ -54,7 +54,7 @@ class Searches:
         self.active = 0
         """How many have a turn, or wait for one."""
 
-    def admit(self, journal: Journal, query: Query) -> "Search":
+    def admit(self, journal: Source, query: Query) -> "Search":
         """A search, to be closed at the end. Raises: RequestError (503), if there are too many."""
         if self.active >= SEARCHES + WAITING:
             raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER)
@@ -64,7 +64,7 @@ class Searches:
 class Search:
     """One search of a log, whose file is open. `query`: what is left of it; its `newlines` are counted when it begins."""
 
-    def __init__(self, searches: Searches, journal: Journal, query: Query) -> None:
+    def __init__(self, searches: Searches, journal: Source, query: Query) -> None:
         self._searches = searches
         self._journal = journal
         self._query = query

@@ -31,7 +31,8 @@ class Adopted:
         search = self._searches.get(name)
         if search is None:
             search = self._searches[name] = asyncio.create_task(self._search(name))
-        return await asyncio.shield(search)
+        found = await asyncio.shield(search)
+        return self._logs.get(name) or found  # it may have been adopted meanwhile
 
     async def _search(self, name: str) -> Source | None:
         try:

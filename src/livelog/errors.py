@@ -5,6 +5,9 @@
     ├── RequestError     a client's request is refused; `status` is what HTTP answers
     │   └── FramingError the body of a request is not framed as RFC 9112 asks
     ├── DiskError        the disk refused; `cause` says how
+    ├── InvalidAttribute a title, a label or an exit code cannot be kept; the message says which, and why
+    ├── TooManyLogs      no log can begin: there are `count`, as many as there may be, all in use
+    ├── Stopping         no log can begin or go on: the server is about to stop
     ├── ScanError        the lines of a log could not be looked at; `excess`: that would have taken too much
     ├── ScanRefused      they cannot be looked at in that way: the pattern is none
     └── ClientError      what a client of a server asked for cannot be had
@@ -121,6 +124,25 @@ class DiskError(LivelogError):
     def passing(self) -> bool:
         """Whether it was for want of file descriptors, which others will give back."""
         return self.cause.errno in (errno.EMFILE, errno.ENFILE)
+
+
+class InvalidAttribute(LivelogError):
+    """What a producer tells of its log cannot be kept. The message names the header field that tells it, and what is wrong."""
+
+
+class TooManyLogs(LivelogError):
+    """No log can begin: there are `count`, as many as there may be, and all are in use."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"there are {count} logs, as many as there may be, all in use")
+        self.count = count
+
+
+class Stopping(LivelogError):
+    """No log can begin or go on: the server is about to stop."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is about to stop")
 
 
 class ScanError(LivelogError):

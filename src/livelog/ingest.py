@@ -28,7 +28,7 @@ from . import __version__, config, status, uploads
 from .access import Access, bearer, is_name
 from .acknowledgements import Acknowledgements
 from .config import Settings
-from .errors import STOPPED, ConfigError, DiskError, RequestError
+from .errors import STOPPED, ConfigError, DiskError, LivelogError, RequestError, Stopping
 from .log.catalogue import UNNAMED, Catalogue
 from .log.info import DEFAULT_TYPE, LogInfo, State, Upload
 from .log.journal import Journal
@@ -38,7 +38,6 @@ from .wire import problem
 from .wire.body_reader import BUFFER_SIZE, Limit
 from .wire.exchange import Exchange
 from .wire.fields import media_type, precondition
-from .wire.problem import RETRY_AFTER
 from .wire.request import Request
 from .wire.response import Response
 from .wire.routes import Resource, Routes
@@ -253,7 +252,7 @@ class Producers:
             if announcement.complete is not False:
                 headers = await self._verify(journal, is_upload=True) if verified is None else verified
                 end = State.COMPLETE
-        except (ConnectionError, RequestError, DiskError) as error:
+        except (ConnectionError, LivelogError) as error:
             reason = str(error)
             if isinstance(error, RequestError) and error.final:
                 end = State.ABORTED
@@ -436,7 +435,7 @@ class Producers:
 
     def _refuse_if_stopping(self) -> None:
         if self._stopping:
-            raise problem.STOPPING.error(RETRY_AFTER)
+            raise Stopping
 
     def _refuse_too_large(self, length: int) -> None:
         if (largest := self._settings.max_log_size) is not None and length > largest:

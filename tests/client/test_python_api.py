@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import livelog
-from livelog.errors import RequestError
+from livelog.errors import InvalidAttribute
 from tests.harness import TIMEOUT, TOKEN
 
 from .place import Place, Proxy, answering, lines, place, wait_until
@@ -87,9 +87,9 @@ def test_name_that_is_none_is_an_error_at_once(here: Place, name: str) -> None:
 
 
 def test_what_is_told_is_checked_at_once(here: Place) -> None:
-    with pytest.raises(RequestError, match="Livelog-Title"):
+    with pytest.raises(InvalidAttribute, match="Livelog-Title"):
         livelog.Writer("x", title="two\nlines", settings=here.settings())
-    with pytest.raises(RequestError, match="Livelog-Label"):
+    with pytest.raises(InvalidAttribute, match="Livelog-Label"):
         livelog.Writer("x", labels={"a": "two\nlines"}, settings=here.settings())
 
 

@@ -10,6 +10,7 @@ from livelog.errors import (
     DiskError,
     FramingError,
     GaveUp,
+    InvalidAttribute,
     LivelogError,
     LogAborted,
     LogReplaced,
@@ -17,6 +18,8 @@ from livelog.errors import (
     RequestError,
     ScanError,
     ScanRefused,
+    Stopping,
+    TooManyLogs,
 )
 
 
@@ -30,6 +33,9 @@ from livelog.errors import (
         (ClientError("no"), LivelogError),
         (ScanError("takes too long", excess=True), LivelogError),
         (ScanRefused("no"), LivelogError),
+        (InvalidAttribute("no"), LivelogError),
+        (TooManyLogs(7), LivelogError),
+        (Stopping(), LivelogError),
         *((kind("no"), ClientError) for kind in (Refused, GaveUp, LogAborted, LogReplaced)),
     ],
 )
@@ -62,6 +68,7 @@ def test_errors_carry_facts() -> None:
     assert (refused.problem, refused.members, refused.final) == ("", {}, False)
     assert (FramingError("broken").status, str(FramingError("broken"))) == (400, "broken")
     assert ConfigError("wrong", 64).exit_code == 64
+    assert (TooManyLogs(7).count, str(TooManyLogs(7))) == (7, "there are 7 logs, as many as there may be, all in use")
     assert (Refused("no").status, Refused("no", 404).status) == (0, 404)
 
 

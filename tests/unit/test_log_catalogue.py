@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from livelog.config import Settings
-from livelog.errors import ConfigError, DiskError, RequestError
+from livelog.errors import ConfigError, DiskError, Stopping, TooManyLogs
 from livelog.lines.handlers import Queries
 from livelog.log.catalogue import UNNAMED, Catalogue
 from livelog.log.disk import THREADS
@@ -346,7 +346,7 @@ async def test_a_draft_counts_as_one_log_and_takes_the_place_of_one_that_may_go(
         draft = await catalogue.draft(LogInfo("a", "", 0))
         assert names(catalogue) == ["other"]
         other.acquire()
-        with pytest.raises(RequestError, match="all in use"):
+        with pytest.raises(TooManyLogs, match="all in use"):
             await catalogue.publish(draft)
         assert names(catalogue) == ["other"]
         other.release()
@@ -417,9 +417,9 @@ async def test_logs_in_use_stay_and_new_ones_are_refused() -> None:
         read.acquire()
         written = await begin(catalogue, "written")
         assert await catalogue.refusal() == "there are 2 logs, as many as there may be, all in use"
-        with pytest.raises(RequestError, match="there are 2 logs") as raised:
+        with pytest.raises(TooManyLogs, match="there are 2 logs") as raised:
             await begin(catalogue, "new")
-        assert (raised.value.status, raised.value.headers) == (429, {"Retry-After": "60"})
+        assert raised.value.count == 2
         read.release()
         assert await catalogue.refusal() is None
         (await begin(catalogue, "new")).release()
@@ -439,7 +439,7 @@ async def test_a_replacement_needs_no_room_and_spares_the_log_it_replaces_until_
 async def test_two_logs_that_begin_at_once_do_not_both_take_the_last_place() -> None:
     with opened(max_logs=1) as catalogue:
         began = await asyncio.gather(begin(catalogue, "a"), begin(catalogue, "b"), return_exceptions=True)
-        assert sorted(type(outcome).__name__ for outcome in began) == ["Journal", "RequestError"]
+        assert sorted(type(outcome).__name__ for outcome in began) == ["Journal", "TooManyLogs"]
         assert len(names(catalogue)) == 1
         next(journal for journal in began if isinstance(journal, Journal)).release()
 
@@ -650,7 +650,7 @@ async def test_an_interrupted_log_is_aborted_when_another_begins_but_not_when_it
     with opened(data_dir=str(tmp_path), max_logs=2) as catalogue:
         first, second = await begin(catalogue, "a"), await begin(catalogue, "b")
         first.interrupt()
-        with pytest.raises(RequestError):
+        with pytest.raises(TooManyLogs):
             await begin(catalogue, "c")
         assert first.state is State.INTERRUPTED
         third = await begin(catalogue, "a")
@@ -845,6 +845,6 @@ async def test_a_log_whose_file_is_made_while_the_server_stops_is_refused(tmp_pa
             await turns(lambda: catalogue._beginning == len(beginning))
             catalogue.close()
         for task in beginning:
-            with pytest.raises(RequestError, match="about to stop"):
+            with pytest.raises(Stopping, match="about to stop"):
                 await task
         assert await waiting is None

@@ -4,6 +4,8 @@
 """
 
 import ast
+import errno
+import inspect
 import re
 import sys
 from http import HTTPStatus
@@ -13,7 +15,15 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # schemathesis brings it
 
-from livelog.errors import FramingError
+from livelog.errors import (
+    DiskError,
+    FramingError,
+    InvalidAttribute,
+    RequestError,
+    ScanError,
+    Stopping,
+    TooManyLogs,
+)
 from livelog.wire import problem
 from livelog.wire.problem import PRODUCERS, READERS, TABLE, Problem
 
@@ -81,9 +91,39 @@ def test_every_error_of_the_table_is_used() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/livelog").rglob("*.py"))
     names = {id(value): name for name, value in vars(problem).items() if isinstance(value, Problem)}
     assert len(names) == len(TABLE)
-    unused = [names[id(each)] for each in TABLE if f"problem.{names[id(each)]}" not in sources]
+    told = inspect.getsource(problem.of)
+    unused = [
+        name
+        for name in (names[id(each)] for each in TABLE)
+        if f"problem.{name}" not in sources and not re.search(rf"\b{name}\b", told)
+    ]
     assert unused == ["BAD_CHUNK"], "which FramingError is"
     assert FramingError("x").status == problem.BAD_CHUNK.status
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "headers"),
+    [
+        (RequestError(405, "no", {"Allow": "PUT"}), 405, {"Allow": "PUT"}),
+        (FramingError("broken"), 400, {}),
+        (DiskError("writing the log", OSError(errno.ENOSPC, "No space left on device")), 507, {}),
+        (DiskError("writing the log", OSError(errno.EIO, "Input/output error")), 500, {}),
+        (DiskError("opening the log's file", OSError(errno.EMFILE, "Too many open files")), 503, {"Retry-After": "1"}),
+        (InvalidAttribute("Livelog-Title is not UTF-8"), 400, {}),
+        (TooManyLogs(7), 429, {"Retry-After": "60"}),
+        (Stopping(), 503, {"Retry-After": "1"}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_what_knows_nothing_of_http_has_its_status_here(error: Exception, status: int, headers: dict[str, str]) -> None:
+    told = problem.of(error)
+    assert told is not None
+    assert (told.status, str(told), told.headers) == (status, str(error), headers)
+
+
+@pytest.mark.parametrize("error", [ValueError("a fault"), OSError(5, "a fault"), ScanError("a fault")])
+def test_fault_of_the_server_is_no_errors_of_the_table(error: Exception) -> None:
+    assert problem.of(error) is None
 
 
 @pytest.mark.parametrize("each", TABLE, ids=lambda each: each.text[:40])

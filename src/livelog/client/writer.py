@@ -30,7 +30,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from livelog.access import is_name
-from livelog.errors import ClientError, Refused, RequestError
+from livelog.errors import ClientError, InvalidAttribute, Refused
 from livelog.log.attributes import Attributes, encoded
 
 from .inlet import Inlet
@@ -73,7 +73,7 @@ class Writer(_RawFile):
 
     `name`: the log's name on the server; empty: the log that has none; None: a new one, made of the program's name
     and the time. `title` and `labels` are told to readers. `content_type`: what the log is served as. `drain`: seconds
-    that `close` waits for the server at most; None: 10, or 1 for a server that was never reached. Raises: ConfigError; ValueError, if that is no name; RequestError, if what is
+    that `close` waits for the server at most; None: 10, or 1 for a server that was never reached. Raises: ConfigError; ValueError, if that is no name; InvalidAttribute, if what is
     told of the log is not allowed.
     """
 
@@ -373,7 +373,7 @@ def _spool_folder(directory: Path, name: str) -> Path:
 
 
 def header_fields(title: str, labels: Mapping[str, str], content_type: str) -> dict[str, str]:
-    """Header fields that tell of a log. Raises: RequestError, if they are not allowed."""
+    """Header fields that tell of a log. Raises: InvalidAttribute, if they are not allowed."""
     fields = {}
     if title:
         fields["Livelog-Title"] = encoded(title)
@@ -382,6 +382,6 @@ def header_fields(title: str, labels: Mapping[str, str], content_type: str) -> d
     Attributes.NONE.updated({name.lower(): [value] for name, value in fields.items()})
     if content_type:
         if not content_type.isprintable() or not content_type.isascii():
-            raise RequestError(400, f"{content_type!r} is not a content type, such as text/plain")
+            raise InvalidAttribute(f"{content_type!r} is not a content type, such as text/plain")
         fields["Content-Type"] = content_type
     return fields

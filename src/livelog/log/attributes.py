@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote_to_bytes
 
-from livelog.wire import problem
+from livelog.errors import InvalidAttribute
 
 MAX_VALUE = 256
 """Bytes of a title, or of a label's value, in UTF-8."""
@@ -54,26 +54,29 @@ class Attributes:
     def updated(self, fields: Mapping[str, Sequence[str]]) -> Self:
         """This, with what a request's header `fields` say; a label without a value is taken away.
 
-        `fields`: for each of the three names, in lower case, the values of its field lines. Raises: RequestError (400).
+        `fields`: for each of the three names, in lower case, the values of its field lines. Raises: InvalidAttribute.
         """
         title, exit_code, labels = self.title, self.exit_code, dict(self.labels)
         for text in fields.get("livelog-title", ())[-1:]:
             title = _text("Livelog-Title", text.strip())
         for text in fields.get("livelog-exit-code", ())[-1:]:
             if not re.fullmatch(r"-?[0-9]{1,10}", text.strip(), re.ASCII) or int(text) not in EXIT_CODES:
-                raise problem.NOT_32_BITS.error()
+                raise InvalidAttribute("Livelog-Exit-Code is not a whole number of 32 bits")
             exit_code = int(text)
         for item in _items(",".join(fields.get("livelog-label", ()))):
             name, equals, value = (part.strip() for part in item.partition("="))
             if not name and not equals:
                 continue  # RFC 9110 section 5.6.1.2: a recipient accepts empty list elements
             if not equals or not _LABEL_NAME.fullmatch(name):
-                raise problem.NOT_A_LABEL.error()
+                raise InvalidAttribute(
+                    "Livelog-Label is not name=value, where a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', "
+                    "and begins with a letter or digit"
+                )
             labels.pop(name, None)
             if told := _text("a value of Livelog-Label", value):
                 labels[name] = told
         if len(labels) > MAX_LABELS:
-            raise problem.TOO_MANY_LABELS.error(count=len(labels), most=MAX_LABELS)
+            raise _too_many_labels(len(labels))
         return type(self)(title, exit_code, labels)
 
     def to_json(self) -> dict[str, object]:
@@ -114,15 +117,19 @@ def valid_label_name(text: str) -> str:
 
 
 def _items(text: str) -> Iterator[str]:
-    """The elements of a list, at whose commas it is parted, but for those in Display Strings. Raises: RequestError."""
+    """The elements of a list, at whose commas it is parted, but for those in Display Strings. Raises: InvalidAttribute."""
     if len(text) > MAX_LABELS_SIZE:
-        raise problem.TOO_MANY_LABELS.error(count=text.count(",") + 1, most=MAX_LABELS)
+        raise _too_many_labels(text.count(",") + 1)
     position = 0
     while position <= len(text):
         match = _LABEL_WITH_DISPLAY_STRING.match(text, position)
         end = match.end() if match is not None else text.find(",", position) % (len(text) + 1)
         yield text[position:end]
         position = end + 1
+
+
+def _too_many_labels(count: int) -> InvalidAttribute:
+    return InvalidAttribute(f"there are {count} labels: at most {MAX_LABELS} are kept")
 
 
 def _decoded(what: str, text: str) -> str:
@@ -133,7 +140,7 @@ def _decoded(what: str, text: str) -> str:
     try:
         return unquote_to_bytes(match[1]).decode()
     except UnicodeDecodeError as error:
-        raise problem.NOT_UTF8.error(field=what) from error
+        raise InvalidAttribute(f"{what} is not UTF-8") from error
 
 
 def _text(what: str, text: str) -> str:
@@ -142,7 +149,7 @@ def _text(what: str, text: str) -> str:
         # HTTP hands bytes that are no UTF-8 on as surrogates; they cannot be encoded.
         too_long = len(text.encode()) > MAX_VALUE
     except UnicodeEncodeError as error:
-        raise problem.NOT_UTF8.error(field=what) from error
+        raise InvalidAttribute(f"{what} is not UTF-8") from error
     if too_long or not text.isprintable():
-        raise problem.NOT_PRINTABLE.error(field=what, most=MAX_VALUE)
+        raise InvalidAttribute(f"{what} is not printable text of at most {MAX_VALUE} bytes")
     return text

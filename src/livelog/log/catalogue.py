@@ -24,9 +24,7 @@ from itertools import islice
 from typing import TypeVar
 
 from livelog.config import Settings
-from livelog.errors import DiskError, RequestError
-from livelog.wire import problem
-from livelog.wire.problem import RETRY_AFTER
+from livelog.errors import DiskError, Stopping, TooManyLogs
 
 from .adopted import Adopted, Elsewhere, nowhere
 from .arrivals import Arrivals
@@ -160,7 +158,7 @@ class Catalogue:
         """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended.
 
         Its `generation`, its `order` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
-        Nothing is removed for it before its file is there. Raises: DiskError; RequestError, if there are too many logs.
+        Nothing is removed for it before its file is there. Raises: DiskError, TooManyLogs, Stopping.
         """
         info, directory = await self._admitted(info), self._directory
         self._beginning += 1
@@ -173,7 +171,7 @@ class Catalogue:
             journal = Journal(info, self._disk, file=file, directory=directory)
             try:
                 await self._list(journal)
-            except RequestError:
+            except (Stopping, TooManyLogs):
                 self._undo(journal)
                 raise
         finally:
@@ -213,13 +211,13 @@ class Catalogue:
         self._forget_draft(draft)
 
     async def _admitted(self, info: LogInfo) -> LogInfo:
-        """What is known of a log that may begin. Raises: RequestError, DiskError, if there is no room for it."""
+        """What is known of a log that may begin. Raises: TooManyLogs, Stopping; DiskError, if there is no room for it."""
         self._refuse_if_closed()
         limit, older = self._settings.max_logs, self._journals.get(info.name)
         if limit is not None:
             missing = len(self._journals) - (older is not None) + self._beginning + 1 - limit
             if len(list(islice(self._unused(spared=older), max(0, missing)))) < missing:
-                raise self._too_many_logs()
+                raise TooManyLogs(limit)
         if await self._disk.check(0) is not None:
             refusal = await self._disk.check(sum(log.length for log in self._unused()))
             if refusal is not None:
@@ -229,10 +227,7 @@ class Catalogue:
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
-            raise problem.STOPPING.error(RETRY_AFTER)
-
-    def _too_many_logs(self) -> RequestError:
-        return problem.TOO_MANY_LOGS.error({"Retry-After": "60"}, count=self._settings.max_logs)
+            raise Stopping
 
     def _next_order(self) -> int:
         """Larger than that of all logs. Near the time, so that logs of which it is not known have their places by it."""
@@ -252,7 +247,7 @@ class Catalogue:
                     raise failure from error
 
     async def _list(self, journal: Journal) -> None:
-        """Have a new log, whose file is there, in place of an older one of that name. Raises: RequestError."""
+        """Have a new log, whose file is there, in place of an older one of that name. Raises: TooManyLogs, Stopping."""
         name, limit = journal.info.name, self._settings.max_logs
         if (older := self._journals.get(name)) is not None:
             with contextlib.suppress(DiskError):
@@ -263,7 +258,7 @@ class Catalogue:
         while limit is not None and len(self._journals) >= limit and self._evict():
             pass
         if limit is not None and len(self._journals) >= limit and older is None:  # those that could go are used by now
-            raise self._too_many_logs()
+            raise TooManyLogs(limit)
         if self._directory is None:
             journal.acquire()  # its file has no name: it must stay open while there is the log
         newest = next(self.newest_first(), journal)

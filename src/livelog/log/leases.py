@@ -111,7 +111,7 @@ class Leases:
     async def begin(self, info: LogInfo) -> Journal:
         """Begin a log, by whoever has the lease: see `Catalogue.begin`. An older one that is interrupted is aborted, if that succeeds.
 
-        Raises: DiskError, RequestError.
+        Raises: DiskError, TooManyLogs, Stopping.
         """
         older = self._catalogue.get(info.name)
         journal = await self._catalogue.begin(info)

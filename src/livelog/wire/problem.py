@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from string import Formatter
 
-from livelog.errors import RequestError
+from livelog.errors import DiskError, InvalidAttribute, RequestError, Stopping, TooManyLogs
 
 READERS = "log status logs lines search events groups view"
 """What a readers' GET or HEAD asks for: the first segment of its path."""
@@ -204,24 +204,10 @@ NOT_A_NAME = _problem(
     "joined by '/', none of them '.' or '..', at most 255 bytes",
     "not a name", producers="put show tell remove limits",
 )  # fmt: skip
-NOT_32_BITS = _problem(
-    400, "Livelog-Exit-Code is not a whole number of 32 bits", "an exit code that is none", producers="put tell append",
-)  # fmt: skip
-NOT_A_LABEL = _problem(
-    400,
-    "Livelog-Label is not name=value, where a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', "
-    "and begins with a letter or digit",
-    "a label that is none", producers="put tell append",
-)  # fmt: skip
-TOO_MANY_LABELS = _problem(
-    400, "there are {count} labels: at most {most} are kept", "more than 16 labels", producers="put tell append",
-)  # fmt: skip
-NOT_UTF8 = _problem(
-    400, "{field} is not UTF-8", "a title or a label that is not UTF-8", producers="put tell append",
-)  # fmt: skip
-NOT_PRINTABLE = _problem(
-    400, "{field} is not printable text of at most {most} bytes", "a title or a label that is too long or not printable",
+BAD_ATTRIBUTE = _problem(
+    400, "{reason}", "an exit code, a label or a title that cannot be kept, such as the 17th label, or a title that is not UTF-8",
     producers="put tell append",
+    example="Livelog-Exit-Code is not a whole number of 32 bits; and others",
 )  # fmt: skip
 NO_OFFSET = _problem(
     400, "Upload-Offset must say where the content begins: a number of bytes", "no `Upload-Offset`, or none that is right",
@@ -442,6 +428,24 @@ class Answer:
     kind: str
     content_type: str
     body: str
+
+
+def of(error: Exception) -> RequestError | None:
+    """What a client is told of an error, also of one that knows nothing of HTTP; None: of a fault of the server."""
+    match error:
+        case RequestError():
+            return error
+        case DiskError() if error.passing:
+            return NO_DESCRIPTORS.error(RETRY_AFTER, operation=error.operation, cause=error.reason)
+        case DiskError():
+            return (DISK_FULL if error.full else DISK_FAILED).error(operation=error.operation, cause=error.reason)
+        case InvalidAttribute():
+            return BAD_ATTRIBUTE.error(reason=error)
+        case TooManyLogs():
+            return TOO_MANY_LOGS.error({"Retry-After": "60"}, count=error.count)
+        case Stopping():
+            return STOPPING.error(RETRY_AFTER)
+    return None
 
 
 def answer(error: RequestError, accept: str) -> Answer:

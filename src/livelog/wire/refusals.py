@@ -5,11 +5,8 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping
 
-from livelog.errors import DiskError, RequestError
-
 from . import problem
 from .access_log import LOGGER
-from .problem import RETRY_AFTER
 from .response import Response
 
 logger = logging.getLogger(LOGGER)
@@ -25,12 +22,8 @@ class Refusals:
 
     def response(self, error: Exception, accept: str) -> Response:
         """The answer that tells of `error`; see `problem.answer` for `accept`."""
-        error_id, fault = secrets.token_hex(4), None
-        if isinstance(error, DiskError):
-            told = _told_of_disk(error)
-        elif isinstance(error, RequestError):
-            told = error
-        else:
+        error_id, told, fault = secrets.token_hex(4), problem.of(error), None
+        if told is None:
             told, fault = problem.FAILED.error(id=error_id), error
         level = _level(told.status)
         if fault is not None:
@@ -44,14 +37,6 @@ class Refusals:
             **self._headers, **told.headers, "Livelog-Error": error_id,
         }  # fmt: skip
         return Response(answer.status, headers, answer.body.encode())
-
-
-def _told_of_disk(error: DiskError) -> RequestError:
-    """What a client is told of a disk that refused."""
-    if error.passing:
-        return problem.NO_DESCRIPTORS.error(RETRY_AFTER, operation=error.operation, cause=error.reason)
-    kind = problem.DISK_FULL if error.full else problem.DISK_FAILED
-    return kind.error(operation=error.operation, cause=error.reason)
 
 
 def _level(status: int) -> int:

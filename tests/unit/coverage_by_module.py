@@ -13,8 +13,6 @@ import tempfile
 from pathlib import Path
 
 PURE = (
-    "log.info",
-    "log.times",
     "access",
     "client.terminal",
     "config",
@@ -24,10 +22,13 @@ PURE = (
     "lines.groups",
     "lines.index",
     "lines.lines",
+    "lines.sgr",
     "log.attributes",
+    "log.info",
+    "log.times",
     "metrics",
     "reporting",
-    "lines.sgr",
+    "sequences",
     "uploads",
     "wire.fields",
     "wire.framing",
@@ -36,6 +37,7 @@ PURE = (
     "wire.request",
     "wire.response",
     "wire.routes",
+    "wire.problem",
 )
 
 TESTS = Path(__file__).parent

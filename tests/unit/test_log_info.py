@@ -30,7 +30,7 @@ MOMENTS = st.integers(0, 4_000_000_000_000_000)
 
 def kept(info: LogInfo, state: State = State.LIVE, size: int = 0) -> dict[str, Any]:
     """What a data directory keeps, after a round through JSON."""
-    document = {**info.to_json(state, size), "order": info.order, "upload": info.upload.to_json()}
+    document = info.to_document(state, size)
     return dict(json.loads(json.dumps(document)))
 
 

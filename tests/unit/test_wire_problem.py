@@ -1,11 +1,12 @@
 """One table of errors: the program raises from it, protocol.md shows it, both OpenAPI descriptions list its statuses.
 
-`python -m tests.unit.test_problem` writes the tables of protocol.md anew.
+`python -m tests.unit.test_wire_problem` writes the tables of protocol.md anew.
 """
 
 import ast
 import errno
 import inspect
+import json
 import re
 import sys
 from http import HTTPStatus
@@ -71,7 +72,7 @@ def with_tables(text: str) -> str:
 
 def test_protocol_md_shows_the_table() -> None:
     text = PROTOCOL.read_text(encoding="utf-8")
-    assert text == with_tables(text), "python -m tests.unit.test_problem writes it anew"
+    assert text == with_tables(text), "python -m tests.unit.test_wire_problem writes it anew"
 
 
 def test_every_error_of_the_server_comes_from_the_table() -> None:
@@ -119,6 +120,27 @@ def test_what_knows_nothing_of_http_has_its_status_here(error: Exception, status
     told = problem.of(error)
     assert told is not None
     assert (told.status, str(told), told.headers) == (status, str(error), headers)
+
+
+def test_answer_is_a_line_of_text_or_a_problem_document() -> None:
+    plain = problem.answer(problem.NO_LOG.error(), "text/html, */*")
+    assert (plain.status, plain.kind, plain.content_type) == (404, "not-found", "text/plain")
+    assert plain.body == "there is no log of that name\n"
+    assert problem.answer(problem.DENIED.error(), "*/*").body == "Access denied", "as Taskcluster's livelog has it"
+    asked = problem.answer(problem.NO_LOG.error(), "Application/Problem+JSON;q=0.5")
+    assert (asked.content_type, asked.kind) == ("application/problem+json", "not-found")
+    assert json.loads(asked.body) == {
+        "type": "about:blank", "title": "Not Found", "status": 404, "detail": "there is no log of that name",
+    }  # fmt: skip
+
+
+def test_answer_of_a_registered_type_is_always_a_document_with_its_members() -> None:
+    error = problem.WRONG_OFFSET.error(members={"expected-offset": 5}, offset=5, provided=7)
+    told = problem.answer(error, "text/plain")
+    assert (told.status, told.kind, told.content_type) == (409, "mismatching-upload-offset", "application/problem+json")
+    document = json.loads(told.body)
+    assert document["type"] == problem.TYPES + "mismatching-upload-offset"
+    assert (document["title"], document["expected-offset"]) == ("Mismatching upload offset", 5)
 
 
 @pytest.mark.parametrize("error", [ValueError("a fault"), OSError(5, "a fault"), ScanError("a fault")])

@@ -19,7 +19,7 @@ class Acknowledgements:
         self._connection = connection
         self._journal = journal
         self._head = head
-        self._acknowledged = journal.length
+        self._acknowledged = journal.acknowledged
         self._loop = asyncio.get_running_loop()
         self._next: asyncio.TimerHandle | None = None
         self._not_before = 0.0
@@ -38,7 +38,7 @@ class Acknowledgements:
 
     def _acknowledge(self) -> None:
         self._next = None
-        offset = self._journal.length
+        offset = self._journal.acknowledged
         if not self._connection.is_open or offset == self._acknowledged:
             return
         self._not_before = self._loop.time() + DISTANCE

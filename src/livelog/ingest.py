@@ -207,8 +207,8 @@ class Producers:
         _lifetime(request)
         offset = announcement.offset
         assert offset is not None
-        if offset != journal.length:
-            raise uploads.mismatching_offset(offset, journal.length)
+        if offset != journal.acknowledged:
+            raise uploads.mismatching_offset(offset, journal.acknowledged)
         length = announcement.length_at(offset, request.content_length)
         if journal.state.ended:
             if announcement.complete and not request.has_body:
@@ -450,7 +450,7 @@ class Producers:
         headers = {
             "Location": self._location(request, journal.info),
             "Upload-Complete": "?1" if journal.state is State.COMPLETE else "?0",
-            "Upload-Offset": str(journal.length),
+            "Upload-Offset": str(journal.acknowledged),
             "Upload-Limit": self._limits,
         }
         length = journal.length if journal.state is State.COMPLETE else journal.info.upload.length

@@ -63,8 +63,8 @@ MUTATIONS = (
     Mutation(
         "bytes are acknowledged that have not come",
         "acknowledgements.py",
-        "offset = self._journal.length\n",
-        "offset = self._journal.length + 2_000_000\n",
+        "offset = self._journal.acknowledged\n",
+        "offset = self._journal.acknowledged + 2_000_000\n",
     ),
     Mutation(
         "who takes an upload over does not wait for the one before",
@@ -137,8 +137,8 @@ MUTATIONS = (
     Mutation(
         "an interrupted upload loses its last byte",
         "ingest.py",
-        "raise uploads.mismatching_offset(offset, journal.length)",
-        "raise uploads.mismatching_offset(offset, journal.length)\n        journal.length = max(0, journal.length - 1)",
+        "raise uploads.mismatching_offset(offset, journal.acknowledged)",
+        "raise uploads.mismatching_offset(offset, journal.acknowledged)\n        journal.length = max(0, journal.length - 1)",
     ),
 )
 

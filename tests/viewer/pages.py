@@ -132,8 +132,9 @@ class Viewer:
         return count
 
     def top(self) -> tuple[str, float]:
-        """The first row's text, and where it is."""
+        """The first row's text, and where it is, once all rows are there."""
         self.wait_numbered()
+        self.wait_loaded()
         text, place = self.js(
             f"""() => {{ const row = document.querySelector('{ROWS}');
             return [row.textContent, row.getBoundingClientRect().top]; }}"""

@@ -143,6 +143,7 @@ def main() -> None:
         with contextlib.closing(Wire(server.get)) as wire:
             for name, viewer in pictures(browser, server, wire):
                 file = Path(FOLDER, f"viewer-{name}.png")
+                viewer.wait_loaded()
                 viewer.page.screenshot(path=file, animations="disabled")
                 subprocess.run(
                     ["pngquant", "--force", "--strip", "--speed", "1", "--output", file, "64", file], check=True

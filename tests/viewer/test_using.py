@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.harness import Server
 from tests.integration import logs
+from tests.integration.servers import wait_until
 
-from .pages import ROWS, Viewer, end, lines, path, viewing, writing
+from .pages import ROWS, Viewer, end, holding, lines, path, viewing, writing
 from .wires import Wire
 
 pytestmark = pytest.mark.needs("chromium")
@@ -121,6 +122,28 @@ def test_last_line_that_is_longer_than_an_answer_begins_where_it_does(
         expect(row(viewer, 2)).to_contain_text("beginning xxx")
         expect(row(viewer, 1)).to_have_text("before")
         assert viewer.numbers() == [1, 2]
+
+
+def test_end_of_a_line_is_not_taken_for_a_line_if_those_before_it_come_before_lines_are_counted(
+    browser: Browser, server: Server, name: str
+) -> None:
+    logs.send(server, name, b"before\nbeginning " + b"x" * 5_000_000 + b"\n")
+    late: list[Route] = []
+
+    def uncounted(route: Route) -> None:
+        answer = route.fetch()
+        numbers = ("livelog-first-line", "livelog-lines")
+        route.fulfill(response=answer, headers={k: v for k, v in answer.headers.items() if k not in numbers})
+
+    relays = {"/lines/.*tail=": uncounted, "/lines/.*count=1$": holding(late)}
+    with viewing(browser, server.get, path(name), relays) as viewer:
+        wait_until(
+            lambda: viewer.js("true") and any("count=-500" in one.url and one.response() for one in viewer.requests),
+            "an answer",
+        )
+        viewer.page.context.unroute_all()
+        expect(row(viewer, 2)).to_contain_text("beginning xxx")
+        expect(row(viewer, 1)).to_have_text("before")
 
 
 # Copying

@@ -46,6 +46,8 @@ export class Loader {
     const { numbered } = this.store;
     try {
       const piece = await this.api.lines(query);
+      // What was taken for a line may be the end of one, which is found out when lines are counted.
+      if (direction < 0 && piece.offset + piece.bytes.length !== Number(query["at"])) throw new TypeError();
       this.#delay = 0;
       const unfinished = piece.bytes.length && piece.bytes.at(-1) !== 10;
       const count = newlines(piece.bytes) + (unfinished ? 1 : 0);

@@ -33,7 +33,7 @@ from .groups import MAX_GROUPS
 from .index import BLOCK, Index
 from .lines import MAX_BYTES, MAX_LINES, Read, end_of_first, start_of_last
 from .matching import Query
-from .searches import Searches
+from .searches import Search, Searches
 from .service import Indexes, LogIndexer
 from .workers import Scanners
 
@@ -167,14 +167,16 @@ class Queries:
     async def _search(self, exchange: Exchange, journal: Source) -> Response:
         connection, headers = exchange.connection, stream_headers(journal, "application/x-ndjson")
         query = _query(exchange.request.query, journal.length)._replace(encoding=encoding_of(journal.info.content_type))
-        search = self._searches.admit(journal, query)
+        search: Search | None = None
         try:
-            with _leaving(exchange.connection):
+            with _leaving(connection):
                 async with unless_lost(connection), asyncio.timeout(FIRST_WORD):
+                    search = await self._searches.admit(journal, query)
                     await search.begin()
             return pieces_answer(journal, headers, search.tell, search.close)
         except BaseException as error:
-            search.close()
+            if search is not None:
+                search.close()
             if isinstance(error, ScanRefused):
                 raise problem.NOT_A_PATTERN.error(reason=error) from error
             if isinstance(error, ScanError) and error.excess:

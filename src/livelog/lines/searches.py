@@ -39,6 +39,10 @@ READING = 1.0
 PROCESSOR = 120.0
 """Seconds of the processor for one search: then it ends as one with many hits does, and can be gone on with."""
 
+LOOKS = 8
+"""Turns of the event loop within which it is noticed that clients have left: with one their connection is seen to have ended, and
+with some more their tasks have."""
+
 PATIENCE = 0.1
 """Seconds from one word to the next while lines are counted."""
 
@@ -54,8 +58,12 @@ class Searches:
         self.active = 0
         """How many have a turn, or wait for one."""
 
-    def admit(self, journal: Source, query: Query) -> "Search":
-        """A search, to be closed at the end. Raises: RequestError (503), if there are too many."""
+    async def admit(self, journal: Source, query: Query) -> "Search":
+        """A search, to be closed at the end. Raises: RequestError (503), if there are too many clients that are still there."""
+        looks = 0
+        while self.active >= SEARCHES + WAITING and looks < LOOKS:
+            looks += 1
+            await asyncio.sleep(0)
         if self.active >= SEARCHES + WAITING:
             raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER)
         return Search(self, journal, query._replace(seconds=PROCESSOR))

@@ -117,6 +117,7 @@ class Worker:
                 reader, writer = await asyncio.open_unix_connection(sock=ours)
             except BaseException:
                 process.kill()
+                await process.wait()
                 raise
         except BaseException:
             ours.close()
@@ -191,6 +192,7 @@ class Scanners:
     def __init__(self) -> None:
         self._idle: Worker | None = None
         self._idle_end: asyncio.TimerHandle | None = None
+        self._starting: set[asyncio.Task[Worker]] = set()
         self._ending: set[asyncio.Task[int]] = set()
         self._closed = False
 
@@ -210,7 +212,7 @@ class Scanners:
             kept_one = worker = self._take()
             try:
                 if worker is None:
-                    worker = await Worker.start()
+                    worker = await self._start()
                 await worker.ask(request, fd)
             except OSError as error:
                 if worker is not None:
@@ -225,6 +227,27 @@ class Scanners:
                     self.end(worker)
                 raise
             return Scan(self, worker, reuse=reuse)
+
+    async def _start(self) -> Worker:
+        """A new process. Raises: OSError.
+
+        One that nobody wants any more by the time it has started is ended then. Whoever wanted it keeps its turn so long:
+        clients that come and go at once do not start any number of processes.
+        """
+        starting = asyncio.get_running_loop().create_task(Worker.start())
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        try:
+            await asyncio.wait((starting,))
+        except asyncio.CancelledError:
+            starting.add_done_callback(self._end_started)
+            await asyncio.wait((starting,))
+            raise
+        return starting.result()
+
+    def _end_started(self, starting: asyncio.Task[Worker]) -> None:
+        if not starting.cancelled() and starting.exception() is None:
+            self.end(starting.result())
 
     def _take(self) -> Worker | None:
         worker, self._idle = self._idle, None
@@ -262,5 +285,5 @@ class Scanners:
         if self._idle_end is not None:
             self._idle_end.cancel()
         self._end_idle()
-        if self._ending:
-            await asyncio.wait(self._ending)
+        while tasks := {*self._starting, *self._ending}:
+            await asyncio.wait(tasks)

@@ -37,6 +37,7 @@ Commands; each explains itself with --help:
   open        open a log in the browser
   link        print the link that opens one log
   rm          remove logs
+  health      ask the server of this machine how it is
   spools      show, send or remove what a server did not take
   completion  have the shell complete all this: bash, zsh, fish
 
@@ -68,6 +69,19 @@ these are not known, by the server at LIVELOG_SERVER. The log need not have begu
   livelog link -                       of the log that has no name, as without a word
 """
 
+HEALTH = """\
+Ask the server of this machine how it is, on its producers' port. For the health check of a container: it finds the server by
+the same variables, and needs no token.
+
+  livelog health            does it answer?
+  livelog health --ready    could a log begin now? Its disk and its limits are looked at, too
+"""
+
+HEALTH_SETTINGS = ("put_port", "put_host")
+"""What says where the server is asked."""
+
+HEALTH_EXIT_CODES = "Exit codes: 0 it is well, 1 it is not, or does not answer, 2 usage, 64 65 78 a wrong setting."
+
 LINK_SETTINGS = ("access_token", "get_port", "get_host", "public_url", "server_crt_file", "server_key_file")
 """What a link is made of."""
 
@@ -95,6 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _completion(words[1:])
         if command == "link":
             return _link(words[1:])
+        if command == "health":
+            return _health(words[1:])
         if command and command != "serve" and not command.startswith("-"):
             return _unknown(command)
         return _serve(words[1:] if command == "serve" else words)
@@ -108,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _unknown(command: str) -> int:
-    close = difflib.get_close_matches(command, (*CLIENT_COMMANDS, "serve", "link", "completion"), 1)
+    close = difflib.get_close_matches(command, (*CLIENT_COMMANDS, "serve", "link", "health", "completion"), 1)
     meant = f"; is it {close[0]} that you mean?" if close else ":"
     raise ConfigError(f"there is no command {command!r}{meant} livelog --help lists them", 2)
 
@@ -169,13 +185,41 @@ def _link(words: Sequence[str]) -> int:
     return _say(f"{Access(known.access_token).link(url, name, moment, 'view' if flags['view'] else 'log')}\n")
 
 
+def _health_parser() -> argparse.ArgumentParser:
+    parser = _parser("livelog health", HEALTH, HEALTH_EXIT_CODES)
+    parser.add_argument("--ready", action="store_true", help="ask whether a log could begin now")
+    parser.add_argument("--timeout", metavar="TIME", default="4", help="how long to wait for the answer (default 4)")
+    config.add_flags(parser, HEALTH_SETTINGS)
+    return parser
+
+
+def _health(words: Sequence[str]) -> int:
+    flags: Mapping[str, Any] = vars(_health_parser().parse_args(words))
+    known = config.given(os.environ, flags, HEALTH_SETTINGS)
+    timeout = config.seconds("--timeout", flags["timeout"])
+    from . import health  # noqa: PLC0415
+
+    port = known.get("put_port", config.Settings.put_port)
+    code, line = health.ask("/readyz" if flags["ready"] else "/healthz", known.get("put_host", ()), port, timeout)
+    if code == health.HEALTHY:
+        return _say(f"{line}\n")
+    print(f"livelog: {line}", file=sys.stderr)  # noqa: T201  # what the command says to its user
+    return code
+
+
 def _completion(words: Sequence[str]) -> int:
     from .client import commands, completion  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="livelog completion", description=completion.__doc__)
     parser.add_argument("shell", choices=completion.SHELLS)
     parsers = {name: make() for name, (make, _) in commands.COMMANDS.items()}
-    known = {**parsers, "serve": _serve_parser(), "link": _link_parser(), "completion": parser}
+    known = {
+        **parsers,
+        "serve": _serve_parser(),
+        "link": _link_parser(),
+        "health": _health_parser(),
+        "completion": parser,
+    }
     return _say(completion.script(parser.parse_args(words).shell, known))
 
 
@@ -192,11 +236,11 @@ def _say(text: str) -> int:
     return 0
 
 
-def _parser(name: str, description: str) -> argparse.ArgumentParser:
+def _parser(name: str, description: str, epilog: str = EXIT_CODES) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog=name,
         description=description,
-        epilog=EXIT_CODES,
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

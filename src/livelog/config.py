@@ -231,11 +231,7 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Setting
 
     Raises: ConfigError.
     """
-    values: dict[str, Any] = {}
-    for setting in fields(Settings):
-        name, text = _source(setting, environ, flags)
-        if text:
-            values[setting.name] = setting.metadata["read"](name, text)
+    values = given(environ, flags)
     if "access_token" not in values:
         raise ConfigError("ACCESS_TOKEN must be set to the readers' secret: any URL-safe text", EX_CONFIG)
     settings = Settings(**values)
@@ -253,6 +249,23 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Setting
             EX_CONFIG,
         )
     return settings
+
+
+def given(
+    environ: Mapping[str, str], flags: Mapping[str, str | None], names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """The settings that `environ` and `flags` say, each by itself, by the names of their fields; `names`: of these only.
+
+    Raises: ConfigError.
+    """
+    values: dict[str, Any] = {}
+    for setting in fields(Settings):
+        if names is not None and setting.name not in names:
+            continue
+        name, text = _source(setting, environ, flags)
+        if text:
+            values[setting.name] = setting.metadata["read"](name, text)
+    return values
 
 
 def _source(setting: Field[Any], environ: Mapping[str, str], flags: Mapping[str, str | None]) -> tuple[str, str]:

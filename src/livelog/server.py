@@ -222,7 +222,8 @@ def _listen(
             try:
                 sock = socket.create_server((host, chosen), family=family, backlog=BACKLOG)
             except OSError as error:
-                if not hosts and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and sockets:
+                every = not hosts or host == "::"  # as many as there are
+                if every and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and sockets:
                     continue  # a machine without IPv6
                 for opened in sockets:
                     opened.close()

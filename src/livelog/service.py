@@ -29,6 +29,9 @@ def run(settings: Settings, listening: "Sockets | None" = None) -> int:
     handler.setFormatter(Formatter(settings.log_format, secrets))
     logging.basicConfig(level=logging.DEBUG if settings.debug == "*" else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.INFO)  # below, it tells of every connection
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Until the loop listens to them: the first process of a container has no default action, and would not stop at all.
+        signal.signal(number, _stopped_before_the_start)
     _import_server()
     try:
         asyncio.run(_run(settings, listening))
@@ -46,6 +49,10 @@ def run(settings: Settings, listening: "Sockets | None" = None) -> int:
                 logging.shutdown()
                 os._exit(0)
     return 0
+
+
+def _stopped_before_the_start(_number: int, _frame: object) -> None:
+    os._exit(0)  # nothing is open yet
 
 
 def _import_server() -> None:

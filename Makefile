@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick check bench clean
+.PHONY: run test quick check bench site clean
 
 ## run: set everything up, start the server, print what to try
 run: $(VENV)/server
@@ -33,6 +33,10 @@ check: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m benchmarks.viewer
+
+## site: build the documents into dist/site, for browsers and as Markdown; a broken link fails it
+site: $(VENV)/dev
+	$(BIN)/python -m website
 
 $(VENV)/server: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -17,6 +17,7 @@ import http.client
 import json
 import os
 import platform
+import re
 import resource
 import secrets
 import shlex
@@ -36,9 +37,22 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
 CPU, MEMORY, STARTUP, KEPT = "cpu_s_per_gb", "kb_per_reader", "startup_ms", "kb_per_log"
-UNITS = {CPU: "CPU-s/GB", MEMORY: "KB/reader", STARTUP: "ms", KEPT: "KB/log"}
+REQUEST, CONNECTION, START_MEMORY = "cpu_us_per_request", "kb_per_connection", "start_mb"
+UNITS = {
+    CPU: "CPU-s/GB",
+    MEMORY: "KB/reader",
+    STARTUP: "ms",
+    KEPT: "KB/log",
+    REQUEST: "CPU-µs/request",
+    CONNECTION: "KB/connection",
+    START_MEMORY: "MB",
+}
 KEPT_LOGS = {True: 100, False: 10_000}
 """Logs in the data directory of a restart, quick and in full."""
+SMALL = ("requests", "visits", "connections")
+"""Modes that send small requests: over connections that are kept, over one each, over one each that stays open."""
+CLIENTS = 16
+"""Connections over which small requests are sent, one at a time over each: they are what a server has on hand in one turn."""
 READY_SECONDS = 10.0
 RUN_SECONDS = 600.0
 
@@ -51,7 +65,8 @@ class RunFailed(Exception):
 class Workload:
     """One row of the table.
 
-    `mode` is loadgen's, "startup", "restart" or "command"; `full` and `quick` are loadgen's options, or the command's words.
+    `mode` is loadgen's, or one of `startup`, `restart`, `command`, `requests`, `visits` and `connections`, which need none. `full` and
+    `quick` are loadgen's options, the command's words, or a count, a port (`put` or `get`) and the path that is asked for.
     """
 
     name: str
@@ -206,13 +221,52 @@ WORKLOADS = [
         "run --quiet -- true",
         goal="≤ 150 ms",
     ),
+    Workload(
+        "request-status",
+        "small request: `/status`, 16 connections",
+        "requests",
+        REQUEST,
+        "16000 get /status/{token}",
+        "160 get /status/{token}",
+        goal="≤ 0.5 × version 0.1.0",
+    ),
+    Workload(
+        "request-alone",
+        "small request: `/status`, each over a connection of its own",
+        "visits",
+        REQUEST,
+        "8000 get /status/{token}",
+        "160 get /status/{token}",
+    ),
+    Workload(
+        "request-health",
+        "smallest request: `/healthz`, 16 connections",
+        "requests",
+        REQUEST,
+        "16000 put /healthz",
+        "160 put /healthz",
+    ),
+    Workload(
+        "memory-connections",
+        "memory of 2000 connections that have asked once",
+        "connections",
+        CONNECTION,
+        "2000 get /status/{token}",
+        "100 get /status/{token}",
+        goal="≤ 2.5 KB",
+    ),
+    Workload("memory-start", "memory after the start", "startup", START_MEMORY, goal="≤ 28 MB"),
     Workload("memory-logs", "memory of 10,000 logs that nobody uses", "restart", KEPT, goal="≤ 2 KB"),
 ]
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server under test. `is_nginx`: it serves the log as a file and takes no PUT. `keeps`: it has a data directory."""
+    """A server under test. `is_nginx`: it serves the log as a file and takes no PUT.
+
+    `keeps`: it has what only livelogs have: a data directory, commands, more resources than the log. A server that is named
+    `livelog` or `livelog-…` (an older version, say) is one.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -222,7 +276,7 @@ class Server:
 
     def takes(self, workload: Workload) -> bool:
         """Whether this server can do that workload."""
-        can = (self.has_tls or not workload.tls) and (self.keeps or workload.mode not in ("restart", "command"))
+        can = (self.has_tls or not workload.tls) and (self.keeps or workload.mode not in ("restart", "command", *SMALL))
         return can and (not self.is_nginx or workload.mode == "catchup")
 
 
@@ -335,7 +389,7 @@ def find_servers(extra: list[str], yardstick: Path) -> list[Server]:
         name, equals, command = text.partition("=")
         if not (name and equals and command):
             raise SystemExit(f"--server {text}: write NAME=COMMAND")
-        servers[name] = Server(name, tuple(shlex.split(command)), keeps=name == "livelog")
+        servers[name] = Server(name, tuple(shlex.split(command)), keeps=name.partition("-")[0] == "livelog")
     if "livelog" not in servers:
         raise SystemExit(
             f"no livelog beside {sys.executable} and none on PATH: install it, or say --server livelog=COMMAND"
@@ -548,6 +602,70 @@ def command_time(bench: Bench, server: Server, workload: Workload) -> dict[str, 
         return {STARTUP: statistics.median(milliseconds([server.command[0], *words]) for _ in repeated) - bare}
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has had in all its threads, to the nanosecond, as its scheduler counts it."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
+def small_requests(bench: Bench, server: Server, workload: Workload) -> dict[str, float]:
+    """Ask for something small, many times: over a few connections, or once over each of many that stay open. Raises: RunFailed."""
+    counted, which, path = (workload.quick if bench.quick else workload.full).split()
+    count = int(counted)
+    with new_site(bench) as site, running(list(server.command), server_environment(site), site.folder) as process:
+        wait_until(lambda: has_ready_line(site.folder), "no line with 'ready' on stdout", process, site.folder)
+        port = site.put_port if which == "put" else site.get_port
+        request = f"GET {path.format(token=site.token)} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode()
+        with ExitStack() as stack:
+            put = http.client.HTTPConnection("127.0.0.1", site.put_port, timeout=READY_SECONDS)
+            put.request("PUT", "/log", body=b"hello\n")
+            if put.getresponse().status != 201:
+                raise RunFailed("a log was not taken")
+            put.close()
+
+            def ask(*clients: socket.socket) -> None:
+                for client in clients:
+                    client.sendall(request)
+                for client in clients:
+                    answer = b""
+                    while (end := answer.find(b"\r\n\r\n")) < 0 or len(answer) < end + 4 + length(answer[:end]):
+                        more = client.recv(65536)
+                        if not more:
+                            raise RunFailed("the connection was closed")
+                        answer += more
+                    if not answer.startswith(b"HTTP/1.1 200 "):
+                        raise RunFailed(f"the answer began with {answer[:40]!r}")
+
+            def connected() -> socket.socket:
+                return socket.create_connection(("127.0.0.1", port), READY_SECONDS)
+
+            def connect() -> socket.socket:
+                return stack.enter_context(connected())
+
+            clients = [connect() for _ in range(CLIENTS)]
+            for _ in range(5):  # what is made on the first requests is not what one costs
+                ask(*clients)
+            cpu, memory = cpu_seconds(process.pid), resident_kb(process.pid)
+            for _ in range(count // CLIENTS):
+                if workload.mode == "requests":
+                    ask(*clients)
+                elif workload.mode == "connections":
+                    ask(*(connect() for _ in range(CLIENTS)))
+                else:
+                    with ExitStack() as visit:
+                        ask(*(visit.enter_context(connected()) for _ in range(CLIENTS)))
+            return {
+                REQUEST: 1e6 * (cpu_seconds(process.pid) - cpu) / count,
+                CONNECTION: (resident_kb(process.pid) - memory) / count,
+            }
+
+
+def length(head: bytes) -> int:
+    """What a head says of the length of its body, in bytes; 0 if nothing."""
+    found = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    return int(found[1]) if found else 0
+
+
 @contextmanager
 def running_livelog(server: Server, site: Site, data_folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A livelog that keeps its logs in a folder."""
@@ -576,6 +694,8 @@ def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, floa
         return restart(bench, server)
     if workload.mode == "command":
         return command_time(bench, server, workload)
+    if workload.mode in SMALL:
+        return small_requests(bench, server, workload)
     options = (workload.quick if bench.quick else workload.full).split()
     size = options[options.index("--bytes") :][:2] if "--bytes" in options else []
     with new_site(bench) as site:
@@ -590,7 +710,8 @@ def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, floa
                 wait_until(
                     lambda: accepts(site.put_port) and accepts(site.get_port), "a port is closed", process, site.folder
                 )
-                return {STARTUP: 1000 * (time.monotonic() - began)}
+                elapsed = time.monotonic() - began
+                return {STARTUP: 1000 * elapsed, START_MEMORY: resident_kb(process.pid) / 1024}
             first_port = site.get_port if server.is_nginx else site.put_port
             wait_until(lambda: accepts(first_port), f"port {first_port} is closed", process, site.folder)
             if server.is_nginx:

@@ -25,6 +25,8 @@ CODE_SIZE = 24
 
 _CODE = re.compile(rf"[A-Za-z0-9_-]{{{4 * CODE_SIZE // 3}}}(?:\.[0-9]{{1,12}})?", re.ASCII)
 
+_EXPIRY = re.compile("[0-9]{1,12}", re.ASCII)
+
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 
 
@@ -79,6 +81,9 @@ class Access:
 
     def __init__(self, access_token: str, write_token: str | None = None) -> None:
         self._access_token = access_token
+        self._keyed = hmac.new(
+            access_token.encode(), digestmod="sha256"
+        )  # copied for each code: a key is dear to set up
         self._write_token = write_token
 
     def opens_all(self, presented: str) -> bool:
@@ -91,7 +96,7 @@ class Access:
         Only who was given a token learns that it has expired: a code that is wrong is `WRONG`, whatever its time.
         """
         _, dot, expires = presented.partition(".")
-        whole = re.fullmatch("[0-9]{1,12}", expires, re.ASCII) is not None
+        whole = bool(expires) and _EXPIRY.fullmatch(expires) is not None
         expected = self.read_token(name, int(expires) if whole else None)
         # Everything is compared, whatever came out before.
         is_token, is_code = self.opens_all(presented), _equal(presented, expected)
@@ -140,10 +145,9 @@ class Access:
         return _equal(presented, self.upload_key(generation))
 
     def _code(self, *parts: str) -> str:
-        digest = hmac.digest(
-            self._access_token.encode(), "\0".join(("livelog", *parts)).encode("utf-8", "surrogatepass"), "sha256"
-        )
-        return base64.urlsafe_b64encode(digest[:CODE_SIZE]).decode()
+        code = self._keyed.copy()
+        code.update("\0".join(("livelog", *parts)).encode("utf-8", "surrogatepass"))
+        return base64.urlsafe_b64encode(code.digest()[:CODE_SIZE]).decode()
 
 
 def bearer(authorization: str) -> str:

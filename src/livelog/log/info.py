@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from .attributes import Attributes
@@ -166,9 +167,10 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
+@lru_cache(maxsize=1024)  # of a log that is over they are asked for again and again
 def timestamp(moment: int) -> str:
     """Microseconds since the epoch as RFC 3339 has them, in UTC."""
-    return f"{datetime.fromtimestamp(moment // 1_000_000, UTC):%Y-%m-%dT%H:%M:%S}.{moment % 1_000_000:06d}Z"
+    return f"{datetime.fromtimestamp(moment // 1_000_000, UTC).isoformat()[:19]}.{moment % 1_000_000:06d}Z"
 
 
 def microseconds(text: str) -> int:

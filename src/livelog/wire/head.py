@@ -22,6 +22,9 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 IMPLEMENTED = frozenset(method.encode() for method in (*problem.METHODS, "TRACE"))
 """Methods that a request may have: TRACE is refused by whatever is asked for, as RFC 9110 says of known methods."""
 
+_LINE = re.compile(rb"(?:%s) [^ \r\n]{1,%d} HTTP/1\.[01]" % (b"|".join(sorted(IMPLEMENTED)), problem.MAX_LINE))
+"""A request line in which there is nothing to find fault with, but perhaps its target."""
+
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 
 _METHOD_BEGINS = re.compile(TOKEN + rb"*(?: |\Z)")
@@ -80,6 +83,8 @@ class HeadReader:
 
     def _check_line(self, line: bytearray, *, whole: bool, control: bool) -> None:
         """Check the request line, as much of it as there is. Raises: RequestError."""
+        if whole and _LINE.fullmatch(line):
+            return
         if not _METHOD_BEGINS.match(line) or (control and b"HTTP/" not in line):
             raise problem.NOT_HTTP.error()
         parts = line.split(b" ")

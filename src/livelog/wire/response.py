@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .body_writer import BodyWriter
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
 _NO_BODY = frozenset({204, 304})
 """Statuses of answers that have no body, whatever they say (RFC 9110 section 6.4.1)."""
 
@@ -63,11 +65,11 @@ def head(response: Response, *, method: str, version: tuple[int, int], keep: boo
         fields["Connection"] = "keep-alive"
     elif not keep and version >= (1, 1):
         fields["Connection"] = "close"
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
     if lines.count("\n") != len(fields) or lines.count("\r") != len(fields):
         raise ValueError("a header field's value has a line end in it")
     status, minor = response.status, version[1]
-    return f"HTTP/1.{minor} {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode()
+    return f"HTTP/1.{minor} {status} {_PHRASES[status]}\r\n{lines}\r\n".encode()
 
 
 @lru_cache(maxsize=2)

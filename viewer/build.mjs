@@ -1,7 +1,7 @@
 /**
  * Builds the page: one file with its script and its style, and the same compressed. Equal sources give equal bytes.
  *
- *   node build.mjs [FOLDER]     writes FOLDER/viewer.html and viewer.html.gz; FOLDER is ../src/livelog
+ *   node build.mjs [FOLDER]     writes FOLDER/viewer.html and viewer.html.gz; FOLDER is ../src/livelog/page
  *   node build.mjs --test DIR   writes what the tests of the pure parts run
  *
  * What the page may do, its server says: it knows the one script and the one style that are in it.
@@ -53,7 +53,7 @@ if (process.argv[2] === "--test") {
   const style = (await transform(read("theme.css"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code.trim();
   const parts = { style, script };
   const page = read("page.html").replace(/\{(style|script)\}/g, (_, name) => parts[name]);
-  const folder = process.argv[2] ?? join(here, "../src/livelog");
+  const folder = process.argv[2] ?? join(here, "../src/livelog/page");
   // What zlib makes is a thirtieth larger.
   const packed = Buffer.from(await zopfli.gzipAsync(Buffer.from(page), { numiterations: 50 }));
   writeFileSync(join(folder, "viewer.html"), page);

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .client.capture import run as run
-    from .client.handler import Handler as Handler
-    from .client.reader import Line as Line
-    from .client.reader import Reader as Reader
+    from .client.api.capture import run as run
+    from .client.api.handler import Handler as Handler
+    from .client.api.reader import Line as Line
+    from .client.api.reader import Reader as Reader
+    from .client.api.text import TextWriter as TextWriter
+    from .client.api.text import open as open  # noqa: A004  # the built-in one's counterpart, always said as livelog.open
+    from .client.api.writer import Writer as Writer
     from .client.settings import ClientSettings as ClientSettings
-    from .client.text import TextWriter as TextWriter
-    from .client.text import open as open  # noqa: A004  # the built-in one's counterpart, always said as livelog.open
-    from .client.writer import Writer as Writer
     from .errors import ClientError as ClientError
     from .errors import ConfigError as ConfigError
     from .errors import GaveUp as GaveUp
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "run": "client.capture",
-    "Handler": "client.handler",
-    "Line": "client.reader",
-    "Reader": "client.reader",
+    "run": "client.api.capture",
+    "Handler": "client.api.handler",
+    "Line": "client.api.reader",
+    "Reader": "client.api.reader",
     "ClientSettings": "client.settings",
-    "TextWriter": "client.text",
-    "open": "client.text",
-    "Writer": "client.writer",
+    "TextWriter": "client.api.text",
+    "open": "client.api.text",
+    "Writer": "client.api.writer",
     "ClientError": "errors",
     "ConfigError": "errors",
     "GaveUp": "errors",

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import __version__, config
-from .access import Access, valid_name
 from .errors import ConfigError, LivelogError
+from .names import valid_name
+from .tokens import Access
 
 OVERVIEW = f"""\
 livelog {__version__}: logs over HTTP while they are being written. One command sends each, any number of readers follow it.
@@ -91,7 +92,7 @@ EXIT_CODES = (
 )
 
 CLIENT_COMMANDS = ("run", "push", "tail", "ls", "status", "open", "rm", "spools")
-"""Those of `client.commands`, which is imported only for them: the others need not wait for it."""
+"""Those of `client.commands.dispatch`, which is imported only for them: the others need not wait for it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,9 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = words[0] if words else ""
     try:
         if command in CLIENT_COMMANDS:
-            from .client import commands  # noqa: PLC0415
+            from .client.commands import dispatch  # noqa: PLC0415
 
-            return commands.main(command, words[1:])
+            return dispatch.main(command, words[1:])
         if command in ("-h", "--help", "help"):
             return _say(OVERVIEW)
         if command == "completion":
@@ -118,9 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"livelog: {error}", file=sys.stderr)  # noqa: T201  # what the command says to its user
         if isinstance(error, ConfigError):
             return error.exit_code
-        from .client import commands  # noqa: PLC0415
+        from .client.commands import dispatch  # noqa: PLC0415
 
-        return commands.exit_code_of(error)
+        return dispatch.exit_code_of(error)
 
 
 def _unknown(command: str) -> int:
@@ -131,9 +132,9 @@ def _unknown(command: str) -> int:
 
 def _serve(words: Sequence[str]) -> int:
     settings = config.load(os.environ, vars(_serve_parser().parse_args(words)))
-    from . import service  # noqa: PLC0415  # slow to load: only where it is needed
+    from . import process  # noqa: PLC0415  # slow to load: only where it is needed
 
-    return service.run(settings)
+    return process.run(settings)
 
 
 def _serve_parser() -> argparse.ArgumentParser:
@@ -160,8 +161,9 @@ def _link(words: Sequence[str]) -> int:
     flags: Mapping[str, Any] = vars(parser.parse_args(words))
     name = "" if flags["name"] == "-" else flags["name"]
     name = valid_name(name) if name else ""
-    from .client import lookup, settings  # noqa: PLC0415
-    from .client.origin import shown  # noqa: PLC0415
+    from .client import settings  # noqa: PLC0415
+    from .client.commands import lookup  # noqa: PLC0415
+    from .client.transport.origin import shown  # noqa: PLC0415
 
     found = settings.load()
     try:
@@ -197,7 +199,7 @@ def _health(words: Sequence[str]) -> int:
     flags: Mapping[str, Any] = vars(_health_parser().parse_args(words))
     known = config.given(os.environ, flags, HEALTH_SETTINGS)
     timeout = config.seconds("--timeout", flags["timeout"])
-    from . import health  # noqa: PLC0415
+    from .operate import health  # noqa: PLC0415
 
     port = known.get("put_port", config.Settings.put_port)
     code, line = health.ask("/readyz" if flags["ready"] else "/healthz", known.get("put_host", ()), port, timeout)
@@ -208,11 +210,11 @@ def _health(words: Sequence[str]) -> int:
 
 
 def _completion(words: Sequence[str]) -> int:
-    from .client import commands, completion  # noqa: PLC0415
+    from .client.commands import completion, dispatch  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="livelog completion", description=completion.__doc__)
     parser.add_argument("shell", choices=completion.SHELLS)
-    parsers = {name: make() for name, (make, _) in commands.COMMANDS.items()}
+    parsers = {name: make() for name, (make, _) in dispatch.COMMANDS.items()}
     known = {
         **parsers,
         "serve": _serve_parser(),

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from .access import is_url_safe
 from .errors import ConfigError
+from .names import is_url_safe
 
 EX_CONFIG = 78
 """Exit code for a setting that is missing or wrong (sysexits.h)."""

@@ -1,4 +1,4 @@
-"""The server of one `livelog run` on a machine that has none, for as long as it is wanted: see `client.own_server`.
+"""The server of one `livelog run` on a machine that has none, for as long as it is wanted: see `client.commands.own_server`.
 
     ACCESS_TOKEN=... python -m livelog.embedded SECONDS PUT GET URL
 
@@ -27,7 +27,7 @@ def main() -> int:
 
 
 def _serve() -> int:
-    from . import config, service  # noqa: PLC0415
+    from . import config, process  # noqa: PLC0415
 
     keep, put, get, url = sys.argv[1:]
     sockets = [socket.socket(fileno=int(one)) for one in (put, get)]
@@ -42,7 +42,7 @@ def _serve() -> int:
             {},
         )
         threading.Thread(target=_end_with_stdin, args=(float(keep),), daemon=True).start()
-        return service.run(settings, listening=([sockets[0]], [sockets[1]]))
+        return process.run(settings, listening=([sockets[0]], [sockets[1]]))
 
 
 def _end_with_stdin(keep: float) -> None:

@@ -20,16 +20,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from .access import Access
-from .answers import COMMON_HEADERS as READERS_HEADERS
-from .chores import keep_doing
 from .config import EX_CONFIG, EX_UNAVAILABLE, Settings
 from .errors import ConfigError, LivelogError
-from .ingest import COMMON_HEADERS as PRODUCERS_HEADERS
-from .ingest import Producers, refuse_foreign
 from .log.catalogue import Catalogue
-from .monitoring import PATHS, Monitoring
-from .reading import Readers
+from .operate.monitoring import PATHS, Monitoring
+from .operate.supervision import keep_doing
+from .produce.handlers import COMMON_HEADERS as PRODUCERS_HEADERS
+from .produce.handlers import Producers, refuse_foreign
+from .read.answers import COMMON_HEADERS as READERS_HEADERS
+from .read.handlers import Readers
+from .tokens import Access
 from .wire.exchange import Exchange
 from .wire.listener import Listener
 from .wire.response import Response
@@ -104,7 +104,7 @@ async def serve(
         stack.callback(producing.close)
         reading = Readers(settings, access, catalogue)
         sides: dict[str, Listener] = {}
-        monitoring = Monitoring(catalogue, reading, sides)
+        monitoring = Monitoring(catalogue, sides, reading.lags, reading.pass_seconds, PRODUCERS_HEADERS)
 
         async def answer_producers_port(exchange: Exchange) -> Response:
             refuse_foreign(exchange.request, private=settings.put_is_loopback)

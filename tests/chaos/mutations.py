@@ -44,13 +44,13 @@ MUTATIONS = (
     ),
     Mutation(
         "a frame for those who are caught up begins one byte late",
-        "fanout.py",
+        "read/fanout.py",
         "data = self.journal.read(start, self.offset)",
         "data = self.journal.read(start, self.offset - 1) + b'.'",
     ),
     Mutation(
         "an aborted log ends as a complete one",
-        "reading.py",
+        "read/handlers.py",
         "if journal.state is not State.COMPLETE:",
         "if journal.state is State.INTERRUPTED:",
     ),
@@ -62,7 +62,7 @@ MUTATIONS = (
     ),
     Mutation(
         "bytes are acknowledged that have not come",
-        "acknowledgements.py",
+        "produce/acknowledgements.py",
         "offset = self._journal.acknowledged\n",
         "offset = self._journal.acknowledged + 2_000_000\n",
     ),
@@ -86,25 +86,25 @@ MUTATIONS = (
     ),
     Mutation(
         "the events of one who is behind are broken off",
-        "event_stream.py",
+        "read/events.py",
         "if changed.is_set():",
         "if False:",
     ),
     Mutation(
         "who has all bytes is not told of the end when it comes back",
-        "event_stream.py",
+        "read/events.py",
         "last == end_id(journal.length)",
         "start == journal.length",
     ),
     Mutation(
         "a status tells of the end before it is kept",
-        "status.py",
+        "log/status.py",
         "if not journal.state.ended:",
         "if False:",
     ),
     Mutation(
         "If-Range is not looked at",
-        "reading.py",
+        "read/handlers.py",
         'if len(headers) != 1 or request.fields.get("If-Range", etag).strip() != etag:',
         "if len(headers) != 1:",
     ),
@@ -136,7 +136,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an interrupted upload loses its last byte",
-        "ingest.py",
+        "produce/handlers.py",
         "raise uploads.mismatching_offset(offset, journal.acknowledged)",
         "raise uploads.mismatching_offset(offset, journal.acknowledged)\n        journal.length = max(0, journal.length - 1)",
     ),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from livelog.access import valid_name
+from livelog.names import valid_name
 from tests.harness import TIMEOUT
 
 from .place import COMMAND, Place, Proxy, lines, links, place, wait_until

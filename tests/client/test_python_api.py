@@ -224,7 +224,7 @@ def test_program_with_thousands_of_open_files_has_its_log(here: Place) -> None:
 
 
 def test_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livelog.client.reader.TIMEOUT", 0.1)
+    monkeypatch.setattr("livelog.client.api.reader.TIMEOUT", 0.1)
     with answering(b"") as url, pytest.raises(livelog.GaveUp, match="does not answer"):
         list(livelog.Reader(f"{url}/log/silent", give_up=0.1))
 
@@ -433,15 +433,15 @@ def test_nothing_of_the_server_is_imported() -> None:
     program = (
         "import json, sys, livelog\n"
         "for name in dir(livelog): getattr(livelog, name)\n"
-        "from livelog.client import commands\n"
+        "from livelog.client.commands import dispatch\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, timeout=60, check=True)
     loaded = json.loads(done.stdout)
-    assert "livelog.client.writer" in loaded
+    assert "livelog.client.api.writer" in loaded
     ours = {name for name in loaded if name.startswith("livelog.") and not name.startswith("livelog.client")}
     # Without I/O, and with no other library.
-    shared = {"errors", "access", "log", "log.attributes", "config", "sequences", "wire", "wire.problem"}
+    shared = {"errors", "names", "tokens", "log", "log.attributes", "config", "ansi", "wire", "wire.problem"}
     assert ours <= {f"livelog.{name}" for name in shared}
     assert not [name for name in loaded if name.partition(".")[0] in ("httptools", "http_sf", "prometheus_client")]
 

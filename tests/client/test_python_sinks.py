@@ -26,7 +26,7 @@ import structlog
 import tqdm  # type: ignore[import-untyped]  # its stubs would be another package
 
 import livelog
-from livelog.client.wire import Wire
+from livelog.client.transport.wire import Wire
 from tests.harness import TIMEOUT
 from tests.integration.certificates import Authority
 

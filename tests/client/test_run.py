@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from livelog import Reader, Writer
-from livelog.client.console import what_is_left
+from livelog.client.commands.console import what_is_left
 from tests.harness import TIMEOUT, TOKEN
 from tests.integration.disks import memory_disk
 

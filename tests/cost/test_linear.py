@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from livelog.access import Access, bearer, is_name
-from livelog.client.terminal import Neutraliser
+from livelog.client.commands.terminal import Neutraliser
 from livelog.errors import LivelogError
-from livelog.events import text_event, whole_characters
-from livelog.ingest import _content_type, _is_loopback
 from livelog.lines import lines
 from livelog.lines.failures import find
 from livelog.lines.groups import Groups, marks
@@ -19,7 +16,11 @@ from livelog.lines.matching import Query, search
 from livelog.lines.sgr import plain, style_after
 from livelog.log.attributes import Attributes
 from livelog.log.times import BLOCK
-from livelog.uploads import announced
+from livelog.names import is_name
+from livelog.produce.handlers import _content_type, _is_loopback
+from livelog.produce.uploads import announced
+from livelog.read.sse import text_event, whole_characters
+from livelog.tokens import Access, bearer
 from livelog.wire.fields import _ENTITY_TAG, _WAIT_PREFERENCE
 from livelog.wire.framing import ChunkedDecoder
 from livelog.wire.ranges import parse_range, resolve

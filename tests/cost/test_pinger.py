@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
-from livelog.access import Access
+from livelog.tokens import Access
 from tests.conformance.link import Connection
 from tests.harness import TIMEOUT, TOKEN, Server, ask
 from tests.integration.logs import send

@@ -318,7 +318,7 @@ def test_installation_brings_the_command_and_what_it_says(installed: Installed) 
 
 def test_installation_brings_the_page_for_browsers(installed: Installed, ports: Ports) -> None:
     """Without Node: it is in the package, and compressed for those who take that."""
-    page = (ROOT / "src/livelog/viewer.html").read_bytes()
+    page = (ROOT / "src/livelog/page/viewer.html").read_bytes()
     with installed.server(ports):
         url = get_url(ports).replace("/log/", "/view/")
         assert run(*curl("-f", url)) == page

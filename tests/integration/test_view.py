@@ -18,7 +18,7 @@ from tests.harness import TOKEN, Server
 from .logs import Answer, path_of, request, send
 from .servers import running
 
-PAGE = (Path(livelog.__file__).parent / "viewer.html").read_bytes()
+PAGE = (Path(livelog.__file__).parent / "page" / "viewer.html").read_bytes()
 
 
 @pytest.fixture(scope="module")

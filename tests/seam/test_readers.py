@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from livelog.access import Access
 from livelog.config import Settings
 from livelog.log.catalogue import Catalogue
 from livelog.log.source import Source
-from livelog.reading import Readers
+from livelog.read.handlers import Readers
+from livelog.tokens import Access
 from livelog.wire.listener import Listener
 from tests.unit.live import on_loop, turns
 

@@ -13,11 +13,10 @@ import tempfile
 from pathlib import Path
 
 PURE = (
-    "access",
-    "client.terminal",
+    "ansi",
+    "client.commands.terminal",
     "config",
     "errors",
-    "events",
     "lines.encodings",
     "lines.groups",
     "lines.index",
@@ -26,18 +25,20 @@ PURE = (
     "log.attributes",
     "log.info",
     "log.times",
-    "metrics",
-    "reporting",
-    "sequences",
-    "uploads",
+    "names",
+    "operate.logs",
+    "operate.metrics",
+    "produce.uploads",
+    "read.sse",
+    "tokens",
     "wire.fields",
     "wire.framing",
     "wire.head",
+    "wire.problem",
     "wire.ranges",
     "wire.request",
     "wire.response",
     "wire.routes",
-    "wire.problem",
 )
 
 TESTS = Path(__file__).parent

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livelog import fanout as fanout_module
-from livelog.fanout import FRAME_LIMIT, Fanout
 from livelog.log.info import State
 from livelog.log.journal import Journal
-from livelog.metrics import Histogram
+from livelog.operate.metrics import Histogram
+from livelog.read import fanout as fanout_module
+from livelog.read.fanout import FRAME_LIMIT, Fanout
 from livelog.wire.body_writer import BodyWriter
 
 from .live import append, appended, close, on_loop, open_journal, turns

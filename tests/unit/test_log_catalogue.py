@@ -21,12 +21,12 @@ import pytest
 
 from livelog.config import Settings
 from livelog.errors import ConfigError, DiskError, Stopping, TooManyLogs
-from livelog.lines.handlers import Queries
 from livelog.log.catalogue import UNNAMED, Catalogue
 from livelog.log.disk import THREADS
 from livelog.log.info import LogInfo, State, Upload, new_generation, now, timestamp
 from livelog.log.journal import Journal
-from livelog.status import describe
+from livelog.log.status import describe
+from livelog.read.queries import Queries
 
 from .live import append, close, file_of, on_loop, turns
 

@@ -15,7 +15,7 @@ from .conftest import ROOT
 
 pytestmark = pytest.mark.needs("node", "npm")
 
-PACKAGED = ROOT / "src/livelog/viewer.html"
+PACKAGED = ROOT / "src/livelog/page/viewer.html"
 
 BUDGET = 32_000
 """Bytes of the compressed page, all in all."""

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from livelog.config import seconds
 from livelog.errors import ConfigError
 
-from .origin import is_loopback, shown
+from .transport.origin import is_loopback, shown
 
 EX_CONFIG = 78
 """Exit code for a setting that is missing or wrong (sysexits.h)."""

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import count
 
-from livelog import sequences
+from livelog import ansi
 
 MAX_SEQUENCE = 64
 """Bytes of the longest sequence that counts as one that sets a style."""
 
-SEQUENCE = re.compile(sequences.SEQUENCE.encode())
+SEQUENCE = re.compile(ansi.SEQUENCE.encode())
 """What a terminal does not print."""
 
 _RESETS = (b"\x1b[0m", b"\x1b[m", b"\x1bc", b"\x1b[!p")

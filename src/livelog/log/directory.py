@@ -35,9 +35,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple, cast
 
-from livelog import access
 from livelog.config import EX_UNAVAILABLE
 from livelog.errors import ConfigError
+from livelog.names import is_name
 
 from .disk import open_unlinked
 from .info import GENERATION, LogInfo, State
@@ -207,7 +207,7 @@ class Directory:
             folders = list(entries)
         for folder in folders:
             name, path = self._name(folder.name), folder.path
-            if (name and not access.is_name(name)) or not folder.is_dir(follow_symlinks=False):
+            if (name and not is_name(name)) or not folder.is_dir(follow_symlinks=False):
                 logger.warning("left alone, it is no log's folder: %s", path)
                 continue
             with self._left_alone():  # one log's fault is no reason not to serve the others

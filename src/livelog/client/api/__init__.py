@@ -1,0 +1,1 @@
+"""The Python API: a log that a program writes or reads."""

@@ -1,0 +1,263 @@
+"""What the commands share: how they take their words, and how they speak.
+
+On stdout is what was asked for and nothing else; what a person may want to know besides is on stderr. Refuses to show a
+token: links are secrets, and shown only where a link is what the command is for.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+import re
+import select
+import termios
+import textwrap
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from livelog.client.api.reader import parse
+from livelog.client.api.writer import Writer, new_name
+from livelog.client.settings import ClientSettings, expiry
+from livelog.client.transport.sender import Sender
+from livelog.config import seconds
+from livelog.errors import ConfigError, Refused
+from livelog.log.attributes import MAX_LABELS, valid_label_name
+from livelog.names import valid_name
+
+EX_FAILED, EX_USAGE, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED, EX_NOT_ENDED = range(1, 9)
+EX_SETTING, EX_INTERRUPTED = 78, 130
+MEANINGS = {
+    EX_FAILED: "another failure",
+    EX_USAGE: "usage",
+    EX_ABORTED: "the log was aborted",
+    EX_NOT_FOUND: "there is no such log",
+    EX_UNAUTHORISED: "wrong token",
+    EX_GAVE_UP: "the server cannot be reached",
+    EX_REPLACED: "the log was replaced by another one",
+    EX_NOT_ENDED: "the job has not ended (--exit-status)",
+    EX_SETTING: "a wrong setting",
+    EX_INTERRUPTED: "Ctrl-C",
+}
+"""What the exit codes of all commands but `run` say."""
+EX_OWN_FAILURE = 125
+"""Exit code of `livelog run` for what is not the command's."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A command's parser, whose errors are told like all others. `usage_error`: what it then exits with."""
+
+    def __init__(self, name: str, description: str, epilog: str = "", usage_error: int = EX_USAGE) -> None:
+        super().__init__(
+            prog=f"livelog {name}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self._usage_error = usage_error
+
+    def error(self, message: str) -> NoReturn:
+        """See `argparse.ArgumentParser`."""
+        self.exit(self._usage_error, f"livelog: {message}\n{self.format_usage()}")
+
+
+def duration(name: str, text: str) -> float:
+    """Seconds, also none at all. Raises: ConfigError."""
+    return 0.0 if text == "0" else seconds(name, text)
+
+
+def exit_codes(*codes: int | str) -> str:
+    """What a command's help says of its exit codes, each a number of `MEANINGS` or a text."""
+    known = [f"{code} {MEANINGS[code]}" if isinstance(code, int) else code for code in codes]
+    sentences = [text for text in known if text.endswith(".")]
+    listed = ", ".join(text for text in known if not text.endswith("."))
+    return textwrap.fill(" ".join([f"Exit codes: {listed}.", *sentences]), 110)
+
+
+def lasting(text: str) -> float:
+    """An option's seconds, also none at all."""
+    return 0.0 if text == "0" else period(text)
+
+
+def period(text: str) -> float:
+    """An option's seconds, above 0."""
+    try:
+        return seconds("", text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration, such as 90, 1.5, 10m, 2h or 7d") from error
+
+
+def told(title: str) -> str:
+    """`title` in the form in which a server takes it: one printable line of at most 256 bytes."""
+    printable = "".join(character if character.isprintable() else " " for character in title)
+    return printable.encode(errors="ignore")[:256].decode(errors="ignore").strip()
+
+
+def add_description(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options that tell of a log."""
+    parser.add_argument("--name", metavar="NAME", help="the log's name, made valid if it is none (default: a new one)")
+    parser.add_argument("--title", metavar="TEXT", help="what readers are told that it is")
+    parser.add_argument("--label", metavar="NAME=VALUE", action="append", default=[], help="what else they are told")
+    parser.add_argument(
+        "--expires",
+        metavar="TIME",
+        type=_expiry,
+        help="for how long the links that are printed open the log: 90, 10m, 2h, 7d, never (default; in CI 7d)",
+    )
+
+
+def with_expiry(settings: ClientSettings, arguments: argparse.Namespace) -> ClientSettings:
+    """`settings`, with what --expires says of links."""
+    return settings if arguments.expires is None else replace(settings, link_expires=arguments.expires[0])
+
+
+def _expiry(text: str) -> tuple[float | None]:
+    try:
+        return (expiry("", text),)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a duration, such as 90, 1.5, 10m, 2h or 7d, nor never"
+        ) from error
+
+
+def labels(arguments: argparse.Namespace) -> dict[str, str]:
+    """The labels that were given. What cannot be one is said, and left out: no job fails because of it."""
+    found: dict[str, str] = {}
+    for text in arguments.label:
+        given, equals, value = text.partition("=")
+        name = valid_label_name(given)
+        if not name or not equals:
+            note(f"the label {text!r} is left out: it is not NAME=VALUE")
+        elif name not in found and len(found) == MAX_LABELS:
+            note(f"the label {name} is left out: a log has at most {MAX_LABELS}")
+        elif value := told(value):
+            found[name] = value
+            if name != given:
+                note(f"the label {given!r} is called {name}")
+    return found
+
+
+def log_name(arguments: argparse.Namespace, hint: str) -> str:
+    """The name that was given, made valid, which is said; else a new one, made of `hint`."""
+    if arguments.name is None:
+        return new_name(hint)
+    name = valid_name(arguments.name) if arguments.name else ""
+    if name != arguments.name:
+        note(f"the log is called {name}, since {arguments.name!r} is not the name of a log")
+    return name
+
+
+def reference(text: str) -> str:
+    """A link of a log, or the name of one, or `-`."""
+    if "://" in text:
+        try:
+            parse(text)
+        except Refused as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+    elif not text:
+        raise argparse.ArgumentTypeError(
+            "'' is neither a link nor the name of a log, such as builds/42; -: the log without a name"
+        )
+    return text
+
+
+def natural(text: str) -> int:
+    """An option's whole number."""
+    if not re.fullmatch("[0-9]{1,15}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def interval(text: str) -> tuple[int, int | None]:
+    """An option's inclusive `A-B`, as a half-open interval."""
+    match = re.fullmatch("([0-9]{1,15})-([0-9]{1,15})?", text, re.ASCII)
+    if match is None or (match[2] and int(match[2]) < int(match[1])):
+        raise argparse.ArgumentTypeError(f"{text!r} is not A-B or A-, such as 100-199")
+    return int(match[1]), int(match[2]) + 1 if match[2] else None
+
+
+def write(data: bytes, fd: int = 1) -> None:
+    """To a descriptor, by default stdout, unbuffered. Raises: BrokenPipeError."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(fd, select.POLLOUT)
+            poll.poll()
+
+
+def note(text: str) -> None:
+    """Say something on stderr."""
+    with contextlib.suppress(OSError):  # nobody listens
+        shown = "".join(
+            character if character.isprintable() else " " for character in text
+        )  # a server may have said it
+        os.write(2, f"livelog: {shown}{_line_end()}".encode(errors="replace"))
+
+
+def _line_end() -> str:
+    """What ends a line on stderr: on a terminal that is raw, the cursor must be brought back, too."""
+    try:
+        return "\n" if termios.tcgetattr(2)[1] & termios.OPOST else "\r\n"
+    except termios.error:
+        return "\n"
+
+
+def note_links(log: Writer | Sender) -> None:
+    """Say where readers find a log."""
+    if not log.link:
+        later = "it gets the log later" if log.refused is None else "the log stays on this machine"
+        note(f"{reason(log.problem, log.refused, 'has not answered yet')}; {later}")
+        return
+    note(f"readers: {log.link}")
+    if log.view:
+        note(f"browser: {log.view}")
+
+
+def note_rest(log: Writer) -> None:
+    """Say what of a log that has ended did not get to the server."""
+    if log.failure is not None:
+        note(f"the log lacks all after its first {log.size} bytes: {log.failure.strerror}")
+    if log.spool is not None:
+        note(f"{reason(log.problem, log.refused)}; {what_is_left(log.refused, log.spool, log.name)}")
+    elif not log.delivered:
+        note(f"{reason(log.problem, log.refused)}; nothing is kept")
+
+
+def reason(
+    problem: str, refused: Refused | None = None, otherwise: str = "has not taken all of the log in time"
+) -> str:
+    """Why a server does not have all of a log."""
+    if refused is not None:
+        return f"the server will not take the log ({problem})"
+    return f"the server cannot take the log ({problem})" if problem else f"the server {otherwise}"
+
+
+def what_is_left(refused: Refused | None, folder: Path, name: str) -> str:
+    """What can be done with what a server has not got, which is in `folder`: only what can succeed."""
+    kept = "what it has not got is kept"
+    start = min((int(file.name) for file in folder.glob("[0-9]" * 20)), default=0)
+    match 0 if refused is None else refused.status:
+        case 0 if refused is None:
+            return f"{kept}: livelog push {folder}"
+        case 401:
+            return f"{kept}; with the right LIVELOG_WRITE_TOKEN: livelog push {folder}"
+        case 410 | 404 | 413 if start:
+            rest = valid_name(f"{name or 'log'}-rest")
+            return f"{kept}, from byte {start} on; to send it as another log: livelog push --name {rest} {folder}"
+        case 413:
+            return f"{kept}; when the server takes larger logs (LIVELOG_MAX_LOG_SIZE): livelog push {folder}"
+        case 412:
+            return f"{kept}; under another name: livelog push --name OTHER {folder}"
+    return f"{kept}; when LIVELOG_SERVER names a server of logs: livelog push {folder}"
+
+
+@contextlib.contextmanager
+def own_warnings() -> Iterator[None]:
+    """What a writer warns of is told by the command itself."""
+    logging.getLogger("livelog").disabled = True
+    yield

@@ -1,0 +1,60 @@
+"""The commands that talk to a server: which there are, and what they exit with when something goes wrong."""
+
+import argparse
+import signal
+from collections.abc import Callable, Sequence
+
+from livelog.client.transport.streams import hold_closed_streams
+from livelog.errors import ConfigError, GaveUp, LivelogError, LogAborted, LogReplaced, Refused
+
+from . import look, push, run, spools, tail
+from .console import EX_ABORTED, EX_FAILED, EX_GAVE_UP, EX_NOT_FOUND, EX_OWN_FAILURE, EX_REPLACED, EX_UNAUTHORISED, note
+from .output import ReaderLeft
+from .signals import end_as
+
+COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse.Namespace], int]]] = {
+    "run": (run.parser, run.run),
+    "push": (push.parser, push.push),
+    "tail": (tail.parser, tail.tail),
+    "ls": (look.ls_parser, look.ls),
+    "status": (look.status_parser, look.status),
+    "open": (look.open_parser, look.open_in_browser),
+    "rm": (look.rm_parser, look.rm),
+    "spools": (spools.parser, spools.spools),
+}
+
+
+def main(command: str, words: Sequence[str]) -> int:
+    """Run `command` with `words`. Returns the exit code."""
+    make_parser, command_run = COMMANDS[command]
+    hold_closed_streams()
+    try:
+        return command_run(make_parser().parse_args(words))
+    except (BrokenPipeError, ReaderLeft):
+        return end_as(-signal.SIGPIPE)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except LivelogError as error:
+        note(str(error))
+        return EX_OWN_FAILURE if command == "run" else exit_code_of(error)
+    except (OSError, RuntimeError) as error:  # the other ones are told of where they come from
+        note(f"{getattr(error, 'filename', None) or 'reading or writing'}: {getattr(error, 'strerror', None) or error}")
+    return EX_OWN_FAILURE if command == "run" else EX_FAILED
+
+
+def exit_code_of(error: LivelogError) -> int:
+    """What to exit with because of `error`."""
+    match error:
+        case ConfigError():
+            return error.exit_code
+        case LogAborted():
+            return EX_ABORTED
+        case LogReplaced():
+            return EX_REPLACED
+        case GaveUp():
+            return EX_GAVE_UP
+        case Refused(status=404):
+            return EX_NOT_FOUND
+        case Refused(status=401):
+            return EX_UNAUTHORISED
+    return EX_FAILED

@@ -1,0 +1,136 @@
+"""Files that `livelog push` reads: one that is there, as it is and as it grows, and one under a name that others take over.
+
+A file's size, as the system tells it, is not trusted: those of /proc have none, and a file that was truncated may have grown past
+the place where it was. So the bytes in front of that place are looked at again before any behind it count. Refuses to send.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from livelog.client.transport.streams import READ_SIZE
+
+LOOK = 0.2
+"""Seconds between looks at a file that grows."""
+
+SEEN = 1024
+"""Bytes that are looked at again: a file that was truncated hardly has the same ones at the same place."""
+
+
+class File:
+    """A file that is there already, as a `Source`: nothing of it needs to be kept. `follow`: it may grow."""
+
+    def __init__(self, fd: int, *, follow: bool) -> None:
+        self._fd = fd
+        self._end = 0
+        self._seen = b""  # what is in front of `_end`
+        self._lock = threading.Lock()
+        self.start = 0
+        self.ended = not follow
+        self.about: dict[str, Any] = {}
+        self.failure: OSError | None = None
+        self.look()
+
+    @property
+    def end(self) -> int:
+        """Up to which byte it is known."""
+        return self._end
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+    def look(self) -> bool:
+        """Look how long it is. Returns whether that has changed."""
+        with self._lock:
+            before, size = self._end, os.fstat(self._fd).st_size
+            if self.failure is None and size < before:
+                self._fail(f"the file has become shorter: {size} bytes, of {before}")
+            elif self.failure is None and size != before and self._is_as_before():
+                self._seen = os.pread(self._fd, min(SEEN, size), max(0, size - SEEN))
+                self._end = size
+            return size != before
+
+    def read(self, offset: int, count: int, /) -> bytes:
+        """See `Source`."""
+        data = os.pread(self._fd, min(count, self._end - offset), offset)
+        with self._lock:
+            # Looked at after that: what was read before the file was truncated is right.
+            if self.failure is None and not self._is_as_before():
+                return b""
+            if not data and offset < self._end:
+                self._fail(f"the file gives none of its bytes from {offset} on")
+        return b"" if self.failure is not None else data
+
+    def release(self, offset: int, /) -> None:
+        """Nothing to be done: should it be asked for again, it is there."""
+
+    def _is_as_before(self) -> bool:
+        size = len(self._seen)
+        if os.pread(self._fd, size, self._end - size) == self._seen:
+            return True
+        self._fail("the file was truncated, and has other bytes now")
+        return False
+
+    def _fail(self, reason: str) -> None:
+        if self.failure is None:
+            self.failure, self.ended = OSError(reason), True
+
+
+def has_its_size(fd: int) -> bool:
+    """Whether a regular file has as many bytes as the system says, as far as a look at its beginning and its end tells."""
+    size = os.fstat(fd).st_size
+    if len(os.pread(fd, READ_SIZE, 0)) < min(size, READ_SIZE):
+        return False
+    return not os.pread(fd, 1, size) or os.fstat(fd).st_size > size
+
+
+def followed(path: Path, stop: threading.Event, tell: Callable[[str], object]) -> Iterator[bytes]:
+    """The bytes of whatever file has the name `path`, as tail -F(1) reads them, until `stop`: then to the end that there is.
+
+    A file that is not there is waited for. One that was renamed is read to its end, also what is written to it before the next one of
+    that name has a byte; then that one is read from its beginning, as is one that was truncated, which `tell` is told. Raises: OSError.
+    """
+    fd, waiting = -1, False
+    try:
+        while True:
+            stopping = stop.is_set()
+            if fd < 0:
+                try:
+                    fd, offset, seen = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), 0, b""
+                except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+                    if not waiting:
+                        tell(f"{path}: {error.strerror}: it is waited for")
+                    waiting = True
+            if fd >= 0:
+                data = os.pread(fd, READ_SIZE, offset)
+                if os.fstat(fd).st_size < offset or os.pread(fd, len(seen), offset - len(seen)) != seen:
+                    tell(f"{path} was truncated: it is read from its beginning")
+                    offset, seen = 0, b""
+                    continue
+                if data:
+                    offset, seen = offset + len(data), (seen + data)[-SEEN:]
+                    yield data
+                    continue
+                if _is_replaced(path, fd) and not os.pread(fd, 1, offset):
+                    tell(f"{path} is another file now: it is read from its beginning")
+                    os.close(fd)
+                    fd = -1
+                    continue
+            if stopping:
+                return
+            stop.wait(LOOK)
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _is_replaced(path: Path, fd: int) -> bool:
+    """Whether there is another file of that name, with a byte in it."""
+    try:
+        there, here = path.stat(), os.fstat(fd)
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino) and there.st_size > 0

@@ -1,0 +1,173 @@
+"""`livelog ls`, `status`, `open` and `rm`: which logs there are, what is known of one, and that it goes."""
+
+import argparse
+import json
+from urllib.parse import quote, urlencode, urlsplit
+
+from livelog.client.settings import load
+from livelog.errors import ConfigError
+
+from .console import (
+    EX_FAILED,
+    EX_GAVE_UP,
+    EX_NOT_FOUND,
+    EX_SETTING,
+    EX_UNAUTHORISED,
+    EX_USAGE,
+    Parser,
+    exit_codes,
+    natural,
+    note,
+    reference,
+    write,
+)
+from .lookup import Target, ask_producers, fetch, locate, make_link, name_of, readers_url, status_of
+from .terminal import size
+
+BROWSER_TIMEOUT = 60.0
+"""Seconds that a browser has to start and to ask for the page."""
+
+EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING)
+
+LS = """\
+List the logs of a server, those that began last first. Needs ACCESS_TOKEN.
+
+  livelog ls
+  livelog ls --state live
+  livelog ls --json | jq -r .name
+"""
+
+STATUS = """\
+Show what is known of a log: as lines for people, or with --json as the server tells it.
+
+  livelog status nightly
+"""
+
+RM = """\
+Remove logs that have ended, for good. Needs what producers need: LIVELOG_SERVER, and LIVELOG_WRITE_TOKEN if it is set there.
+
+  livelog rm nightly builds/42
+"""
+
+OPEN = """\
+Open a log in the browser.
+
+  livelog open nightly
+"""
+
+
+def ls_parser() -> argparse.ArgumentParser:
+    """What `livelog ls` takes."""
+    parser = Parser("ls", LS, EXITS)
+    parser.add_argument(
+        "--state", choices=("live", "interrupted", "complete", "aborted"), help="only those in that state"
+    )
+    parser.add_argument("-n", "--limit", metavar="N", type=natural, default=50, help="at most so many (default 50)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a JSON object for each log")
+    form.add_argument("--names", action="store_true", help="their names only")
+    return parser
+
+
+def ls(arguments: argparse.Namespace) -> int:
+    """List logs. Returns the exit code. Raises: LivelogError."""
+    settings, left, before = load(), arguments.limit, None
+    if settings.access_token is None:
+        raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", 78)
+    readers = readers_url(settings)
+    # A user and a password in the URL take the header field that the token would be in.
+    path, token = (f"/{settings.access_token}", None) if urlsplit(readers).username else ("", settings.access_token)
+    if not (arguments.json or arguments.names):
+        write(f"{'STATE':11} {'SIZE':>8}  {'BEGAN':20} {'EXIT':>4}  NAME\n".encode())
+    while left > 0:
+        query = {"limit": min(left, 1000), "before": before, "state": arguments.state}
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        page = fetch(Target(f"{readers}/logs{path}?{asked}", token, settings))
+        for log in page["logs"]:
+            if arguments.json or arguments.names:
+                write(f"{log['name'] or '-' if arguments.names else json.dumps(log)}\n".encode())
+                continue
+            code = "" if log["exit_code"] is None else log["exit_code"]
+            title = f"  {log['title']}" if log["title"] else ""
+            began = log["began"][:19] + "Z"
+            write(
+                f"{log['state']:11} {size(log['size']):>8}  {began:20} {code:>4}  {log['name'] or '-'}{title}\n".encode()
+            )
+        left, before = left - len(page["logs"]), page["next"]
+        if before is None:
+            break
+    return 0
+
+
+def status_parser() -> argparse.ArgumentParser:
+    """What `livelog status` takes."""
+    parser = Parser("status", STATUS, EXITS)
+    parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
+    parser.add_argument("--json", action="store_true", help="as the server tells it")
+    return parser
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Show a log's status. Returns the exit code. Raises: LivelogError."""
+    settings = load()
+    known = status_of(locate(arguments.log, settings))
+    if arguments.json:
+        write(json.dumps(known).encode() + b"\n")
+        return 0
+    for name, value in known.items():
+        text = ", ".join(map("=".join, value.items())) if isinstance(value, dict) else value
+        if text not in (None, ""):
+            write(f"{name.replace('_', ' ') + ':':14} {text}\n".encode())
+    return 0
+
+
+def open_parser() -> argparse.ArgumentParser:
+    """What `livelog open` takes."""
+    parser = Parser("open", OPEN, EXITS)
+    parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
+    return parser
+
+
+def open_in_browser(arguments: argparse.Namespace) -> int:
+    """Open a log in the browser. Returns the exit code. Raises: LivelogError."""
+    import webbrowser  # noqa: PLC0415  # only here
+
+    from .handover import Handover, is_link  # noqa: PLC0415  # only here
+
+    link = arguments.log if "://" in arguments.log else make_link(name_of(arguments.log), None, load(), view=True)
+    if not is_link(link):
+        note("this is not a link that a browser can open: it begins with http:// or https://")
+        return EX_FAILED
+    with Handover(link) as handover:
+        if not webbrowser.open(handover.address):
+            note("no browser was found: BROWSER names one")
+            return EX_FAILED
+        if handover.wait(BROWSER_TIMEOUT):
+            return 0
+    note("the browser did not ask for the page: livelog link --view prints the link, for you to open")
+    return EX_FAILED
+
+
+def rm_parser() -> argparse.ArgumentParser:
+    """What `livelog rm` takes."""
+    parser = Parser("rm", RM, EXITS)
+    parser.add_argument("names", metavar="NAME", nargs="+", type=reference, help="a log's name; -: the log without one")
+    return parser
+
+
+def rm(arguments: argparse.Namespace) -> int:
+    """Remove logs: all that can be. Returns the exit code. Raises: LivelogError."""
+    settings, code = load(), 0
+    for text in arguments.names:
+        name = name_of(text)
+        if "://" in text:
+            rm_parser().error(
+                f"{text.partition('/log/')[0]}: a link is for readers; which log is to go is told by its name"
+            )
+        if name not in (text, ""):
+            note(f"{text!r} is the log {name}")
+        answer = ask_producers("DELETE", f"/log{'/' if name else ''}{quote(name)}", settings)
+        if answer.status >= 300:
+            note(f"{text}: {str(answer).partition(' ')[2] or answer}")
+            code = code or (EX_NOT_FOUND if answer.status == 404 else EX_FAILED)
+    return code

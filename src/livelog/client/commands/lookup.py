@@ -1,0 +1,233 @@
+"""What a server is asked in one question: where a log can be read, what is known of it, which logs there are.
+
+Refuses to try again, but for `patiently`: whoever asks is a person, who can.
+"""
+
+import contextlib
+import json
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from http.client import HTTPException
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote, urlsplit
+
+from livelog.client.api.reader import FIRST_PAUSE, LAST_PAUSE, LONGEST_WAIT, parse
+from livelog.client.settings import ClientSettings
+from livelog.client.transport.origin import Origin, is_loopback, shown
+from livelog.client.transport.wire import TIMEOUT, Answer, Wire, connect, explain, told
+from livelog.errors import GaveUp, Refused
+from livelog.names import valid_name
+from livelog.tokens import Access
+
+INDEXING = 300.0
+"""Seconds that a server may take to count the lines of a log."""
+
+FEW = 1000
+"""Lines that the server mostly finds from the end of a log. For more, their numbers are asked for."""
+
+WINDOW = 4 * 1024 * 1024
+"""Bytes that the server gives of lines at most. It gives whole ones, but of a longer one its end."""
+
+T = TypeVar("T")
+
+
+class Target(NamedTuple):
+    """What is asked for: a log's address or another one, the token that opens it if that is not in it, and by which settings."""
+
+    url: str
+    token: str | None
+    settings: ClientSettings
+
+    def other(self, resource: str, query: str = "") -> "Target":
+        """Something else that there is of the same log, such as its `status`."""
+        return self._replace(url=_other(self.url, resource, self.settings) + query)
+
+
+def make_link(
+    name: str, expires: float | None, settings: ClientSettings, *, view: bool = False, patience: float = TIMEOUT
+) -> str:
+    """A link that opens one log, for ever or for so many seconds from now. `view`: for a browser.
+
+    Made here where it is known what opens logs and where readers find them; else the server is asked, for `patience` seconds.
+    Raises: ClientError.
+    """
+    if settings.access_token is not None and (settings.public_chosen or not settings.chosen):
+        moment = None if expires is None else math.ceil(time.time() + expires)
+        url = shown(settings.public_url)
+        return Access(settings.access_token).link(url, name, moment, "view" if view else "log")
+    query = "" if expires is None else f"?expires={expires:.0f}"
+    try:
+        answer = ask_producers("HEAD", f"/log{'/' if name else ''}{quote(name)}{query}", settings, patience)
+    except GaveUp:
+        if settings.access_token is None or not is_loopback(urlsplit(settings.server).hostname or ""):
+            raise
+        # It does not run, and is of this machine: as if nobody had said where it is.
+        return make_link(name, expires, replace(settings, public_chosen=True), view=view)
+    if link := answer.field("Livelog-View" if view else "Livelog-Link"):
+        return settings.link_for_readers(link, name)
+    raise Refused(f"{shown(settings.server)} is no server of logs: it answers {answer}", answer.status)
+
+
+def ask_producers(method: str, path: str, settings: ClientSettings, patience: float = TIMEOUT) -> Answer:
+    """The answer of the producers' port, which is not 401. Raises: ClientError."""
+    guard = {"Authorization": f"Bearer {settings.write_token}"} if settings.write_token else {}
+    direct = settings.is_default(settings.server)
+    try:
+        with Wire(settings.server, settings.ca_file, direct=direct, timeout=min(patience, TIMEOUT)) as wire:
+            wire.head(method, wire.prefix + path, guard)
+            answer = wire.answer()
+    except (OSError, HTTPException) as error:
+        raise GaveUp(explain(error, Origin.of(settings.server, direct=direct))) from error
+    if answer.status == 401:
+        known = "the user and password in LIVELOG_SERVER" if wire.origin.login else "this LIVELOG_WRITE_TOKEN"
+        advice = f"it does not take {known}" if wire.origin.login or settings.write_token else "set LIVELOG_WRITE_TOKEN"
+        raise Refused(f"{shown(settings.server)}: Access denied: {advice}", answer.status)
+    return answer
+
+
+def locate(text: str, settings: ClientSettings, patience: float = TIMEOUT) -> Target:
+    """A log, from a link or a name. Raises: ClientError."""
+    if "://" in text:
+        url = _other(parse(text.partition("#")[0]).geturl(), "log", settings)
+        return Target(_logged_in(url, settings), None, settings)
+    name = name_of(text)
+    if settings.access_token is None:
+        return Target(_logged_in(make_link(name, None, settings, patience=patience), settings), None, settings)
+    readers = readers_url(settings, patience)
+    if urlsplit(readers).username is not None:  # which takes the header field that the token would be in
+        return Target(Access(settings.access_token).link(readers, name), None, settings)
+    return Target(f"{readers}/log{'/' if name else ''}{quote(name)}", settings.access_token, settings)
+
+
+def readers_url(settings: ClientSettings, patience: float = TIMEOUT) -> str:
+    """Where readers reach the server. Raises: ClientError."""
+    if settings.public_chosen or not settings.chosen:
+        return settings.public_url
+    return make_link("", None, settings, patience=patience).rpartition("/log/")[0]
+
+
+def _logged_in(url: str, settings: ClientSettings) -> str:
+    """`url` with the user and password of LIVELOG_PUBLIC_URL, if it leads there and has none."""
+    parts, known = urlsplit(url), urlsplit(settings.public_url)
+    login, _, host = known.netloc.rpartition("@")
+    if login and (parts.scheme, parts.netloc) == (known.scheme, host):
+        return parts._replace(netloc=known.netloc).geturl()
+    return url
+
+
+def name_of(text: str) -> str:
+    """The name that a command's word stands for, as `livelog run --name` makes it; `-`: that of the log without one."""
+    return "" if text == "-" else valid_name(text)
+
+
+def status_of(log: Target, wait: float = 0, patience: float = TIMEOUT) -> dict[str, Any]:
+    """What is known of a log. `wait`: as in `place_of`. Raises: ClientError."""
+    return fetch(log.other("status", f"?wait={math.ceil(wait)}"), wait, patience)
+
+
+class Place(NamedTuple):
+    """Where a line begins, in a log of that `generation`: its `offset`, and its number from 1, if that is known."""
+
+    generation: str
+    offset: int
+    line: int | None
+
+
+def place_of(asked: str, log: Target, wait: float, patience: float = INDEXING) -> Place:
+    """Where the lines of a log begin that `asked` names, such as `from=5`. Raises: ClientError.
+
+    `wait`: seconds to wait for the log to begin, `LONGEST_WAIT` at most; `patience`: for the server to answer.
+    """
+    target = log.other("lines", f"?{asked}&wait={math.ceil(wait)}")
+    headers = _ask("HEAD", target, wait + min(patience, INDEXING), patience).headers
+    offset, line = headers.get("Livelog-Offset", ""), headers.get("Livelog-First-Line", "")
+    if not offset.isdigit():
+        raise Refused("this server cannot tell where lines begin")
+    if asked.startswith("from=") and not line.isdigit():
+        raise GaveUp("the server did not find that line: it has not counted the log's lines")
+    return Place(headers.get("ETag", "").strip('"'), int(offset), int(line) if line.isdigit() else None)
+
+
+def few_lines(count: int, log: Target, wait: float, patience: float = INDEXING) -> Place | None:
+    """Where the last `count` lines begin, if the server finds all of them from the end of the log; otherwise as `place_of`."""
+    target = log.other("lines", f"?tail={count}&wait={math.ceil(wait)}")
+    answer = _ask("GET", target, wait + min(patience, INDEXING), patience)
+    offset, body = answer.headers.get("Livelog-Offset", ""), answer.body
+    found = body.count(b"\n") + (body[-1:] not in (b"", b"\n"))
+    if not offset.isdigit() or (offset != "0" and (found < count or len(body) >= WINDOW)):
+        return None
+    return Place(answer.headers.get("ETag", "").strip('"'), int(offset), None)
+
+
+def last_lines(count: int, log: Target, wait: float, patience: float = INDEXING) -> Place:
+    """Where the last `count` lines begin, however many and long they are; otherwise as `place_of`."""
+    # The server finds a part of them only, if they are many or long; numbers it knows of all.
+    end = place_of(f"from={10**17}&count=0", log, wait, patience)
+    return place_of(f"from={max(1, (end.line or 1) - count)}&count=0", log, 0, patience)
+
+
+def patiently(ask: Callable[[float, float], T], wait: float, give_up: float, notice: Callable[[str], None]) -> T:
+    """What `ask` gives, of a log that may begin within `wait` seconds, while the server may be away for `give_up` seconds.
+
+    `ask` is told for how many seconds the server shall wait, and within how many more it must answer. `notice`: see `Reader`.
+    Raises: ClientError.
+    """
+    pause, heard, noticed = FIRST_PAUSE, time.monotonic(), ""
+    while True:
+        try:
+            return ask(min(wait, LONGEST_WAIT), max(0.05, heard + give_up - time.monotonic()))
+        except (GaveUp, Refused) as error:
+            if isinstance(error, Refused) and error.status == 404 and wait > LONGEST_WAIT:
+                wait, heard = wait - LONGEST_WAIT, time.monotonic()
+                continue
+            passing = isinstance(error, GaveUp) or error.status >= 500 or error.status in (408, 429)
+            if not passing or time.monotonic() - heard + pause > give_up:
+                raise
+            if str(error) != noticed:
+                noticed = str(error)
+                notice(f"{noticed}: trying again")
+            time.sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE)
+
+
+def fetch(asked: Target, wait: float = 0, patience: float = TIMEOUT) -> dict[str, Any]:
+    """A JSON document, for which the server may `wait`. Raises: ClientError."""
+    try:
+        document: dict[str, Any] = json.loads(_ask("GET", asked, wait + min(patience, TIMEOUT), patience).body)
+    except ValueError as error:
+        raise Refused(f"{Origin.of(asked.url)} gives no such answers as livelog does: {error}") from error
+    return document
+
+
+def _other(url: str, resource: str, settings: ClientSettings) -> str:
+    """The address of something else that there is of the log at `url`."""
+    parts, known = urlsplit(url), urlsplit(settings.public_url)
+    prefix = known.path if shown(url).startswith(f"{shown(settings.public_url)}/") else ""
+    below = parts.path.removeprefix(prefix).rstrip("/")
+    path = prefix + re.sub("/(?:log|view)(?=/|$)", f"/{resource}", below, count=1)
+    return parts._replace(path=path, query="").geturl()
+
+
+def _ask(method: str, asked: Target, longest: float, patience: float) -> Answer:
+    """An answer that is no error, which may take `longest` seconds. `patience`: seconds for a connection to be made.
+
+    Raises: ClientError.
+    """
+    parts, settings = urlsplit(asked.url), asked.settings
+    origin = Origin.of(parts, direct=settings.is_default(asked.url))
+    guard = {"Authorization": f"Bearer {asked.token}"} if asked.token else {}
+    try:
+        with contextlib.closing(connect(origin, settings.ca_file, min(patience, TIMEOUT))) as connection:
+            connection.sock.settimeout(longest)
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            connection.request(method, origin.target(target), headers={**origin.fields(), **guard})
+            response = connection.getresponse()
+            content = response.read()
+    except (OSError, HTTPException) as error:
+        raise GaveUp(explain(error, origin)) from error
+    if response.status != 200:
+        raise Refused(told(response, content), response.status)
+    return Answer(response.status, response.headers, content)

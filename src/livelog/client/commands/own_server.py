@@ -1,0 +1,146 @@
+"""The server that one `livelog run` starts where none is configured: see `livelog.embedded`, which is its process.
+
+Its sockets are opened here and handed on, so that its address is known and connections are taken at once, however long the
+process takes to start. Its producers' side is on loopback only; its readers' side is, too, unless it is to be shared. Refuses
+to send a log anywhere else when it cannot start.
+"""
+
+import contextlib
+import fcntl
+import math
+import os
+import secrets
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from livelog.client.settings import ClientSettings
+from livelog.errors import ClientError
+from livelog.tokens import Access
+
+START = 0.4
+"""Seconds that a command waits for the server to have started, or to have said why it cannot."""
+
+SIOCGIFADDR = 0x8915
+"""The request for an interface's IPv4 address (netdevice(7))."""
+
+
+class OwnServer:
+    """A server for one log, which ends `keep` seconds after `close`. `share`: other machines can read from it.
+
+    Makes no thread before `wait`. Raises: ClientError, if it cannot start.
+    """
+
+    def __init__(self, keep: float, *, share: bool) -> None:
+        self.failed = False
+        """Whether it has ended before `close`."""
+        self.host = "127.0.0.1"
+        """Where readers reach it. With `share`, an address of this machine, if it has one that others can reach."""
+        if share:
+            self.host = reachable_address() or self.host
+        self._closed = False
+        self._lock = threading.Lock()
+        self._waiting = True
+        self._reason = ""
+        self._token = secrets.token_urlsafe(24)
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+                one.connect(("127.0.0.1", 9))  # sends nothing; fails where the loopback interface is down
+            with socket.create_server(("127.0.0.1", 0)) as put, _readers_socket(share=self.host != "127.0.0.1") as get:
+                self._put_port, self._get_port = put.getsockname()[1], get.getsockname()[1]
+                self._process = self._start(keep, put, get)
+        except OSError as error:
+            raise ClientError(error.strerror or str(error)) from error
+
+    def wait(self, on_failure: Callable[[str], object]) -> None:
+        """Wait until it has started, for `START` seconds at most: then it is still starting, and takes connections already.
+
+        `on_failure` is called, in a thread, with the reason if it ends later on, before `close`. Raises: ClientError, if it has
+        ended by now.
+        """
+        settled = threading.Event()
+        threading.Thread(target=self._watch, args=(settled, on_failure), name="own server", daemon=True).start()
+        settled.wait(START)
+        with self._lock:
+            self._waiting = False
+            if self.failed:
+                raise ClientError(self._reason)
+
+    @property
+    def readers_url(self) -> str:
+        """What links for readers begin with."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self._get_port}"
+
+    def settings(self, settings: ClientSettings) -> ClientSettings:
+        """How to reach it: `settings` else."""
+        return replace(settings, server=f"http://127.0.0.1:{self._put_port}", write_token=None)
+
+    def link(self, name: str, expires: float | None, resource: str = "log") -> str:
+        """The address at which readers find the log `name` for so many seconds from now; `resource` view: for a browser."""
+        moment = None if expires is None else math.ceil(time.time() + expires)
+        return Access(self._token).link(self.readers_url, name, moment, resource)
+
+    def close(self) -> None:
+        """Have it end in `keep` seconds. As the first process of a container, wait for that: all others end with it."""
+        self._closed = True
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        if os.getpid() == 1:
+            self._process.wait()
+        self._process.returncode = 0  # it is on its own from here on: not waited for
+
+    def _start(self, keep: float, put: socket.socket, get: socket.socket) -> "subprocess.Popen[bytes]":
+        # -P: modules of the folder are not ours.
+        command = [sys.executable, "-P", "-m", "livelog.embedded"]
+        arguments = [str(keep), str(put.fileno()), str(get.fileno()), self.readers_url]
+        return subprocess.Popen(
+            command + arguments,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+            pass_fds=(put.fileno(), get.fileno()), env={**os.environ, "ACCESS_TOKEN": self._token},
+        )  # fmt: skip
+
+    def _watch(self, settled: threading.Event, on_failure: Callable[[str], object]) -> None:
+        output = self._process.stdout
+        assert output is not None
+        line = output.readline().decode(errors="replace").strip()
+        if " ready: " in line:
+            settled.set()
+            output.readline()
+            line = ""
+        with self._lock:
+            self.failed, self._reason = not self._closed, line or "it has ended without a word"
+            tell = self.failed and not self._waiting
+        settled.set()
+        if tell:
+            on_failure(self._reason)
+
+
+def _readers_socket(*, share: bool) -> socket.socket:
+    if not share:
+        return socket.create_server(("127.0.0.1", 0))
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", 0))
+
+
+def reachable_address() -> str:
+    """The address from which this machine would reach others, IPv4 first; empty: it has none. Sends nothing."""
+    # Addresses for documentation (RFC 5737, RFC 3849): the kernel only looks up its route to them.
+    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
+            one.connect((target, 9))
+            return str(one.getsockname()[0])
+    # Without a default route: that of some network which it is in.
+    for _, interface in socket.if_nameindex():
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            answer = fcntl.ioctl(one, SIOCGIFADDR, struct.pack("256s", interface.encode()[:15]))
+            address = socket.inet_ntoa(answer[20:24])
+            if not address.startswith("127."):
+                return address
+    return ""

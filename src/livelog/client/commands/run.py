@@ -1,0 +1,182 @@
+"""`livelog run`: a command, whose output goes to a log as well. See `process` for how it is run."""
+
+import argparse
+import os
+import shutil
+
+from livelog.client.api.writer import DRAIN, Writer
+from livelog.client.settings import load
+from livelog.errors import ClientError
+
+from . import process, signals
+from .console import (
+    EX_FAILED,
+    EX_OWN_FAILURE,
+    Parser,
+    add_description,
+    duration,
+    labels,
+    log_name,
+    note,
+    note_links,
+    note_rest,
+    own_warnings,
+    told,
+    with_expiry,
+)
+from .own_server import OwnServer
+
+NO_SERVER = "no log server could be started here: {}; the command runs without a log"
+
+STREAMS = {1: "stdout", 2: "stderr"}
+
+HELP = """\
+Run a command, show its output as it would be anyway, and have others follow it in a log. The log server is never
+waited for, and its failures are never the command's: what it does not take is kept on disk, and sent later.
+
+  livelog run -- make -j8                      with a server of its own, if none is configured
+  livelog run --keep 1h -- ./train.py          which stays for an hour after the end
+  livelog run --share -- make -j8              and which other machines reach, too
+  livelog run --name nightly/linux -- make     under a name that is known before
+
+The command gets a terminal if stdout is one. Exit codes: the command's own, or its signal; 127 and 126 as in a shell
+for a command that is not there or not executable; 125 if livelog itself fails before it starts.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What `livelog run` takes."""
+    parser = Parser("run", HELP, usage_error=EX_OWN_FAILURE)
+    add_description(parser)
+    parser.add_argument("--quiet", "-q", action="store_true", help="print no link")
+    parser.add_argument(
+        "--keep",
+        metavar="TIME",
+        default="0",
+        help="without a configured server: let readers in for so long after the end",
+    )
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="without a configured server: let readers on other machines in, who have the link, over http",
+    )
+    parser.add_argument(
+        "--drain",
+        metavar="TIME",
+        help="wait so long for the server at the end (default 10, but 1 if it was never reached)",
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--pty", action="store_true", default=None, help="give the command a terminal in any case")
+    group.add_argument("--no-pty", dest="pty", action="store_false", help="give it pipes in any case")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a command, and send its output. Returns the exit code, or ends by a signal. Raises: LivelogError."""
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    if not command:
+        parser().error("which command is to be run? For instance: livelog run -- make")
+    keep = duration("--keep", arguments.keep)
+    drain = None if arguments.drain is None else duration("--drain", arguments.drain)
+    settings = with_expiry(load(), arguments)
+    terminal = _terminal(arguments)
+    own = None if settings.chosen else _own_server(keep, share=arguments.share)
+    mask = signals.block(terminal=terminal is not None)
+    witness = signals.Witness()
+    if own is not None:
+        own = _wait(own)
+    log = None
+    if own is not None or settings.chosen:
+        name = log_name(arguments, command[0])
+        title = os.path.basename(command[0]) if arguments.title is None else arguments.title
+        if own is not None:
+            settings = own.settings(settings)
+            drain = DRAIN if drain is None else drain  # it may still be starting
+        log = Writer(name, title=told(title), labels=labels(arguments), drain=drain, settings=settings)
+        if not arguments.quiet:
+            _note_links(log, own, settings.link_expires)
+
+    def sink(data: bytes) -> None:
+        if log is not None and not (own is not None and own.failed):
+            log.write(data)
+
+    child = process.Process(
+        command, sink, terminal=terminal, witness=witness, late=(lambda: None) if log is None else log.hurry
+    )
+    try:
+        code = child.run(mask)
+    except OSError as error:
+        note(f"{command[0]}: {error.strerror}")
+        code = process.exit_code(error)
+    for stream, refusal in child.refusals.items():
+        note(f"{STREAMS[stream]} takes nothing ({refusal.strerror}): what the command wrote there is not in the log")
+    if child.trouble is not None:
+        note(
+            f"the command's output could not be written: {child.trouble.strerror}{'; the log has it' * (log is not None)}"
+        )
+        code = code or EX_FAILED  # it may not have heard of it
+    if log is not None:
+        _end(log, own, code, settings.link_expires, quiet=arguments.quiet)
+    return signals.end_as(code)
+
+
+def _end(log: Writer, own: OwnServer | None, code: int, expires: float | None, *, quiet: bool) -> None:
+    """End the log of a command that has ended with `code`."""
+    log.exit_code = code if code >= 0 else 128 - code
+    if own is not None and own.failed:
+        log.hurry()
+    with own_warnings():
+        log.close()
+    if own is not None and own.failed:
+        if log.spool is not None:  # there is no server that would take it
+            shutil.rmtree(log.spool, ignore_errors=True)
+    else:
+        note_rest(log)
+        if log.delivered and not quiet and (own is not None or log.link):
+            _note_links(log, own, expires)
+    if own is not None:
+        own.close()
+
+
+def _own_server(keep: float, *, share: bool) -> OwnServer | None:
+    """A server for this log only. None: it cannot start, which is said, and the command runs without a log."""
+    try:
+        own = OwnServer(keep, share=share)
+    except ClientError as error:
+        note(NO_SERVER.format(error))
+        return None
+    if share and own.host == "127.0.0.1":
+        note("this machine has no address that others could reach: the links open the log on this machine only")
+    return own
+
+
+def _wait(own: OwnServer) -> OwnServer | None:
+    """The same, once it has started, or has had its time to."""
+    try:
+        own.wait(
+            lambda reason: note(
+                f"the log server of this command has failed: {reason}; the command goes on without a log"
+            )
+        )
+    except ClientError as error:
+        note(NO_SERVER.format(error))
+        own.close()
+        return None
+    return own
+
+
+def _note_links(log: Writer, own: OwnServer | None, expires: float | None) -> None:
+    if own is None:
+        note_links(log)
+    else:
+        note(f"readers: {own.link(log.name, expires)}")
+        note(f"browser: {own.link(log.name, expires, 'view')}")
+
+
+def _terminal(arguments: argparse.Namespace) -> process.PseudoTerminal | None:
+    try:
+        return process.open_terminal(arguments.pty)
+    except OSError as error:
+        note(f"there is no pseudo-terminal to be had here ({error.strerror}): the command gets pipes")
+        return None

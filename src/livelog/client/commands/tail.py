@@ -1,0 +1,253 @@
+"""`livelog tail`: a log on stdout, line by line, or into a file."""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from livelog.client.api.reader import Reader
+from livelog.client.settings import ClientSettings, load
+from livelog.errors import LogAborted, LogReplaced, Refused
+
+from .console import (
+    EX_ABORTED,
+    EX_FAILED,
+    EX_GAVE_UP,
+    EX_INTERRUPTED,
+    EX_NOT_ENDED,
+    EX_NOT_FOUND,
+    EX_REPLACED,
+    EX_SETTING,
+    EX_UNAUTHORISED,
+    Parser,
+    exit_codes,
+    interval,
+    lasting,
+    natural,
+    note,
+    period,
+    reference,
+    write,
+)
+from .lookup import FEW, Place, few_lines, last_lines, locate, patiently, place_of, status_of
+from .output import Replacement, noticing_the_end_of, opened_for_writing
+from .terminal import RESET, Neutraliser
+
+T = TypeVar("T")
+
+HELP = """\
+Show a log: its last lines, then what comes, to its end, through broken connections and restarts of the server.
+
+  livelog tail http://localhost:60023/log/secretpuppy/nightly     by its link, or a viewer's
+  livelog tail nightly                                            by its name
+  livelog tail -n +1 --no-follow nightly | grep error             all that there is by now
+  livelog tail -o nightly.log nightly                             into a file; goes on where it broke off
+"""
+
+EXITS = exit_codes(
+    "0 the log is complete, or all was shown that was asked for",
+    *(EX_FAILED, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED, EX_NOT_ENDED, EX_SETTING),
+    EX_INTERRUPTED,
+    "With --exit-status, the job's own.",
+)
+
+
+class TailParser(Parser):
+    """Takes `-5` for `-n 5`, as other programs of that name do."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See `argparse.ArgumentParser`."""
+        words: list[str] = []
+        for index, word in enumerate(args or ()):
+            if word == "--":
+                words += (args or ())[index:]
+                break
+            match = re.fullmatch("-([0-9]+)(f?)", word)
+            wanted = self._option_string_actions.get(words[-1]) if words else None
+            if match is None or (wanted is not None and wanted.nargs is None):  # it is the value of an option
+                words.append(word)
+            else:
+                words += ["-n", match[1]]
+        return super().parse_known_args(words, namespace)
+
+
+def parser() -> argparse.ArgumentParser:
+    """What `livelog tail` takes."""
+    parser = TailParser("tail", HELP, EXITS)
+    parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
+        "-n",
+        "--lines",
+        metavar="N",
+        type=lines,
+        help="begin with the last N lines (default 100), +N: with line N; also -N",
+    )
+    begin.add_argument("--from-line", metavar="N", type=natural, help="begin with line N; 1: everything")
+    begin.add_argument("--bytes", metavar="A-B", type=interval, help="bytes A to B, from 0, inclusive; A-: all from A")
+    follow = parser.add_mutually_exclusive_group()
+    follow.add_argument("-f", "--follow", action="store_true", default=True, help="go on to the end (default)")
+    follow.add_argument("--no-follow", dest="follow", action="store_false", help="end at what there is by now")
+    parser.add_argument("--wait", metavar="TIME", type=lasting, default="0", help="wait so long for a log to begin")
+    parser.add_argument(
+        "--give-up", metavar="TIME", type=period, default="5m", help="try so long to reach the server (default 5m)"
+    )
+    parser.add_argument("--timestamps", action="store_true", help="before each line the time at which it arrived here")
+    parser.add_argument("--json", action="store_true", help="a JSON object for each line")
+    parser.add_argument(
+        "--exit-status", action="store_true", help="exit with the job's exit code, if the log is complete"
+    )
+    parser.add_argument("--raw", action="store_true", help="to a terminal, too, exactly the log's bytes")
+    parser.add_argument("--quiet", "-q", action="store_true", help="say nothing of broken connections")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write all of it, or --bytes, into FILE, going on where that broke off; a pipe, a device or - is written to",
+    )
+    return parser
+
+
+def lines(text: str) -> tuple[bool, int]:
+    """An option's number of lines: whether it is that of the first one (`+N`), and which."""
+    return text.startswith("+"), natural(text[1:] if text[:1] in ("+", "-") else text)
+
+
+def tail(arguments: argparse.Namespace) -> int:
+    """Show a log. Returns the exit code. Raises: LivelogError."""
+    if arguments.lines is not None and arguments.lines[0]:
+        arguments.from_line, arguments.lines = arguments.lines[1], None
+    if arguments.output is not None and (
+        arguments.lines is not None or arguments.from_line is not None or arguments.json or arguments.timestamps
+    ):
+        parser().error("argument -o/--output: a file gets the bytes as they are: all of them, or --bytes")
+    fd = 1 if arguments.output is None else opened_for_writing(arguments.output)
+    with noticing_the_end_of(fd) if fd is not None else contextlib.nullcontext():
+        return _Tail(arguments, load()).show(fd)
+
+
+class _Tail:
+    """One log that is shown as `arguments` ask for it."""
+
+    def __init__(self, arguments: argparse.Namespace, settings: ClientSettings) -> None:
+        self._arguments = arguments
+        self._settings = settings
+        self._notice = (lambda _text: None) if arguments.quiet else note
+        self._log = self._find(lambda _wait, patience: locate(arguments.log, settings, patience))
+
+    def show(self, fd: int | None) -> int:
+        """To the descriptor `fd`; None: into the file. Returns the exit code. Raises: LivelogError."""
+        arguments = self._arguments
+        start, stop = arguments.bytes or (0, None)
+        count = 100 if arguments.lines is None else arguments.lines[1]
+        whole = arguments.bytes is not None or arguments.from_line is not None or arguments.output is not None
+        place: Place | None = None
+        if (arguments.from_line or 1) > 1:
+            place = self._find(partial(place_of, f"from={arguments.from_line}&count=0", self._log))
+        elif not whole and (count > FEW or (arguments.json and count)):
+            place = self._find(partial(last_lines, count, self._log))
+        elif not whole and count:
+            place = self._few(count)
+        reader = Reader(
+            self._log.url,
+            token=self._log.token,
+            start=start,
+            stop=stop,
+            tail=count if place is None and not whole else None,
+            follow=arguments.follow,
+            wait=arguments.wait,
+            give_up=arguments.give_up,
+            ca_file=self._settings.ca_file,
+            direct=self._settings.is_default(self._log.url),
+            notice=self._notice,
+        )
+        if place is not None:
+            reader.resume(place.generation, place.offset)
+        line = place.line if place is not None else 1 if whole and start == 0 else None
+        skip = arguments.from_line - (line or 1) if arguments.from_line else 0  # lines that there are not yet
+        if fd is None:
+            bounds = "" if arguments.bytes is None else f".{start}-{'' if stop is None else stop - 1}"
+            self._download(reader, "" if start == 0 and stop is None else bounds, start)
+        elif arguments.json or arguments.timestamps:
+            _print_lines(reader, arguments, line, skip)
+        else:
+            _print_bytes(reader, arguments, skip, fd)
+        return self._exit_status(reader) if arguments.exit_status else 0
+
+    def _few(self, count: int) -> Place | None:
+        """Where the last `count` lines begin; None: the reader is to ask, for a log that may begin, or of a server without `/lines`."""
+        try:
+            return self._find(partial(few_lines, count, self._log), 0) or self._find(
+                partial(last_lines, count, self._log)
+            )
+        except Refused:
+            return None
+
+    def _find(self, ask: Callable[[float, float], T], wait: float | None = None) -> T:
+        wait = self._arguments.wait if wait is None else wait
+        return patiently(ask, wait, self._arguments.give_up, self._notice)
+
+    def _status(self, wait: float | None = None) -> dict[str, object]:
+        return self._find(partial(status_of, self._log), wait)
+
+    def _exit_status(self, reader: Reader) -> int:
+        """The job's exit code; without one, 0 if the log is complete."""
+        known = self._status(0)
+        if known["generation"] != reader.generation:
+            raise LogReplaced(f"the log was replaced by another one after {reader.offset} bytes were read")
+        if known["state"] == "aborted":
+            raise LogAborted("the log was aborted: how its job ended is not known")
+        if known["state"] != "complete":
+            self._notice("the log has not ended: how its job ends is not known yet")
+            return EX_NOT_ENDED
+        code = known["exit_code"]
+        return int(code) & 0xFF if isinstance(code, int) else 0
+
+    def _download(self, reader: Reader, bounds: str, start: int) -> None:
+        generation = str(self._status()["generation"])
+        with Replacement(self._arguments.output, generation, bounds) as file:
+            reader.resume(generation, start + file.size)
+            try:
+                for data in reader:
+                    file.write(data)
+            except LogAborted:
+                file.commit()
+                raise
+            file.commit()
+
+
+def _print_bytes(reader: Reader, arguments: argparse.Namespace, skip: int, fd: int) -> None:
+    """All but the first `skip` lines."""
+    neutralise = Neutraliser() if os.isatty(fd) and not arguments.raw else None
+    try:
+        for block in reader:
+            data = block
+            while skip and data:
+                _line, newline, data = data.partition(b"\n")
+                skip -= len(newline)
+            write(data if neutralise is None else neutralise(data), fd)
+    finally:
+        if neutralise is not None:
+            write(neutralise(b"", last=True) + (RESET if neutralise.coloured else b""), fd)
+
+
+def _print_lines(reader: Reader, arguments: argparse.Namespace, first: int | None, skip: int) -> None:
+    """The same, line by line. `first`: the number of the first one, if it is known."""
+    neutralise = Neutraliser() if os.isatty(1) and not arguments.raw and not arguments.json else None
+    for index, line in enumerate(reader.lines()):
+        if index < skip:
+            continue
+        moment = time.time()
+        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{int(moment * 1000) % 1000:03}Z"
+        if arguments.json:
+            number = None if first is None else first + index
+            write(json.dumps({"line": number, "byte": line.offset, "time": stamp, "text": line.text}).encode() + b"\n")
+        else:
+            data = line.data if line.data.endswith(b"\n") else line.data + b"\n"
+            shown = data if neutralise is None else neutralise(data) + RESET * neutralise.coloured
+            write(f"{stamp} ".encode() + shown)

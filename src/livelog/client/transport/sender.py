@@ -1,0 +1,372 @@
+"""From a spool to a server: one log, by a resumable upload (draft-ietf-httpbis-resumable-upload, interop version 8).
+
+    PUT /log/{name}  Upload-Complete: ?0   the bytes as they come; 104 tells the upload's address, and what is acknowledged
+    HEAD {upload}                          after a break: where to go on
+    PATCH {upload}   Upload-Complete: ?0   the bytes from there
+    PATCH {upload}   Upload-Complete: ?1   no bytes: that was all, and this is how the job ended; or DELETE: it was not
+
+A thread of its own does it, so that whoever writes never waits. Refuses to decide what a failure means for the job. Invariants:
+
+1. A byte is released from the spool once the server has said by 104 that not even its own crash loses it. So a server
+   that keeps its logs in memory only gets all of them again after a crash, and the log is whole.
+2. Nothing is sent twice to the same place: each connection begins at the offset that the server tells.
+3. A log that has lost a byte, or whose writer failed, is never completed: it ends as an aborted one.
+"""
+
+import contextlib
+import logging
+import random
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import Any, Protocol
+from urllib.parse import quote, urljoin, urlsplit
+
+from livelog.client.settings import ClientSettings
+from livelog.errors import Refused
+
+from .origin import Origin, shown
+from .waiting import readable
+from .wire import Answer, Unavailable, Wire, explain
+
+CHUNK = 256 * 1024
+"""Bytes sent at once."""
+
+DISTANCE = 0.01
+"""Seconds from one small piece to the next, at least: what is written meanwhile goes out with it."""
+
+FIRST_WORD = 0.25
+"""Seconds for the interim response that tells an upload's address; if it does not come, a final one is had."""
+
+FIRST_PAUSE, LAST_PAUSE = 0.1, 10.0
+"""Seconds before a broken connection is tried again: doubled each time."""
+
+_EXPIRING = re.compile(r"/(?:log|view)/[^/]+\.[0-9]+(?:/|$)")
+"""A link whose token tells when it expires."""
+
+_INTEROP = {"Upload-Draft-Interop-Version": "8"}
+_UNENDED = {"Upload-Complete": "?0", "Transfer-Encoding": "chunked"}
+
+logger = logging.getLogger("livelog")
+
+
+class Source(Protocol):
+    """Where the bytes of a log come from: see `Spool`, which is one."""
+
+    start: int
+    ended: bool
+    about: dict[str, Any]
+
+    @property
+    def end(self) -> int: ...  # noqa: D102
+    @property
+    def failure(self) -> OSError | None: ...  # noqa: D102
+    def read(self, offset: int, size: int, /) -> bytes: ...  # noqa: D102
+    def release(self, offset: int, /) -> None: ...  # noqa: D102
+
+
+class Sender(threading.Thread):
+    """Sends the log `name` from `spool`. `fields`: header fields that tell of it, such as Livelog-Title.
+
+    `begun` is set once the server has the log, or the first attempt has failed; `done` once there is nothing more to do.
+    """
+
+    def __init__(self, settings: ClientSettings, name: str, spool: Source, fields: dict[str, str]) -> None:
+        super().__init__(name=f"livelog {name}", daemon=True)
+        self.begun = threading.Event()
+        self.done = threading.Event()
+        self.link = ""
+        """Where readers find the log; empty: the server has not told yet."""
+        self.view = ""
+        """Where a browser shows it to people, likewise."""
+        self.delivered = False
+        """Whether the server has the whole log, and knows how it ended."""
+        self.problem = ""
+        """Why the server does not get any bytes just now; empty: it does."""
+        self.refused: Refused | None = None
+        """Why it will never get them."""
+        self.reached = False
+        """Whether a connection to the server was made."""
+        self.sent = 0
+        """Up to which byte the server was sent the log."""
+        self.acknowledged = 0
+        """How many bytes the server has told to have, at least."""
+        self.aborted = False
+        self.final_fields: dict[str, str] = {}
+        """Header fields that are known at the end only, such as Livelog-Exit-Code."""
+        self.keep_about: Callable[[], object] = lambda: None
+        """Keeps what the spool's `about` says, when that has changed."""
+        self._settings = settings
+        self._name = self.log_name = name
+        self._spool = spool
+        self._fields = fields
+        self._location: str = spool.about.get("location", "")
+        """Where the upload is, below the server's URL: that may have got another prefix by the time a spool is sent."""
+        self._target = ""
+        self._wire: Wire | None = None
+        self._sleeping = False
+        self._hurry = threading.Event()
+        # Sockets, since they can be waited for together with a connection.
+        self._alarm, self._alarmed = _pipe()
+
+    def wake(self) -> None:
+        """There is more in the spool."""
+        if self._sleeping:
+            self._sleeping = False
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                self._alarm.send(b"!")
+
+    def let_go(self) -> None:
+        """Have nothing open in this process, which was forked, and does not send. Of its connection, `Wire` sees to that."""
+        for end in (self._alarm, self._alarmed):
+            end.close()
+
+    def finish(self) -> None:
+        """That was all, and somebody waits for the end: try at once."""
+        self._spool.ended = True
+        self._hurry.set()
+        self._sleeping = True
+        self.wake()
+
+    def stop(self) -> None:
+        """Give up, now: from then on nothing is sent, and `delivered` is true or not.
+
+        The thread's end is waited for, unless it is making a connection: that may take long, and comes to nothing.
+        """
+        self.done.set()
+        self._hurry.set()
+        if (wire := self._wire) is not None:
+            wire.shut_down()
+            if not wire.connecting:
+                self.join()
+
+    def run(self) -> None:
+        """See `threading.Thread`."""
+        try:
+            self._run()
+        finally:
+            self._sleeping = False
+            self._alarm.close()
+            self._alarmed.close()
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self.done.is_set():
+            before = self.acknowledged
+            try:
+                self._attempt()
+                self.done.set()
+            except Refused as error:
+                self.refused, self.problem = error, str(error)
+                self.begun.set()
+                self._tell_late(error)
+                self.done.set()
+            except (OSError, HTTPException) as error:
+                if self.done.is_set():  # this side has broken the connection off
+                    break
+                self.problem = explain(error, Origin.of(self._settings.server, direct=not self._settings.chosen))
+                self.begun.set()
+                logger.debug("log %s: %s", self._name, self.problem)
+                if self.acknowledged > before:
+                    pause = FIRST_PAUSE
+                self._hurry.wait(pause * random.uniform(0.7, 1.3))  # noqa: S311  # many clients, one server
+                self._hurry.clear()
+                pause = min(2 * pause, 1.0 if self._spool.ended else LAST_PAUSE)  # then somebody waits
+        self.begun.set()
+
+    def _attempt(self) -> None:
+        """Send all that there is and will be. Raises: OSError, HTTPException: try again; Refused."""
+        self._wire = None
+        if self.done.is_set():
+            return
+        settings = self._settings
+        with Wire(settings.server, settings.ca_file, direct=not settings.chosen) as wire:
+            self._wire, self.reached = wire, True
+            if self.done.is_set():
+                return
+            sent = self._begin(wire) if not self._location else self._resume(wire)
+            if sent is not None:
+                while not self._is_all(sent := self._stream(wire, sent)):
+                    self._head(wire, "PATCH", self._location, {**_append(sent), **_UNENDED})
+                self._end(wire, sent)
+            self.delivered = True
+
+    def _begin(self, wire: Wire) -> int:
+        if self._spool.start:
+            raise Refused("the server has lost this log, and what was acknowledged is not here any more")
+        self._head(wire, "PUT", self._path(), {**self._fields, **_UNENDED})
+        return 0
+
+    def _path(self) -> str:
+        return f"/log{'/' if self._name else ''}{quote(self._name)}"
+
+    def _tell_late(self, refused: Refused) -> None:
+        """Tell how the job has ended, once that is known, of a log that was aborted before: too large, or away for too long."""
+        if refused.status not in (410, 413) or not self._location:
+            return
+        if not self._spool.ended:
+            self._hurry.wait()
+        if self.done.is_set() or not self.final_fields:
+            return
+        with (
+            contextlib.suppress(OSError, HTTPException, Refused),
+            Wire(self._settings.server, self._settings.ca_file, direct=not self._settings.chosen) as wire,
+        ):
+            self._wire = wire
+            self._head(wire, "HEAD", self._location, {})
+            answer = wire.answer()
+            if answer.status == 410 and (etag := answer.field("ETag")):  # else another log has the name
+                self._head(wire, "PATCH", self._path(), {"If-Match": etag, "Content-Length": "0", **self.final_fields})
+                wire.answer()
+
+    def _resume(self, wire: Wire) -> int | None:
+        """Go on where the server says; None: it has everything."""
+        self._head(wire, "HEAD", self._location, {})
+        answer = wire.answer()
+        if answer.status in (404, 410):
+            # The server was started again and had nothing on disk, or nobody came back in time.
+            self._forget(answer)
+            return self._begin(wire)
+        self._check(answer)
+        if answer.field("Upload-Complete") == "?1":
+            return None
+        self.acknowledged = offset = _number(answer.field("Upload-Offset"))
+        if not self._spool.start <= offset <= self._spool.end:
+            raise Refused(f"the server has {offset} bytes, but here are those from {self._spool.start} on")
+        self._head(wire, "PATCH", self._location, {**_append(offset), **_UNENDED})
+        return offset
+
+    def _forget(self, answer: Answer) -> None:
+        if self._spool.start:
+            raise Refused(f"the log cannot be gone on with: {answer}", answer.status)
+        self._location = ""
+        if answer.status == 410 and "If-None-Match" in self._fields and (etag := answer.field("ETag")):
+            # The log of that name is the beginning of this one: it, and no other, may be replaced.
+            del self._fields["If-None-Match"]
+            self._fields["If-Match"] = etag
+
+    def _stream(self, wire: Wire, sent: int) -> int:
+        """Send the spool's bytes from `sent` as they come, and the end of the body. Returns how many the server has then.
+
+        The body ends early if no interim response has told the upload's address: what is on the way may swallow those, and the
+        final one tells it as well.
+        """
+        spool, sent_at, deadline = self._spool, 0.0, time.monotonic() + FIRST_WORD
+        while self._location or (left := deadline - time.monotonic()) > 0:
+            while wire.ready():
+                self._hear(wire)
+            self._sleeping = True
+            data = spool.read(sent, CHUNK)
+            if data:
+                self._sleeping = False
+                if len(data) < CHUNK and (early := sent_at + DISTANCE - time.monotonic()) > 0:
+                    time.sleep(early)
+                    data = spool.read(sent, CHUNK)
+                wire.chunk(data)
+                self.sent = sent = sent + len(data)
+                sent_at = time.monotonic()
+            elif self._is_all(sent):
+                break
+            elif self._alarmed.fileno() in readable([wire, self._alarmed], None if self._location else left):
+                self._alarmed.recv(4096)
+        wire.chunk(b"")
+        while (answer := wire.receive()) is None or answer.status < 200:
+            if answer is not None:
+                self._note(answer)
+        self._check(answer)
+        self._note(answer)
+        if not self._location:
+            raise Refused(
+                f"{shown(self._settings.server)} takes no resumable uploads: it answers {answer}", answer.status
+            )
+        return sent
+
+    def _is_all(self, sent: int) -> bool:
+        return self._spool.ended and sent == self._spool.end
+
+    def _end(self, wire: Wire, size: int) -> None:
+        if self.aborted or self._spool.failure is not None:
+            self._head(wire, "DELETE", self._location, self.final_fields)
+        else:
+            ended = {"Upload-Complete": "?1", "Content-Length": "0", **self.final_fields}
+            self._head(wire, "PATCH", self._location, {**_append(size), **ended})
+        answer = wire.answer()
+        if answer.status != 410:  # what was given up before
+            self._check(answer)
+
+    def _hear(self, wire: Wire) -> None:
+        """One response that comes while the body is sent; a final one is a refusal."""
+        answer = wire.receive()
+        if answer is None:
+            return
+        if answer.status < 200:
+            self._note(answer)
+            return
+        self._check(answer)
+        raise Unavailable(f"{answer} before it was sent everything")
+
+    def _note(self, answer: Answer) -> None:
+        """Take what a response tells of the upload."""
+        if location := answer.field("Location"):
+            base = urlsplit(self._settings.server).path
+            parts = urlsplit(urljoin(f"http://host{base}{self._target}", location))  # RFC 9110 section 10.2.2
+            # An absolute path is one of the server's own, which knows nothing of a prefix that a proxy has put in front.
+            path = parts.path.removeprefix(base) if parts.path.startswith(f"{base}/") else parts.path
+            self._location = f"{path}?{parts.query}" if parts.query else path
+            self._spool.about["location"] = self._location
+            self.keep_about()
+        self.link = self._link(answer.field("Livelog-Link")) or self.link
+        self.view = self._link(answer.field("Livelog-View")) or self.view
+        if self._location:
+            self.problem = ""
+            self.begun.set()
+        if offset := answer.field("Upload-Offset"):
+            self.acknowledged = max(self.acknowledged, _number(offset))
+            if answer.status < 200:
+                self._spool.release(_number(offset))
+
+    def _link(self, told: str) -> str:
+        """A link that the server tells, as it may be shown; none, if it opens the log for longer than it shall."""
+        if not told or (self._settings.link_expires is not None and not _EXPIRING.search(told)):
+            return ""
+        return self._settings.link_for_readers(told, self._name)
+
+    def _check(self, answer: Answer) -> None:
+        """Raises: Refused, if it is of no use to try again; HTTPException, if it may be."""
+        if answer.status < 300:
+            return
+        passing = answer.status >= 500 and answer.status not in (501, 505)
+        if passing or answer.status in (408, 409, 429):
+            raise Unavailable(str(answer))
+        if answer.status == 410:
+            self._forget(answer)
+            raise Unavailable(str(answer))
+        raise Refused(f"{shown(self._settings.server)} refuses this log: {answer}", answer.status)
+
+    def _head(self, wire: Wire, method: str, path: str, fields: dict[str, str]) -> None:
+        self._target = path
+        if method in ("PUT", "PATCH") and (expires := self._settings.link_expires) is not None:
+            path += f"{'&' if '?' in path else '?'}expires={expires:.0f}"
+        token = self._settings.write_token
+        guard: dict[str, str] = {"Authorization": f"Bearer {token}"} if token else {}
+        wire.head(method, wire.prefix + path, {**guard, **_INTEROP, **fields})
+
+
+def _append(offset: int) -> dict[str, str]:
+    return {"Content-Type": "application/partial-upload", "Upload-Offset": str(offset)}
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise HTTPException(f"the server tells an offset that is none: {text[:40]!r}")
+    return int(text)
+
+
+def _pipe() -> tuple[socket.socket, socket.socket]:
+    pair = socket.socketpair()
+    for end in pair:
+        end.setblocking(False)
+    return pair

@@ -1,0 +1,15 @@
+"""What is told of one log, as a JSON object: what `LogInfo` knows, its state and size. No I/O.
+
+`changed` is the time of the last byte; `lines` is how many there are, if somebody has asked for lines before. All of it is as of one moment.
+"""
+
+from .info import timestamp
+from .source import Source
+
+
+def describe(journal: Source) -> dict[str, object]:
+    """One log's status, with `lines` unknown."""
+    info = journal.info.to_json(journal.state, journal.length)
+    if not journal.state.ended:  # it may be about to: the end's time and reason are kept before it is one
+        info |= {"ended": None, "reason": ""}
+    return {**info, "changed": timestamp(journal.changed), "lines": None}

@@ -1,0 +1,45 @@
+"""What a log may be called. No I/O."""
+
+import re
+
+MAX_NAME = 255
+"""Bytes of a name: as many as a file system allows for a folder, of which each name is one."""
+
+MAX_SEGMENTS = 8
+
+_URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
+
+
+def is_url_safe(text: str) -> bool:
+    """Whether `text` may stand in a URL as it is: RFC 3986 section 2.3, unreserved characters only."""
+    return _URL_SAFE.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may be the name of a log: 1 to 8 URL-safe segments, joined by `/`, none of them `.` or `..`."""
+    segments = text.split("/")
+    return (
+        len(text) <= MAX_NAME
+        and len(segments) <= MAX_SEGMENTS
+        and all(is_url_safe(segment) and segment not in (".", "..") for segment in segments)
+    )
+
+
+def valid_name(text: str) -> str:
+    """The name of a log for what somebody calls it, such as a branch: `text` itself if it is a name, else what is nearest to it.
+
+    Letters lose their accents, other characters than those of a name become `-`, segments without any are left out, and what is too
+    long or too deep is cut or joined. Then `-` follows, and 8 hexadecimal digits of the SHA-256 of `text`: two texts stay two names.
+    """
+    if is_name(text):
+        return text
+    import hashlib  # noqa: PLC0415  # rarely needed
+    import unicodedata  # noqa: PLC0415
+
+    plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    segments = (re.sub("[^A-Za-z0-9._~-]+", "-", segment).strip("-") for segment in plain.split("/"))
+    kept = [segment for segment in segments if segment.strip(".")]
+    deepest = ["-".join(kept[MAX_SEGMENTS - 1 :])] if len(kept) >= MAX_SEGMENTS else []
+    digest = hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:8]
+    name = "/".join([*kept[: MAX_SEGMENTS - 1], *deepest])[: MAX_NAME - 1 - len(digest)].rstrip("/")
+    return f"{name or 'log'}-{digest}"

@@ -1,0 +1,1 @@
+"""What producers send: uploads, and the requests about them. Only `server` imports it."""

@@ -1,0 +1,105 @@
+"""What answers on the readers' port have in common: header fields, JSON, streams of a log's bytes.
+
+Every answer may be read by any web page (CORS), and none is run by a browser. Refuses to know what is asked.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+from livelog import __version__
+from livelog.log.source import Source
+from livelog.wire.body_writer import BodyWriter
+from livelog.wire.link import unless_lost
+from livelog.wire.ranges import Part
+from livelog.wire.response import Response
+
+COMMON_HEADERS: Mapping[str, str] = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "*",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Server": f"livelog/{__version__}",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer of the readers' port, errors included."""
+
+PREFLIGHT_HEADERS: Mapping[str, str] = {
+    **COMMON_HEADERS,
+    "Allow": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    # Every field but Authorization, which must be named: so what a handler reads, a page may send.
+    "Access-Control-Allow-Headers": "*, Authorization",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def json_answer(document: object, headers: Mapping[str, str]) -> Response:
+    """An answer that no cache keeps."""
+    return json_text(json.dumps(document) + "\n", headers)
+
+
+def json_text(text: str, headers: Mapping[str, str]) -> Response:
+    """As `json_answer`, of a document whose text is there."""
+    fields = {
+        **COMMON_HEADERS,
+        "Content-Type": "application/json; charset=utf-8",
+        **headers,
+        "Cache-Control": "no-store",
+    }
+    return Response(200, fields, text.encode())
+
+
+def stream_headers(journal: Source, content_type: str) -> dict[str, str]:
+    """The header fields of an answer that comes piece by piece."""
+    return {
+        **COMMON_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "ETag": journal.etag,
+        "Incremental": "?1", "Livelog-State": journal.state.value, "X-Accel-Buffering": "no",
+    }  # fmt: skip
+
+
+def parts_answer(
+    journal: Source, status: int, headers: Mapping[str, str], pieces: list[tuple[bytes, Part]]
+) -> Response:
+    """A bounded answer: for each piece some bytes, then a part of the log."""
+
+    async def stream(writer: BodyWriter) -> None:
+        for text, part in pieces:
+            writer.write(text)
+            await writer.send(journal, part.start, part.stop)
+
+    length = sum(len(text) + part.stop - part.start for text, part in pieces)
+    journal.acquire()
+    return Response(status, headers, stream=stream, length=length, done=journal.release)
+
+
+def pieces_answer(
+    journal: Source,
+    headers: Mapping[str, str],
+    pieces: Callable[[BodyWriter], AsyncGenerator[bytes, None]],
+    close: Callable[[], None] = lambda: None,
+) -> Response:
+    """An answer of pieces, each sent as soon as it is there.
+
+    `pieces` is closed when they end, and at once when the peer leaves; then `close` is called, also if they never began.
+    """
+
+    async def stream(writer: BodyWriter) -> None:
+        if writer.ended:
+            raise ConnectionResetError("the peer has left")
+        writer.endless = True
+        async with unless_lost(writer), contextlib.aclosing(pieces(writer)) as found:
+            async for piece in found:
+                writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if writer.chunked else piece)
+                await writer.drained()
+                await asyncio.sleep(0)  # a peer that is quick enough would keep all others waiting
+        if writer.chunked:
+            writer.write(b"0\r\n\r\n")
+
+    def done() -> None:
+        close()
+        journal.release()
+
+    journal.acquire()
+    return Response(200, headers, stream=stream, done=done)

@@ -1,0 +1,344 @@
+"""Readers' requests: from a GET to the bytes of a log, now or as they come, or to what is known of it.
+
+    /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, or the log's own
+    /status/{token}[/{name}]    what is known of the log, as JSON
+    /events/{token}[/{name}]    the log as an event stream, see `read.events`
+    /lines, /search, /groups    some lines of it, and their numbers; and others: see `read.queries`
+    /view                       the page that shows logs, see `page.viewer`
+    /logs/{token}               the list of logs, as JSON; {token} is ACCESS_TOKEN
+
+Refuses to know who writes a log. A request for bytes is answered in four steps: may it (token), what is meant (the
+log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer from the file, or `Fanout`.
+
+1. Every answer may be read by any web page (CORS), and none is run by a browser.
+2. A log that was aborted is never answered as if it were whole: without a range, the answer has no clean end.
+3. A bounded answer leaves the connection usable.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from livelog.config import Settings
+from livelog.errors import STOPPED
+from livelog.lines.lines import MAX_LINES, start_of_last
+from livelog.log.catalogue import UNNAMED, Catalogue
+from livelog.log.info import GENERATION, State
+from livelog.log.source import Source
+from livelog.log.status import describe
+from livelog.names import is_name
+from livelog.operate.metrics import Histogram
+from livelog.page.viewer import Viewer
+from livelog.tokens import Access, Verdict, bearer
+from livelog.wire import problem, ranges
+from livelog.wire.body_writer import BodyWriter
+from livelog.wire.exchange import Exchange
+from livelog.wire.fields import precondition, wait_seconds, whole_number
+from livelog.wire.link import unless_lost
+from livelog.wire.problem import RETRY_AFTER
+from livelog.wire.ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
+from livelog.wire.request import Request
+from livelog.wire.response import Response
+from livelog.wire.routes import Resource, Routes
+
+from . import listing
+from .answers import COMMON_HEADERS, PREFLIGHT_HEADERS, json_answer, json_text, parts_answer
+from .events import answer_events
+from .fanout import Fanout
+from .queries import Queries
+
+PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Buckets, in seconds, for the time of a fan-out's pass."""
+
+EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="the link has expired"'}
+"""RFC 6750 section 3.1."""
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Exchange, str], Awaitable[Response]]
+"""Answers a request about the log of that name, or about none."""
+
+LogHandler = Callable[[Exchange, Source], Awaitable[Response]]
+"""Answers a request about a log, whose file is open."""
+
+
+class Readers:
+    """The readers' side of a server: answers each request of that port."""
+
+    def __init__(self, settings: Settings, access: Access, catalogue: Catalogue) -> None:
+        self._settings = settings
+        self._access = access
+        self._catalogue = catalogue
+        self.queries = Queries()
+        self._viewer = Viewer(COMMON_HEADERS)
+        self._fanouts: dict[Source, Fanout] = {}
+        self.pass_seconds = Histogram(PASS_BOUNDS)
+        """How long the passes of all fan-outs took."""
+        about_logs: Mapping[str, LogHandler] = {
+            "log": self._answer_log, "events": answer_events, **self.queries.answers
+        }  # fmt: skip
+        handlers: dict[str, Handler] = {name: partial(self._open, answer) for name, answer in about_logs.items()}
+        handlers |= {"status": self._status, "logs": self._list, "view": self._view}
+        self._routes = Routes(
+            {
+                name: Resource({"GET": handler, "HEAD": handler, "OPTIONS": self._preflight})
+                for name, handler in handlers.items()
+            },
+            problem.NO_READERS_PATH,
+        )
+
+    def lags(self) -> list[int]:
+        """For each reader that follows a log, how many bytes it has not been given yet."""
+        return [lag for fanout in self._fanouts.values() for lag in fanout.lags()]
+
+    async def answer(self, exchange: Exchange) -> Response:
+        """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
+        request = exchange.request
+        if request.method == "OPTIONS":  # browsers ask before they know whether there is anything, and without a token
+            return await self._preflight(exchange, UNNAMED)
+        kind, rest, resource = self._routes.find(request.path)
+        name = UNNAMED
+        if kind == "logs":
+            self._authorise_all(request, rest[1:])
+        elif kind != "view":
+            name = self._authorised(request, rest[1:])
+        return await resource.handler(request.method)(exchange, name)
+
+    async def _preflight(self, _exchange: Exchange, _name: str) -> Response:
+        return Response(204, PREFLIGHT_HEADERS)
+
+    async def _view(self, exchange: Exchange, _name: str) -> Response:
+        return self._viewer.answer(exchange.request)
+
+    async def _open(self, answer: LogHandler, exchange: Exchange, name: str) -> Response:
+        """What `answer` says of the log of that name, whose file is open meanwhile. Raises: as `answer`."""
+        journal = await self._opened(exchange, name, wait_seconds(exchange.request))
+        try:
+            return await answer(exchange, journal)
+        finally:
+            journal.release()
+
+    def _authorised(self, request: Request, rest: str) -> str:
+        """The name of the log that the rest of the request's path and its token open. Raises: RequestError."""
+        now, header = time.time(), bearer(request.fields.get("Authorization", ""))
+        token, _, name = rest.partition("/")
+        in_path = self._access.judge(token, name, now)
+        if in_path is not Verdict.OPENS:
+            name = rest
+            in_header = self._access.judge(header, name, now)
+            if in_header is not Verdict.OPENS:
+                if Verdict.EXPIRED in (in_path, in_header):
+                    raise problem.EXPIRED.error(EXPIRED)
+                raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
+        if name and not is_name(name):
+            raise problem.NOT_A_READERS_NAME.error()
+        return name or UNNAMED
+
+    def _authorise_all(self, request: Request, token: str) -> None:
+        if not self._access.opens_all(token or bearer(request.fields.get("Authorization", ""))):
+            raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
+
+    async def _opened(self, exchange: Exchange, name: str, timeout: float) -> Source:
+        """The log of that name, its file open until `release`; waits at most `timeout` seconds for it to begin.
+
+        Raises: RequestError, DiskError.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while (journal := await self._catalogue.open(name)) is None:
+            await self._journal(exchange, name, deadline - loop.time())
+        exchange.connection.note_log(name)
+        return journal
+
+    async def _journal(self, exchange: Exchange, name: str, timeout: float) -> Source:
+        """The log of that name, waiting at most `timeout` seconds for it to begin. Raises: RequestError."""
+        connection = exchange.connection
+        journal: Source | None = self._catalogue.get(name)
+        if journal is not None:
+            connection.note_log(name)
+            return journal
+        connection.waiting = True
+        try:
+            async with unless_lost(connection):
+                journal = await self._catalogue.wait(name, 0 if connection.ended else timeout)
+        finally:
+            connection.waiting = False
+        if journal is None:
+            raise problem.NOT_BEGUN.error(RETRY_AFTER)
+        connection.note_log(name)
+        return journal
+
+    async def _list(self, exchange: Exchange, _name: str) -> Response:
+        request = exchange.request
+        state = _state(request.query["state"]) if "state" in request.query else None
+        size = whole_number("limit", request.query.get("limit", str(listing.PAGE_SIZE)))
+        if not size:
+            raise problem.NOT_ABOVE_0.error(parameter="limit")
+        before = request.query.get("before")
+        if before is not None and not GENERATION.fullmatch(before):
+            raise problem.NOT_A_GENERATION.error()
+        logs = [*self._catalogue.newest_first()]
+        return json_text(
+            await listing.page(logs, size=min(size, listing.MAX_PAGE_SIZE), before=before, state=state), {}
+        )
+
+    async def _status(self, exchange: Exchange, name: str) -> Response:
+        """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
+        request = exchange.request
+        if (known := request.query.get("state")) is not None:
+            known = _state(known).value
+        known_size = whole_number("size", request.query["size"]) if "size" in request.query else None
+        timeout, is_new = wait_seconds(request), await self._catalogue.locate(name) is None
+        journal = await self._journal(exchange, name, timeout)
+        if known_size is not None and not is_new:
+            await self._change(exchange, journal, known_size, known or journal.state.value, timeout)
+        document, length = describe(journal), journal.length
+        document["lines"] = lines = await self.queries.known_lines(journal, length)
+        if lines is None:
+            self.queries.want_lines(exchange.connection, journal)
+        return json_answer(document, {"ETag": journal.etag})
+
+    async def _change(self, exchange: Exchange, journal: Source, size: int, state: str, timeout: float) -> None:
+        """Wait for a log to be different from what the client knows."""
+        connection, changed = exchange.connection, asyncio.Event()
+        journal.watchers.add(changed.set)
+        connection.waiting = True
+        try:
+            async with unless_lost(connection), asyncio.timeout(0 if connection.ended else timeout):
+                while journal.length == size and journal.state.value == state and not journal.at_end:
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            connection.waiting = False
+            journal.watchers.discard(changed.set)
+
+    async def _answer_log(self, exchange: Exchange, journal: Source) -> Response:
+        request = exchange.request
+        headers = {
+            **COMMON_HEADERS,
+            "Accept-Ranges": "bytes",
+            "Content-Type": journal.info.content_type,
+            "ETag": journal.etag,
+            "Incremental": "?1",
+            "Livelog-State": journal.state.value,
+            "X-Accel-Buffering": "no",
+        }
+        live = not journal.state.ended
+        headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
+        generation = journal.info.generation
+        if request.query.get("generation", generation) != generation:  # for links, which send no If-Match
+            raise problem.ANOTHER_GENERATION.error()
+        if (status := precondition(request, journal.etag, confirms=not live and journal.tag_confirms)) is not None:
+            if status == 412:
+                raise problem.REPLACED.error()
+            del headers["Content-Type"]
+            return Response(304, headers)
+        length = journal.length
+        start, bounded = 0, journal.state is State.COMPLETE or request.query.get("follow") == "0"
+        plan: ranges.Plan = Whole()
+        if (tail := request.query.get("tail")) is not None:
+            count = min(whole_number("tail", tail), MAX_LINES)
+            async with unless_lost(exchange.connection):
+                start = await journal.run(partial(start_of_last, length, count, journal.read))
+            headers["Livelog-Offset"] = str(start)
+        else:
+            plan = ranges.resolve(
+                _ranges(request, journal.etag), length, live=live and not bounded,
+                unfinished=journal.state is not State.COMPLETE, largest=self._settings.max_log_size,
+            )  # fmt: skip
+        logger.debug("asked of %d bytes, %s: %s", length, journal.state.value, plan)
+        refused = {name: headers[name] for name in ("Accept-Ranges", "Cache-Control", "ETag", "Livelog-State")}
+        if live and request.method != "HEAD" and (bounded or isinstance(plan, Part)):
+            journal.tag_confirms = False  # this reader will have less than the whole log
+        match plan:
+            case Whole() if bounded:
+                return parts_answer(journal, 200, headers, [(b"", Part(start, length))])
+            case Whole():
+                return self._follow(journal, 200, headers, start)
+            case Follow(first, last_text):
+                headers["Content-Range"] = f"bytes {first}-{last_text}/*"
+                return self._follow(journal, 206, headers, first)
+            case Part(first, stop):
+                headers["Content-Range"] = _content_range(plan, length, live)
+                return parts_answer(journal, 206, headers, [(b"", Part(first, stop))])
+            case Parts(parts):
+                boundary = secrets.token_hex(16)
+                inner = headers["Content-Type"]
+                headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+                pieces = [
+                    (
+                        f"\r\n--{boundary}\r\nContent-Type: {inner}\r\n"
+                        f"Content-Range: {_content_range(part, length, live)}\r\n\r\n".encode(),
+                        part,
+                    )
+                    for part in parts
+                ]
+                pieces.append((f"\r\n--{boundary}--\r\n".encode(), Part(0, 0)))
+                return parts_answer(journal, 206, headers, pieces)
+            case NothingMore():
+                if not live:
+                    raise problem.ABORTED_THERE.error(refused, length=length)
+                raise problem.MORE_MAY_COME.error(
+                    refused, length=length, state=journal.state.value, last=ranges.VERY_LARGE
+                )
+            case Unsatisfiable():
+                raise problem.NOT_IN_THE_LOG.error(
+                    {**refused, "Content-Range": f"bytes */{length}"},
+                    length=length,
+                    so_far="so far" if live else "in all",
+                )
+
+    def _follow(self, journal: Source, status: int, headers: Mapping[str, str], start: int) -> Response:
+        """An answer that ends when the log does: cleanly if that is complete, broken off if it is not."""
+        journal.acquire()
+        return Response(status, headers, stream=partial(self._follow_body, journal, start), done=journal.release)
+
+    async def _follow_body(self, journal: Source, start: int, writer: BodyWriter) -> None:
+        if writer.ended and not journal.at_end:
+            raise ConnectionResetError("the peer has left")
+        writer.endless = True
+        fanout = self._fanouts.get(journal)
+        if fanout is None:
+            fanout = self._fanouts[journal] = Fanout(journal, self.pass_seconds)
+        whole = False
+        try:
+            await fanout.follow(writer, start, chunked=writer.chunked)
+            whole = journal.state.ended  # also of an aborted log it has all the bytes that there are
+        finally:
+            if not whole:
+                journal.tag_confirms = False
+            if not fanout.followers:
+                fanout.close()
+                del self._fanouts[journal]
+        if journal.state is not State.COMPLETE:  # aborted, or the server stops: nobody knows how it will end
+            # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
+            await writer.break_off(reset=not writer.chunked)
+            raise ConnectionAbortedError(f"the log is {journal.state.value}" if journal.state.ended else STOPPED)
+        if writer.chunked:
+            writer.write(b"0\r\n\r\n")
+
+
+def _state(text: str) -> State:
+    """The state that a query names. Raises: RequestError."""
+    try:
+        return State(text)
+    except ValueError as error:
+        raise problem.NOT_A_STATE.error() from error
+
+
+def _ranges(request: Request, etag: str) -> tuple[ranges.Spec, ...] | None:
+    """The ranges asked for, if they apply: one `Range` header, and no `If-Range` that names another log."""
+    headers = request.fields.getall("Range")
+    if len(headers) != 1 or request.fields.get("If-Range", etag).strip() != etag:
+        return None
+    return ranges.parse_range(headers[0])
+
+
+def _content_range(part: Part, length: int, live: bool) -> str:
+    """A Content-Range header (RFC 9110 section 14.4); a log that grows has no length."""
+    return f"bytes {part.start}-{part.stop - 1}/{'*' if live else length}"

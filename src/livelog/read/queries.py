@@ -1,0 +1,337 @@
+"""Questions about the lines of a log, and their answers over HTTP.
+
+    /lines/{token}[/{name}]     some lines, and where they are
+    /search/{token}[/{name}]    where a text is
+    /groups/{token}[/{name}]    which lines belong together
+
+Refuses to know who may ask: `Readers` has found the log, and has its file open. What takes long is done by the threads that
+read the disk, and never on the event loop.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from livelog.errors import DiskError, ScanError, ScanRefused
+from livelog.lines.encodings import encoding_of
+from livelog.lines.groups import MAX_GROUPS
+from livelog.lines.index import BLOCK, Index
+from livelog.lines.lines import MAX_BYTES, MAX_LINES, Read, end_of_first, start_of_last
+from livelog.lines.matching import Query
+from livelog.lines.service import Indexes, LogIndexer
+from livelog.lines.workers import Scanners
+from livelog.log.info import microseconds, timestamp
+from livelog.log.source import Source
+from livelog.wire import problem
+from livelog.wire.connection import Connection
+from livelog.wire.exchange import Exchange
+from livelog.wire.fields import whole_number
+from livelog.wire.link import unless_lost
+from livelog.wire.problem import RETRY_AFTER
+from livelog.wire.ranges import Part
+from livelog.wire.response import Response
+
+from .answers import COMMON_HEADERS, parts_answer, pieces_answer, stream_headers
+from .searches import Search, Searches
+
+PATIENCE = 0.1
+"""Seconds that an answer that can do without line numbers waits for the index."""
+
+DEFAULT_LINES = 1000
+
+NEW = 1024 * 1024
+"""Bytes that may have come behind what is indexed for an answer to be about them, too."""
+
+FIRST_WORD = 30.0
+"""Seconds that a client waits for its search to begin."""
+
+LEAVING = 1.0
+"""Seconds that a client which sends no more, and may have left, waits for an index."""
+
+MAX_HITS = 10_000
+
+GROUPING_STEP = 0.1
+"""Seconds after which it is looked whether the client still sends: one that may have left gets what is known by then."""
+
+GROUPING = 1.0
+"""Seconds for which an answer waits until groups have been looked for everywhere."""
+
+MAX_TEXT = 1000
+"""Characters to search for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which lines are asked for: `count` of them from a place on, or, if it is negative, so many in front of it.
+
+    The place is where line `line` begins, or the line that the byte at `offset` belongs to; neither: the end.
+    """
+
+    count: int
+    line: int | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the lines are. What only an index tells is None if there is none yet."""
+
+    part: Part
+    first: int | None
+    lines: int | None
+    style: str | None
+
+
+class Queries:
+    """Answers the questions; `answers` has the method for each resource."""
+
+    def __init__(self) -> None:
+        self._scanners = Scanners()
+        self._indexes = Indexes(self._scanners)
+        self._searches = Searches(self._indexes, self._scanners)
+        answers = {"lines": self._lines, "search": self._search, "groups": self._groups}
+        self.answers: Mapping[str, Callable[[Exchange, Source], Awaitable[Response]]] = {
+            resource: partial(_answer, answer) for resource, answer in answers.items()
+        }
+
+    async def retire(self) -> None:
+        """Drop, for ever, what nobody asks for any more."""
+        await self._indexes.retire()
+
+    async def close(self) -> None:
+        """Keep what shall be found again after a restart, and end all processes."""
+        await self._indexes.close()
+        await self._scanners.close()
+
+    async def known_lines(self, journal: Source, length: int) -> int | None:
+        """How many lines the first `length` bytes of a log are, if there is an index."""
+        if self._indexes.get(journal) is None:
+            return None
+        with self._indexes.use(journal) as indexer, contextlib.suppress(DiskError, ScanError):
+            if await indexer.soon(PATIENCE):
+                await journal.open()
+                try:
+                    start = min(indexer.index.blocks, length // BLOCK) * BLOCK
+                    count = partial(indexer.index.lines, length, journal.read)
+                    # Every page asks this every few seconds, and handing it to a thread costs more than doing it.
+                    is_quick = length - start < BLOCK and (
+                        not length or journal.is_cached(min(start, length - 1), length)
+                    )
+                    return count() if is_quick else await journal.run(count)
+                finally:
+                    journal.release()
+        return None
+
+    def want_lines(self, connection: Connection, journal: Source) -> None:
+        """Go on with the index of a log, if it is being made: a client was told that it is not there yet."""
+        if (indexer := self._indexes.get(journal)) is not None:
+            _want(connection, indexer)
+
+    async def _lines(self, exchange: Exchange, journal: Source) -> Response:
+        await journal.load_times()
+        asked, length, state = _asked(exchange.request.query, journal), journal.length, journal.state
+        with self._indexes.use(journal) as indexer:
+            found = None
+            if asked.line is None:
+                index = indexer.index if await indexer.soon(PATIENCE) else None
+                length, state = journal.length, journal.state
+                found = await journal.run(partial(_find, asked, length, journal.read, index))
+                if index is None and found is not None:
+                    _want(exchange.connection, indexer)
+            if found is None:
+                await _wait(exchange.connection, indexer)
+                if journal.length < indexer.index.blocks * BLOCK + NEW:
+                    length, state = journal.length, journal.state
+                found = await journal.run(partial(_find, asked, length, journal.read, indexer.index))
+        assert found is not None
+        await journal.load_times()  # a log that has ended meanwhile has let go of them
+        headers = {
+            **COMMON_HEADERS,
+            "Cache-Control": "no-store",
+            "Content-Type": "application/octet-stream",
+            "ETag": journal.etag,
+            "Livelog-Offset": str(found.part.start),
+            "Livelog-Size": str(length),
+            "Livelog-State": state.value,
+            "Livelog-Time": f"{timestamp(1000 * journal.time_at(found.part.start))[:-4]}Z",
+        }
+        if found.first is not None:
+            headers |= {"Livelog-First-Line": str(found.first), "Livelog-Lines": str(found.lines)}
+        if found.style is not None:
+            headers["Livelog-Style"] = found.style
+        return parts_answer(journal, 200, headers, [(b"", found.part)])
+
+    async def _search(self, exchange: Exchange, journal: Source) -> Response:
+        connection, headers = exchange.connection, stream_headers(journal, "application/x-ndjson")
+        query = _query(exchange.request.query, journal.length)._replace(encoding=encoding_of(journal.info.content_type))
+        search: Search | None = None
+        try:
+            with _leaving(connection):
+                async with unless_lost(connection), asyncio.timeout(FIRST_WORD):
+                    search = await self._searches.admit(journal, query)
+                    await search.begin()
+            return pieces_answer(journal, headers, search.tell, search.close)
+        except BaseException as error:
+            if search is not None:
+                search.close()
+            if isinstance(error, ScanRefused):
+                raise problem.NOT_A_PATTERN.error(reason=error) from error
+            if isinstance(error, ScanError) and error.excess:
+                raise problem.PATTERN_TOO_HEAVY.error(reason=error) from error
+            if isinstance(error, TimeoutError):
+                raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
+            raise
+
+    async def _groups(self, exchange: Exchange, journal: Source) -> Response:
+        query, asked = exchange.request.query, {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_GROUPS)}
+        first, last, skip, limit = (whole_number(name, query.get(name, asked[name])) for name in asked)
+        if not limit:
+            raise problem.NOT_ABOVE_0.error(parameter="limit")
+        connection, loop = exchange.connection, asyncio.get_running_loop()
+        with self._indexes.use(journal) as indexer:
+            async with unless_lost(connection):
+                deadline, before = loop.time() + GROUPING, -1
+                while before < indexer.grouped < journal.length or before < 0:
+                    before, patience = indexer.grouped, min(GROUPING_STEP, deadline - loop.time())
+                    document, state = await indexer.find_groups(
+                        first, last, 0.0 if connection.ended else patience, skip=skip, limit=min(limit, MAX_GROUPS)
+                    )
+                    if connection.ended or loop.time() > deadline:
+                        break
+        headers = {
+            **COMMON_HEADERS, "Cache-Control": "no-store", "ETag": journal.etag, "Livelog-State": state.value,
+        }  # fmt: skip
+        return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, document)
+
+
+async def _answer(
+    answer: Callable[[Exchange, Source], Awaitable[Response]],
+    exchange: Exchange,
+    journal: Source,
+) -> Response:
+    """As `answer`, if the lines of the log can be looked at."""
+    try:
+        return await answer(exchange, journal)
+    except ScanError as error:
+        text = f"looking at the lines of this log {error}" if error.excess else str(error)
+        raise problem.LINES_FAILED.error(RETRY_AFTER, reason=text) from error
+
+
+@contextlib.contextmanager
+def _leaving(connection: Connection) -> Iterator[None]:
+    """Within this, a client that ends its side of the connection is taken to leave."""
+    if connection.ended:
+        raise ConnectionResetError("the peer has left")
+    connection.waiting = True
+    try:
+        yield
+    finally:
+        connection.waiting = False
+
+
+def _want(connection: Connection, indexer: LogIndexer) -> None:
+    """Go on with an index of which a client is told that there is none yet, unless it has left by now."""
+    if connection.is_open and not connection.ended:
+        indexer.want()
+
+
+async def _wait(connection: Connection, indexer: LogIndexer) -> None:
+    """Wait for an index of what the log has now, unless the client leaves. Raises: ScanError, RequestError."""
+    if connection.ended:
+        if not await indexer.ready(LEAVING):
+            raise problem.COUNTING.error(RETRY_AFTER)
+        return
+    if await indexer.ready(0.0):
+        return
+    with _leaving(connection):
+        async with unless_lost(connection):
+            await indexer.ready()
+
+
+def _query(query: Mapping[str, str], length: int) -> Query:
+    """What a request searches for. Raises: RequestError."""
+    text, direction, errors = query.get("q", ""), query.get("dir", "back"), query.get("errors") == "1"
+    if not errors and (not text or len(text) > MAX_TEXT or "\n" in text):
+        raise problem.NO_TEXT.error(most=MAX_TEXT)
+    if direction not in ("back", "forward"):
+        raise problem.NOT_A_DIRECTION.error()
+    limit = whole_number("limit", query.get("limit", str(DEFAULT_LINES)))
+    if not limit:
+        raise problem.NOT_ABOVE_0.error(parameter="limit")
+    start = whole_number("from", query.get("from", "0" if direction == "forward" else str(length)))
+    return Query(
+        text=text, size=length, start=min(start, length), newlines=0, case=query.get("case") == "1",
+        regex=query.get("regex") == "1" and not errors, errors=errors, forward=direction == "forward", limit=min(limit, MAX_HITS),
+    )  # fmt: skip
+
+
+def _asked(query: Mapping[str, str], journal: Source) -> Lines:
+    """Which lines a request wants. Raises: RequestError."""
+    named = [name for name in ("from", "tail", "at", "time") if name in query]
+    if len(named) != 1:
+        raise problem.WHICH_LINES.error()
+    [name], text = named, query[named[0]]
+    count_text = query.get("count", str(DEFAULT_LINES))
+    sign = -1 if count_text.startswith("-") else 1
+    count = sign * min(whole_number("count", count_text.removeprefix("-")), MAX_LINES)
+    if name == "tail":
+        return Lines(-min(whole_number(name, text), MAX_LINES))
+    if name == "time":
+        moment = _moment(text)
+        came_by_then = 1000 * moment > journal.changed  # then nothing came at that time on
+        return Lines(count, offset=journal.length if came_by_then else journal.offset_at(moment))
+    number = whole_number(name, text)
+    if name == "at":
+        return Lines(count, offset=number)
+    if not number:
+        raise problem.LINE_0.error()
+    return Lines(count, line=number)
+
+
+def _moment(text: str) -> int:
+    """A time in milliseconds since the epoch. Raises: RequestError."""
+    if re.fullmatch(r"[0-9]{1,11}(?:\.[0-9]+)?", text, re.ASCII):
+        return int(float(text) * 1000)
+    try:
+        # Without its zone it is no moment: `microseconds` refuses it.
+        return microseconds(text) // 1000
+    except (ValueError, TypeError) as error:
+        raise problem.NOT_A_TIME.error() from error
+
+
+def _line_start(offset: int, length: int, read: Read, index: Index | None) -> int | None:
+    """Where the line begins that the byte at `offset` belongs to; None: it takes an index to tell."""
+    for size in (BLOCK, MAX_BYTES):
+        start = max(0, offset - size)
+        newline = read(start, offset).rfind(b"\n")
+        if newline >= 0 or not start:
+            return start + newline + 1
+    return None if index is None else index.offset_of(index.newlines_before(offset, read) + 1, length, read)
+
+
+def _find(asked: Lines, length: int, read: Read, index: Index | None) -> Found | None:
+    """Where those lines of a log of so many bytes are; None: it takes an index to tell. Waits for the disk."""
+    if asked.line is not None:
+        if index is None:
+            return None
+        place = index.offset_of(asked.line, length, read)
+        if place is None:
+            place = length  # the line has not begun
+    elif asked.offset is not None and asked.offset < length:
+        place = _line_start(asked.offset, length, read, index)
+        if place is None:
+            return None
+    else:
+        place = length
+    if asked.count >= 0:
+        part = Part(place, end_of_first(place, asked.count, length, read))
+    else:
+        part = Part(start_of_last(place, -asked.count, read), place)
+    if index is None:
+        return Found(part, None, None, None)
+    lines = index.lines(length, read)
+    first = index.newlines_before(part.start, read) + 1 if part.start < length else lines + 1
+    return Found(part, first, lines, index.style_at(part.start, read))

@@ -1,0 +1,215 @@
+"""Searches: their turns, and what is told of each to its client, however slowly that reads.
+
+A search is a process that has a turn while it computes. A client that does not read loses the turn and the process; when it
+has read, its search goes on where that was. Whoever waits for a turn gets one soon: a search that has had one for `TURN` goes to
+the end of the queue.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from functools import partial
+
+from livelog.errors import ScanError, ScanRefused
+from livelog.lines.matching import PLACE, Query
+from livelog.lines.scanner import PIECE_SECONDS
+from livelog.lines.service import Indexes
+from livelog.lines.workers import Scan, Scanners, Turns
+from livelog.log.source import Source
+from livelog.wire import problem
+from livelog.wire.body_writer import BodyWriter
+from livelog.wire.problem import RETRY_AFTER
+
+CHECKS = 2
+"""Patterns that are looked at, at a time, while their searches wait for a turn."""
+
+SEARCHES = 4
+"""Searches at a time."""
+
+WAITING = 16
+"""Searches that may wait for their turn."""
+
+TURN = 2.0
+"""Seconds after which a search lets others have their turn."""
+
+READING = 1.0
+"""Seconds that a client has to read what its search has found, before others have the turn."""
+
+PROCESSOR = 120.0
+"""Seconds of the processor for one search: then it ends as one with many hits does, and can be gone on with."""
+
+LOOKS = 8
+"""Turns of the event loop within which it is noticed that clients have left: with one their connection is seen to have ended, and
+with some more their tasks have."""
+
+PATIENCE = 0.1
+"""Seconds from one word to the next while lines are counted."""
+
+
+class Searches:
+    """The searches that are under way. `indexes` know the numbers of lines, `scanners` have the processes."""
+
+    def __init__(self, indexes: Indexes, scanners: Scanners) -> None:
+        self.indexes = indexes
+        self.scanners = scanners
+        self.turns = Turns(SEARCHES)
+        self.checks = Turns(CHECKS)
+        self.active = 0
+        """How many have a turn, or wait for one."""
+
+    async def admit(self, journal: Source, query: Query) -> "Search":
+        """A search, to be closed at the end. Raises: RequestError (503), if there are too many clients that are still there."""
+        looks = 0
+        while self.active >= SEARCHES + WAITING and looks < LOOKS:
+            looks += 1
+            await asyncio.sleep(0)
+        if self.active >= SEARCHES + WAITING:
+            raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER)
+        return Search(self, journal, query._replace(seconds=PROCESSOR))
+
+
+class Search:
+    """One search of a log, whose file is open. `query`: what is left of it; its `newlines` are counted when it begins."""
+
+    def __init__(self, searches: Searches, journal: Source, query: Query) -> None:
+        self._searches = searches
+        self._journal = journal
+        self._query = query
+        self._counted = False
+        self._scan: Scan | None = None
+        self._has_turn = False
+        self._since = 0.0  # when it got its turn
+        self._spent = 0.0  # seconds of the processor, in this turn
+        self._active = True
+        self._ended = False  # all has been found
+        searches.active += 1
+
+    async def begin(self) -> None:
+        """Begin; if it has to wait for its turn, or for lines to be counted, look at the pattern at least.
+
+        Raises: ScanRefused, if that is none; ScanError; DiskError.
+        """
+        searches, query = self._searches, self._query
+        if await self._count() and searches.turns.free:
+            await self._go_on()
+        elif query.regex:
+            await searches.checks.take()
+            try:
+                scan = await self._begin("pattern")
+                scan.close()
+            finally:
+                searches.checks.give_back()
+
+    async def tell(self, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
+        """What is found, and the end, for a client behind `writer`."""
+        loop = asyncio.get_running_loop()
+        unread: asyncio.TimerHandle | None = None
+
+        def suspend() -> None:
+            nonlocal unread
+            unread = None
+            if writer.blocked:
+                self._suspend()
+
+        def blocked(_: BodyWriter) -> None:
+            nonlocal unread
+            if unread is None:
+                unread = loop.call_later(READING, suspend)
+
+        writer.on_blocked = blocked
+        try:
+            with self._searches.indexes.use(self._journal):
+                while not await self._count():
+                    yield b'{"scanned": 0, "of": %d, "hits": 0}\n' % self._query.size
+            while not self._ended:
+                scan = self._scan or await self._go_on()
+                text = await self._part(scan)
+                if text:
+                    yield text
+                if self._searches.turns.waited_for and loop.time() - self._since > TURN:
+                    self._pause()
+        except (ScanError, ScanRefused) as error:
+            too_much = isinstance(error, ScanError) and error.excess
+            reason = f"this pattern {error}: use a simpler one" if too_much else f"{error}: search again"
+            yield json.dumps({"done": True, "hits": None, "next": None, "error": reason}).encode() + b"\n"
+        finally:
+            writer.on_blocked = None
+            if unread is not None:
+                unread.cancel()
+            self.close()
+
+    def close(self) -> None:
+        """End it."""
+        self._pause()
+        self._set_active(False)
+
+    async def _count(self) -> bool:
+        """Count the lines in front of the place where the search begins, for a moment. Returns whether that is known."""
+        query, journal = self._query, self._journal
+        if not self._counted and query.start:
+            with self._searches.indexes.use(journal) as indexer:
+                if not await indexer.ready(PATIENCE):
+                    return False
+                count = partial(indexer.index.newlines_before, query.start, journal.read)
+                self._query = query._replace(newlines=await journal.run(count))
+        self._counted = True
+        return True
+
+    async def _go_on(self) -> Scan:
+        """Have a turn, and a process that searches."""
+        self._set_active(True)
+        await self._searches.turns.take()
+        self._has_turn, self._since = True, asyncio.get_running_loop().time()
+        try:
+            self._scan = await self._begin("search")
+        except BaseException:
+            self._pause()
+            raise
+        return self._scan
+
+    async def _begin(self, job: str) -> Scan:
+        """A process that has understood the pattern."""
+        parameters, limit = self._query._asdict(), self._query.seconds + PIECE_SECONDS + 1
+        scan = await self._searches.scanners.begin(job, self._journal.fileno(), parameters, seconds=limit, reuse=False)
+        try:
+            await scan.part()
+        except BaseException:
+            scan.close()
+            raise
+        return scan
+
+    async def _part(self, scan: Scan) -> bytes:
+        """The next words of the process."""
+        part = await scan.part()
+        assert part is not None
+        start, newlines, told, seconds, ended = PLACE.unpack_from(part)
+        if ended:
+            await scan.part()  # the process is gone
+            self._pause()
+            self._ended = True
+        query = self._query
+        begin = query.start if query.begin is None else query.begin
+        self._spent = seconds
+        self._query = query._replace(start=start, newlines=newlines, told=told, begin=begin)
+        return part[PLACE.size :]
+
+    def _pause(self) -> None:
+        """Let others have the turn."""
+        if self._scan is not None:
+            self._scan.close()
+            self._scan = None
+            self._query = self._query._replace(seconds=max(0.0, self._query.seconds - self._spent))
+            self._spent = 0.0
+        if self._has_turn:
+            self._has_turn = False
+            self._searches.turns.give_back()
+
+    def _suspend(self) -> None:
+        """Let others have the turn, until the client has read what there is: it does not count meanwhile."""
+        self._pause()
+        self._set_active(False)
+
+    def _set_active(self, active: bool) -> None:
+        if self._active != active:
+            self._active = active
+            self._searches.active += 1 if active else -1

@@ -1,0 +1,38 @@
+"""The table of terminal sequences that the page is held to as well: what is searched, what is in force, what a terminal gets.
+
+`viewer/test/ansi.test.ts` holds the page to it, and both to a terminal.
+"""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from livelog.client.commands.terminal import Neutraliser
+from livelog.lines.sgr import plain, style_after
+
+VECTORS = json.loads((Path(__file__).parents[2] / "viewer/test/sequences.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector["what"] for vector in VECTORS])
+def test_server_and_client_read_a_sequence_as_the_page_does(vector: dict[str, str]) -> None:
+    log = vector["log"].encode()
+    assert plain(log).decode() == vector["text"]
+    assert style_after("", log, 0, len(log)) == vector.get("style", "")
+    assert Neutraliser()(log, last=True).decode() == vector["terminal"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[vector["what"] for vector in VECTORS])
+def test_client_lets_the_same_through_however_a_log_is_cut(vector: dict[str, str]) -> None:
+    log = vector["log"].encode()
+    for step in (1, 2, 3):
+        neutralise = Neutraliser()
+        places = [*range(0, len(log), step), len(log)]
+        parts = [neutralise(log[start:stop]) for start, stop in pairwise(places)]
+        assert b"".join([*parts, neutralise(b"", last=True)]).decode() == vector["terminal"]
+
+
+def test_what_is_searched_of_a_line_does_not_depend_on_the_lines_beside_it() -> None:
+    logs = [vector["log"].encode() for vector in VECTORS]
+    assert plain(b"\n".join(logs)).split(b"\n") == [vector["text"].encode() for vector in VECTORS]

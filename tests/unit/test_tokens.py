@@ -1,0 +1,160 @@
+"""Tokens: which one opens what, and that none opens more.
+
+Categories: comparison of any text, read tokens of other logs and other times, write tokens, keys of uploads, links, the
+Authorization header.
+"""
+
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livelog.names import is_url_safe
+from livelog.tokens import Access, Verdict, bearer
+
+UNRESERVED = set(string.ascii_letters + string.digits + "-._~")
+TOKEN = "secret-puppy_42"
+ACCESS = Access(TOKEN)
+NOW = 1_800_000_000.0
+
+NAMES = st.lists(st.text(st.sampled_from(sorted(UNRESERVED)), min_size=1, max_size=20), min_size=1, max_size=8).map(
+    "/".join
+)
+
+
+def opens(access: Access, presented: str, name: str, now: float) -> bool:
+    return access.judge(presented, name, now) is Verdict.OPENS
+
+
+@given(st.text())
+def test_only_the_access_token_itself_opens_everything(presented: str) -> None:
+    assert ACCESS.opens_all(presented) is (presented == TOKEN)
+    assert opens(ACCESS, presented, "any/log", NOW) is (presented == TOKEN)
+    assert ACCESS.opens_all(TOKEN)
+    assert opens(ACCESS, TOKEN, "any/log", NOW)
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        "", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), TOKEN + "\x00", TOKEN + "\n", " " + TOKEN, "é", "\udcff",
+        TOKEN + "\udc80", TOKEN + ".", TOKEN + ".99999999999",
+    ],
+)  # fmt: skip
+def test_what_is_almost_the_token_does_not_open(presented: str) -> None:
+    assert not ACCESS.opens_all(presented)
+    assert not opens(ACCESS, presented, "any/log", NOW)
+
+
+@given(NAMES, NAMES)
+def test_a_read_token_opens_its_log_only(name: str, other: str) -> None:
+    token = ACCESS.read_token(name)
+    assert opens(ACCESS, token, name, NOW)
+    assert opens(ACCESS, token, other, NOW) is (name == other)
+    assert not opens(ACCESS, token, "", NOW)
+    assert not ACCESS.opens_all(token)
+    assert not opens(Access(TOKEN + "x"), token, name, NOW), "another server's, or this one's with another secret"
+    assert re.fullmatch("[A-Za-z0-9_-]{32}", token), "192 bits, URL-safe"
+    assert not opens(ACCESS, ACCESS.read_token(""), name, NOW)
+
+
+@given(NAMES, st.integers(0, 10**12 - 1), st.integers(0, 10**12 - 1))
+def test_a_read_token_that_expires_opens_until_then(name: str, expires: int, now: int) -> None:
+    token = ACCESS.read_token(name, expires)
+    assert is_url_safe(token)
+    assert ACCESS.judge(token, name, now) is (Verdict.OPENS if now < expires else Verdict.EXPIRED)
+    assert ACCESS.judge(token, name + "x", now) is Verdict.WRONG, "whether it has expired is told to its bearer only"
+    assert ACCESS.judge(Access("another").read_token(name, expires), name, now) is Verdict.WRONG
+
+
+@pytest.mark.parametrize(
+    "change", ["{0}.1900000001", "{0}.01900000000", "{0}", "{0}.", "{0}.1900000000.", ".1900000000"]
+)
+def test_a_token_with_another_time_does_not_open(change: str) -> None:
+    code, _, _ = ACCESS.read_token("builds/42", 1_900_000_000).partition(".")
+    assert opens(ACCESS, f"{code}.1900000000", "builds/42", NOW)
+    assert not opens(ACCESS, change.format(code), "builds/42", NOW)
+    for_ever = ACCESS.read_token("builds/42")
+    assert not opens(ACCESS, for_ever + ".1900000000", "builds/42", NOW)
+
+
+def test_a_name_that_is_no_text_is_opened_by_nothing_but_the_access_token() -> None:
+    assert not opens(ACCESS, "x", "\udcff", NOW)
+    assert not opens(ACCESS, "\udcff.5", "\udcff", NOW)
+
+
+def test_without_a_write_token_everybody_may_write() -> None:
+    assert ACCESS.may_write("")
+    assert ACCESS.may_write("anything")
+
+
+@given(st.text())
+def test_only_the_write_token_lets_write(presented: str) -> None:
+    guarded = Access(TOKEN, "write-token")
+    assert guarded.may_write(presented) is (presented == "write-token")
+    assert guarded.may_write("write-token")
+    assert not guarded.may_write(TOKEN), "who may read all may not write"
+    assert not opens(guarded, "write-token", "log", NOW), "who may write may not read"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (TOKEN, True),
+        (f"a/{TOKEN}/b", True),
+        ("write-token", True),
+        ("", False),
+        ("builds/42", False),
+        (TOKEN + "x", False),
+    ],
+)
+def test_a_name_with_a_secret_in_it_is_recognised(name: str, *, told: bool) -> None:
+    assert Access(TOKEN, "write-token").is_told_by(name) is told
+    assert ACCESS.is_told_by(name) is (told and name != "write-token")
+
+
+@pytest.mark.parametrize("name", ["", "one", "builds/42"])
+@pytest.mark.parametrize("expires", [None, 1])
+def test_the_end_of_a_link_is_recognised_and_of_no_other(name: str, expires: int | None) -> None:
+    assert ACCESS.is_told_by(f"{ACCESS.read_token(name, expires)}/{name}".rstrip("/"))
+    assert not ACCESS.is_told_by(f"{Access('other').read_token(name, expires)}/{name}".rstrip("/"))
+
+
+@pytest.mark.parametrize("expires", [None, 1, 1_900_000_000])
+def test_a_name_that_holds_another_log_s_token_is_recognised(expires: int | None) -> None:
+    code = ACCESS.read_token("builds/42", expires)
+    stranger = Access("other").read_token("builds/42", expires)
+    for name in (code, f"a/{code}", f"{stranger}/{code}/b"):
+        assert ACCESS.is_told_by(name, ["one", "builds/42"]), name
+        assert not ACCESS.is_told_by(name, ["one", "builds/4"]), name
+    assert not ACCESS.is_told_by(f"a/{stranger}", ["one", "builds/42"])
+    assert not ACCESS.is_told_by("a", ["builds/42"])
+
+
+@given(st.text(), st.text())
+def test_an_upload_has_a_key_of_its_own(generation: str, other: str) -> None:
+    key = ACCESS.upload_key(generation)
+    assert ACCESS.is_upload_key(key, generation)
+    assert ACCESS.is_upload_key(key, other) is (generation == other)
+    assert not Access("other").is_upload_key(key, generation)
+    assert key != ACCESS.read_token(generation)
+
+
+def test_a_link_opens_its_log() -> None:
+    link = ACCESS.link("https://logs.example.org", "builds/42")
+    assert link == f"https://logs.example.org/log/{ACCESS.read_token('builds/42')}/builds/42"
+    assert ACCESS.link("http://localhost:60023", "") == f"http://localhost:60023/log/{ACCESS.read_token('')}"
+    assert ACCESS.link("", "a", 7) == f"/log/{ACCESS.read_token('a', 7)}/a"
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"), ("bearer  abc ", "abc"), ("BEARER a.b", "a.b"), ("", ""), ("Bearer", ""),
+        ("Basic abc", ""), ("abc", ""), ("Bearerabc", ""),
+    ],
+)  # fmt: skip
+def test_the_token_in_an_authorization_header(header: str, token: str) -> None:
+    assert bearer(header) == token

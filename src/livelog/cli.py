@@ -19,9 +19,9 @@ from .names import valid_name
 from .tokens import Access
 
 OVERVIEW = f"""\
-livelog {__version__}: logs over HTTP while they are being written. One command sends each, any number of readers follow it.
+livelog {__version__}: logs over HTTP while they are being written. A producer sends each log, any number of readers follow it.
 
-  livelog run -- make -j8                 run a command, and print the link at which others can watch it
+  livelog run -- make -j8                 run a command, and show its output, and print a link to it
   livelog tail URL                        follow a log in the terminal
   ACCESS_TOKEN=secretpuppy livelog        start a server, to which these and curl can talk:
     some-job 2>&1 | curl -T - http://localhost:60022/log/nightly
@@ -34,18 +34,18 @@ Commands; each explains itself with --help:
   push        send standard input, or a file
   tail        show a log, then what comes
   ls          list logs
-  status      show what is known of a log
+  status      show the status of a log
   open        open a log in the browser
   link        print the link that opens one log
   rm          remove logs
   health      ask the server of this machine how it is
-  spools      show, send or remove what a server did not take
-  completion  have the shell complete all this: bash, zsh, fish
+  spools      show, send or remove output that a server has not taken
+  completion  print a completion script for bash, zsh or fish
 
   --version, --short-version
 
 Where the server is: LIVELOG_SERVER (default http://localhost:60022), LIVELOG_PUBLIC_URL (http://localhost:60023),
-LIVELOG_CA_FILE. What opens it: LIVELOG_WRITE_TOKEN, ACCESS_TOKEN. Or in ~/.config/livelog.toml:
+LIVELOG_CA_FILE. The tokens: LIVELOG_WRITE_TOKEN, ACCESS_TOKEN. The same in ~/.config/livelog.toml:
 
   server = "http://logs.example.org:60022"
   write_token = "..."
@@ -60,14 +60,14 @@ Serve logs over HTTP while they are being written: a producer sends each, any nu
 """
 
 LINK = """\
-Print the link that opens one log, and no other: made from ACCESS_TOKEN, LIVELOG_PUBLIC_URL and the log's name, or, where
-these are not known, by the server at LIVELOG_SERVER. The log need not have begun. It opens the log for ever, if neither
---expires nor LIVELOG_LINK_EXPIRES says otherwise; in CI (CI=true) for a week.
+Print a link that opens one log and no other. It is made here if ACCESS_TOKEN is set and nothing says that the server is
+elsewhere, or LIVELOG_PUBLIC_URL says where; otherwise the server at LIVELOG_SERVER makes it. The log need not have begun. The link never
+expires, unless --expires or LIVELOG_LINK_EXPIRES says so; in CI (CI=true) it expires after a week.
 
   livelog link nightly
-  livelog link nightly --expires 2h    until in two hours
+  livelog link nightly --expires 2h    expires in two hours
   livelog link nightly --view          for a browser
-  livelog link -                       of the log that has no name, as without a word
+  livelog link -                       of the log without a name; so does livelog link alone
 """
 
 HEALTH = """\
@@ -81,14 +81,21 @@ the same variables, and needs no token.
 HEALTH_SETTINGS = ("put_port", "put_host")
 """What says where the server is asked."""
 
-HEALTH_EXIT_CODES = "Exit codes: 0 it is well, 1 it is not, or does not answer, 2 usage, 64 65 78 a wrong setting."
+HEALTH_EXIT_CODES = (
+    "Exit codes: 0 the server is well, 1 it is not, or it does not answer, 2 usage, 64, 65 and 78 a wrong setting."
+)
 
 LINK_SETTINGS = ("access_token", "get_port", "get_host", "public_url", "server_crt_file", "server_key_file")
 """What a link is made of."""
 
 EXIT_CODES = (
-    "A flag wins over its variable. Exit codes: 0 stopped, 2 usage, 64-67 a wrong port, "
-    "69 a port or a data directory in use, 78 any other wrong setting."
+    "A flag takes precedence over its variable. Exit codes: 0 stopped by a signal, 2 usage, 64-67 a wrong port, 69 a port or the "
+    "data directory is in use, 78 any other wrong setting, 130 stopped at once by a second signal."
+)
+
+LINK_EXIT_CODES = (
+    "A flag takes precedence over its variable. Exit codes: 0 printed, 1 another failure, 2 usage, 5 wrong token, 6 the server cannot be "
+    "reached, 64-67 a wrong port, 78 any other wrong setting."
 )
 
 CLIENT_COMMANDS = ("run", "push", "tail", "ls", "status", "open", "rm", "spools")
@@ -138,7 +145,7 @@ def _serve(words: Sequence[str]) -> int:
 
 
 def _serve_parser() -> argparse.ArgumentParser:
-    parser = _parser("livelog serve", SERVE)
+    parser = _parser("livelog serve", SERVE, EXIT_CODES)
     parser.add_argument("--version", action="version", version=f"livelog {__version__}")
     parser.add_argument("--short-version", action="version", version=__version__, help="the version, without the name")
     config.add_flags(parser)
@@ -146,12 +153,12 @@ def _serve_parser() -> argparse.ArgumentParser:
 
 
 def _link_parser() -> argparse.ArgumentParser:
-    parser = _parser("livelog link", LINK)
-    parser.add_argument("name", nargs="?", default="", help="the log's name; none: the log that has none")
+    parser = _parser("livelog link", LINK, LINK_EXIT_CODES)
+    parser.add_argument("name", nargs="?", default="", help="the name of the log; none, or -: the log without a name")
     parser.add_argument(
-        "--expires", metavar="TIME", help="when the link ends to open the log: in 90, 10m, 2h, 7d; never"
+        "--expires", metavar="TIME", help="make the link expire after this time, e.g. 90 (seconds), 10m, 2h, 7d; never"
     )
-    parser.add_argument("--view", action="store_true", help="the link of the page that shows it in a browser")
+    parser.add_argument("--view", action="store_true", help="the link to the page that shows the log in a browser")
     config.add_flags(parser, LINK_SETTINGS)
     return parser
 
@@ -238,7 +245,7 @@ def _say(text: str) -> int:
     return 0
 
 
-def _parser(name: str, description: str, epilog: str = EXIT_CODES) -> argparse.ArgumentParser:
+def _parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog=name,
         description=description,

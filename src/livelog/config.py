@@ -3,7 +3,7 @@
 Each field of `Settings` is one setting: its variable, flag, default and meaning are declared beside it and
 nowhere else; help text and documentation are made from, or checked against, these declarations.
 
-Refuses to touch anything: reading files, opening ports and directories is the server's.
+Opens no port and no directory, and reads no file but those that a flag names for a token.
 """
 
 import argparse
@@ -28,10 +28,16 @@ def _setting(
     meaning: str,
     read: Callable[[str, str], Any],
     default: Any = None,
+    *,
     flag: str = "",
+    metavar: str = "",
 ) -> Any:
     flag = flag or "--" + variable.lower().removeprefix("livelog_").replace("_", "-")
-    return field(default=default, metadata={"variable": variable, "flag": flag, "meaning": meaning, "read": read})
+    metavar = metavar or _METAVARS.get(read, "TEXT")
+    return field(
+        default=default,
+        metadata={"variable": variable, "flag": flag, "meaning": meaning, "read": read, "metavar": metavar},
+    )
 
 
 def _text(_name: str, text: str) -> str:
@@ -111,89 +117,114 @@ def _url(name: str, text: str) -> str:
     return text.rstrip("/")
 
 
+_METAVARS: dict[Callable[[str, str], Any], str] = {
+    _token: "FILE", _switch: "1|0", _hosts: "ADDRESSES", seconds: "TIME", _size: "SIZE", _count: "N", _log_format: "FORMAT", _url: "URL",
+}  # fmt: skip
+"""What the help calls the value of a setting, by what reads it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The settings of one server. Durations are seconds, sizes bytes; None means that there is no limit."""
 
     access_token: str = _setting(
         "ACCESS_TOKEN",
-        "the readers' secret, URL-safe (required); the flag names a file that holds it",
+        "the secret of the readers, URL-safe (required); the flag names a file that holds it",
         _token,
         flag="--access-token-file",
     )
-    put_port: int = _setting("LIVELOG_PUT_PORT", "the producers' port; 0: any free one, printed", _port(64), 60022)
-    get_port: int = _setting("LIVELOG_GET_PORT", "the readers' port; 0: any free one, printed", _port(66), 60023)
+    put_port: int = _setting(
+        "LIVELOG_PUT_PORT", "port for producers; 0: any free port, which is printed", _port(64), 60022, metavar="PORT"
+    )
+    get_port: int = _setting(
+        "LIVELOG_GET_PORT", "port for readers; 0: any free port, which is printed", _port(66), 60023, metavar="PORT"
+    )
     put_host: tuple[str, ...] = _setting(
-        "LIVELOG_PUT_HOST", "addresses of the producers' port, by commas; none: loopback, IPv4 and IPv6", _hosts, ()
+        "LIVELOG_PUT_HOST",
+        "IP addresses of the producers' port, separated by commas; unset: loopback only, IPv4 and IPv6",
+        _hosts,
+        (),
     )
     get_host: tuple[str, ...] = _setting(
         "LIVELOG_GET_HOST",
-        "addresses of the readers' port, by commas; none: every interface, IPv4 and IPv6",
+        "IP addresses of the readers' port, separated by commas; unset: all interfaces, IPv4 and IPv6",
         _hosts,
         (),
     )
     write_token: str | None = _setting(
         "LIVELOG_WRITE_TOKEN",
-        "the producers' secret, URL-safe, which they must send as Bearer; the flag names a file that holds it",
+        "the secret of the producers, URL-safe, sent as Authorization: Bearer; the flag names a file that holds it",
         _token,
         flag="--write-token-file",
     )
     put_unguarded: bool = _setting(
         "LIVELOG_PUT_UNGUARDED",
-        "1: whoever reaches the producers' port may write, though it is not on loopback and there is no write token",
+        "1: anybody who reaches the producers' port may write, also from other machines and without a write token",
         _switch,
         False,
     )
     public_url: str | None = _setting(
         "LIVELOG_PUBLIC_URL",
-        "where readers reach this server: links begin with it; none: http(s)://localhost and the readers' port",
+        "the URL at which readers reach this server: links begin with it; unset: http(s)://localhost and the port",
         _url,
     )
     server_crt_file: str | None = _setting(
-        "SERVER_CRT_FILE", "certificate chain, PEM: readers are served https only; needs SERVER_KEY_FILE", _text
+        "SERVER_CRT_FILE",
+        "certificate chain, PEM: the readers' port then speaks https only; needs SERVER_KEY_FILE",
+        _text,
+        metavar="FILE",
     )
-    server_key_file: str | None = _setting("SERVER_KEY_FILE", "the certificate's private key, PEM", _text)
+    server_key_file: str | None = _setting(
+        "SERVER_KEY_FILE", "private key of the certificate, PEM, without a passphrase", _text, metavar="FILE"
+    )
     data_dir: str | None = _setting(
-        "LIVELOG_DATA_DIR", "directory in which logs are kept across restarts; none: they end with the process", _text
+        "LIVELOG_DATA_DIR",
+        "directory in which logs are kept across restarts; unset: logs end with the process",
+        _text,
+        metavar="DIR",
     )
     temp_dir: str | None = _setting(
         "LIVELOG_TEMP_DIR",
-        "without a data directory, directory for the bytes of logs; none: the system's; nothing is left there",
+        "directory for the bytes of logs if there is no data directory; unset: that of the system; nothing is left there",
         _text,
+        metavar="DIR",
     )
     resume_grace: float = _setting(
         "LIVELOG_RESUME_GRACE", "time that a producer has to come back and resume its log", seconds, 60.0
     )
-    max_log_size: int | None = _setting("LIVELOG_MAX_LOG_SIZE", "largest log; none: no limit", _size)
+    max_log_size: int | None = _setting("LIVELOG_MAX_LOG_SIZE", "size limit of one log; unset: no limit", _size)
     max_logs: int | None = _setting(
         "LIVELOG_MAX_LOGS",
-        "logs at a time, the ended ones included; none: no limit, without a data directory "
+        "limit of the number of logs, ended ones included; unset: no limit, but without a data directory "
         "what the limit of file descriptors allows",
         _count,
     )
-    max_total_size: int | None = _setting("LIVELOG_MAX_TOTAL_SIZE", "bytes of all logs together; none: no limit", _size)
-    max_age: float | None = _setting(
-        "LIVELOG_MAX_AGE", "time after its end for which a log is kept; none: no limit", seconds
+    max_total_size: int | None = _setting(
+        "LIVELOG_MAX_TOTAL_SIZE", "size limit of all logs together; unset: no limit", _size
     )
+    max_age: float | None = _setting("LIVELOG_MAX_AGE", "remove a log this long after its end; unset: keep it", seconds)
     disk_reserve: int | None = _setting(
-        "LIVELOG_DISK_RESERVE", "bytes of the logs' disk that stay free; none: no limit", _size
+        "LIVELOG_DISK_RESERVE", "leave this much of the disk free; unset: use all of it", _size
     )
     max_readers: int | None = _setting(
-        "LIVELOG_MAX_READERS", "connections of readers at a time; none: what the file descriptor limit allows", _count
+        "LIVELOG_MAX_READERS", "limit of readers' connections; unset: what the limit of file descriptors allows", _count
     )
     stall_timeout: float = _setting(
-        "LIVELOG_STALL_TIMEOUT", "time until a reader that accepts no byte is cut off", seconds, 300.0
+        "LIVELOG_STALL_TIMEOUT", "cut off a reader that has accepted no byte for this long", seconds, 300.0
     )
     idle_timeout: float = _setting(
-        "LIVELOG_IDLE_TIMEOUT", "time for a request's head to arrive, and between requests", seconds, 30.0
+        "LIVELOG_IDLE_TIMEOUT", "time limit for the head of a request, and for an idle connection", seconds, 30.0
     )
     shutdown_timeout: float = _setting(
-        "LIVELOG_SHUTDOWN_TIMEOUT", "time that readers have to fetch the rest when the server stops", seconds, 10.0
+        "LIVELOG_SHUTDOWN_TIMEOUT",
+        "time that producers and readers have to finish when the server stops",
+        seconds,
+        10.0,
     )
     log_format: str = _setting(
-        "LIVELOG_LOG_FORMAT", "text or json: how the server's own log is written", _log_format, "text"
+        "LIVELOG_LOG_FORMAT", "format of the server's own log: text or json", _log_format, "text"
     )
-    debug: str | None = _setting("DEBUG", "*: log more", _text)
+    debug: str | None = _setting("DEBUG", "*: log more; any other value: nothing", _text)
 
     @property
     def put_is_loopback(self) -> bool:
@@ -218,16 +249,18 @@ def add_flags(parser: argparse.ArgumentParser, names: Collection[str] | None = N
         default = f" (default {setting.default:g})" if isinstance(setting.default, float) else ""
         if isinstance(setting.default, (int, str)) and not isinstance(setting.default, bool):
             default = f" (default {setting.default})"
+        switch: dict[str, Any] = {"nargs": "?", "const": "1"} if setting.default is False else {}
         parser.add_argument(
             meta["flag"],
+            **switch,
             dest=setting.name,
-            metavar="FILE" if meta["flag"].endswith("-file") else "VALUE",
+            metavar=meta["metavar"],
             help=f"{meta['meaning']}{default}; variable {meta['variable']}",
         )
 
 
 def load(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Settings:
-    """The settings from `environ` and `flags`, which win. An empty variable is an unset one.
+    """The settings from `environ` and `flags`; flags take precedence. An empty variable counts as unset.
 
     Raises: ConfigError.
     """

@@ -6,7 +6,7 @@
     │   └── FramingError the body of a request is not framed as RFC 9112 asks
     ├── DiskError        the disk refused; `cause` says how
     ├── InvalidAttribute a title, a label or an exit code cannot be kept; the message says which, and why
-    ├── TooManyLogs      no log can begin: there are `count`, as many as there may be, all in use
+    ├── TooManyLogs      no log can begin: the limit of `count` logs is reached, and all of them are in use
     ├── Stopping         no log can begin or go on: the server is about to stop
     ├── ScanError        the lines of a log could not be looked at; `excess`: that would have taken too much
     ├── ScanRefused      they cannot be looked at in that way: the pattern is none
@@ -134,7 +134,7 @@ class TooManyLogs(LivelogError):
     """No log can begin: there are `count`, as many as there may be, and all are in use."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"there are {count} logs, as many as there may be, all in use")
+        super().__init__(f"the limit of {count} logs is reached (LIVELOG_MAX_LOGS), and all of them are in use")
         self.count = count
 
 
@@ -142,7 +142,7 @@ class Stopping(LivelogError):
     """No log can begin or go on: the server is about to stop."""
 
     def __init__(self) -> None:
-        super().__init__("the server is about to stop")
+        super().__init__("the server is stopping")
 
 
 class ScanError(LivelogError):

@@ -328,7 +328,7 @@ def test_end_does_not_wait_for_a_connection_to_be_made(here: Place) -> None:
     with unreachable() as url, here.started("run", "--drain", "0.1", "--", "true", LIVELOG_SERVER=url) as process:
         _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
-    assert b"the server has not answered yet; it gets the log later" in errors
+    assert b"the server has not answered yet; the output is kept, and sent later" in errors
     shutil.rmtree(errors.decode().split()[-1])
 
 

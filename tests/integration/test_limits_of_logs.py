@@ -130,7 +130,9 @@ def test_log_that_is_written_read_or_interrupted_never_goes_to_make_room(tmp_pat
             for _ in range(2):
                 refused = send(server, "new")
                 assert (refused.status, refused["Retry-After"]) == (429, "60")
-                assert refused.body == b"there are 3 logs, as many as there may be, all in use\n"
+                assert (
+                    refused.body == b"the limit of 3 logs is reached (LIVELOG_MAX_LOGS), and all of them are in use\n"
+                )
             assert names(server) == ["interrupted", "live", ""]
             assert send(server, "interrupted", b"replaced", "Upload-Complete: ?0").status == 201
             reader.hurry()
@@ -198,7 +200,7 @@ def test_who_brings_more_bytes_than_there_may_be_is_aborted_with_507(tmp_path: P
         much.send(chunk(bytes(50 * KIB)))
         too_much = finish(much)
         assert too_much.status == 507
-        assert b"all logs together have the 102400 bytes that they may have" in too_much.body
+        assert b"the limit of 102400 bytes for all logs is reached (LIVELOG_MAX_TOTAL_SIZE)" in too_much.body
         told = status_of(server, "much")
         assert told["state"] == "aborted"
         assert 10 * KIB <= told["size"] <= 50 * KIB

@@ -102,7 +102,7 @@ def test_server_with_as_many_logs_as_there_may_be_is_not_ready() -> None:
     """Until one of them can go."""
     with running({"LIVELOG_MAX_LOGS": "2"}) as server:
         producers = [begin(server, name) for name in ("a", "b")]
-        assert_not_ready(server, "there are 2 logs, as many as there may be, all in use")
+        assert_not_ready(server, "the limit of 2 logs is reached (LIVELOG_MAX_LOGS), and all of them are in use")
         for producer in producers:
             end(producer)
         assert ready(server).status == 200
@@ -116,7 +116,7 @@ def test_server_whose_logs_have_all_the_bytes_that_there_may_be_is_not_ready() -
         reader = follow(server, "a")
         producer.send(chunk(bytes(1000)))
         reader.wait(lambda answer: len(answer.body) == 1000, "what there is room for")
-        assert_not_ready(server, "all logs together have the 1000 bytes that they may have")
+        assert_not_ready(server, "the limit of 1000 bytes for all logs is reached (LIVELOG_MAX_TOTAL_SIZE)")
         end(producer)
         finish(reader)
         wait_until(lambda: ready(server).status == 200, "the log is read no more")

@@ -160,7 +160,7 @@ def test_what_is_no_pattern_is_refused_in_words_that_can_be_shown(server: Server
                 answer = patiently(server, "search", "large", f"?regex=1&q={query}")
                 assert answer.status == 400
                 assert answer.body.decode().strip().isprintable()
-                assert answer.body.startswith(b"this is no regular expression: ")
+                assert answer.body.startswith(b"this is not a valid regular expression: ")
             connection = stack.enter_context(contextlib.closing(server.connect()))
             ask(connection, "GET", path_of("large", TOKEN, "search") + "?q=x*%5B0-9%5D&regex=1&dir=forward")
             assert connection.wait_head().status == 200, taken

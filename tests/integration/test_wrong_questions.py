@@ -14,7 +14,7 @@ from tests.harness import TOKEN, Server, chunk
 from .logs import begin, finish, path_of, read, request, send, status_of
 from .servers import running
 
-STATES = "the query parameter state is none of live, interrupted, complete, aborted"
+STATES = "the query parameter state is not one of live, interrupted, complete and aborted"
 
 QUESTIONS = [
     ("/status/{token}/a?state=foo", STATES),
@@ -23,9 +23,9 @@ QUESTIONS = [
     ("/status/{token}/a?state=LIVE", STATES),
     ("/status/{token}/a?size=x", "the query parameter size is not a whole number"),
     ("/logs/{token}?state=foo", STATES),
-    ("/logs/{token}?before=foo", "the query parameter before is not the next of another page"),
-    ("/logs/{token}?before=", "the query parameter before is not the next of another page"),
-    ("/logs/{token}?before=20261127", "the query parameter before is not the next of another page"),
+    ("/logs/{token}?before=foo", "the query parameter before is not the value of next in another page"),
+    ("/logs/{token}?before=", "the query parameter before is not the value of next in another page"),
+    ("/logs/{token}?before=20261127", "the query parameter before is not the value of next in another page"),
     ("/logs/{token}?limit=0", "the query parameter limit is not a whole number above 0"),
     ("/logs/{token}?limit=-1", "the query parameter limit is not a whole number"),
 ]
@@ -89,7 +89,7 @@ def test_the_own_token_of_a_log_is_no_name_nor_a_part_of_one() -> None:
                 body = b"x" if method == "PUT" else None
                 answer = request(server.put, method, f"/log/{name}", body=body)
                 assert answer.status == 404, (method, name)
-                assert b"there is nothing here" in answer.body
+                assert b"there is nothing at this path" in answer.body
         assert own not in server.log()
         assert expiring not in server.log()
         for name in ("d41d8cd98f00b204e9800998ecf8427e", f"{own[:-1]}", "v1.2.3"):

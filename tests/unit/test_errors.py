@@ -68,7 +68,10 @@ def test_errors_carry_facts() -> None:
     assert (refused.problem, refused.members, refused.final) == ("", {}, False)
     assert (FramingError("broken").status, str(FramingError("broken"))) == (400, "broken")
     assert ConfigError("wrong", 64).exit_code == 64
-    assert (TooManyLogs(7).count, str(TooManyLogs(7))) == (7, "there are 7 logs, as many as there may be, all in use")
+    assert (TooManyLogs(7).count, str(TooManyLogs(7))) == (
+        7,
+        "the limit of 7 logs is reached (LIVELOG_MAX_LOGS), and all of them are in use",
+    )
     assert (Refused("no").status, Refused("no", 404).status) == (0, 404)
 
 

@@ -346,7 +346,7 @@ async def test_a_draft_counts_as_one_log_and_takes_the_place_of_one_that_may_go(
         draft = await catalogue.draft(LogInfo("a", "", 0))
         assert names(catalogue) == ["other"]
         other.acquire()
-        with pytest.raises(TooManyLogs, match="all in use"):
+        with pytest.raises(TooManyLogs, match="all of them are in use"):
             await catalogue.publish(draft)
         assert names(catalogue) == ["other"]
         other.release()
@@ -416,8 +416,10 @@ async def test_logs_in_use_stay_and_new_ones_are_refused() -> None:
         read = await ended(catalogue, "read")
         read.acquire()
         written = await begin(catalogue, "written")
-        assert await catalogue.refusal() == "there are 2 logs, as many as there may be, all in use"
-        with pytest.raises(TooManyLogs, match="there are 2 logs") as raised:
+        assert (
+            await catalogue.refusal() == "the limit of 2 logs is reached (LIVELOG_MAX_LOGS), and all of them are in use"
+        )
+        with pytest.raises(TooManyLogs, match="the limit of 2 logs is reached") as raised:
             await begin(catalogue, "new")
         assert raised.value.count == 2
         read.release()
@@ -458,7 +460,10 @@ async def test_too_many_bytes_remove_ended_logs_and_then_end_the_log_that_brings
         assert (journal.state, journal.length, catalogue.used) == (State.ABORTED, 90, 90)
         assert journal.failure is not None
         assert journal.failure.full
-        assert str(journal.failure) == "writing the log failed: all logs together have the 100 bytes that they may have"
+        assert (
+            str(journal.failure)
+            == "writing the log failed: the limit of 100 bytes for all logs is reached (LIVELOG_MAX_TOTAL_SIZE)"
+        )
         with pytest.raises(DiskError):
             await catalogue.end(journal, State.COMPLETE, "")
         journal.release()
@@ -845,6 +850,6 @@ async def test_a_log_whose_file_is_made_while_the_server_stops_is_refused(tmp_pa
             await turns(lambda: catalogue._beginning == len(beginning))
             catalogue.close()
         for task in beginning:
-            with pytest.raises(Stopping, match="about to stop"):
+            with pytest.raises(Stopping, match="the server is stopping"):
                 await task
         assert await waiting is None

@@ -208,7 +208,7 @@ class Scanners:
         request = json.dumps(document).encode() + b"\n" + kept
         while True:
             if self._closed:
-                raise ScanError("the server is about to stop")
+                raise ScanError("the server is stopping")
             kept_one = worker = self._take()
             try:
                 if worker is None:

@@ -137,10 +137,10 @@ class Catalogue:
     async def refusal(self) -> str | None:
         """Why no log could begin and grow now; None: one could. Removes nothing."""
         if self._closed:
-            return "the server is about to stop"
+            return "the server is stopping"
         limit, unused = self._settings.max_logs, list(self._unused())
         if limit is not None and len(self._journals) >= limit and not unused:
-            return f"there are {limit} logs, as many as there may be, all in use"
+            return f"the limit of {limit} logs is reached (LIVELOG_MAX_LOGS), and all of them are in use"
         refusal = await self._disk.refusal(sum(log.length for log in unused))
         return None if refusal is None else refusal.strerror
 

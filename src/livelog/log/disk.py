@@ -140,7 +140,9 @@ class Disk:
 
     def _excess(self, size: int) -> OSError | None:
         if self._max_used is not None and self.used + size > self._max_used:
-            return OSError(errno.EDQUOT, f"all logs together have the {self._max_used} bytes that they may have")
+            return OSError(
+                errno.EDQUOT, f"the limit of {self._max_used} bytes for all logs is reached (LIVELOG_MAX_TOTAL_SIZE)"
+            )
         if self._reserve is not None and self._free - size < self._reserve:
             return OSError(errno.ENOSPC, f"of the disk, {self._reserve} bytes must stay free")
         return None

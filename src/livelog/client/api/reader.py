@@ -126,7 +126,7 @@ class Reader:
                 if time.monotonic() - self._heard + pause > self._give_up:
                     raise GaveUp(reason) from error
                 if self.state != "aborted" and reason != self._noticed:  # such an answer always breaks off
-                    self._notice(f"{reason}: going on at byte {self.offset}")
+                    self._notice(f"{reason}: retrying, to resume at byte {self.offset}")
                     self._noticed = reason
                 self._closed.wait(pause)
                 pause = min(2 * pause, LAST_PAUSE)

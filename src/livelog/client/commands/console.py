@@ -97,14 +97,20 @@ def told(title: str) -> str:
 
 def add_description(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options that tell of a log."""
-    parser.add_argument("--name", metavar="NAME", help="the log's name, made valid if it is none (default: a new one)")
-    parser.add_argument("--title", metavar="TEXT", help="what readers are told that it is")
-    parser.add_argument("--label", metavar="NAME=VALUE", action="append", default=[], help="what else they are told")
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        help="the log's name; a text that is not a valid name is turned into one (default: a new name)",
+    )
+    parser.add_argument("--title", metavar="TEXT", help="a title that readers see")
+    parser.add_argument(
+        "--label", metavar="NAME=VALUE", action="append", default=[], help="a label that readers see; may be repeated"
+    )
     parser.add_argument(
         "--expires",
         metavar="TIME",
         type=_expiry,
-        help="for how long the links that are printed open the log: 90, 10m, 2h, 7d, never (default; in CI 7d)",
+        help="make the printed links expire after this time, e.g. 90 (seconds), 10m, 2h, 7d; never (the default; in CI: 7d)",
     )
 
 
@@ -210,7 +216,7 @@ def _line_end() -> str:
 def note_links(log: Writer | Sender) -> None:
     """Say where readers find a log."""
     if not log.link:
-        later = "it gets the log later" if log.refused is None else "the log stays on this machine"
+        later = "the output is kept, and sent later" if log.refused is None else "the output is kept on this machine"
         note(f"{reason(log.problem, log.refused, 'has not answered yet')}; {later}")
         return
     note(f"readers: {log.link}")

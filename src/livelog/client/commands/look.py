@@ -30,7 +30,7 @@ BROWSER_TIMEOUT = 60.0
 EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING)
 
 LS = """\
-List the logs of a server, those that began last first. Needs ACCESS_TOKEN.
+List the logs of a server, newest first. Needs ACCESS_TOKEN.
 
   livelog ls
   livelog ls --state live
@@ -38,13 +38,13 @@ List the logs of a server, those that began last first. Needs ACCESS_TOKEN.
 """
 
 STATUS = """\
-Show what is known of a log: as lines for people, or with --json as the server tells it.
+Show the status of a log: its state, size, times, exit code, title and labels.
 
   livelog status nightly
 """
 
 RM = """\
-Remove logs that have ended, for good. Needs what producers need: LIVELOG_SERVER, and LIVELOG_WRITE_TOKEN if it is set there.
+Remove logs that have ended, for good. Needs LIVELOG_SERVER, and LIVELOG_WRITE_TOKEN if the server has one.
 
   livelog rm nightly builds/42
 """
@@ -60,12 +60,12 @@ def ls_parser() -> argparse.ArgumentParser:
     """What `livelog ls` takes."""
     parser = Parser("ls", LS, EXITS)
     parser.add_argument(
-        "--state", choices=("live", "interrupted", "complete", "aborted"), help="only those in that state"
+        "--state", choices=("live", "interrupted", "complete", "aborted"), help="list only logs in this state"
     )
-    parser.add_argument("-n", "--limit", metavar="N", type=natural, default=50, help="at most so many (default 50)")
+    parser.add_argument("-n", "--limit", metavar="N", type=natural, default=50, help="list at most N logs (default 50)")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="a JSON object for each log")
-    form.add_argument("--names", action="store_true", help="their names only")
+    form.add_argument("--json", action="store_true", help="print a JSON object for each log")
+    form.add_argument("--names", action="store_true", help="print names only")
     return parser
 
 
@@ -103,7 +103,7 @@ def status_parser() -> argparse.ArgumentParser:
     """What `livelog status` takes."""
     parser = Parser("status", STATUS, EXITS)
     parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
-    parser.add_argument("--json", action="store_true", help="as the server tells it")
+    parser.add_argument("--json", action="store_true", help="print the JSON of the server")
     return parser
 
 
@@ -140,7 +140,7 @@ def open_in_browser(arguments: argparse.Namespace) -> int:
         return EX_FAILED
     with Handover(link) as handover:
         if not webbrowser.open(handover.address):
-            note("no browser was found: BROWSER names one")
+            note("no browser was found: set BROWSER to the command that starts one")
             return EX_FAILED
         if handover.wait(BROWSER_TIMEOUT):
             return 0
@@ -151,7 +151,9 @@ def open_in_browser(arguments: argparse.Namespace) -> int:
 def rm_parser() -> argparse.ArgumentParser:
     """What `livelog rm` takes."""
     parser = Parser("rm", RM, EXITS)
-    parser.add_argument("names", metavar="NAME", nargs="+", type=reference, help="a log's name; -: the log without one")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="+", type=reference, help="the name of a log; -: the log without a name"
+    )
     return parser
 
 

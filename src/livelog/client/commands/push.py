@@ -50,15 +50,15 @@ AGAIN = 0.5
 """Seconds after a signal in which the same one means the same: some send it to a process and then to its group."""
 
 HELP = """\
-Send a log: standard input, a file, or what a `livelog run` had to leave on disk.
+Send a log: standard input, a file, or a folder in which `livelog run` or `livelog push` left what the server had not taken.
 
   make 2>&1 | livelog push --name nightly/linux
   livelog push build.log
-  livelog push --follow /var/log/app.log       until Ctrl-C or SIGTERM, also what is appended
-  livelog push -F /var/log/app.log             also when it is rotated, or comes later
+  livelog push --follow /var/log/app.log       follow what is appended, until Ctrl-C or SIGTERM
+  livelog push -F /var/log/app.log             the same, through rotations; it need not exist yet
 
-Exit codes: 0 sent, 1 another failure, 2 usage, 3 the file was cut short, 5 wrong write token, 6 the server has not taken all of it
-(what is left is told), 78 a wrong setting, 143 ended by SIGTERM before its input was at its end.
+Exit codes: 0 sent, 1 another failure, 2 usage, 3 the file was cut short, 5 wrong write token, 6 the server has not taken all
+of it (the message names the folder with the rest), 78 a wrong setting, 143 ended by SIGTERM before the end of the input.
 """
 
 
@@ -67,22 +67,26 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser("push", HELP)
     add_description(parser)
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--follow", "-f", action="store_true", help="go on as the file grows, until Ctrl-C or SIGTERM")
+    group.add_argument(
+        "--follow", "-f", action="store_true", help="follow the file as it grows, until Ctrl-C or SIGTERM"
+    )
     group.add_argument(
         "--follow-name",
         "-F",
         action="store_true",
-        help="the same, by its name: wait for it, and go on when it is rotated",
+        help="follow whatever file has that name: wait for it, and go on after a rotation",
     )
-    parser.add_argument("--content-type", metavar="TYPE", default="", help="what the log is (default text/plain)")
-    parser.add_argument("--exit-code", metavar="N", type=int, help="how the job ended")
+    parser.add_argument(
+        "--content-type", metavar="TYPE", default="", help="the Content-Type of the log (default text/plain)"
+    )
+    parser.add_argument("--exit-code", metavar="N", type=int, help="the exit code of the job, for readers")
     parser.add_argument(
         "--drain",
         metavar="TIME",
-        help="wait so long for the server at the end (default 10, but 1 if it was never reached; a file: 5m)",
+        help="at the end, wait at most this long for the server (default 10; 1 if it was never reached; a file: 5m without progress)",
     )
-    parser.add_argument("--quiet", "-q", action="store_true", help="print neither link nor progress")
-    parser.add_argument("file", nargs="?", default="-", help="what is sent; -: standard input (default)")
+    parser.add_argument("--quiet", "-q", action="store_true", help="print neither links nor progress")
+    parser.add_argument("file", nargs="?", default="-", help="the file to send; -: standard input (default)")
     return parser
 
 

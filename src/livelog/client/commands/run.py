@@ -31,16 +31,17 @@ NO_SERVER = "no log server could be started here: {}; the command runs without a
 STREAMS = {1: "stdout", 2: "stderr"}
 
 HELP = """\
-Run a command, show its output as it would be anyway, and have others follow it in a log. The log server is never
-waited for, and its failures are never the command's: what it does not take is kept on disk, and sent later.
+Run a command, show its output as usual, and send a copy to a log that others can follow. The command never waits for the
+log server and never fails because of it: output that the server has not taken is kept on disk, and can be sent later.
 
-  livelog run -- make -j8                      with a server of its own, if none is configured
-  livelog run --keep 1h -- ./train.py          which stays for an hour after the end
-  livelog run --share -- make -j8              and which other machines reach, too
-  livelog run --name nightly/linux -- make     under a name that is known before
+  livelog run -- make -j8                      on a temporary server, if no server is configured
+  livelog run --keep 1h -- ./train.py          which runs for an hour after the end
+  livelog run --share -- make -j8              which other machines can reach, too
+  livelog run --name nightly/linux -- make     under a name of your choice
 
-The command gets a terminal if stdout is one. Exit codes: the command's own, or its signal; 127 and 126 as in a shell
-for a command that is not there or not executable; 125 if livelog itself fails before it starts.
+The command gets a terminal if stdout is one. Exit codes: that of the command, or death by the same signal; 127 the command
+was not found; 126 it is not executable; 125 livelog failed before the command was started; 1 the command ended with 0, but its output
+could not be written.
 """
 
 
@@ -48,26 +49,30 @@ def parser() -> argparse.ArgumentParser:
     """What `livelog run` takes."""
     parser = Parser("run", HELP, usage_error=EX_OWN_FAILURE)
     add_description(parser)
-    parser.add_argument("--quiet", "-q", action="store_true", help="print no link")
+    parser.add_argument("--quiet", "-q", action="store_true", help="do not print the links")
     parser.add_argument(
         "--keep",
         metavar="TIME",
         default="0",
-        help="without a configured server: let readers in for so long after the end",
+        help="without a configured server: keep the temporary server running this long after the end (default 0)",
     )
     parser.add_argument(
         "--share",
         action="store_true",
-        help="without a configured server: let readers on other machines in, who have the link, over http",
+        help="without a configured server: let other machines open the link, over plain http",
     )
     parser.add_argument(
         "--drain",
         metavar="TIME",
-        help="wait so long for the server at the end (default 10, but 1 if it was never reached)",
+        help="at the end, wait at most this long for the server (default 10; 1 if it was never reached)",
     )
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--pty", action="store_true", default=None, help="give the command a terminal in any case")
-    group.add_argument("--no-pty", dest="pty", action="store_false", help="give it pipes in any case")
+    group.add_argument(
+        "--pty", action="store_true", default=None, help="run the command on a terminal, whatever stdout is"
+    )
+    group.add_argument(
+        "--no-pty", dest="pty", action="store_false", help="run the command with pipes, whatever stdout is"
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     return parser
 
@@ -76,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run a command, and send its output. Returns the exit code, or ends by a signal. Raises: LivelogError."""
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
-        parser().error("which command is to be run? For instance: livelog run -- make")
+        parser().error("no command was given, for instance: livelog run -- make")
     keep = duration("--keep", arguments.keep)
     drain = None if arguments.drain is None else duration("--drain", arguments.drain)
     settings = with_expiry(load(), arguments)

@@ -34,8 +34,8 @@ from .console import (
 from .terminal import size
 
 HELP = """\
-Show what livelog run, push and Python programs had to leave on disk since their server did not take it; or send it, or
-remove it. What a process still writes or sends is left alone.
+Show, send or remove the folders in which `livelog run`, `livelog push` and Python programs left output that the server had not
+taken. A folder that a running process still uses is left alone.
 
   livelog spools                      show them
   livelog spools --send               send all of them
@@ -59,16 +59,16 @@ def parser() -> argparse.ArgumentParser:
     """What `livelog spools` takes."""
     parser = Parser("spools", HELP, EXITS)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--send", action="store_true", help="send them; what was sent is removed")
-    what.add_argument("--remove", action="store_true", help="remove them, with the bytes that no server has")
+    what.add_argument("--send", action="store_true", help="send them; a folder that was sent is removed")
+    what.add_argument("--remove", action="store_true", help="remove them, with bytes that no server has")
     what.add_argument("--names", action="store_true", help="print their folders only")
-    parser.add_argument("--older", metavar="TIME", type=period, default=0.0, help="only those that are older than that")
+    parser.add_argument("--older", metavar="TIME", type=period, default=0.0, help="only folders older than this")
     parser.add_argument(
         "--drain",
         metavar="TIME",
         type=lasting,
         default=300.0,
-        help="wait so long for the server, for each (default 5m)",
+        help="for each folder, wait at most this long without progress (default 5m)",
     )
     return parser
 

@@ -24,6 +24,7 @@ from .console import (
     EX_REPLACED,
     EX_SETTING,
     EX_UNAUTHORISED,
+    EX_USAGE,
     Parser,
     exit_codes,
     interval,
@@ -41,19 +42,30 @@ from .terminal import RESET, Neutraliser
 T = TypeVar("T")
 
 HELP = """\
-Show a log: its last lines, then what comes, to its end, through broken connections and restarts of the server.
+Show the last lines of a log, then follow it to its end. Broken connections and restarts of the server are resumed: no
+byte is lost, and none is shown twice.
 
-  livelog tail http://localhost:60023/log/secretpuppy/nightly     by its link, or a viewer's
+  livelog tail http://localhost:60023/log/secretpuppy/nightly     by its link, or a link of the viewer
   livelog tail nightly                                            by its name
-  livelog tail -n +1 --no-follow nightly | grep error             all that there is by now
-  livelog tail -o nightly.log nightly                             into a file; goes on where it broke off
+  livelog tail -n +1 --no-follow nightly | grep error             everything there is so far
+  livelog tail -o nightly.log nightly                             into a file; the same command resumes a broken one
 """
 
 EXITS = exit_codes(
-    "0 the log is complete, or all was shown that was asked for",
-    *(EX_FAILED, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED, EX_NOT_ENDED, EX_SETTING),
+    "0 the log is complete, or everything that was asked for was shown",
+    *(
+        EX_FAILED,
+        EX_USAGE,
+        EX_ABORTED,
+        EX_NOT_FOUND,
+        EX_UNAUTHORISED,
+        EX_GAVE_UP,
+        EX_REPLACED,
+        EX_NOT_ENDED,
+        EX_SETTING,
+    ),
     EX_INTERRUPTED,
-    "With --exit-status, the job's own.",
+    "With --exit-status, the exit code of the job.",
 )
 
 
@@ -86,29 +98,42 @@ def parser() -> argparse.ArgumentParser:
         "--lines",
         metavar="N",
         type=lines,
-        help="begin with the last N lines (default 100), +N: with line N; also -N",
+        help="start with the last N lines (default 100), or with line N if written +N; -N is short for -n N",
     )
-    begin.add_argument("--from-line", metavar="N", type=natural, help="begin with line N; 1: everything")
-    begin.add_argument("--bytes", metavar="A-B", type=interval, help="bytes A to B, from 0, inclusive; A-: all from A")
+    begin.add_argument("--from-line", metavar="N", type=natural, help="start with line N, counted from 1")
+    begin.add_argument(
+        "--bytes",
+        metavar="A-B",
+        type=interval,
+        help="bytes A to B, counted from 0, both included; A-: from byte A to the end",
+    )
     follow = parser.add_mutually_exclusive_group()
-    follow.add_argument("-f", "--follow", action="store_true", default=True, help="go on to the end (default)")
-    follow.add_argument("--no-follow", dest="follow", action="store_false", help="end at what there is by now")
-    parser.add_argument("--wait", metavar="TIME", type=lasting, default="0", help="wait so long for a log to begin")
+    follow.add_argument("-f", "--follow", action="store_true", default=True, help="follow the log to its end (default)")
+    follow.add_argument("--no-follow", dest="follow", action="store_false", help="stop at the end of what there is now")
     parser.add_argument(
-        "--give-up", metavar="TIME", type=period, default="5m", help="try so long to reach the server (default 5m)"
+        "--wait", metavar="TIME", type=lasting, default="0", help="wait this long for the log to begin (default 0)"
     )
-    parser.add_argument("--timestamps", action="store_true", help="before each line the time at which it arrived here")
-    parser.add_argument("--json", action="store_true", help="a JSON object for each line")
     parser.add_argument(
-        "--exit-status", action="store_true", help="exit with the job's exit code, if the log is complete"
+        "--give-up",
+        metavar="TIME",
+        type=period,
+        default="5m",
+        help="keep trying this long to reach the server (default 5m)",
     )
-    parser.add_argument("--raw", action="store_true", help="to a terminal, too, exactly the log's bytes")
-    parser.add_argument("--quiet", "-q", action="store_true", help="say nothing of broken connections")
+    parser.add_argument(
+        "--timestamps", action="store_true", help="print before each line the time at which it arrived at this command"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each line")
+    parser.add_argument(
+        "--exit-status", action="store_true", help="exit with the exit code of the job, if the log is complete"
+    )
+    parser.add_argument("--raw", action="store_true", help="do not filter control sequences, even on a terminal")
+    parser.add_argument("--quiet", "-q", action="store_true", help="do not report broken connections")
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        help="write all of it, or --bytes, into FILE, going on where that broke off; a pipe, a device or - is written to",
+        help="write the whole log, or --bytes, to FILE; if FILE has a part already, resume there. FILE may be a pipe, a device, or - for stdout",
     )
     return parser
 

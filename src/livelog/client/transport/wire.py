@@ -265,7 +265,7 @@ def connect(origin: Origin, ca_file: str | None, timeout: float = TIMEOUT) -> HT
             connection.connect()
         except ssl.SSLCertVerificationError as error:
             raise Refused(
-                f"{origin}: the certificate cannot be trusted: {error.verify_message}; LIVELOG_CA_FILE?"
+                f"{origin}: the certificate is not trusted ({error.verify_message}): set LIVELOG_CA_FILE to the certificate of its authority"
             ) from error
     else:
         connection = HTTPConnection(host, port, timeout=timeout)

@@ -38,7 +38,7 @@ Commands; each explains itself with --help:
   open        open a log in the browser
   link        print the link that opens one log
   rm          remove logs
-  health      ask the server of this machine how it is
+  health      ask the server of this machine whether it is well
   spools      show, send or remove output that a server has not taken
   completion  print a completion script for bash, zsh or fish
 
@@ -70,12 +70,19 @@ expires, unless --expires or LIVELOG_LINK_EXPIRES says so; in CI (CI=true) it ex
   livelog link -                       of the log without a name; so does livelog link alone
 """
 
+COMPLETION = """\
+Print a script that completes commands, options and names of logs in a shell. Names are asked of the server, where ACCESS_TOKEN is set.
+
+  eval "$(livelog completion bash)"     in ~/.bashrc; zsh: in ~/.zshrc, after compinit
+  livelog completion fish > ~/.config/fish/completions/livelog.fish
+"""
+
 HEALTH = """\
-Ask the server of this machine how it is, on its producers' port. For the health check of a container: it finds the server by
-the same variables, and needs no token.
+Ask the server of this machine whether it is well, on its producers' port: for the health check of a container. It finds the server by
+the variables with which the server was started, and needs no token.
 
   livelog health            does it answer?
-  livelog health --ready    could a log begin now? Its disk and its limits are looked at, too
+  livelog health --ready    could a log begin now? This also checks its disk and its limits
 """
 
 HEALTH_SETTINGS = ("put_port", "put_host")
@@ -146,8 +153,12 @@ def _serve(words: Sequence[str]) -> int:
 
 def _serve_parser() -> argparse.ArgumentParser:
     parser = _parser("livelog serve", SERVE, EXIT_CODES)
-    parser.add_argument("--version", action="version", version=f"livelog {__version__}")
-    parser.add_argument("--short-version", action="version", version=__version__, help="the version, without the name")
+    parser.add_argument(
+        "--version", action="version", version=f"livelog {__version__}", help="print the version and end"
+    )
+    parser.add_argument(
+        "--short-version", action="version", version=__version__, help="print the version without the name, and end"
+    )
     config.add_flags(parser)
     return parser
 
@@ -216,20 +227,31 @@ def _health(words: Sequence[str]) -> int:
     return code
 
 
-def _completion(words: Sequence[str]) -> int:
-    from .client.commands import completion, dispatch  # noqa: PLC0415
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command: for completion, and for the documents."""
+    from .client.commands import dispatch  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(prog="livelog completion", description=completion.__doc__)
-    parser.add_argument("shell", choices=completion.SHELLS)
-    parsers = {name: make() for name, (make, _) in dispatch.COMMANDS.items()}
-    known = {
-        **parsers,
+    return {
         "serve": _serve_parser(),
+        **{name: make() for name, (make, _) in dispatch.COMMANDS.items()},
         "link": _link_parser(),
         "health": _health_parser(),
-        "completion": parser,
+        "completion": _completion_parser(),
     }
-    return _say(completion.script(parser.parse_args(words).shell, known))
+
+
+def _completion_parser() -> argparse.ArgumentParser:
+    from .client.commands import completion  # noqa: PLC0415
+
+    parser = _parser("livelog completion", COMPLETION, "Exit codes: 0 printed, 2 usage.")
+    parser.add_argument("shell", choices=completion.SHELLS, help="the shell that the script is for")
+    return parser
+
+
+def _completion(words: Sequence[str]) -> int:
+    from .client.commands import completion  # noqa: PLC0415
+
+    return _say(completion.script(_completion_parser().parse_args(words).shell, parsers()))
 
 
 def _say(text: str) -> int:

@@ -24,6 +24,7 @@ NOT_RUN = {
     "the server of make": "it makes an environment in the source folder, and what it runs is what the next tests run",
     "the tests of make": "it runs the tests, of which this is one",
     "the checks of make": "it runs the tests, of which this is one",
+    "systemd": "it makes a service of the machine that runs the tests",
     "an hour of chaos": "it takes an hour",
     "all mutations": "it takes some minutes",
 }
@@ -78,7 +79,7 @@ class Session:
                 process.read(0.05)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
 def test_commands_in_a_document_work(
     document: Path, installed: Installed, ports: tuple[int, int], tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """The server's own log: a line for each connection and for each log, as text or as JSON, and no secret in any of it.
 
 Categories: connections · logs and their ends · errors and their ids · the form of lines · secrets, wherever the server
-writes. What a line means is in docs/operations.md.
+writes. What a line means is in docs/monitoring.md.
 """
 
 import contextlib

@@ -404,8 +404,8 @@ def test_process_is_told_of(server: Server) -> None:
 
 def test_documents_name_all_figures_and_no_other(server: Server) -> None:
     """With their labels."""
-    text = Path(__file__).parents[2].joinpath("docs/operations.md").read_text(encoding="utf-8")
-    table = text[text.index("| metric | meaning |") : text.index("\n\nWorth an alarm")]
+    text = Path(__file__).parents[2].joinpath("docs/monitoring.md").read_text(encoding="utf-8")
+    table = text[text.index("| metric | meaning |") : text.index("\n\n## Prometheus")]
     documented = {
         name: set(filter(None, labels.split(",")))
         for line in table.splitlines()

@@ -359,7 +359,9 @@ def test_list_of_what_there_is_not_is_refused(server: Server, query: str) -> Non
     """400, with what would be right."""
     answer = request(server.get, "GET", f"/logs/{TOKEN}{query}")
     assert answer.status == 400
-    assert (b"not one of live, interrupted, complete and aborted" if "state" in query else b"whole number") in answer.body
+    assert (
+        b"not one of live, interrupted, complete and aborted" if "state" in query else b"whole number"
+    ) in answer.body
 
 
 @pytest.mark.parametrize("resource", ["log", "status"])

@@ -1,6 +1,6 @@
-"""One table of errors: the program raises from it, protocol.md shows it, both OpenAPI descriptions list its statuses.
+"""One table of errors: the program raises from it, docs/protocol/errors.md shows it, both OpenAPI descriptions list its statuses.
 
-`python -m tests.unit.test_wire_problem` writes the tables of protocol.md anew.
+`python -m tests.unit.test_wire_problem` writes its tables anew.
 """
 
 import ast
@@ -29,7 +29,7 @@ from livelog.wire import problem
 from livelog.wire.problem import PRODUCERS, READERS, TABLE, Problem
 
 ROOT = Path(__file__).parents[2]
-PROTOCOL = ROOT / "docs/protocol.md"
+ERRORS = ROOT / "docs/protocol/errors.md"
 
 NOTE = "<!-- the table of `livelog.wire.problem`, for {side} -->\n"
 
@@ -46,7 +46,7 @@ RESOURCES = {
 
 
 def rows(side: str) -> str:
-    """The table of one side, as protocol.md has it."""
+    """The table of one side, as errors.md has it."""
     chosen = [
         each
         for each in TABLE
@@ -60,7 +60,7 @@ def rows(side: str) -> str:
 
 
 def with_tables(text: str) -> str:
-    """The text of protocol.md, with its tables of errors as they should be."""
+    """The text of errors.md, with its tables of errors as they should be."""
     for side in SIDES:
         note = NOTE.format(side=side)
         start = text.index(note) + len(note)
@@ -70,8 +70,8 @@ def with_tables(text: str) -> str:
     return text
 
 
-def test_protocol_md_shows_the_table() -> None:
-    text = PROTOCOL.read_text(encoding="utf-8")
+def test_errors_md_shows_the_table() -> None:
+    text = ERRORS.read_text(encoding="utf-8")
     assert text == with_tables(text), "python -m tests.unit.test_wire_problem writes it anew"
 
 
@@ -198,5 +198,5 @@ def test_the_producers_description_has_the_statuses_of_the_table(name: str) -> N
 
 
 if __name__ == "__main__":
-    PROTOCOL.write_text(with_tables(PROTOCOL.read_text(encoding="utf-8")), encoding="utf-8")
+    ERRORS.write_text(with_tables(ERRORS.read_text(encoding="utf-8")), encoding="utf-8")
     sys.exit(0)

@@ -1,7 +1,7 @@
 """Every error that the server answers with: its status, its text, on which port and for which requests.
 
 This table is the only place for statuses and texts of errors: the server raises from it, the tables of errors in
-`docs/protocol.md` are made from it, and a test holds both OpenAPI descriptions to it. No I/O.
+`docs/protocol/errors.md` are made from it, and a test holds both OpenAPI descriptions to it. No I/O.
 
     raise problem.NO_LOG.error()
     raise problem.TOO_LARGE.error({"Upload-Limit": limits}, limit=10)

@@ -8,6 +8,8 @@
     ├── InvalidAttribute a title, a label or an exit code cannot be kept; the message says which, and why
     ├── TooManyLogs      no log can begin: the limit of `count` logs is reached, and all of them are in use
     ├── Stopping         no log can begin or go on: the server is about to stop
+    ├── LeaseTaken       somebody else writes the logs of that name
+    ├── LeaseLost        somebody else may write the log by now: nothing is added to it under an older lease
     ├── ScanError        the lines of a log could not be looked at; `excess`: that would have taken too much
     ├── ScanRefused      they cannot be looked at in that way: the pattern is none
     └── ClientError      what a client of a server asked for cannot be had
@@ -143,6 +145,20 @@ class Stopping(LivelogError):
 
     def __init__(self) -> None:
         super().__init__("the server is stopping")
+
+
+class LeaseTaken(LivelogError):
+    """Somebody else has the lease of a log's name, and writes it."""
+
+    def __init__(self) -> None:
+        super().__init__("another producer writes the log of this name: wait until it has ended")
+
+
+class LeaseLost(LivelogError):
+    """The lease under which a log was written is over: somebody else may write it by now. Nothing was added, and nothing ended."""
+
+    def __init__(self) -> None:
+        super().__init__("this request may write the log no longer: another one took its place")
 
 
 class ScanError(LivelogError):

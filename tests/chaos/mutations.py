@@ -69,8 +69,8 @@ MUTATIONS = (
     Mutation(
         "who takes an upload over does not wait for the one before",
         "log/leases.py",
-        "took the producer's place\")\n            await lease.gone.wait()",
-        "took the producer's place\")\n            return",
+        "                        lease.holder.reset(reason)\n                    await lease.changed()",
+        "                        lease.holder.reset(reason)\n                        return True",
     ),
     Mutation(
         "the socket of an HTTP/1.0 answer is set to reset only once the head is out",

@@ -24,12 +24,13 @@ from itertools import islice
 from typing import TypeVar
 
 from livelog.config import Settings
-from livelog.errors import DiskError, Stopping, TooManyLogs
+from livelog.errors import DiskError, LeaseLost, Stopping, TooManyLogs
 
 from .adopted import Adopted, Elsewhere, nowhere
 from .arrivals import Arrivals
 from .directory import Directory
 from .disk import ROOM_TIMEOUT, Disk
+from .fences import Fences
 from .info import LogInfo, State, new_generation, now
 from .journal import Journal
 from .source import Source
@@ -69,6 +70,7 @@ class Catalogue:
         self._beginning = 0
         self._drafts: dict[Journal, Journal | None] = {}  # with the logs that they will replace
         self._last_order = 0
+        self._fences = Fences()
         self._adopted = Adopted(elsewhere)
         self._arrivals = Arrivals()
         self._closed = False
@@ -158,7 +160,7 @@ class Catalogue:
         """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended.
 
         Its `generation`, its `order` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
-        Nothing is removed for it before its file is there. Raises: DiskError, TooManyLogs, Stopping.
+        Nothing is removed for it before its file is there. Raises: DiskError, TooManyLogs, Stopping, LeaseLost.
         """
         info, directory = await self._admitted(info), self._directory
         self._beginning += 1
@@ -171,7 +173,7 @@ class Catalogue:
             journal = Journal(info, self._disk, file=file, directory=directory)
             try:
                 await self._list(journal)
-            except (Stopping, TooManyLogs):
+            except (LeaseLost, Stopping, TooManyLogs):
                 self._undo(journal)
                 raise
         finally:
@@ -199,11 +201,9 @@ class Catalogue:
         return journal
 
     async def publish(self, draft: Journal) -> None:
-        """Have a draft, all of which is on file, in place of an older log of that name: see `begin`.
-
-        Raises: as that; then it is a draft still.
-        """
+        """Have a draft, all of which is on file, in place of an older log of that name. Raises: as `begin`; then it is a draft still."""
         info, directory = draft.info, self._directory
+        self._check(info)
         info.order = self._next_order()
         if directory is not None:
             await self._make(partial(directory.publish, info, draft.length))
@@ -211,8 +211,8 @@ class Catalogue:
         self._forget_draft(draft)
 
     async def _admitted(self, info: LogInfo) -> LogInfo:
-        """What is known of a log that may begin. Raises: TooManyLogs, Stopping; DiskError, if there is no room for it."""
-        self._refuse_if_closed()
+        """What is known of a log that may begin. Raises: TooManyLogs, Stopping, LeaseLost; DiskError, if there is no room for it."""
+        self._check(info)
         limit, older = self._settings.max_logs, self._journals.get(info.name)
         if limit is not None:
             missing = len(self._journals) - (older is not None) + self._beginning + 1 - limit
@@ -225,9 +225,11 @@ class Catalogue:
         began = now()
         return replace(info, began=began, generation=new_generation(began), order=self._next_order())
 
-    def _refuse_if_closed(self) -> None:
+    def _check(self, info: LogInfo) -> None:
+        """Raises: Stopping, LeaseLost, if no log can begin any more, or not under so small a fencing number."""
         if self._closed:
             raise Stopping
+        self._fences.check(info, self._journals.get(info.name))
 
     def _next_order(self) -> int:
         """Larger than that of all logs. Near the time, so that logs of which it is not known have their places by it."""
@@ -247,12 +249,12 @@ class Catalogue:
                     raise failure from error
 
     async def _list(self, journal: Journal) -> None:
-        """Have a new log, whose file is there, in place of an older one of that name. Raises: TooManyLogs, Stopping."""
+        """Have a new log, whose file is there, in place of an older one of that name. Raises: TooManyLogs, Stopping, LeaseLost."""
         name, limit = journal.info.name, self._settings.max_logs
         if (older := self._journals.get(name)) is not None:
             with contextlib.suppress(DiskError):
-                await self.end(older, State.ABORTED, "another log of this name began")
-        self._refuse_if_closed()  # its file took so long that there is no list any more
+                await self.end(older, State.ABORTED, "another log of this name began", journal.info.fence)
+        self._check(journal.info)  # its file took so long that there is no list any more, or that another log has begun
         if older is not None:
             self._remove(older)
         while limit is not None and len(self._journals) >= limit and self._evict():
@@ -292,11 +294,11 @@ class Catalogue:
         if (older := self._drafts.pop(draft)) is not None:
             older.release()
 
-    async def end(self, journal: Journal, state: State, reason: str) -> None:
-        """End a log: see `Journal.close`, which this must be called instead of. Raises: DiskError."""
+    async def end(self, journal: Journal, state: State, reason: str, number: int = 0) -> None:
+        """End a log: see `Journal.close`, which this must be called instead of. Raises: DiskError, LeaseLost."""
         info = journal.info
         try:
-            await journal.close(state, reason)
+            await journal.close(state, reason, number)
         finally:
             if self._journals.get(info.name) is journal and info.name not in self._ended and journal.state.ended:
                 self._ended[info.name] = journal
@@ -308,13 +310,14 @@ class Catalogue:
                 }  # fmt: skip
                 logger.info("log ended", extra={"fields": fields})
 
-    async def remove(self, journal: Journal) -> None:
+    async def remove(self, journal: Journal, number: int = 0) -> None:
         """Remove a log, which must have ended: no kill brings it back. Whoever reads it keeps it until they are done.
 
-        Raises: DiskError, if its files are left; then it is there again after a restart.
+        Raises: LeaseLost; DiskError, if its files are left; then it is there again after a restart.
         """
+        journal.fence(number)
         removal = self._remove(journal)
-        self._log_event("removed", journal)
+        _log_event("removed", journal)
         if removal is not None:
             try:
                 await asyncio.shield(asyncio.wrap_future(removal))
@@ -324,6 +327,7 @@ class Catalogue:
     def _remove(self, journal: Journal) -> Future[None] | None:
         """Forget a log now. Returns the removal of its files by a thread, if it has any with names."""
         del self._journals[journal.info.name]
+        self._fences.removed(journal.info)
         self._ended.pop(journal.info.name, None)
         return self._erase(journal, None if self._directory is None else self._directory.remove)
 
@@ -363,10 +367,7 @@ class Catalogue:
     def _retire(self, journal: Journal, what: str) -> None:
         self._remove(journal)
         self.retired_count += 1
-        self._log_event(what, journal)
-
-    def _log_event(self, what: str, journal: Journal) -> None:
-        logger.info("log %s", what, extra={"fields": {"log": journal.info.name, "bytes": journal.length}})
+        _log_event(what, journal)
 
     def close(self) -> None:
         """Begin no more logs; tell those who wait for one, or for one to grow, that nothing will come any more."""
@@ -387,6 +388,10 @@ class Catalogue:
         # While a write hangs, the process has not let go of its logs: then the lock goes with the process.
         if self._directory is not None and not any(journal.writing for journal in self._last):
             self._directory.close()
+
+
+def _log_event(what: str, journal: Journal) -> None:
+    logger.info("log %s", what, extra={"fields": {"log": journal.info.name, "bytes": journal.length}})
 
 
 def _removed(job: Future[None]) -> None:

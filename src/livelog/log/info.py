@@ -102,6 +102,8 @@ class LogInfo:
     """Why the log ended, in words."""
     order: int = 0
     """Grows from each log of a server to the next one that begins, also over restarts. Clients see it as a place in the list."""
+    fence: int = 0
+    """The largest fencing number under which the log was written (see `Lease`): a smaller one is refused. 0: there was no lease."""
 
     def to_json(self, state: State, size: int) -> dict[str, object]:
         """What is known of a log that has that `state` and `size` (bytes), for clients to read."""
@@ -118,8 +120,9 @@ class LogInfo:
         }
 
     def to_document(self, state: State, size: int) -> dict[str, object]:
-        """As `to_json`, with what is the server's business besides: `order` and `upload`. For `from_json`."""
-        return {**self.to_json(state, size), "order": self.order, "upload": self.upload.to_json()}
+        """As `to_json`, with what is the server's business besides: `order`, `fence` and `upload`. For `from_json`."""
+        own = {"order": self.order, "fence": self.fence, "upload": self.upload.to_json()}
+        return {**self.to_json(state, size), **own}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> tuple["LogInfo", State, int]:
@@ -139,6 +142,7 @@ class LogInfo:
                 ended=microseconds(kept["ended"]) if kept["ended"] is not None else None,
                 reason=_checked(kept["reason"], str),
                 order=_checked(kept.get("order", began), int),
+                fence=_checked(kept.get("fence", 0), int),
             )
             if not GENERATION.fullmatch(info.generation) or re.search(r"[^\x20-\x7e]", info.content_type):
                 raise ValueError("the generation or the content type is not one")

@@ -13,7 +13,8 @@ readers there are.
 3. All methods are called on the event loop's thread (`read` on any), and only `read`, `fetch`, `open`, `flush`, `save`
    and `close` may wait for the disk.
 4. A failed write makes the log ABORTED at the last byte that was written; `failure` says why.
-5. A log that nobody writes or reads has no open file (unless it has no name in any directory), no timer and no task.
+5. Nothing is appended, interrupted, resumed or ended under a fencing number that is smaller than one that was used before.
+6. A log that nobody writes or reads has no open file (unless it has no name in any directory), no timer and no task.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import BinaryIO
 
-from livelog.errors import DiskError
+from livelog.errors import DiskError, LeaseLost, LivelogError
 
 from .directory import Directory
 from .disk import Disk, Piece, Write
@@ -152,8 +153,20 @@ class Journal(LogFile):
 
     # The producer's side.
 
-    def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:
-        """Append `pieces`, which must not change until `written` is called: when they are on file, or never will be."""
+    def fence(self, number: int) -> None:
+        """Refuse, from now on, whoever writes under a smaller fencing number than `number`. Raises: LeaseLost, if that is one."""
+        if number < self.info.fence:
+            raise LeaseLost
+        self.info.fence = number
+
+    def append(self, pieces: Sequence[Piece], written: Callable[[], None], number: int = 0) -> None:
+        """Append `pieces`, which must not change until `written` is called: when they are on file, or never will be.
+
+        `number`: the fencing number of the writer's lease. Under one that is too small nothing is appended.
+        """
+        if number < self.info.fence:
+            self._loop.call_soon(written)
+            return
         assert self._closing is None or self.failure is not None
         if self.failure is not None:
             self._loop.call_soon(written)
@@ -163,14 +176,22 @@ class Journal(LogFile):
         self._pending_size += sum(map(len, pieces))
         self._schedule()
 
-    def interrupt(self) -> None:
-        """No producer is connected. Without effect on a log that has ended."""
+    def interrupt(self, number: int = 0) -> None:
+        """No producer is connected, says who had the lease with that `number`. Without effect on a log that has ended.
+
+        Raises: LeaseLost.
+        """
+        self.fence(number)
         if self.state is State.LIVE:
             self.state = State.INTERRUPTED
             self._wake()
 
-    def resume(self) -> None:
-        """A producer is connected again. Without effect on a log that has ended."""
+    def resume(self, number: int = 0) -> None:
+        """A producer is connected again, under the lease with that `number`. Without effect on a log that has ended.
+
+        Raises: LeaseLost.
+        """
+        self.fence(number)
         if self.state is State.INTERRUPTED:
             self.state = State.LIVE
             self._wake()
@@ -232,12 +253,19 @@ class Journal(LogFile):
             if self.times is not None:
                 await self.keep("times", self.times.to_bytes())
 
-    async def close(self, state: State, reason: str) -> None:
+    async def settled(self) -> None:
+        """Wait until all that was appended is on file, or never will be, and until an end that is under way has come."""
+        await self.flush()
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def close(self, state: State, reason: str, number: int = 0) -> None:
         """End the log, as soon as all that was appended is written, with `state`: COMPLETE or ABORTED, for that `reason`.
 
-        Without effect on a log that has ended. Raises: DiskError, if a write failed, or if the end could not be kept; the
-        log is ABORTED then, whatever `state` says.
+        `number`: the fencing number of the lease under which it ends. Without effect on a log that has ended. Raises: LeaseLost;
+        DiskError, if a write failed, or if the end could not be kept; the log is ABORTED then, whatever `state` says.
         """
+        self.fence(number)
         if not self.state.ended or self.failure is not None:
             if self._closing is None:
                 self._closing = self._loop.create_task(self._close(state, reason))
@@ -311,3 +339,22 @@ class Journal(LogFile):
             self._flushed.set_result(None)
             self._flushed = None
         self._wake()
+
+
+class Appender:
+    """What a body is received into: `journal`, under the lease with that fencing `number`."""
+
+    __slots__ = ("_journal", "_number")
+
+    def __init__(self, journal: Journal, number: int) -> None:
+        self._journal = journal
+        self._number = number
+
+    @property
+    def failure(self) -> LivelogError | None:
+        """Why nothing can be appended any more: the disk failed, or the lease is lost."""
+        return self._journal.failure or (LeaseLost() if self._number < self._journal.info.fence else None)
+
+    def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:
+        """See `Journal.append`."""
+        self._journal.append(pieces, written, self._number)

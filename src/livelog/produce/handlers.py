@@ -26,11 +26,12 @@ from dataclasses import replace
 
 from livelog import __version__, config
 from livelog.config import Settings
-from livelog.errors import STOPPED, ConfigError, DiskError, LivelogError, RequestError, Stopping
+from livelog.errors import STOPPED, ConfigError, DiskError, LeaseTaken, LivelogError, RequestError, Stopping
 from livelog.log.catalogue import UNNAMED, Catalogue
 from livelog.log.info import DEFAULT_TYPE, LogInfo, State, Upload
-from livelog.log.journal import Journal
-from livelog.log.leases import Leases
+from livelog.log.journal import Appender, Journal
+from livelog.log.leases import Lease, LocalLeases, holding
+from livelog.log.lifecycle import Lifecycle
 from livelog.log.status import describe
 from livelog.names import is_name
 from livelog.tokens import Access, bearer
@@ -73,7 +74,9 @@ class Producers:
         self._catalogue = catalogue
         self._readers_url = readers_url
         self._limits = uploads.limits(settings.max_log_size, settings.resume_grace)
-        self._leases = Leases(catalogue, settings.resume_grace)
+        fence = max((journal.info.fence for journal in catalogue.newest_first()), default=0)
+        self._leases = LocalLeases(above=fence)
+        self._lifecycle = Lifecycle(catalogue, self._leases, settings.resume_grace)
         self._stopping = False
         self._routes: Routes[Handler] = Routes(
             {
@@ -128,14 +131,14 @@ class Producers:
     async def _taken_over(self, exchange: Exchange, what: str) -> Journal:
         """The log of an upload, which nobody sends any more; `what`: its key, and its name. Raises: RequestError."""
         key, _, name = what.partition("/")
-        is_free = await self._leases.revoke(self._upload(key, name))
+        is_free = await self._lifecycle.revoke(self._upload(key, name))
         if not is_free and exchange.request.method in ("PATCH", "DELETE"):
             raise problem.BEING_RECEIVED.error()
         exchange.connection.note_log(name)
         journal = self._upload(key, name)
         if journal.state is State.ABORTED:
             raise problem.GIVEN_UP.error({"ETag": journal.etag}, reason=journal.info.reason)
-        self._leases.renew(journal)
+        self._lifecycle.renew(journal)
         return journal
 
     async def _show_upload(self, exchange: Exchange, what: str) -> Response:
@@ -143,13 +146,13 @@ class Producers:
         return self._response(204, {**self._upload_headers(exchange.request, journal), "Cache-Control": "no-store"})
 
     async def drain(self, timeout: float) -> None:
-        """Begin nothing more, and let producers that are about to be done end: see `Leases.drain`."""
+        """Begin nothing more, and let producers that are about to be done end: see `Lifecycle.drain`."""
         self._stopping = True
-        await self._leases.drain(timeout)
+        await self._lifecycle.drain(timeout)
 
     def close(self) -> None:
         """Give no interrupted log up any more: the server is about to end."""
-        self._leases.close()
+        self._lifecycle.close()
 
     # Beginning a log.
 
@@ -164,41 +167,47 @@ class Producers:
         _check_framing(request)
         if "Content-Range" in request.fields:
             raise problem.CONTENT_RANGE.error()
-        if await self._leases.is_held(name):
-            raise problem.ANOTHER_PRODUCER.error()
+        async with holding(self._leases, name) as lease:
+            return await self._begin_under(lease, exchange, announcement)
+
+    async def _begin_under(self, lease: Lease, exchange: Exchange, announcement: Announcement) -> Response:
+        """Begin a log, under a lease of its name."""
+        request, name, resumable = exchange.request, lease.name, announcement.complete is not None
         older = self._catalogue.get(name)
         _check_preconditions(request, older)
         length = announcement.length_at(0, request.content_length) if resumable else None
         upload = Upload(resumable, older is not None, length, announcement.repr_digest, announcement.want_repr_digest)
-        info = LogInfo(name, "", 0, _content_type(request.fields.get("Content-Type")), upload=upload)
+        content_type = _content_type(request.fields.get("Content-Type"))
+        info = LogInfo(name, "", 0, content_type, upload=upload, fence=lease.number)
         info.attributes = info.attributes.updated(_metadata_fields(request))
         self._refuse_too_large(max(length or 0, request.content_length or 0))
+        bounded = request.content_length is not None
         if (announcement.content_digest and (older is not None or not resumable)) or (
             upload.repr_digest and not resumable
         ):
-            bounded = request.content_length is not None
-            with self._leases.hold(name, exchange.connection, bounded=bounded, spared=older):
-                return await self._begin_checked(exchange, info, announcement)
-        with self._leases.hold(name):
-            journal = await self._leases.begin(info)
-        with self._leases.hold(name, exchange.connection, bounded=request.content_length is not None):
-            _tell_begun(journal)
-            return await self._feed(exchange, journal, announcement, begins=True)
+            lease.hold(exchange.connection, bounded=bounded)
+            return await self._begin_checked(lease, exchange, info, announcement)
+        journal = await self._lifecycle.begin(info)
+        lease.hold(exchange.connection, bounded=bounded)
+        _tell_begun(journal)
+        return await self._feed(lease, exchange, journal, announcement, begins=True)
 
-    async def _begin_checked(self, exchange: Exchange, info: LogInfo, announcement: Announcement) -> Response:
+    async def _begin_checked(
+        self, lease: Lease, exchange: Exchange, info: LogInfo, announcement: Announcement
+    ) -> Response:
         """Begin a log with content that is known to be right, or none."""
         draft = await self._catalogue.draft(info)
         try:
             if exchange.request.has_body:
-                await self._receive_into(draft, exchange, self._limit(draft), None)
+                await self._receive_into(Appender(draft, lease.number), exchange, self._limit(draft), None)
             await _check_content(draft, announcement, None)
             verified = {} if announcement.complete is False else await self._verify(draft, is_upload=False)
-            await self._leases.publish(draft)
+            await self._lifecycle.publish(draft)
         except BaseException:
             await self._catalogue.discard(draft)
             raise
         _tell_begun(draft)
-        return await self._feed(exchange, draft, announcement, begins=True, verified=verified)
+        return await self._feed(lease, exchange, draft, announcement, begins=True, verified=verified)
 
     # Going on with one.
 
@@ -225,14 +234,15 @@ class Producers:
         self._refuse_too_large(max(length or 0, offset + (request.content_length or 0)))
         attributes = journal.info.attributes.updated(_metadata_fields(request))
         bounded = request.content_length is not None
-        with self._leases.hold(journal.info.name, exchange.connection, bounded=bounded):
+        async with holding(self._leases, journal.info.name, exchange.connection, bounded=bounded) as lease:
             change = _unless_lost(journal.info, upload=replace(upload, length=length), attributes=attributes)
             with contextlib.nullcontext() if announcement.content_digest else change:
-                await self._leases.resume(journal)
-            return await self._feed(exchange, journal, announcement, begins=False, change=change)
+                await self._lifecycle.resume(journal, lease)
+            return await self._feed(lease, exchange, journal, announcement, begins=False, change=change)
 
     async def _feed(
         self,
+        lease: Lease,
         exchange: Exchange,
         journal: Journal,
         announcement: Announcement,
@@ -251,7 +261,7 @@ class Producers:
         headers: dict[str, str] = {}
         try:
             if verified is None:
-                await self._receive(exchange, journal, announcement, begins=begins, change=change)
+                await self._receive(lease, exchange, journal, announcement, begins=begins, change=change)
             reason = "the body ended"
             if announcement.complete is not False:
                 headers = await self._verify(journal, is_upload=True) if verified is None else verified
@@ -264,9 +274,9 @@ class Producers:
         finally:
             try:
                 if end is State.INTERRUPTED:
-                    await self._leases.interrupt(journal, reason)
+                    await self._lifecycle.interrupt(journal, reason, lease)
                 else:
-                    await self._leases.end(journal, end, reason)
+                    await self._lifecycle.end(journal, end, reason, lease)
             finally:
                 journal.release()
         if journal.failure is not None:
@@ -279,6 +289,7 @@ class Producers:
 
     async def _receive(
         self,
+        lease: Lease,
         exchange: Exchange,
         journal: Journal,
         announcement: Announcement,
@@ -297,7 +308,7 @@ class Producers:
             lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
             connection.inform(f"{interim}{lines}\r\n".encode())
         if announcement.content_digest:
-            await self._receive_checked(exchange, journal, announcement, change or contextlib.nullcontext())
+            await self._receive_checked(lease, exchange, journal, announcement, change or contextlib.nullcontext())
             return
         if not request.has_body:
             return
@@ -305,37 +316,39 @@ class Producers:
         acknowledged = interim and self._catalogue.durable
         acknowledgements = Acknowledgements(connection, journal, interim) if acknowledged else None
         try:
-            await self._receive_into(journal, exchange, self._limit(journal), acknowledgements)
+            sink = Appender(journal, lease.number)
+            await self._receive_into(sink, exchange, self._limit(journal), acknowledgements)
         finally:
             if acknowledgements is not None:
                 acknowledgements.stop()
 
     async def _receive_checked(
         self,
+        lease: Lease,
         exchange: Exchange,
         journal: Journal,
         announcement: Announcement,
         change: contextlib.AbstractContextManager[None],
     ) -> None:
         """Receive content whose digest is known: nothing of the request counts before all of it has arrived and is right."""
-        scratch = await self._catalogue.scratch()
+        scratch, sink = await self._catalogue.scratch(), Appender(journal, lease.number)
         try:
             if exchange.request.has_body:
-                await self._receive_into(scratch, exchange, self._limit(journal), None)
+                await self._receive_into(Appender(scratch, lease.number), exchange, self._limit(journal), None)
             await _check_content(scratch, announcement, journal.length)
             with change:
                 await journal.save()
             for start in range(0, scratch.length, BUFFER_SIZE):
-                journal.append([await scratch.fetch(start, min(scratch.length, start + BUFFER_SIZE))], lambda: None)
+                sink.append([await scratch.fetch(start, min(scratch.length, start + BUFFER_SIZE))], lambda: None)
                 await journal.flush()
         finally:
             await self._catalogue.discard(scratch)
 
     async def _receive_into(
-        self, journal: Journal, exchange: Exchange, limit: Limit | None, acknowledgements: Acknowledgements | None
+        self, sink: Appender, exchange: Exchange, limit: Limit | None, acknowledgements: Acknowledgements | None
     ) -> None:
         written = acknowledgements.written if acknowledgements is not None else None
-        await exchange.connection.receive(exchange.request, journal, limit=limit, on_written=written)
+        await exchange.connection.receive(exchange.request, sink, limit=limit, on_written=written)
 
     async def _verify(self, journal: Journal, *, is_upload: bool) -> dict[str, str]:
         """Check a log that shall be complete against what was announced. Returns header fields that tell of it.
@@ -386,14 +399,18 @@ class Producers:
         return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, text.encode())
 
     async def _remove(self, exchange: Exchange, name: str) -> Response:
-        if await self._leases.is_held(name):
-            raise problem.LOG_WRITTEN.error()
-        journal = self._known(name)
-        _check_preconditions(exchange.request, journal)
-        with self._leases.hold(name):
+        try:
+            lease = await self._leases.grant(name)
+        except LeaseTaken as error:
+            raise problem.LOG_WRITTEN.error() from error
+        try:
+            journal = self._known(name)
+            _check_preconditions(exchange.request, journal)
             if not journal.state.ended:
-                await self._leases.end(journal, State.ABORTED, "the log was removed")
-            await self._catalogue.remove(journal)
+                await self._lifecycle.end(journal, State.ABORTED, "the log was removed", lease)
+            await self._catalogue.remove(journal, lease.number)
+        finally:
+            self._leases.release(lease)
         return self._response(204, {})
 
     async def _cancel(self, exchange: Exchange, what: str) -> Response:
@@ -401,8 +418,8 @@ class Producers:
         if journal.state.ended:
             raise problem.NOTHING_TO_CANCEL.error()
         journal.info.attributes = journal.info.attributes.updated(_metadata_fields(exchange.request))
-        with self._leases.hold(journal.info.name):
-            await self._leases.end(journal, State.ABORTED, "the producer gave it up")
+        async with holding(self._leases, journal.info.name) as lease:
+            await self._lifecycle.end(journal, State.ABORTED, "the producer gave it up", lease)
         return self._response(204, {})
 
     def _upload(self, key: str, name: str) -> Journal:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from livelog.errors import DiskError, RequestError
+from livelog.errors import LivelogError, RequestError
 
 from .framing import MAX_PIECES, Decoder, Piece
 
@@ -49,7 +49,7 @@ class Sink(Protocol):
     """What the content of a body is appended to."""
 
     @property
-    def failure(self) -> DiskError | None:
+    def failure(self) -> LivelogError | None:
         """Why nothing can be appended any more."""
 
     def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:
@@ -126,7 +126,7 @@ class BodyReader:
         self._broken: ConnectionError | None = None  # what to raise when all that has come was looked at
         self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the body has ended. Raises: ConnectionError, if it breaks off; RequestError, if it is framed wrongly or
-        exceeds the limit; DiskError."""
+        exceeds the limit; what the sink fails with."""
 
     def feed(self, data: memoryview) -> memoryview:
         """Take in what had come before the connection was read for this. Returns what is not the body's."""

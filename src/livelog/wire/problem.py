@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from string import Formatter
 
-from livelog.errors import DiskError, InvalidAttribute, RequestError, Stopping, TooManyLogs
+from livelog.errors import DiskError, InvalidAttribute, LeaseLost, LeaseTaken, RequestError, Stopping, TooManyLogs
 
 READERS = "log status logs lines search events groups view"
 """What a readers' GET or HEAD asks for: the first segment of its path."""
@@ -270,6 +270,10 @@ ANOTHER_PRODUCER = _problem(
     409, "this log is being written by another producer: wait until that one has ended", "another producer is sending this log",
     producers="put",
 )  # fmt: skip
+LEASE_LOST = _problem(
+    409, "this request may write the log no longer: another one took its place",
+    "a producer that is heard again after its log was given to another one", producers="put append",
+)  # fmt: skip
 BEING_RECEIVED = _problem(
     409, "another log of this name is being received: wait until that one has begun",
     "a PUT with a digest is arriving for this name", producers="append give-up",
@@ -447,6 +451,10 @@ def of(error: Exception) -> RequestError | None:
             return TOO_MANY_LOGS.error({"Retry-After": "60"}, count=error.count)
         case Stopping():
             return STOPPING.error(RETRY_AFTER)
+        case LeaseTaken():
+            return ANOTHER_PRODUCER.error()
+        case LeaseLost():
+            return LEASE_LOST.error()
     return None
 
 

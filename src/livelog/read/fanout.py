@@ -1,8 +1,9 @@
-"""From one journal to many sockets, live: shared frames, at a pace.
+"""From one log to many sockets, live: shared frames, at a pace.
 
-A reader that is caught up is a member of its log's `Fanout` and costs nothing until bytes arrive. Then one
-pass makes one frame of all that has arrived, and a plain loop writes that same frame to every member.
+A reader that is caught up is a member of one of its log's fan-outs and costs nothing until bytes arrive. Then one
+pass makes one frame of what has arrived, and a plain loop writes that same frame to every member.
 A member whose socket does not take a whole frame leaves, catches up from the file by itself, and joins again.
+There is a fan-out for each form in which a log is followed: `ByteFanout` here, `EventFanout` in `event_fanout`.
 
 Refuses to know of requests and answers: whoever calls `follow` has sent the head.
 
@@ -16,7 +17,9 @@ Refuses to know of requests and answers: whoever calls `follow` has sent the hea
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator
+from typing import Generic, TypeVar
 
 from livelog.errors import DiskError
 from livelog.log.source import Source
@@ -38,8 +41,11 @@ SLICE = 256
 """Members served before the event loop gets a turn: one or two milliseconds."""
 
 
-class Fanout:
-    """The readers of one journal that are caught up, and the passes that serve them.
+F = TypeVar("F", bound="Fanout")
+
+
+class Fanout(ABC):
+    """The readers of one log that are caught up, and the passes that serve them.
 
     `pass_seconds`: counts the seconds that each pass takes.
     """
@@ -69,7 +75,7 @@ class Fanout:
         yield from [self.journal.length - self.offset] * len(self._members)
 
     def close(self) -> None:
-        """Watch the journal no longer."""
+        """Watch the log no longer."""
         self.journal.watchers.discard(self._changed)
         if self._next is not None:
             self._next.cancel()
@@ -84,32 +90,23 @@ class Fanout:
         finally:
             self._behind.pop(writer, None)
 
+    @abstractmethod
     async def _follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
-        journal = self.journal
-        while True:
-            self._behind[writer] = offset
-            if offset < self.offset:
-                stop = min(self.offset, offset + CHUNK_LIMIT)
-                if chunked:
-                    writer.write(b"%x\r\n" % (stop - offset))
-                await writer.send(journal, offset, stop)
-                if chunked:
-                    writer.write(b"\r\n")
-                offset = stop
-            elif writer.blocked:
-                await writer.drained()
-            elif journal.at_end and offset == journal.length:
-                return
-            elif offset > self.offset:
-                # Asked from an offset that no pass has reached yet.
-                if self._advanced is None:
-                    self._advanced = self._loop.create_future()
-                await asyncio.shield(self._advanced)
-                writer.check()
-            else:
-                offset = await self._join(writer, chunked)
+        """As `follow`: catch up, and `_join`, in turns. What was sent is told in `_behind`."""
 
-    async def _join(self, writer: BodyWriter, chunked: bool) -> int:
+    @abstractmethod
+    def _unwatched(self) -> None:
+        """The log has changed while there are no members."""
+
+    @abstractmethod
+    def _pass(self) -> None:
+        """Give the members what has arrived since the last pass, by `_serve` or, if there is nothing for them, `_pass_done`."""
+
+    def _has_more(self) -> bool:
+        """Whether there is something that the last pass did not look at."""
+        return self.offset < self.journal.length
+
+    async def _join(self, writer: BodyWriter, *, chunked: bool) -> int:
         """Be a member until there is something else to do. Returns the offset reached."""
         writer.check()
         del self._behind[writer]
@@ -133,38 +130,30 @@ class Fanout:
             member.left.set_result(offset)
 
     def _changed(self) -> None:
-        """The journal has more bytes, or has ended."""
+        """The log has more bytes, or another state."""
         if self._next is not None:
             return  # a pass is on its way, and looks again when it is done
         if not self._members:
-            self._advance()
+            self._unwatched()
         elif self._loop.time() >= self._not_before:
             self._pass()
         else:
             self._next = self._loop.call_at(self._not_before, self._pass)
 
-    def _advance(self) -> None:
-        self.offset = self.journal.length
+    def _wait_for_advance(self) -> asyncio.Future[None]:
+        """Done once `offset` has been looked at anew: shared by all who wait for that, so it must be shielded."""
+        if self._advanced is None:
+            self._advanced = self._loop.create_future()
+        return self._advanced
+
+    def _tell_advance(self) -> None:
         if self._advanced is not None:
             self._advanced.set_result(None)
             self._advanced = None
 
-    def _pass(self) -> None:
-        """Give the members what has arrived since the last pass."""
-        started, start = self._loop.time(), self.offset
-        self._advance()
-        size = self.offset - start
-        data = None
-        if 0 < size <= FRAME_LIMIT and self.journal.is_cached(start, self.offset):
-            with contextlib.suppress(DiskError):
-                data = self.journal.read(start, self.offset)
-        if data is None:
-            # Too much for memory, not in memory, or nothing but the end: each looks for itself, and meets the error.
-            self._pass_done(started, 0.0, start)
-            return
-        frame = b"".join((b"%x\r\n" % size, data, b"\r\n"))
-        due = [(writer, frame if member.chunked else data) for writer, member in self._members.items()]
-        self._serve(due, started, 0.0)
+    def _due(self, plain: bytes, chunk: bytes) -> list[tuple[BodyWriter, bytes]]:
+        """All members, each with what it gets."""
+        return [(writer, chunk if member.chunked else plain) for writer, member in self._members.items()]
 
     def _serve(self, due: list[tuple[BodyWriter, bytes]], started: float, seconds: float) -> None:
         """Write a pass's frame to some of the members that are due; the others follow in the loop's next turn."""
@@ -181,18 +170,92 @@ class Fanout:
             self._pass_done(started, seconds, None)
 
     def _pass_done(self, started: float, seconds: float, release: int | None) -> None:
-        """Plan the next pass; `release` all members at that offset, or at the end of an ended log."""
+        """Plan the next pass; `release` all members at that offset, or at the end of a log that grows no more."""
         self._next = None
         self._not_before = started + SHARE * seconds
         if seconds:
             self._pass_seconds.observe(seconds)
-        if release is None and self.journal.at_end and self.offset == self.journal.length:
+        if release is None and self.journal.at_end and not self._has_more():
             release = self.offset
         if release is not None:
             for writer in tuple(self._members):
                 self._release(writer, release)
-        if self.offset < self.journal.length:
+        if self._has_more():
             self._changed()
+
+
+class ByteFanout(Fanout):
+    """The readers of a log's bytes."""
+
+    async def _follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
+        journal = self.journal
+        while True:
+            self._behind[writer] = offset
+            if offset < self.offset:
+                stop = min(self.offset, offset + CHUNK_LIMIT)
+                if chunked:
+                    writer.write(b"%x\r\n" % (stop - offset))
+                await writer.send(journal, offset, stop)
+                if chunked:
+                    writer.write(b"\r\n")
+                offset = stop
+            elif writer.blocked:
+                await writer.drained()
+            elif journal.at_end and offset == journal.length:
+                return
+            elif offset > self.offset:
+                # Asked from an offset that no pass has reached yet.
+                await asyncio.shield(self._wait_for_advance())
+                writer.check()
+            else:
+                offset = await self._join(writer, chunked=chunked)
+
+    def _unwatched(self) -> None:
+        """See `Fanout._unwatched`: the next member begins where the log ends."""
+        self.offset = self.journal.length
+        self._tell_advance()
+
+    def _pass(self) -> None:
+        """See `Fanout._pass`."""
+        started, start = self._loop.time(), self.offset
+        self._unwatched()
+        size = self.offset - start
+        data = None
+        if 0 < size <= FRAME_LIMIT and self.journal.is_cached(start, self.offset):
+            with contextlib.suppress(DiskError):
+                data = self.journal.read(start, self.offset)
+        if data is None:
+            # Too much for memory, not in memory, or nothing but the end: each looks for itself, and meets the error.
+            self._pass_done(started, 0.0, start)
+        else:
+            self._serve(self._due(data, b"".join((b"%x\r\n" % size, data, b"\r\n"))), started, 0.0)
+
+
+class Fanouts(Generic[F]):
+    """The fan-outs of one form, which `make` makes: one for each log that is followed in that form."""
+
+    def __init__(self, make: Callable[[Source, Histogram], F], pass_seconds: Histogram) -> None:
+        self._make = make
+        self._pass_seconds = pass_seconds
+        self._fanouts: dict[Source, F] = {}
+
+    @property
+    def all(self) -> Collection[F]:
+        """Those that there are."""
+        return self._fanouts.values()
+
+    @contextlib.contextmanager
+    def use(self, journal: Source) -> Iterator[F]:
+        """The fan-out of a log, for one call of `follow`; closed when nobody follows any more."""
+        fanout = self._fanouts.get(journal)
+        if fanout is None:
+            fanout = self._fanouts[journal] = self._make(journal, self._pass_seconds)
+        try:
+            yield fanout
+        finally:
+            if not fanout.followers:
+                fanout.close()
+                del self._fanouts[journal]
 
 
 class _Member:

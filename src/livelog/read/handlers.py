@@ -46,8 +46,9 @@ from livelog.wire.routes import Resource, Routes
 
 from . import listing
 from .answers import COMMON_HEADERS, PREFLIGHT_HEADERS, json_answer, json_text, parts_answer
+from .event_fanout import EventFanout
 from .events import answer_events
-from .fanout import Fanout
+from .fanout import ByteFanout, Fanouts
 from .queries import Queries
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -74,11 +75,12 @@ class Readers:
         self._catalogue = catalogue
         self.queries = Queries()
         self._viewer = Viewer(COMMON_HEADERS)
-        self._fanouts: dict[Source, Fanout] = {}
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """How long the passes of all fan-outs took."""
+        self._bytes = Fanouts(ByteFanout, self.pass_seconds)
+        self._events = Fanouts(EventFanout, self.pass_seconds)
         about_logs: Mapping[str, LogHandler] = {
-            "log": self._answer_log, "events": answer_events, **self.queries.answers
+            "log": self._answer_log, "events": partial(answer_events, self._events), **self.queries.answers
         }  # fmt: skip
         handlers: dict[str, Handler] = {name: partial(self._open, answer) for name, answer in about_logs.items()}
         handlers |= {"status": self._status, "logs": self._list, "view": self._view}
@@ -92,7 +94,7 @@ class Readers:
 
     def lags(self) -> list[int]:
         """For each reader that follows a log, how many bytes it has not been given yet."""
-        return [lag for fanout in self._fanouts.values() for lag in fanout.lags()]
+        return [lag for fanout in (*self._bytes.all, *self._events.all) for lag in fanout.lags()]
 
     async def answer(self, exchange: Exchange) -> Response:
         """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
@@ -302,19 +304,14 @@ class Readers:
         if writer.ended and not journal.at_end:
             raise ConnectionResetError("the peer has left")
         writer.endless = True
-        fanout = self._fanouts.get(journal)
-        if fanout is None:
-            fanout = self._fanouts[journal] = Fanout(journal, self.pass_seconds)
         whole = False
         try:
-            await fanout.follow(writer, start, chunked=writer.chunked)
+            with self._bytes.use(journal) as fanout:
+                await fanout.follow(writer, start, chunked=writer.chunked)
             whole = journal.state.ended  # also of an aborted log it has all the bytes that there are
         finally:
             if not whole:
                 journal.tag_confirms = False
-            if not fanout.followers:
-                fanout.close()
-                del self._fanouts[journal]
         if journal.state is not State.COMPLETE:  # aborted, or the server stops: nobody knows how it will end
             # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
             await writer.break_off(reset=not writer.chunked)

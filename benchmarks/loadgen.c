@@ -6,6 +6,7 @@
  *            --readers follow, --stalled more read nothing until the producer has ended, and then everything;
  *            --logs N: so many logs, /bench/0 and so on behind both paths, each at that rate, and the readers are theirs
  *            in turn
+ *            --events: they follow as event streams, whose texts are taken out of JSON, and whose ids are checked, too
  *   idle     fanout at one line a second: the memory of readers that hold still
  *   pattern  no server: writes the log of --bytes to stdout, for a file server to serve
  *
@@ -50,6 +51,7 @@ typedef void SSL;
 enum {
     PERIOD_LINES = 4099,     /* the pattern repeats after this many lines: a prime, so no block size divides it */
     LARGEST_BLOCK = 1 << 18, /* of --chunk, --line and one read */
+    LARGEST_EVENT = 1 << 19, /* bytes of one line of an event stream */
     HEAD_LIMIT = 4096,       /* bytes of a response head */
     IN_FLIGHT = 64,          /* readers that have asked and not yet got a byte */
     BURST = 16,              /* blocks the producer sends before readers get their turn */
@@ -59,7 +61,7 @@ enum {
 static const uint64_t PRODUCER_EVENT = 1ull << 32, TIMER_EVENT = UINT64_MAX; /* PRODUCER_EVENT + the log's number */
 
 static const char *mode, *put_path = "/log", *get_path = "/log/token";
-static int put_port = 60022, get_port = 60023, chunk = 32768, line = 100, rate = 100, readers_wanted = 1, stalled_wanted, logs = 1, use_tls;
+static int put_port = 60022, get_port = 60023, chunk = 32768, line = 100, rate = 100, readers_wanted = 1, stalled_wanted, logs = 1, use_tls, use_events;
 static long long bytes = 1000000000;
 static double seconds = 5, settle = 0.3;
 static pid_t pids[64];
@@ -224,8 +226,11 @@ static struct reader {
     char *head;
     enum { ASKED, IN_BODY, FINISHED, BROKEN, TO_RETRY } state;
     enum chunk_part part;
-    bool stalled, chunked, has_all;
+    bool stalled, chunked, has_all, told_end, is_text; /* is_text: the event that is being read has no name */
     long long offset, left; /* body bytes verified; bytes left of the chunk or of the Content-Length */
+    long long event_id;
+    char *event_line; /* what has come of a line of an event stream, and how much of that there is */
+    size_t event_size, event_room;
 } *readers;
 static int started, ended, have_all; /* the broken count in all three, the stalled only in ended */
 static double retry_until;           /* for the first reader: the server may not be up yet */
@@ -282,7 +287,8 @@ static void stop(struct reader *r, int state) {
     r->state = state;
     ended++;
     free(r->head);
-    r->head = NULL;
+    free(r->event_line);
+    r->head = r->event_line = NULL;
     hang_up(r);
 }
 
@@ -299,6 +305,7 @@ static void break_off(struct reader *r, const char *why) {
 }
 
 static void finish(struct reader *r) {
+    if (use_events && !r->told_end) fault("reader %d: no event tells the end", (int)(r - readers));
     if (r->offset != log_size) {
         fell_short++;
         fault("reader %d%s: clean end after %lld of %lld bytes", (int)(r - readers), r->stalled ? " (stalled)" : "", r->offset, log_size);
@@ -324,11 +331,56 @@ static void take_body(struct reader *r, const char *data, size_t count) {
     }
 }
 
+static size_t unescape(char *text, size_t count) { /* of JSON: the pattern has nothing to escape but ends of lines */
+    char *to = text;
+    for (size_t i = 0; i < count; i++)
+        if (text[i] != '\\') *to++ = text[i];
+        else if (++i < count && text[i] == 'n') *to++ = '\n';
+        else *to++ = 0; /* which no line has */
+    return to - text;
+}
+
+static void take_event_line(struct reader *r, char *text, size_t count) { /* without its end; there is a zero behind it */
+    static const char first[] = "data: {\"offset\": ", second[] = ", \"text\": \"", last[] = "\"}";
+    char *end;
+    if (!count) r->is_text = true;
+    else if (!strncmp(text, "id: ", 4)) r->event_id = atoll(text + 4);
+    else if (!strncmp(text, "event: ", 7)) {
+        r->is_text = false;
+        if (!strcmp(text + 7, "end")) r->told_end = true;
+    } else if (r->is_text && !strncmp(text, first, sizeof first - 1)) {
+        if (strtoll(text + sizeof first - 1, &end, 10) != r->offset || strncmp(end, second, sizeof second - 1) ||
+            strcmp(text + count - (sizeof last - 1), last)) { break_off(r, "an event that is not the next one"); return; }
+        end += sizeof second - 1;
+        take_body(r, end, unescape(end, text + count - (sizeof last - 1) - end));
+        if (r->state == IN_BODY && r->offset != r->event_id) break_off(r, "an event with another id");
+    } else if (r->is_text && *text != ':') break_off(r, "a line that belongs to no event");
+}
+
+static void take_content(struct reader *r, const char *data, size_t count) {
+    if (!use_events) { take_body(r, data, count); return; }
+    while (count && r->state == IN_BODY) {
+        const char *end = memchr(data, '\n', count);
+        size_t piece = end ? (size_t)(end - data) : count;
+        if (r->event_size + piece >= LARGEST_EVENT) { break_off(r, "an endless event"); return; }
+        if (r->event_size + piece >= r->event_room) r->event_line = realloc(r->event_line, r->event_room = 2 * (r->event_size + piece) + 512);
+        memcpy(r->event_line + r->event_size, data, piece);
+        r->event_size += piece;
+        data += piece + !!end;
+        count -= piece + !!end;
+        if (!end) return;
+        r->event_line[r->event_size] = 0;
+        piece = r->event_size;
+        r->event_size = 0;
+        take_event_line(r, r->event_line, piece);
+    }
+}
+
 static void take_chunked(struct reader *r, const char *data, size_t count) {
     while (count && r->state == IN_BODY) {
         if (r->part == CHUNK_DATA) {
             size_t piece = (long long)count < r->left ? count : (size_t)r->left;
-            take_body(r, data, piece);
+            take_content(r, data, piece);
             data += piece;
             count -= piece;
             if (!(r->left -= piece)) r->part = CHUNK_END;
@@ -356,7 +408,7 @@ static void take_chunked(struct reader *r, const char *data, size_t count) {
 
 static void take_counted(struct reader *r, const char *data, size_t count) {
     if ((long long)count > r->left) { break_off(r, "more bytes than its Content-Length"); return; }
-    take_body(r, data, count);
+    take_content(r, data, count);
     if (r->state == IN_BODY && !(r->left -= count)) finish(r);
 }
 
@@ -416,7 +468,7 @@ static const char *log_name(int number) {
 static void open_reader(struct reader *r) {
     char request[600];
     int size = snprintf(request, sizeof request, "GET %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", get_path, log_name((r - readers) % logs), get_port);
-    *r = (struct reader){.fd = connect_to(get_port), .head = malloc(HEAD_LIMIT), .stalled = r - readers >= readers_wanted};
+    *r = (struct reader){.fd = connect_to(get_port), .head = malloc(HEAD_LIMIT), .stalled = r - readers >= readers_wanted, .is_text = true};
     if (r->fd < 0 || !send_request(r, request, size)) break_off(r, "cannot connect");
     else if (!r->stalled) listen_to(r);
     else if (recv(r->fd, request, 1, MSG_PEEK) != 1) break_off(r, "no answer");
@@ -612,7 +664,7 @@ static void write_pattern(void) {
 
 static void usage(void) {
     fputs("usage: loadgen ingest|catchup|fanout|idle|pattern [--put-port N] [--get-port N] [--put-path P] [--get-path P] [--bytes N] [--chunk N]\n"
-          "               [--line N] [--rate N] [--seconds S] [--settle S] [--readers N] [--stalled N] [--logs N] [--tls] [--pids N,N...]\n", stderr);
+          "               [--line N] [--rate N] [--seconds S] [--settle S] [--readers N] [--stalled N] [--logs N] [--events] [--tls] [--pids N,N...]\n", stderr);
     exit(64);
 }
 
@@ -620,7 +672,7 @@ static void read_options(int argc, char **argv) {
     static const struct option options[] = {
         {"put-port", 1, 0, 'p'}, {"get-port", 1, 0, 'g'}, {"put-path", 1, 0, 'P'}, {"get-path", 1, 0, 'G'}, {"bytes", 1, 0, 'b'},
         {"chunk", 1, 0, 'c'}, {"line", 1, 0, 'l'}, {"rate", 1, 0, 'r'}, {"seconds", 1, 0, 's'}, {"settle", 1, 0, 'S'},
-        {"readers", 1, 0, 'n'}, {"stalled", 1, 0, 'N'}, {"logs", 1, 0, 'L'}, {"tls", 0, 0, 't'}, {"pids", 1, 0, 'i'}, {0}};
+        {"readers", 1, 0, 'n'}, {"stalled", 1, 0, 'N'}, {"logs", 1, 0, 'L'}, {"tls", 0, 0, 't'}, {"events", 0, 0, 'e'}, {"pids", 1, 0, 'i'}, {0}};
     mode = argc > 1 ? argv[1] : "";
     optind = 2;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (option) {
@@ -638,6 +690,7 @@ static void read_options(int argc, char **argv) {
         case 'N': stalled_wanted = atoi(optarg); break;
         case 'L': logs = atoi(optarg); break;
         case 't': use_tls = 1; break;
+        case 'e': use_events = 1; break;
         case 'i':
             for (char *pid = strtok(optarg, ","); pid && pid_count < 64; pid = strtok(NULL, ",")) pids[pid_count++] = atoi(pid);
             break;

@@ -31,13 +31,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
 CPU, MEMORY, STARTUP, KEPT = "cpu_s_per_gb", "kb_per_reader", "startup_ms", "kb_per_log"
 REQUEST, CONNECTION, START_MEMORY = "cpu_us_per_request", "kb_per_connection", "start_mb"
+TIMES_RAW = "times_raw"
 UNITS = {
     CPU: "CPU-s/GB",
     MEMORY: "KB/reader",
@@ -46,6 +47,7 @@ UNITS = {
     REQUEST: "CPU-µs/request",
     CONNECTION: "KB/connection",
     START_MEMORY: "MB",
+    TIMES_RAW: "× raw",
 }
 KEPT_LOGS = {True: 100, False: 10_000}
 """Logs in the data directory of a restart, quick and in full."""
@@ -65,7 +67,8 @@ class RunFailed(Exception):
 class Workload:
     """One row of the table.
 
-    `mode` is loadgen's, or one of `startup`, `restart`, `command`, `requests`, `visits` and `connections`, which need none. `full` and
+    `mode` is loadgen's, or `events` (its `fanout`, once with readers of the bytes and once with event streams, one after the other), or
+    one of `startup`, `restart`, `command`, `requests`, `visits` and `connections`, which need none. `full` and
     `quick` are loadgen's options, the command's words, or a count, a port (`put` or `get`) and the path that is asked for.
     """
 
@@ -209,6 +212,15 @@ WORKLOADS = [
         "--logs 50 --readers 50 --rate 10 --line 100 --seconds 0.4",
         goal="none lost",
     ),
+    Workload(
+        "events-100",
+        "an event stream beside a raw reader, each 100 times, 1000 × 100 B lines/s",
+        "events",
+        TIMES_RAW,
+        "--readers 100 --rate 1000 --line 100 --seconds 10",
+        "--readers 20 --rate 200 --line 100 --seconds 1",
+        goal="≤ 1.5 × raw",
+    ),
     Workload("startup", "exec to ready", "startup", STARTUP, goal="≤ 300 ms"),
     Workload("restart", "exec to ready, 10,000 logs in the data directory", "restart", STARTUP, goal="≤ 2000 ms"),
     Workload("help", "`livelog --help`", "command", STARTUP, "--help", "--help", goal="≤ 60 ms"),
@@ -276,7 +288,9 @@ class Server:
 
     def takes(self, workload: Workload) -> bool:
         """Whether this server can do that workload."""
-        can = (self.has_tls or not workload.tls) and (self.keeps or workload.mode not in ("restart", "command", *SMALL))
+        can = (self.has_tls or not workload.tls) and (
+            self.keeps or workload.mode not in ("events", "restart", "command", *SMALL)
+        )
         return can and (not self.is_nginx or workload.mode == "catchup")
 
 
@@ -509,7 +523,8 @@ def has_ready_line(folder: Path) -> bool:
 
 def generate(bench: Bench, site: Site, pid: int, mode: str, options: list[str], tls: bool) -> dict[str, float]:
     """Let loadgen drive the server; return its figures or raise RunFailed."""
-    where = ["--put-port", str(site.put_port), "--get-port", str(site.get_port), "--get-path", f"/log/{site.token}"]
+    path = f"/{'events' if '--events' in options else 'log'}/{site.token}"
+    where = ["--put-port", str(site.put_port), "--get-port", str(site.get_port), "--get-path", path]
     pids = ",".join(map(str, process_tree(pid)))
     command = [
         str(bench.loadgen),
@@ -696,6 +711,13 @@ def run_once(bench: Bench, server: Server, workload: Workload) -> dict[str, floa
         return command_time(bench, server, workload)
     if workload.mode in SMALL:
         return small_requests(bench, server, workload)
+    if workload.mode == "events":
+        full, quick = workload.full, workload.quick
+        raw = run_once(bench, server, replace(workload, mode="fanout"))
+        told = run_once(
+            bench, server, replace(workload, mode="fanout", full=f"{full} --events", quick=f"{quick} --events")
+        )
+        return {**told, TIMES_RAW: told[CPU] / raw[CPU], "raw": raw[CPU]}
     options = (workload.quick if bench.quick else workload.full).split()
     size = options[options.index("--bytes") :][:2] if "--bytes" in options else []
     with new_site(bench) as site:
@@ -766,7 +788,7 @@ def table_lines(workload: Workload, rows: dict[str, Row], runs: int) -> Iterator
                 floor = rows[baseline].middle(workload.figure) if baseline in rows and workload.figure == CPU else None
                 cells.append(number(figure / floor) if floor else "–")
             latency = [row.middle("p50_ms"), row.middle("p99_ms"), max(run.get("max_ms", 0) for run in row.values)]
-            cells.append(" / ".join(map(number, latency)) if workload.mode == "fanout" else "–")
+            cells.append(" / ".join(map(number, latency)) if workload.mode in ("fanout", "events") else "–")
             peak, generator = row.middle("peak_kb"), row.middle("generator_cpu_s")
             cells.append(number(peak / 1024 if peak else None))
             cells.append(number(generator / row.values[0]["gb"] if generator and workload.figure == CPU else None))

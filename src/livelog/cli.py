@@ -7,13 +7,14 @@ import argparse
 import difflib
 import math
 import os
+import pkgutil
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import __version__, config
+from . import __version__, config, own_process
 from .errors import ConfigError, LivelogError
 from .names import valid_name
 from .tokens import Access
@@ -120,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return dispatch.main(command, words[1:])
         if command in ("-h", "--help", "help"):
             return _say(OVERVIEW)
+        if command == own_process.STANDALONE and own_process.standalone():
+            return own_process.main(words[1:])
         if command == "completion":
             return _completion(words[1:])
         if command == "link":
@@ -154,13 +157,21 @@ def _serve(words: Sequence[str]) -> int:
 def _serve_parser() -> argparse.ArgumentParser:
     parser = _parser("livelog serve", SERVE, EXIT_CODES)
     parser.add_argument(
-        "--version", action="version", version=f"livelog {__version__}", help="print the version and end"
+        "--version", action="version", version=f"livelog {__version__}{_commit()}", help="print the version and end"
     )
     parser.add_argument(
         "--short-version", action="version", version=__version__, help="print the version without the name, and end"
     )
     config.add_flags(parser)
     return parser
+
+
+def _commit() -> str:
+    """The commit that the program was built from, which only the standalone program knows."""
+    try:
+        return f" (commit {(pkgutil.get_data('livelog', 'commit.txt') or b'').decode()})"
+    except OSError:
+        return ""
 
 
 def _link_parser() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """The server of one `livelog run` on a machine that has none, for as long as it is wanted: see `client.commands.own_server`.
 
-    ACCESS_TOKEN=... python -m livelog.embedded SECONDS PUT GET URL
+    ACCESS_TOKEN=... main(), with the words SECONDS PUT GET URL: see `own_process`
 
 PUT and GET are descriptors of listening sockets, URL is what readers' links begin with. It serves until its stdin ends, which also
 happens when whoever started it is killed, and for some seconds beyond. On stdout it says that it is ready, or why it cannot be. Its
@@ -50,7 +50,3 @@ def _end_with_stdin(keep: float) -> None:
         pass
     time.sleep(keep)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,7 +19,7 @@ LONGEST = 400
 FLOORS: dict[str, set[str]] = {
     "wire": {"errors"},
     "log": {"errors", "config", "names"},
-    "lines": {"errors", "ansi", "log.source", "log.info"},
+    "lines": {"errors", "own_process", "ansi", "log.source", "log.info"},
 }
 """What a package may import besides itself: facts and types, and nothing that knows what the packages are for."""
 

@@ -1,8 +1,6 @@
 """The process that looks at the bytes of a log for the server: to index its lines, to find its groups, to search it.
 
-    python -S -P -c "from livelog.lines.scanner import main; main()"
-
-Its stdin is a UNIX stream socket, whose other end the server has. By it come jobs, one after the other, each with the descriptor
+Its `main` is called in a process of its own, see `own_process`. Its stdin is a UNIX stream socket, whose other end the server has. By it come jobs, one after the other, each with the descriptor
 of the log's file; the results go back the same way. The process ends when the server closes the socket, or kills it.
 
 Whatever takes long over a stranger's bytes runs here, so that it never holds the server's interpreter, and whatever is found to

@@ -10,13 +10,12 @@ Refuses to know what a job does: `scanner` does. Invariants:
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import socket
-import sys
 from collections import deque
 from collections.abc import Mapping
 
+from livelog import own_process
 from livelog.errors import DiskError, ScanError, ScanRefused
 
 from . import scanner
@@ -28,8 +27,6 @@ processor."""
 
 IDLE = 15.0
 """Seconds for which a process without a job is kept for the next one."""
-
-COMMAND = (sys.executable, "-S", "-P", "-c", f"from {scanner.__name__} import main; main()")
 
 EXCESS: Mapping[int, str] = {
     -signal.SIGPROF: "takes too long",
@@ -107,10 +104,10 @@ class Worker:
         """A new process. Raises: OSError."""
         ours, its = socket.socketpair()
         try:
-            with its:
+            with its, own_process.nowhere() as nowhere:
                 process = await asyncio.create_subprocess_exec(
-                    *COMMAND, stdin=its.fileno(), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-                    env={"PYTHONPATH": os.pathsep.join(sys.path)},  # and none of the server's secrets
+                    *own_process.command(scanner.__name__), stdin=its.fileno(), stdout=nowhere, stderr=nowhere,
+                    env={},  # none of the server's secrets
                 )  # fmt: skip
             ours.setblocking(False)
             try:

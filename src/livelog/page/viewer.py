@@ -5,7 +5,7 @@ It asks this server for what it shows, so that getting it takes no token. Refuse
 
 import base64
 import hashlib
-import os
+import pkgutil
 from collections.abc import Mapping
 
 from livelog.wire import problem
@@ -18,8 +18,6 @@ POLICY = (
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html"
 )
 """What the page may do: run the script and use the style that are in it, named by their hashes, and ask this server."""
-
-_FOLDER = os.path.dirname(__file__)
 
 
 class Viewer:
@@ -55,5 +53,6 @@ def _hash_of(element: str, page: bytes) -> str:
 
 
 def _content(name: str) -> bytes:
-    with open(os.path.join(_FOLDER, name), "rb") as file:
-        return file.read()
+    content = pkgutil.get_data(__package__, name)  # also from an archive
+    assert content is not None
+    return content

@@ -13,12 +13,12 @@ import secrets
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from livelog import own_process
 from livelog.client.settings import ClientSettings
 from livelog.errors import ClientError
 from livelog.tokens import Access
@@ -96,14 +96,13 @@ class OwnServer:
         self._process.returncode = 0  # it is on its own from here on: not waited for
 
     def _start(self, keep: float, put: socket.socket, get: socket.socket) -> "subprocess.Popen[bytes]":
-        # -P: modules of the folder are not ours.
-        command = [sys.executable, "-P", "-m", "livelog.embedded"]
-        arguments = [str(keep), str(put.fileno()), str(get.fileno()), self.readers_url]
-        return subprocess.Popen(
-            command + arguments,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-            pass_fds=(put.fileno(), get.fileno()), env={**os.environ, "ACCESS_TOKEN": self._token},
-        )  # fmt: skip
+        arguments = (str(keep), str(put.fileno()), str(get.fileno()), self.readers_url)
+        with own_process.nowhere() as nowhere:
+            return subprocess.Popen(
+                own_process.command("livelog.embedded", *arguments),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=nowhere, start_new_session=True,
+                pass_fds=(put.fileno(), get.fileno()), env={**os.environ, "ACCESS_TOKEN": self._token},
+            )  # fmt: skip
 
     def _watch(self, settled: threading.Event, on_failure: Callable[[str], object]) -> None:
         output = self._process.stdout

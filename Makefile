@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick check bench site clean
+.PHONY: run test quick check bench site dist test-dist clean
 
 ## run: set everything up, start the server, print what to try
 run: $(VENV)/server
@@ -38,6 +38,14 @@ bench: $(VENV)/dev
 site: $(VENV)/dev
 	$(BIN)/python -m website
 
+## dist: build what is released into dist/, on Debian (see packaging/README.md)
+dist: $(VENV)/dist
+	packaging/build
+
+## test-dist: build it, and use each form of it as a new user would
+test-dist: dist
+	$(BIN)/python -X dev -m pytest -q --numprocesses auto --maxprocesses 4 tests/dist
+
 $(VENV)/server: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
@@ -47,5 +55,9 @@ $(VENV)/dev: $(VENV)/server requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --constraint requirements-dev.txt --editable '.[dev]'
 	@touch $@
 
+$(VENV)/dist: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --constraint requirements-dev.txt --editable '.[dev,dist]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) dist benchmarks/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache/dist dist benchmarks/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What `make dist` has built, used as a new user would."""

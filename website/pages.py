@@ -144,8 +144,8 @@ def llms_txt(name: str, about: str, entries: list[tuple[Entry, str]]) -> str:
     lines = [f"# {name}", "", f"> {about}", ""]
     section = None
     for entry, says in entries:
-        if entry.section != section:
-            section = entry.section
+        if (top := entry.section.partition(": ")[0]) != section:
+            section = top
             lines += [*([""] if lines[-1] else []), *([f"## {section}", ""] if section else [])]
         lines.append(f"- [{entry.title}]({entry.path})" + (f": {says}" if says else ""))
     return "\n".join(lines) + "\n"

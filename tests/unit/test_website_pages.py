@@ -110,7 +110,7 @@ def test_llms_txt_lists_the_pages_under_their_sections() -> None:
     entries = [
         (Entry("", "Start", "index.md"), "What it is."),
         (Entry("How-to", "Client", "client.md"), ""),
-        (Entry("How-to", "CI", "ci.md"), "In CI."),
+        (Entry("How-to: More", "CI", "ci.md"), "In CI."),
     ]
     assert llms_txt("livelog", "logs", entries) == (
         "# livelog\n\n> logs\n\n- [Start](index.md): What it is.\n\n## How-to\n\n- [Client](client.md)\n- [CI](ci.md): In CI.\n"

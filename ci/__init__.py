@@ -1,0 +1,1 @@
+"""What CI systems take from here; docs/ci.md tells how."""

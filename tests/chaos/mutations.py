@@ -85,10 +85,10 @@ MUTATIONS = (
         "            self._remove(older)\n            await asyncio.sleep(0.01)\n        while limit",
     ),
     Mutation(
-        "the events of one who is behind are broken off",
-        "read/events.py",
-        "if changed.is_set():",
-        "if False:",
+        "the events of one who is behind when the log ends lack the rest",
+        "read/event_fanout.py",
+        "if offset < stop:",
+        "if offset < stop and not ended:",
     ),
     Mutation(
         "who has all bytes is not told of the end when it comes back",

@@ -28,7 +28,7 @@ def test_the_navigation_has_the_four_kinds_of_page() -> None:
     """Lessons, recipes, facts, reasons: whoever looks for one of them is not shown another."""
     settings = tomllib.loads((ROOT / "website/zensical.toml").read_text(encoding="utf-8"))
     sections = [entry.section.partition(": ")[0] for entry in navigation(settings["project"]["nav"])]
-    assert list(dict.fromkeys(sections)) == ["", "How-to", "Reference", "Explanation"]
+    assert list(dict.fromkeys(sections)) == ["", "Tutorial", "How-to", "Reference", "Explanation"]
 
 
 def test_a_navigation_is_read_with_the_titles_above_each_page() -> None:

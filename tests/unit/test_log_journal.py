@@ -146,7 +146,7 @@ async def test_who_is_told_of_a_write_may_append_more() -> None:
         last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def more(piece: bytes) -> None:
-            journal.append([piece], lambda: last.set_result(None) if journal.length == 7 else None)
+            journal.append([piece], lambda: last.done() or last.set_result(None))
 
         journal.append([b"a"], lambda: None)  # the next ones are a batch
         journal.append([b"b"], lambda: more(b"ddd"))
@@ -502,6 +502,24 @@ async def test_the_file_stays_open_while_it_is_written(file: BinaryIO) -> None:
         journal.release()
         await written
         assert os.fstat(duplicate).st_size == journal.length == 3 * MIB
+        os.close(duplicate)
+    assert file.closed
+
+
+@on_loop
+async def test_the_file_stays_open_for_what_was_appended_while_it_was_written(file: BinaryIO) -> None:
+    stalled = threading.Event()
+    with open_disk() as disk:
+        journal = Journal(info(), disk, file=file)
+        duplicate = os.dup(file.fileno())
+        for _ in range(THREADS):
+            disk.writers.submit(stalled.wait, TIMEOUT)
+        written = [appended(journal, b"one "), appended(journal, b"two")]
+        journal.release()
+        stalled.set()
+        await asyncio.gather(*written)
+        assert os.pread(duplicate, 10, 0) == b"one two"
+        assert journal.failure is None
         os.close(duplicate)
     assert file.closed
 

@@ -51,7 +51,7 @@ class Journal(LogFile):
     """
 
     __slots__ = (
-        "_closing", "_directory", "_eager", "_flushed", "_later", "_not_before", "_opening", "_pending",
+        "_closing", "_directory", "_eager", "_flushed", "_holding", "_later", "_not_before", "_opening", "_pending",
         "_pending_size", "_removed", "_saving", "_writing", "ended_at", "failure",
     )  # fmt: skip
 
@@ -78,6 +78,8 @@ class Journal(LogFile):
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
         self._pending_size = 0
         self._writing = False
+        self._holding = False
+        """Whether the file is held open for what is pending or being written."""
         self._eager = False
         self._flushed: asyncio.Future[None] | None = None
         self._later: asyncio.TimerHandle | None = None
@@ -174,6 +176,9 @@ class Journal(LogFile):
         assert not self.state.ended
         self._pending.append((pieces, written))
         self._pending_size += sum(map(len, pieces))
+        if not self._holding:
+            self._holding = True
+            self.acquire()
         self._schedule()
 
     def interrupt(self, number: int = 0) -> None:
@@ -315,7 +320,6 @@ class Journal(LogFile):
         batch, size = self._pending, self._pending_size
         self._pending, self._pending_size = [], 0
         self._writing = True
-        self.acquire()
         pieces = [piece for appended, _ in batch for piece in appended]
         self._disk.write(Write(self.file, self.length, pieces, size, partial(self._written, batch)))
 
@@ -323,7 +327,6 @@ class Journal(LogFile):
         self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], count: int, error: OSError | None
     ) -> None:
         self._writing = False
-        self.release()
         self._grow(self.length + count, now())
         if error is not None and self.failure is None:
             self.failure = DiskError("writing the log", error)
@@ -335,9 +338,12 @@ class Journal(LogFile):
             written()
         if self._pending:
             self._schedule()
-        elif not self._writing and self._flushed is not None:
-            self._flushed.set_result(None)
-            self._flushed = None
+        elif not self._writing:
+            self._holding = False
+            self.release()
+            if self._flushed is not None:
+                self._flushed.set_result(None)
+                self._flushed = None
         self._wake()
 
 

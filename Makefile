@@ -3,8 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests wait for processes half of the time: twice as many workers as processors, a file to each.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? 2 * n : 8)))
+PYTEST := $(BIN)/python -X dev -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test quick check bench site dist test-dist clean
+.PHONY: run test long quick check bench site dist test-dist clean
 
 ## run: set everything up, start the server, print what to try
 run: $(VENV)/server
@@ -15,13 +18,17 @@ run: $(VENV)/server
 	echo "In a browser:  http://localhost:$${LIVELOG_GET_PORT:-60023}/view/$$ACCESS_TOKEN"; \
 	exec $(BIN)/livelog
 
-## test: set everything up, run all tests that need nothing but Python
+## test: set everything up, run all tests but those that take long by nature; it says which it leaves to `make long`
 test: $(VENV)/dev
-	$(BIN)/python -X dev -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not long"
+
+## long: the tests that `make test` leaves: more kills, more seeds, larger logs, every hostile input
+long: $(VENV)/dev
+	$(PYTEST) -m long
 
 ## quick: the tests for the inner loop: pure modules, properties, conformance
 quick: $(VENV)/dev
-	$(BIN)/python -X dev -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile tests/unit tests/fuzz tests/conformance
+	$(PYTEST) -q -m "not long" tests/unit tests/fuzz tests/conformance
 
 ## check: lint, formatting, types
 check: $(VENV)/dev

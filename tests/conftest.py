@@ -1,21 +1,31 @@
-"""What all tests share: programs that some need, and what happens where one is missing.
+"""What all tests share: programs that some need, what happens where one is missing, and what is left to `make long`.
 
 A test marked `needs("nginx")` fails in CI if there is no nginx, and is skipped elsewhere, which the summary tells.
 `needs("root")` asks for a user who may mount file systems.
+
+A test marked `long` takes long by nature: `make test` leaves it to `make long`, and tells so at its end.
 """
 
 import os
 import shutil
 import signal
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
+
+LEFT = pytest.StashKey[Counter[str]]()
+"""How many tests of each file were left to `make long`."""
 
 PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, and have the terminal's signals do what they do in front of one."""
+    """Declare the markers, and have the terminal's signals do what they do in front of one."""
     config.addinivalue_line("markers", "needs(*programs): programs that must be installed, or root")
+    config.addinivalue_line("markers", "long: takes long by nature; `make test` leaves it to `make long`")
+    config.stash[LEFT] = Counter()
     # Jobs in the background of a script, or under nohup, ignore these, and so would all that tests start.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -44,3 +54,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _is_there(program: str) -> bool:
     return os.geteuid() == 0 if program == "root" else shutil.which(program, path=PATH) is not None
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Note what is left to `make long`."""
+    for item in items:
+        if item.get_closest_marker("long") is not None:
+            item.config.stash[LEFT][item.nodeid.partition("::")[0]] += 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Each worker of xdist has left the same tests."""
+    node.config.stash[LEFT] = Counter(getattr(node, "workeroutput", {}).get("left_to_make_long"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Have a worker of xdist tell what it has left."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["left_to_make_long"] = dict(session.config.stash[LEFT])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left to `make long`."""
+    left = terminalreporter.config.stash[LEFT]
+    if left:
+        terminalreporter.write_sep("=", f"{left.total()} tests are left to `make long`")
+        for file, count in sorted(left.items()):
+            terminalreporter.write_line(f"{count:5} of {file}")

@@ -21,6 +21,7 @@ import pytest
 import livelog
 from livelog.errors import InvalidAttribute
 from tests.harness import TIMEOUT, TOKEN
+from tests.sample import sample
 
 from .place import Place, Proxy, answering, lines, place, wait_until
 
@@ -446,12 +447,13 @@ def test_nothing_of_the_server_is_imported() -> None:
     assert not [name for name in loaded if name.partition(".")[0] in ("httptools", "http_sf", "prometheus_client")]
 
 
-def test_thousands_of_short_logs_leave_nothing_behind(here: Place) -> None:
+@pytest.mark.parametrize("count", sample([200, 2000], 200))
+def test_thousands_of_short_logs_leave_nothing_behind(here: Place, count: int) -> None:
     def held() -> tuple[int, int]:
         return len(os.listdir("/proc/self/fd")), threading.active_count()
 
     before = held()
-    for number in range(2000):
+    for number in range(count):
         with livelog.Writer(f"short/{number % 10}", settings=here.settings()) as log:
             log.write(b"x\n")
         assert log.delivered

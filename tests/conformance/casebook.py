@@ -340,9 +340,22 @@ def _case(table: _Table, name: str) -> Case:
 
 
 def _check_variables(table: _Table) -> None:
-    unknown = set(_VARIABLE.findall(repr(table.raw))) - RUN_TIME - set(_saved(table.raw))
+    unknown = set(_variables(table.raw)) - RUN_TIME - set(_saved(table.raw))
     if unknown:
         raise CaseError(f"{table.where}: unknown variables {sorted(unknown)}")
+
+
+def _variables(value: object) -> Iterator[str]:
+    """The variables that the texts in `value` have."""
+    if isinstance(value, str):
+        yield from _VARIABLE.findall(value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _variables(key)
+            yield from _variables(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _variables(item)
 
 
 def _saved(value: object) -> Iterator[str]:

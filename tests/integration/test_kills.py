@@ -1,4 +1,4 @@
-"""SIGKILL at any instant, more than a hundred times: what was acknowledged is there, and nothing that was not sent.
+"""SIGKILL at any instant, more than a hundred times in `make long`: what was acknowledged is there, and nothing that was not sent.
 
 Categories: many logs that are written, by uploads and by plain PUTs · logs that are removed and replaced · logs that go
 to make room · a start that is killed. Each test kills the server of one directory again and again, at instants drawn by
@@ -20,6 +20,7 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.harness import TOKEN, Server, ask, serving
+from tests.sample import sample
 
 from .kept import Job, Status, all_logs, last_words, stored
 from .pattern import PERIOD, pattern
@@ -49,9 +50,9 @@ def assert_tidy(directory: Path, names: set[str]) -> None:
         assert suffixes[2:] in ([], ["times"]), files
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_every_acknowledged_byte_survives_and_uploads_go_on_to_their_end(tmp_path: Path, seed: int) -> None:
-    """Twenty-five kills while four uploads and two plain PUTs are under way, at whatever each of them does then."""
+@pytest.mark.parametrize(("seed", "kills"), sample([(0, 8), (0, 25), (1, 25)], (0, 8)))
+def test_every_acknowledged_byte_survives_and_uploads_go_on_to_their_end(tmp_path: Path, seed: int, kills: int) -> None:
+    """Each kill comes while four uploads and two plain PUTs are under way, at whatever each of them does then."""
     chance = random.Random(seed)
     jobs: list[Job] = []
     active: list[Job] = []
@@ -65,7 +66,7 @@ def test_every_acknowledged_byte_survives_and_uploads_go_on_to_their_end(tmp_pat
             active.append(job)
             return job
 
-        for _ in range(25):
+        for _ in range(kills):
             with killing(tmp_path) as server:
                 active[:] = go_on(server, active)
                 interrupted += active
@@ -91,7 +92,7 @@ def test_every_acknowledged_byte_survives_and_uploads_go_on_to_their_end(tmp_pat
             logs = all_logs(server)
             for job in jobs:
                 job.check(server, logs)
-    assert len(interrupted) > 16, "too few uploads were interrupted"
+    assert len(interrupted) > kills // 2, "too few uploads were interrupted"
     assert_tidy(tmp_path, set(logs))
 
 
@@ -153,15 +154,17 @@ class Name:
         self._possible, self._unanswered = {found}, b""
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_log_that_is_replaced_or_removed_is_the_old_one_the_new_one_or_gone(tmp_path: Path, seed: int) -> None:
-    """What was answered has happened, what was not has happened as a whole or not at all. Twenty kills."""
+@pytest.mark.parametrize(("seed", "kills"), sample([(0, 6), (0, 20), (1, 20)], (0, 6)))
+def test_a_log_that_is_replaced_or_removed_is_the_old_one_the_new_one_or_gone(
+    tmp_path: Path, seed: int, kills: int
+) -> None:
+    """What was answered has happened, what was not has happened as a whole or not at all."""
     chance = random.Random(seed)
     names = [Name(f"log{number}") for number in range(6)]
     with contextlib.ExitStack() as stack:
         for name in names:
             stack.callback(name.settle)
-        for _ in range(20):
+        for _ in range(kills):
             with killing(tmp_path) as server:
                 logs = all_logs(server)
                 for name in names:
@@ -178,12 +181,13 @@ def test_a_log_that_is_replaced_or_removed_is_the_old_one_the_new_one_or_gone(tm
     assert_tidy(tmp_path, set(logs))
 
 
-def test_only_the_logs_that_ended_first_go_to_make_room(tmp_path: Path) -> None:
-    """Of six logs that there may be, those that were answered last are there, whole. Fifteen kills."""
+@pytest.mark.parametrize("kills", sample([6, 15], 6))
+def test_only_the_logs_that_ended_first_go_to_make_room(tmp_path: Path, kills: int) -> None:
+    """Of six logs that there may be, those that were answered last are there, whole."""
     chance, limit = random.Random(0), 6
     sent: list[bytes] = []
     answered: list[int] = []
-    for _ in range(16):
+    for _ in range(kills + 1):
         with killing(tmp_path, LIVELOG_MAX_LOGS=str(limit)) as server, contextlib.ExitStack() as stack:
             logs = all_logs(server)
             for number in answered:
@@ -204,8 +208,9 @@ def test_only_the_logs_that_ended_first_go_to_make_room(tmp_path: Path) -> None:
                 producer.send(sent[-1])
 
 
-def test_a_start_that_is_killed_anywhere_harms_nothing(tmp_path: Path) -> None:
-    """Three directories, of which one is new, one has logs, and one has what kills left; five kills each."""
+@pytest.mark.parametrize("shares", sample([[0.96], [0.9, 0.95, 0.96, 0.97, 0.985]], [0.96]), ids=len)
+def test_a_start_that_is_killed_anywhere_harms_nothing(tmp_path: Path, shares: list[float]) -> None:
+    """Three directories, of which one is new, one has logs, and one has what kills left; a kill at each of these shares of a start."""
     with killing(tmp_path / "logs") as server:
         whole = page_faults(server.pid)
         assert request(server, "PUT", "/log/whole", content=b"all of it").status == 201
@@ -217,7 +222,7 @@ def test_a_start_that_is_killed_anywhere_harms_nothing(tmp_path: Path) -> None:
         Path(stem.replace("Z-", "Z-f")[:-1] + ".log").touch()
         Path(stem.replace("Z-", "Z-0")[:-1] + ".json").write_text("{}")
     for kind, names in (("new", set[str]()), ("logs", {"whole", "part"}), ("mess", {"whole", "part"})):
-        for share in (0.9, 0.95, 0.96, 0.97, 0.985):
+        for share in shares:
             kill_start(tmp_path / kind, int(whole * share))
         with killing(tmp_path / kind) as server:
             assert set(all_logs(server)) == names

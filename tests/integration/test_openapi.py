@@ -14,6 +14,7 @@ import pytest
 from livelog.wire.head import IMPLEMENTED
 from tests.conformance.link import Address
 from tests.harness import TOKEN
+from tests.sample import sample
 
 from .logs import request, send
 from .servers import running
@@ -65,7 +66,11 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
 
 
 @pytest.mark.parametrize(
-    ("token", "brief"), [(TOKEN, r"^/(?!view)[a-z]+(/\{name\})?$"), ("wrong", EVERYTHING)], ids=["token", "no token"]
+    ("token", "brief"),
+    sample(
+        [(TOKEN, EVERYTHING), (TOKEN, r"^/(?!view)[a-z]+(/\{name\})?$"), ("wrong", EVERYTHING)], (TOKEN, EVERYTHING)
+    ),
+    ids=["briefly", "token", "no token"],
 )
 def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str) -> None:
     """For logs that there are, one with a name and one without."""
@@ -77,7 +82,12 @@ def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str
 
 
 @pytest.mark.parametrize(
-    ("token", "brief"), [(WRITE_TOKEN, r"^/(log|upload/\{key\})$"), ("wrong", EVERYTHING)], ids=["token", "no token"]
+    ("token", "brief"),
+    sample(
+        [(WRITE_TOKEN, EVERYTHING), (WRITE_TOKEN, r"^/(log|upload/\{key\})$"), ("wrong", EVERYTHING)],
+        (WRITE_TOKEN, EVERYTHING),
+    ),
+    ids=["briefly", "token", "no token"],
 )
 def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str) -> None:
     """For two logs that come and go, and an upload that has begun."""

@@ -29,9 +29,10 @@ SAMPLE = b"".join(b"line %d of many\n" % number for number in range(1, 20_001)) 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A server with a log of six blocks, `sample`."""
+    """A server with a log of six blocks, `sample`, whose index is made: not each question waits for it as long as it takes."""
     with running() as server:
         send(server, "sample", SAMPLE)
+        numbered(server, "sample", "?from=1")
         yield server
 
 

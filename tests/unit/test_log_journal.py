@@ -7,13 +7,13 @@ life of the file.
 
 import asyncio
 import errno
-import multiprocessing
 import os
 import random
 import resource
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -324,10 +324,11 @@ def limit_file_size(limit: int) -> None:
 
 
 def limited(scenario: Callable[[], None]) -> None:
-    """Run a scenario in a process whose files are limited in size."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=limit_file_size, initargs=(LIMIT,)) as process:
-        process.submit(scenario).result(TIMEOUT)
+    """Run a scenario in a process whose files are limited in size. `multiprocessing` would leave one of its own behind."""
+    program = f"from {__name__} import *; limit_file_size({LIMIT}); {scenario.__name__}()"
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @on_loop

@@ -67,4 +67,4 @@ $(VENV)/dist: $(VENV)/dev
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .cache/dist dist benchmarks/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache/dist dist benchmarks/build .pytest_cache .mypy_cache .ruff_cache .cache/hypothesis

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 LEFT = pytest.StashKey[Counter[str]]()
 """How many tests of each file were left to `make long`."""
@@ -22,10 +23,11 @@ PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers, and have the terminal's signals do what they do in front of one."""
+    """Declare the markers, keep what hypothesis remembers in `.cache`, and have the terminal's signals do what they do in front of one."""
     config.addinivalue_line("markers", "needs(*programs): programs that must be installed, or root")
     config.addinivalue_line("markers", "long: takes long by nature; `make test` leaves it to `make long`")
     config.stash[LEFT] = Counter()
+    set_hypothesis_home_dir(config.rootpath / ".cache" / "hypothesis")
     # Jobs in the background of a script, or under nohup, ignore these, and so would all that tests start.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:

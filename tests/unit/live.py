@@ -107,6 +107,13 @@ async def until(journal: Journal, reached: Callable[[], bool]) -> None:
         journal.watchers.discard(changed.set)
 
 
+def pass_time(seconds: float) -> None:
+    """Have the running event loop's clock be so much later: nobody has to wait for what it does then."""
+    loop = asyncio.get_running_loop()
+    before = loop.time
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]
+
+
 async def turns(reached: Callable[[], object]) -> None:
     """Let the event loop go on until `reached`: for what no event tells a test."""
     while not reached():  # noqa: ASYNC110

@@ -19,7 +19,7 @@ from livelog.read.fanout import FRAME_LIMIT, ByteFanout
 
 from .followers import House, Reader
 from .followers import house as house_of
-from .live import append, appended, close, on_loop, turns
+from .live import append, appended, close, on_loop, pass_time, turns
 
 BLOCK = random.Random(1).randbytes(FRAME_LIMIT)
 
@@ -283,7 +283,8 @@ async def test_a_closed_fanout_watches_its_journal_no_longer() -> None:
         offset = home.fanout.offset
         home.fanout.close()
         assert home.journal.watchers == set()
-        await asyncio.sleep(0.5)
+        pass_time(30)
+        await append(home.journal, b"more")
         assert home.fanout.offset == offset
 
 
@@ -346,7 +347,7 @@ async def test_the_first_bytes_after_a_pause_go_out_at_once() -> None:
             assert seen
             assert reader.writer.sent == sent + len(b"5\r\nhello\r\n")
             assert await reader.chunk() == b"hello"
-            await asyncio.sleep(0.2)  # the pause
+            pass_time(1)
 
 
 @pytest.mark.usefixtures("long_distance")

@@ -39,20 +39,13 @@ WITHOUT_MIRROR: dict[str, str] = {}
 
 PACE = "chance decides how long it pauses: that is its input"
 
-NOTHING = "nothing must happen in a while: no event tells of that"
-
-SLEEPERS = {
-    **dict.fromkeys(
-        (
-            "chaos/asking.py: pause", "chaos/place.py: _do", "chaos/place.py: _hold", "chaos/producers.py: _begin", "chaos/producers.py: _send",
-            "chaos/producers.py: run", "chaos/readers.py: run",
-        ),
-        PACE,
+SLEEPERS = dict.fromkeys(
+    (
+        "chaos/asking.py: pause", "chaos/place.py: _do", "chaos/place.py: _hold", "chaos/producers.py: _begin", "chaos/producers.py: _send",
+        "chaos/producers.py: run", "chaos/readers.py: run",
     ),
-    "unit/test_fanout.py: test_a_closed_fanout_watches_its_journal_no_longer": NOTHING,
-    "unit/test_fanout.py: test_the_first_bytes_after_a_pause_go_out_at_once": "a pause is what it tests",
-    "unit/test_log_journal.py: test_the_first_bytes_after_a_pause_are_written_at_once_and_the_next_few_together": "a pause is what it tests",
-}  # fmt: skip
+    PACE,
+)  # fmt: skip
 """Functions of tests that sleep, and why no event would do."""
 
 

@@ -39,6 +39,7 @@ from .live import (
     open_disk,
     open_file,
     open_journal,
+    pass_time,
     turns,
     until,
 )
@@ -169,15 +170,18 @@ def lengths_seen(journal: Journal) -> list[int]:
 async def test_the_first_bytes_after_a_pause_are_written_at_once_and_the_next_few_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(journal_module, "WRITE_DISTANCE", 0.1)
+    monkeypatch.setattr(journal_module, "WRITE_DISTANCE", TIMEOUT / 10)
     with open_journal() as journal:
         for _ in range(2):
             seen = lengths_seen(journal)
             before = journal.length
-            last = [appended(journal, b"x") for _ in range(10)][-1]
-            await last
-            await asyncio.sleep(0.15)  # the pause
+            first, *others = [appended(journal, b"x") for _ in range(10)]
+            await first
+            assert not any(one.done() for one in others)
+            pass_time(TIMEOUT / 9)
+            await asyncio.gather(*others)
             assert seen == [before + 1, before + 10]
+            pass_time(TIMEOUT / 9)
 
 
 @on_loop

@@ -68,13 +68,15 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Each worker of xdist has left the same tests."""
-    node.config.stash[LEFT] = Counter(getattr(node, "workeroutput", {}).get("left_to_make_long"))
+    left: dict[str, int] = getattr(node, "workeroutput", {}).get("left_to_make_long", {})
+    node.config.stash[LEFT] = Counter(left)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Have a worker of xdist tell what it has left."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
-        output["left_to_make_long"] = dict(session.config.stash[LEFT])
+        left = session.config.stash[LEFT]
+        output["left_to_make_long"] = dict(left)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -147,7 +147,11 @@ async def test_who_is_told_of_a_write_may_append_more() -> None:
         last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def more(piece: bytes) -> None:
-            journal.append([piece], lambda: last.done() or last.set_result(None))
+            journal.append([piece], done)
+
+        def done() -> None:
+            if not last.done():
+                last.set_result(None)
 
         journal.append([b"a"], lambda: None)  # the next ones are a batch
         journal.append([b"b"], lambda: more(b"ddd"))

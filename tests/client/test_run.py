@@ -310,7 +310,7 @@ def test_spool_that_cannot_be_written_is_not_promised(tmp_path: Path) -> None:
         ),
         (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 6\r\n\r\n<html>", " refuses this log: 302)"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "the length of the answer is none: 'x'"),
-        (b"SSH-2.0-\x1b[2Jserver\r\n\r\n", "this is no answer of an HTTP/1 server"),
+        (b"SSH-2.0-\x1b[2Jserver\r\n\r\n", "this is not an answer of an HTTP/1 server"),
     ],
 )
 def test_other_server_on_the_port_is_told_and_the_output_kept(here: Place, answer: bytes, said: str) -> None:

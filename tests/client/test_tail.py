@@ -153,7 +153,7 @@ def test_waits_for_a_server_and_then_for_a_log(tmp_path: Path, words: list[str])
         (["broken"], 3, "the log was aborted after 8 bytes"),
         (["--no-follow", "broken"], 3, "the log was aborted after 8 bytes"),
         (["-o", "{home}/broken.log", "broken"], 3, "the log was aborted after 8 bytes"),
-        (["no-such-log"], 4, "this log has not begun"),
+        (["no-such-log"], 4, "this log has not begun; --wait 1m waits for it\n"),
         (["--exit-status", "whole"], 3, ""),
         (["{readers}/log/wrong-token/whole"], 5, "Access denied"),
         (
@@ -537,7 +537,7 @@ def test_settings_may_stand_in_a_file_that_nobody_else_reads(here: Place) -> Non
         file.chmod(0o600)
         assert b"whole" in here.run("ls", "--names", "-n", "500", variables=unset).stdout.split()
         file.write_text("nonsense = 1\n")
-        assert "nonsense is none of server" in here.run("ls", variables=unset).stderr.decode()
+        assert "nonsense is not one of server" in here.run("ls", variables=unset).stderr.decode()
     finally:
         file.unlink()
 

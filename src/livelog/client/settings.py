@@ -151,7 +151,7 @@ def _read(file: Path) -> dict[str, str]:
         raise ConfigError(f"{file} is not TOML in UTF-8: {error}", EX_CONFIG) from error
     for key, value in found.items():
         if key not in KEYS or not isinstance(value, str):
-            raise ConfigError(f"{file}: {key} is none of {', '.join(KEYS)}, or not a text", EX_CONFIG)
+            raise ConfigError(f"{file}: {key} is not one of {', '.join(KEYS)}, or its value is not a text", EX_CONFIG)
     if mode & (stat.S_IRWXG | stat.S_IRWXO) and any(key.endswith("_token") for key in found):
         raise ConfigError(f"{file} holds a token, and others may read it: chmod 600 {file}", EX_CONFIG)
     return found

@@ -12,6 +12,9 @@ from .console import EX_ABORTED, EX_FAILED, EX_GAVE_UP, EX_NOT_FOUND, EX_OWN_FAI
 from .output import ReaderLeft
 from .signals import end_as
 
+NOT_BEGUN = "this log has not begun"
+"""What the server says first of a log that does not exist."""
+
 COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse.Namespace], int]]] = {
     "run": (run.parser, run.run),
     "push": (push.parser, push.push),
@@ -35,11 +38,19 @@ def main(command: str, words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except LivelogError as error:
-        note(str(error))
+        note(_said(error, command))
         return EX_OWN_FAILURE if command == "run" else exit_code_of(error)
     except (OSError, RuntimeError) as error:  # the other ones are told of where they come from
         note(f"{getattr(error, 'filename', None) or 'reading or writing'}: {getattr(error, 'strerror', None) or error}")
     return EX_OWN_FAILURE if command == "run" else EX_FAILED
+
+
+def _said(error: LivelogError, command: str) -> str:
+    """The text of `error`. Of a log that has not begun it says how this command waits, in place of how a request does."""
+    text = str(error)
+    if isinstance(error, Refused) and error.status == 404 and text.startswith(NOT_BEGUN):
+        return f"{NOT_BEGUN}; --wait 1m waits for it" if command == "tail" else NOT_BEGUN
+    return text
 
 
 def exit_code_of(error: LivelogError) -> int:

@@ -68,7 +68,7 @@ def make_link(
         return make_link(name, expires, replace(settings, public_chosen=True), view=view)
     if link := answer.field("Livelog-View" if view else "Livelog-Link"):
         return settings.link_for_readers(link, name)
-    raise Refused(f"{shown(settings.server)} is no server of logs: it answers {answer}", answer.status)
+    raise Refused(f"{shown(settings.server)} is not a livelog server: it answers {answer}", answer.status)
 
 
 def ask_producers(method: str, path: str, settings: ClientSettings, patience: float = TIMEOUT) -> Answer:

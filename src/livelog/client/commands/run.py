@@ -183,5 +183,5 @@ def _terminal(arguments: argparse.Namespace) -> process.PseudoTerminal | None:
     try:
         return process.open_terminal(arguments.pty)
     except OSError as error:
-        note(f"there is no pseudo-terminal to be had here ({error.strerror}): the command gets pipes")
+        note(f"this system has no pseudo-terminal ({error.strerror}): the command gets pipes")
         return None

@@ -241,7 +241,7 @@ class Sender(threading.Thread):
 
     def _forget(self, answer: Answer) -> None:
         if self._spool.start:
-            raise Refused(f"the log cannot be gone on with: {answer}", answer.status)
+            raise Refused(f"the log cannot be resumed: {answer}", answer.status)
         self._location = ""
         if answer.status == 410 and "If-None-Match" in self._fields and (etag := answer.field("ETag")):
             # The log of that name is the beginning of this one: it, and no other, may be replaced.

@@ -321,7 +321,7 @@ class Unavailable(HTTPException):
 def _foreign(beginning: str) -> str:
     if beginning.startswith("\x15\x03"):  # an alert: RFC 8446 section 5.1
         return "it speaks TLS: its address begins with https://"
-    return f"this is no answer of an HTTP/1 server: {beginning[:40]!r}"
+    return f"this is not an answer of an HTTP/1 server: {beginning[:40]!r}"
 
 
 def _trusting(ca_file: str | None) -> "ssl.SSLContext":

@@ -143,6 +143,15 @@ def test_answer_of_a_registered_type_is_always_a_document_with_its_members() -> 
     assert (document["title"], document["expected-offset"]) == ("Mismatching upload offset", 5)
 
 
+def test_reasons_are_called_as_in_rfc_9110_with_every_python() -> None:
+    """Metrics are named after them: a newer Python must not rename what an alert looks at."""
+    kinds = {
+        each.status: problem.answer(each.error(limit=1, length=1, so_far=""), "").kind
+        for each in (problem.TOO_LARGE, problem.NOT_IN_THE_LOG)
+    }
+    assert kinds == {413: "content-too-large", 416: "range-not-satisfiable"}
+
+
 @pytest.mark.parametrize("error", [ValueError("a fault"), OSError(5, "a fault"), ScanError("a fault")])
 def test_fault_of_the_server_is_no_errors_of_the_table(error: Exception) -> None:
     assert problem.of(error) is None

@@ -10,10 +10,11 @@ This table is the only place for statuses and texts of errors: the server raises
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from string import Formatter
 
 from livelog.errors import DiskError, InvalidAttribute, LeaseLost, LeaseTaken, RequestError, Stopping, TooManyLogs
+
+from .response import PHRASES
 
 READERS = "log status logs lines search events groups view"
 """What a readers' GET or HEAD asks for: the first segment of its path."""
@@ -463,7 +464,7 @@ def answer(error: RequestError, accept: str) -> Answer:
 
     An error of a registered type is always a document. `accept`: an Accept field (RFC 9110 section 12.5.1).
     """
-    phrase = HTTPStatus(error.status).phrase
+    phrase = PHRASES[error.status]
     kind = error.problem or phrase.lower().replace(" ", "-")
     if not error.problem and "application/problem+json" not in accept.lower():
         return Answer(error.status, kind, "text/plain", str(error) + ("" if error.status == 401 else "\n"))

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .body_writer import BodyWriter
 
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",
+    416: "Range Not Satisfiable",
+}
+"""The reason phrases of RFC 9110 section 15. Before 3.13, Python has older ones of two, after which metrics would be named."""
 
 _NO_BODY = frozenset({204, 304})
 """Statuses of answers that have no body, whatever they say (RFC 9110 section 6.4.1)."""
@@ -69,7 +73,7 @@ def head(response: Response, *, method: str, version: tuple[int, int], keep: boo
     if lines.count("\n") != len(fields) or lines.count("\r") != len(fields):
         raise ValueError("a header field's value has a line end in it")
     status, minor = response.status, version[1]
-    return f"HTTP/1.{minor} {status} {_PHRASES[status]}\r\n{lines}\r\n".encode()
+    return f"HTTP/1.{minor} {status} {PHRASES[status]}\r\n{lines}\r\n".encode()
 
 
 @lru_cache(maxsize=2)

@@ -83,6 +83,9 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    access_log {folder}/access.log;
+    error_log {folder}/error.log;
+    gzip on;
     include {file};
 }}
 """

@@ -45,6 +45,10 @@ Commands; each explains itself with --help:
 
   --version, --short-version
 
+The client in one file, for a machine that has Python 3.11 and nothing else, from the readers' port of any server:
+
+  curl -fsSO http://localhost:60023/livelog.pyz && python3 livelog.pyz run -- make -j8
+
 Where the server is: LIVELOG_SERVER (default http://localhost:60022), LIVELOG_PUBLIC_URL (http://localhost:60023),
 LIVELOG_CA_FILE. The tokens: LIVELOG_WRITE_TOKEN, ACCESS_TOKEN. The same in ~/.config/livelog.toml:
 
@@ -148,7 +152,16 @@ def _unknown(command: str) -> int:
 
 
 def _serve(words: Sequence[str]) -> int:
-    settings = config.load(os.environ, vars(_serve_parser().parse_args(words)))
+    parser = _serve_parser()
+    complete = own_process.exists("livelog.process")
+    if complete and {"-h", "--help"} & {*words}:
+        from .page import archive  # noqa: PLC0415  # takes some tenths of a second
+
+        parser.epilog = f"{parser.epilog}\n\nSHA-256 of {archive.NAME}: {archive.digest(archive.build())}"
+    flags = vars(parser.parse_args(words))
+    if not complete:
+        raise ConfigError("this is the client alone, without a server: install livelog-server", config.EX_CONFIG)
+    settings = config.load(os.environ, flags)
     from . import process  # noqa: PLC0415  # slow to load: only where it is needed
 
     return process.run(settings)

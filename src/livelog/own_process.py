@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 
 BOOT = "import sys; from importlib import import_module; name, count = sys.argv[1:3]; sys.path[:] = sys.argv[3 : 3 + int(count)]; "
 BOOT += "sys.argv[1:] = sys.argv[3 + int(count) :]; sys.exit(import_module(name).main())"
@@ -41,6 +42,11 @@ def main(words: Sequence[str]) -> int:
     """What the standalone program does for `command`: call `main()` of the module `words[0]`. Returns the exit code."""
     sys.argv[1:] = words[1:]
     return int(import_module(words[0]).main() or 0)
+
+
+def exists(module: str) -> bool:
+    """Whether one of our modules is installed: `livelog.pyz` has those of the client alone."""
+    return find_spec(module) is not None
 
 
 def search_path() -> list[str]:

@@ -78,7 +78,7 @@ def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str
     with running() as server:
         for name in ("", "a"):
             send(server, name, CONTENT)
-        assert "Tested: 69" in check(tmp_path, "openapi.yaml", server.get, token, config)
+        assert "Tested: 72" in check(tmp_path, "openapi.yaml", server.get, token, config)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
     /events/{token}[/{name}]    the log as an event stream, see `read.events`
     /lines, /search, /groups    some lines of it, and their numbers; and others: see `read.queries`
     /view                       the page that shows logs, see `page.viewer`
+    /livelog.pyz                the client in one file, see `page.archive`
     /logs/{token}               the list of logs, as JSON; {token} is ACCESS_TOKEN
 
 Refuses to know who writes a log. A request for bytes is answered in four steps: may it (token), what is meant (the
@@ -31,6 +32,7 @@ from livelog.log.source import Source
 from livelog.log.status import describe
 from livelog.names import is_name
 from livelog.operate.metrics import Histogram
+from livelog.page.archive import NAME, ClientArchive
 from livelog.page.viewer import Viewer
 from livelog.tokens import Access, Verdict, bearer
 from livelog.wire import problem, ranges
@@ -75,6 +77,7 @@ class Readers:
         self._catalogue = catalogue
         self.queries = Queries()
         self._viewer = Viewer(COMMON_HEADERS)
+        self._client = ClientArchive(COMMON_HEADERS)
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """How long the passes of all fan-outs took."""
         self._bytes = Fanouts(ByteFanout, self.pass_seconds)
@@ -83,7 +86,7 @@ class Readers:
             "log": self._answer_log, "events": partial(answer_events, self._events), **self.queries.answers
         }  # fmt: skip
         handlers: dict[str, Handler] = {name: partial(self._open, answer) for name, answer in about_logs.items()}
-        handlers |= {"status": self._status, "logs": self._list, "view": self._view}
+        handlers |= {"status": self._status, "logs": self._list, "view": self._view, NAME: self._archive}
         self._routes = Routes(
             {
                 name: Resource({"GET": handler, "HEAD": handler, "OPTIONS": self._preflight})
@@ -105,6 +108,9 @@ class Readers:
         name = UNNAMED
         if kind == "logs":
             self._authorise_all(request, rest[1:])
+        elif kind == NAME:
+            if rest:
+                raise problem.NO_READERS_PATH.error()
         elif kind != "view":
             name = self._authorised(request, rest[1:])
         return await resource.handler(request.method)(exchange, name)
@@ -114,6 +120,9 @@ class Readers:
 
     async def _view(self, exchange: Exchange, _name: str) -> Response:
         return self._viewer.answer(exchange.request)
+
+    async def _archive(self, exchange: Exchange, _name: str) -> Response:
+        return await self._client.answer(exchange.request)
 
     async def _open(self, answer: LogHandler, exchange: Exchange, name: str) -> Response:
         """What `answer` says of the log of that name, whose file is open meanwhile. Raises: as `answer`."""

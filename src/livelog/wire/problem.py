@@ -16,7 +16,7 @@ from livelog.errors import DiskError, InvalidAttribute, LeaseLost, LeaseTaken, R
 
 from .response import PHRASES
 
-READERS = "log status logs lines search events groups view"
+READERS = "log status logs lines search events groups view livelog.pyz"
 """What a readers' GET or HEAD asks for: the first segment of its path."""
 
 OF_A_LOG = "log status lines search events groups"
@@ -188,7 +188,7 @@ NO_PATH = _problem(
 )  # fmt: skip
 NO_READERS_PATH = _problem(
     404, "there is nothing at this path: a log is at /log/, followed by its token, / and its name", "an unknown path",
-    readers=f"{OF_A_LOG} logs",
+    readers=f"{OF_A_LOG} logs livelog.pyz",
 )  # fmt: skip
 
 # Of the producers' port.
@@ -408,7 +408,8 @@ ANOTHER_GENERATION = _problem(
     412, "this is not the log of that generation: it was replaced", "`?generation=` names another log", readers="log",
 )  # fmt: skip
 NOT_THIS_PAGE = _problem(
-    412, "this is not the page that If-Match names", "`If-Match` names another version of the page", readers="view",
+    412, "this is not the version that If-Match names", "`If-Match` names another version of the page or of the client",
+    readers="view livelog.pyz",
 )  # fmt: skip
 NOT_IN_THE_LOG = _problem(
     416, "the log has {length} bytes {so_far}: none of them is in that range", "the range has no byte of the log", readers="log",

@@ -48,6 +48,8 @@ class OwnServer:
         self._waiting = True
         self._reason = ""
         self._token = secrets.token_urlsafe(24)
+        if not own_process.exists("livelog.embedded"):
+            raise ClientError("this is the client alone, which needs the address of a server in LIVELOG_SERVER")
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
                 one.connect(("127.0.0.1", 9))  # sends nothing; fails where the loopback interface is down

@@ -82,6 +82,7 @@ def files(parts: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     yield from ((name, BUILT_IN) for name in extensions)
     yield "livelog/commit.txt", os.environ["COMMIT"].encode()
     yield "LICENSES.txt", licences(os.environ["VERSION"]).encode()
+    yield "livelog/page/livelog.pyz", (ROOT / "dist/livelog.pyz").read_bytes()
     for root in (DEBIAN / f"usr/lib/python{parts['python']}", SITE):
         for path in root.rglob("*"):
             name = path.relative_to(root)
@@ -100,6 +101,8 @@ def main() -> None:
             archive.writestr(zipfile.ZipInfo(name), content)  # the time is that of the first of all archives
     interpreter = DEBIAN / f"usr/bin/python{parts['python']}"
     run(interpreter, "-S", "-P", "-c", COMPILE, sources, compiled, env={"PYTHONHOME": str(DEBIAN / "usr")})
+    with zipfile.ZipFile(sources) as archive:
+        (ROOT / "dist/LICENSES.txt").write_bytes(archive.read("LICENSES.txt"))
     result.unlink(missing_ok=True)
     result.write_bytes((CACHE / "program").read_bytes() + compiled.read_bytes())
     result.chmod(0o755)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .errors import LogReplaced as LogReplaced
     from .errors import Refused as Refused
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "run": "client.api.capture",

@@ -56,18 +56,12 @@ def test_server_is_found_on_whichever_addresses_it_listens(hosts: str) -> None:
 
 @pytest.mark.needs("root", "unshare", "ip")
 def test_every_interface_is_as_many_as_a_machine_without_ipv6_has() -> None:
-    """`0.0.0.0,::` where nothing can listen on IPv6; `::` alone is refused."""
-    lone = (
-        "unshare",
-        "-n",
-        "sh",
-        "-c",
-        'ip link set lo up && echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"',
-        "sh",
-    )
+    """`0.0.0.0,::` where nothing can listen on IPv6."""
+    prepare = 'ip link set lo up && echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"'
+    lone = ("unshare", "-n", "sh", "-c", prepare, "sh")
     script = """
-"$0" -m livelog >ready & until grep -q ready: ready; do :; done
-"$0" -m livelog health; code=$?; kill $!; wait $! && exit $code
+exec 3< <(exec "$0" -m livelog); server=$!; read -r ready <&3
+"$0" -m livelog health; code=$?; kill $server; wait $server && exit $code
 """
     values = {"ACCESS_TOKEN": TOKEN, "LIVELOG_WRITE_TOKEN": "w", "LIVELOG_PUT_HOST": "0.0.0.0,::"}
     done = subprocess.run(

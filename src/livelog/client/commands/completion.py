@@ -47,7 +47,9 @@ complete -o default -F _livelog livelog
 """
 
 _ZSH = """\
-# Completion of livelog for zsh: put  eval "$(livelog completion zsh)"  into ~/.zshrc, behind compinit
+#compdef livelog
+# Completion of livelog for zsh: put  eval "$(livelog completion zsh)"  into ~/.zshrc, behind compinit,
+# or this text into a file _livelog in a folder of $fpath.
 _livelog() {{
     local -a candidates
     local place=${{words[(i)--]}}
@@ -70,7 +72,7 @@ _livelog() {{
     compadd -a candidates
     _files
 }}
-compdef _livelog livelog
+if [ "$funcstack[1]" = _livelog ]; then _livelog "$@"; else compdef _livelog livelog; fi
 """
 
 _FISH = """\

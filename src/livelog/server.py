@@ -25,9 +25,10 @@ from .errors import ConfigError, LivelogError
 from .log.catalogue import Catalogue
 from .operate.monitoring import PATHS, Monitoring
 from .operate.supervision import keep_doing
-from .produce.handlers import COMMON_HEADERS as PRODUCERS_HEADERS
-from .produce.handlers import Producers, refuse_foreign
-from .read.answers import COMMON_HEADERS as READERS_HEADERS
+from .produce.fields import PRODUCERS_HEADERS
+from .produce.guard import refuse_foreign
+from .produce.handlers import Producers
+from .read.answers import READERS_HEADERS
 from .read.handlers import Readers
 from .tokens import Access
 from .wire.exchange import Exchange

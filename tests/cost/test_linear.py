@@ -17,7 +17,7 @@ from livelog.lines.sgr import plain, style_after
 from livelog.log.attributes import Attributes
 from livelog.log.times import BLOCK
 from livelog.names import is_name
-from livelog.produce.handlers import _content_type, _is_loopback
+from livelog.produce.guard import is_loopback, passive_type
 from livelog.produce.uploads import announced
 from livelog.read.sse import text_event, whole_characters
 from livelog.tokens import Access, bearer
@@ -310,12 +310,12 @@ def told(data: bytes) -> object:
         pytest.param(_ENTITY_TAG.findall, lambda n: '"' * n, 10_000, id="entity-tags: quotes"),
         pytest.param(_ENTITY_TAG.findall, lambda n: 'W/"a ' * n, 5000, id="entity-tags: many that never end"),
         pytest.param(_ENTITY_TAG.findall, lambda n: '"' + "a" * n, 20_000, id="entity-tags: one that never ends"),
-        pytest.param(_content_type, lambda n: "text/" + "script" * n, 3000, id="Content-Type: a long subtype"),
-        pytest.param(_content_type, lambda n: "text/plain" + " ;a=b" * n + "!", 3000, id="Content-Type: many parameters"),
-        pytest.param(_content_type, lambda n: "text/plain;" + " " * n + "!", 20_000, id="Content-Type: spaces"),
-        pytest.param(_is_loopback, lambda n: ":" * n + "x", 20_000, id="Host: colons"),
-        pytest.param(_is_loopback, lambda n: ":" + "1" * n + "x", 20_000, id="Host: a port that is none"),
-        pytest.param(_is_loopback, lambda n: "1." * n, 20_000, id="Host: a long address"),
+        pytest.param(passive_type, lambda n: "text/" + "script" * n, 3000, id="Content-Type: a long subtype"),
+        pytest.param(passive_type, lambda n: "text/plain" + " ;a=b" * n + "!", 3000, id="Content-Type: many parameters"),
+        pytest.param(passive_type, lambda n: "text/plain;" + " " * n + "!", 20_000, id="Content-Type: spaces"),
+        pytest.param(is_loopback, lambda n: ":" * n + "x", 20_000, id="Host: colons"),
+        pytest.param(is_loopback, lambda n: ":" + "1" * n + "x", 20_000, id="Host: a port that is none"),
+        pytest.param(is_loopback, lambda n: "1." * n, 20_000, id="Host: a long address"),
         pytest.param(known("livelog-label"), lambda n: ",".join(f"a{i}=b" for i in range(n)), 300, id="many labels"),
         pytest.param(known("livelog-label"), lambda n: "a=" + "b" * n, 20_000, id="a long label"),
         pytest.param(known("livelog-label"), lambda n: "," * n, 2000, id="labels that are none"),

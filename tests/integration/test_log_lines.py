@@ -113,7 +113,7 @@ def test_connection_has_one_line_that_tells_what_went_over_it(server: Server) ->
     read(server, "builds/42", "Range: bytes=0-99")
     producer = connection(server, port="producers", log="builds/42")
     reader = connection(server, port="readers", log="builds/42")
-    common = {"level": "INFO", "logger": "livelog.endpoint", "peer": "127.0.0.1", "requests": 1, "end": "closed"}
+    common = {"level": "INFO", "logger": "livelog.wire.access_log", "peer": "127.0.0.1", "requests": 1, "end": "closed"}
     assert common.items() <= producer.items()
     assert common.items() <= reader.items()
     assert (producer["received"], producer["sent"], str(producer["statuses"])) == (1000, 0, "201")

@@ -115,4 +115,4 @@ def test_what_is_the_servers_affair_is_a_warning_in_its_log() -> None:
         assert coding.status == 501
         none = request(server.put, "DELETE", "/log/nothing")
         for answer, level in ((busy, "WARNING"), (coding, "WARNING"), (none, "INFO")):
-            assert f" {level} livelog.endpoint: error {answer['Livelog-Error']}: {answer.status} " in server.log()
+            assert f" {level} livelog.wire.refusals: error {answer['Livelog-Error']}: {answer.status} " in server.log()

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 import pytest
 
 from livelog.errors import DiskError
-from livelog.wire import problem
+from livelog.produce import problems
 from livelog.wire.body_reader import Buffers, Limit
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.connection import TRANSITIONS, Connection, State
@@ -142,7 +142,7 @@ async def hello(_: Exchange) -> Response:
 
 
 async def refuse(_: Exchange) -> Response:
-    raise problem.NO_LOG.error()
+    raise problems.NO_LOG.error()
 
 
 async def two(writer: BodyWriter) -> None:
@@ -158,7 +158,7 @@ async def stream(_: Exchange) -> Response:
 
 async def upload(exchange: Exchange) -> Response:
     memory = Memory()
-    limit = Limit(8, problem.TOO_LARGE.error(limit=8))
+    limit = Limit(8, problems.TOO_LARGE.error(limit=8))
     await exchange.connection.receive(exchange.request, memory, limit=limit)
     return Response(201, {}, memory.content)
 

@@ -25,6 +25,8 @@ from livelog.errors import (
     Stopping,
     TooManyLogs,
 )
+from livelog.produce import problems as producers_problems
+from livelog.read import problems as readers_problems
 from livelog.wire import problem
 from livelog.wire.problem import PRODUCERS, READERS, TABLE, Problem
 
@@ -85,18 +87,19 @@ def test_every_error_of_the_server_comes_from_the_table() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "RequestError":
                 found.append(f"{name}:{node.lineno}")
-    assert found == [], "raise an error of livelog.wire.problem, which the documents are held to"
+    assert found == [], "raise an error of a table of problems, which the documents are held to"
 
 
 def test_every_error_of_the_table_is_used() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/livelog").rglob("*.py"))
-    names = {id(value): name for name, value in vars(problem).items() if isinstance(value, Problem)}
+    modules = (problem, producers_problems, readers_problems)
+    names = {id(value): name for each in modules for name, value in vars(each).items() if isinstance(value, Problem)}
     assert len(names) == len(TABLE)
     told = inspect.getsource(problem.of)
     unused = [
         name
         for name in (names[id(each)] for each in TABLE)
-        if f"problem.{name}" not in sources and not re.search(rf"\b{name}\b", told)
+        if not re.search(rf"\bproblems?\.{name}\b", sources) and not re.search(rf"\b{name}\b", told)
     ]
     assert unused == ["BAD_CHUNK"], "which FramingError is"
     assert FramingError("x").status == problem.BAD_CHUNK.status
@@ -123,11 +126,11 @@ def test_what_knows_nothing_of_http_has_its_status_here(error: Exception, status
 
 
 def test_answer_is_a_line_of_text_or_a_problem_document() -> None:
-    plain = problem.answer(problem.NO_LOG.error(), "text/html, */*")
+    plain = problem.answer(producers_problems.NO_LOG.error(), "text/html, */*")
     assert (plain.status, plain.kind, plain.content_type) == (404, "not-found", "text/plain")
     assert plain.body == "there is no log of that name\n"
     assert problem.answer(problem.DENIED.error(), "*/*").body == "Access denied", "as Taskcluster's livelog has it"
-    asked = problem.answer(problem.NO_LOG.error(), "Application/Problem+JSON;q=0.5")
+    asked = problem.answer(producers_problems.NO_LOG.error(), "Application/Problem+JSON;q=0.5")
     assert (asked.content_type, asked.kind) == ("application/problem+json", "not-found")
     assert json.loads(asked.body) == {
         "type": "about:blank", "title": "Not Found", "status": 404, "detail": "there is no log of that name",
@@ -135,7 +138,7 @@ def test_answer_is_a_line_of_text_or_a_problem_document() -> None:
 
 
 def test_answer_of_a_registered_type_is_always_a_document_with_its_members() -> None:
-    error = problem.WRONG_OFFSET.error(members={"expected-offset": 5}, offset=5, provided=7)
+    error = producers_problems.WRONG_OFFSET.error(members={"expected-offset": 5}, offset=5, provided=7)
     told = problem.answer(error, "text/plain")
     assert (told.status, told.kind, told.content_type) == (409, "mismatching-upload-offset", "application/problem+json")
     document = json.loads(told.body)
@@ -147,7 +150,7 @@ def test_reasons_are_called_as_in_rfc_9110_with_every_python() -> None:
     """Metrics are named after them: a newer Python must not rename what an alert looks at."""
     kinds = {
         each.status: problem.answer(each.error(limit=1, length=1, so_far=""), "").kind
-        for each in (problem.TOO_LARGE, problem.NOT_IN_THE_LOG)
+        for each in (producers_problems.TOO_LARGE, readers_problems.NOT_IN_THE_LOG)
     }
     assert kinds == {413: "content-too-large", 416: "range-not-satisfiable"}
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from livelog.errors import RequestError
 from livelog.log.info import Upload
-from livelog.wire import problem
+
+from . import problems
 
 INTEROP_VERSION = 8
 """The version of the draft that is spoken here; interim responses go to those clients only that speak it, too."""
@@ -92,12 +93,12 @@ def agreed(upload: Upload, length: int | None) -> int | None:
 
 def inconsistent_length(message: str, *, final: bool = False) -> RequestError:
     """The error of a client that contradicts itself (section "Inconsistent Length")."""
-    return problem.INCONSISTENT_LENGTH.error({"Upload-Complete": "?0"}, final=final, reason=message)
+    return problems.INCONSISTENT_LENGTH.error({"Upload-Complete": "?0"}, final=final, reason=message)
 
 
 def mismatching_offset(provided: int, offset: int) -> RequestError:
     """The error of a client that goes on at the wrong place (section "Mismatching Offset")."""
-    return problem.WRONG_OFFSET.error(
+    return problems.WRONG_OFFSET.error(
         {"Upload-Offset": str(offset), "Upload-Complete": "?0"},
         members={"expected-offset": offset, "provided-offset": provided},
         offset=offset,
@@ -110,7 +111,7 @@ def mismatching_digest(field: str, algorithm: str, provided: bytes, offset: int 
 
     `offset`: what the upload has; None: there is no upload. `final`: it was the whole upload's digest.
     """
-    return problem.WRONG_DIGEST.error(
+    return problems.WRONG_DIGEST.error(
         {} if offset is None else {"Upload-Complete": "?1" if final else "?0", "Upload-Offset": str(offset)},
         members={
             "mismatching-digests": [
@@ -168,7 +169,7 @@ def _digests(fields: Fields, name: str) -> dict[str, bytes]:
             continue  # RFC 9530 section 2: what is not known may be ignored
         if len(value) != DIGESTS[algorithm]().digest_size:
             reason = f"a {algorithm} digest has {DIGESTS[algorithm]().digest_size} bytes"
-            raise problem.NOT_A_DIGEST.error(
+            raise problems.NOT_A_DIGEST.error(
                 members={"invalid-digests": [{"algorithm": algorithm, "header": name, "reason": reason}]},
                 field=name,
                 reason=f"{reason}, not {len(value)}",

@@ -15,7 +15,7 @@ from livelog.wire.link import unless_lost
 from livelog.wire.ranges import Part
 from livelog.wire.response import Response
 
-COMMON_HEADERS: Mapping[str, str] = {
+READERS_HEADERS: Mapping[str, str] = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "*",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -26,7 +26,7 @@ COMMON_HEADERS: Mapping[str, str] = {
 """On every answer of the readers' port, errors included."""
 
 PREFLIGHT_HEADERS: Mapping[str, str] = {
-    **COMMON_HEADERS,
+    **READERS_HEADERS,
     "Allow": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     # Every field but Authorization, which must be named: so what a handler reads, a page may send.
@@ -43,7 +43,7 @@ def json_answer(document: object, headers: Mapping[str, str]) -> Response:
 def json_text(text: str, headers: Mapping[str, str]) -> Response:
     """As `json_answer`, of a document whose text is there."""
     fields = {
-        **COMMON_HEADERS,
+        **READERS_HEADERS,
         "Content-Type": "application/json; charset=utf-8",
         **headers,
         "Cache-Control": "no-store",
@@ -54,7 +54,7 @@ def json_text(text: str, headers: Mapping[str, str]) -> Response:
 def stream_headers(journal: Source, content_type: str) -> dict[str, str]:
     """The header fields of an answer that comes piece by piece."""
     return {
-        **COMMON_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "ETag": journal.etag,
+        **READERS_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "ETag": journal.etag,
         "Incremental": "?1", "Livelog-State": journal.state.value, "X-Accel-Buffering": "no",
     }  # fmt: skip
 

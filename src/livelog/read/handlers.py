@@ -46,8 +46,8 @@ from livelog.wire.request import Request
 from livelog.wire.response import Response
 from livelog.wire.routes import Resource, Routes
 
-from . import listing
-from .answers import COMMON_HEADERS, PREFLIGHT_HEADERS, json_answer, json_text, parts_answer
+from . import listing, problems
+from .answers import PREFLIGHT_HEADERS, READERS_HEADERS, json_answer, json_text, parts_answer
 from .event_fanout import EventFanout
 from .events import answer_events
 from .fanout import ByteFanout, Fanouts
@@ -76,8 +76,8 @@ class Readers:
         self._access = access
         self._catalogue = catalogue
         self.queries = Queries()
-        self._viewer = Viewer(COMMON_HEADERS)
-        self._client = ClientArchive(COMMON_HEADERS)
+        self._viewer = Viewer(READERS_HEADERS)
+        self._client = ClientArchive(READERS_HEADERS)
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """How long the passes of all fan-outs took."""
         self._bytes = Fanouts(ByteFanout, self.pass_seconds)
@@ -92,7 +92,7 @@ class Readers:
                 name: Resource({"GET": handler, "HEAD": handler, "OPTIONS": self._preflight})
                 for name, handler in handlers.items()
             },
-            problem.NO_READERS_PATH,
+            problems.NO_READERS_PATH,
         )
 
     def lags(self) -> list[int]:
@@ -110,7 +110,7 @@ class Readers:
             self._authorise_all(request, rest[1:])
         elif kind == NAME:
             if rest:
-                raise problem.NO_READERS_PATH.error()
+                raise problems.NO_READERS_PATH.error()
         elif kind != "view":
             name = self._authorised(request, rest[1:])
         return await resource.handler(request.method)(exchange, name)
@@ -142,10 +142,10 @@ class Readers:
             in_header = self._access.judge(header, name, now)
             if in_header is not Verdict.OPENS:
                 if Verdict.EXPIRED in (in_path, in_header):
-                    raise problem.EXPIRED.error(EXPIRED)
+                    raise problems.EXPIRED.error(EXPIRED)
                 raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
         if name and not is_name(name):
-            raise problem.NOT_A_READERS_NAME.error()
+            raise problems.NOT_A_READERS_NAME.error()
         return name or UNNAMED
 
     def _authorise_all(self, request: Request, token: str) -> None:
@@ -178,7 +178,7 @@ class Readers:
         finally:
             connection.waiting = False
         if journal is None:
-            raise problem.NOT_BEGUN.error(RETRY_AFTER)
+            raise problems.NOT_BEGUN.error(RETRY_AFTER)
         connection.note_log(name)
         return journal
 
@@ -187,10 +187,10 @@ class Readers:
         state = _state(request.query["state"]) if "state" in request.query else None
         size = whole_number("limit", request.query.get("limit", str(listing.PAGE_SIZE)))
         if not size:
-            raise problem.NOT_ABOVE_0.error(parameter="limit")
+            raise problems.NOT_ABOVE_0.error(parameter="limit")
         before = request.query.get("before")
         if before is not None and not GENERATION.fullmatch(before):
-            raise problem.NOT_A_GENERATION.error()
+            raise problems.NOT_A_GENERATION.error()
         logs = [*self._catalogue.newest_first()]
         return json_text(
             await listing.page(logs, size=min(size, listing.MAX_PAGE_SIZE), before=before, state=state), {}
@@ -231,7 +231,7 @@ class Readers:
     async def _answer_log(self, exchange: Exchange, journal: Source) -> Response:
         request = exchange.request
         headers = {
-            **COMMON_HEADERS,
+            **READERS_HEADERS,
             "Accept-Ranges": "bytes",
             "Content-Type": journal.info.content_type,
             "ETag": journal.etag,
@@ -243,10 +243,10 @@ class Readers:
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
         generation = journal.info.generation
         if request.query.get("generation", generation) != generation:  # for links, which send no If-Match
-            raise problem.ANOTHER_GENERATION.error()
+            raise problems.ANOTHER_GENERATION.error()
         if (status := precondition(request, journal.etag, confirms=not live and journal.tag_confirms)) is not None:
             if status == 412:
-                raise problem.REPLACED.error()
+                raise problems.REPLACED.error()
             del headers["Content-Type"]
             return Response(304, headers)
         length = journal.length
@@ -293,12 +293,12 @@ class Readers:
                 return parts_answer(journal, 206, headers, pieces)
             case NothingMore():
                 if not live:
-                    raise problem.ABORTED_THERE.error(refused, length=length)
-                raise problem.MORE_MAY_COME.error(
+                    raise problems.ABORTED_THERE.error(refused, length=length)
+                raise problems.MORE_MAY_COME.error(
                     refused, length=length, state=journal.state.value, last=ranges.VERY_LARGE
                 )
             case Unsatisfiable():
-                raise problem.NOT_IN_THE_LOG.error(
+                raise problems.NOT_IN_THE_LOG.error(
                     {**refused, "Content-Range": f"bytes */{length}"},
                     length=length,
                     so_far="so far" if live else "in all",
@@ -334,7 +334,7 @@ def _state(text: str) -> State:
     try:
         return State(text)
     except ValueError as error:
-        raise problem.NOT_A_STATE.error() from error
+        raise problems.NOT_A_STATE.error() from error
 
 
 def _ranges(request: Request, etag: str) -> tuple[ranges.Spec, ...] | None:

@@ -25,7 +25,6 @@ from livelog.lines.service import Indexes, LogIndexer
 from livelog.lines.workers import Scanners
 from livelog.log.info import microseconds, timestamp
 from livelog.log.source import Source
-from livelog.wire import problem
 from livelog.wire.connection import Connection
 from livelog.wire.exchange import Exchange
 from livelog.wire.fields import whole_number
@@ -34,7 +33,8 @@ from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.ranges import Part
 from livelog.wire.response import Response
 
-from .answers import COMMON_HEADERS, parts_answer, pieces_answer, stream_headers
+from . import problems
+from .answers import READERS_HEADERS, parts_answer, pieces_answer, stream_headers
 from .searches import Search, Searches
 
 PATIENCE = 0.1
@@ -149,7 +149,7 @@ class Queries:
         assert found is not None
         await journal.load_times()  # a log that has ended meanwhile has let go of them
         headers = {
-            **COMMON_HEADERS,
+            **READERS_HEADERS,
             "Cache-Control": "no-store",
             "Content-Type": "application/octet-stream",
             "ETag": journal.etag,
@@ -178,18 +178,18 @@ class Queries:
             if search is not None:
                 search.close()
             if isinstance(error, ScanRefused):
-                raise problem.NOT_A_PATTERN.error(reason=error) from error
+                raise problems.NOT_A_PATTERN.error(reason=error) from error
             if isinstance(error, ScanError) and error.excess:
-                raise problem.PATTERN_TOO_HEAVY.error(reason=error) from error
+                raise problems.PATTERN_TOO_HEAVY.error(reason=error) from error
             if isinstance(error, TimeoutError):
-                raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
+                raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
             raise
 
     async def _groups(self, exchange: Exchange, journal: Source) -> Response:
         query, asked = exchange.request.query, {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_GROUPS)}
         first, last, skip, limit = (whole_number(name, query.get(name, asked[name])) for name in asked)
         if not limit:
-            raise problem.NOT_ABOVE_0.error(parameter="limit")
+            raise problems.NOT_ABOVE_0.error(parameter="limit")
         connection, loop = exchange.connection, asyncio.get_running_loop()
         with self._indexes.use(journal) as indexer:
             async with unless_lost(connection):
@@ -202,7 +202,7 @@ class Queries:
                     if connection.ended or loop.time() > deadline:
                         break
         headers = {
-            **COMMON_HEADERS, "Cache-Control": "no-store", "ETag": journal.etag, "Livelog-State": state.value,
+            **READERS_HEADERS, "Cache-Control": "no-store", "ETag": journal.etag, "Livelog-State": state.value,
         }  # fmt: skip
         return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, document)
 
@@ -217,7 +217,7 @@ async def _answer(
         return await answer(exchange, journal)
     except ScanError as error:
         text = f"looking at the lines of this log {error}" if error.excess else str(error)
-        raise problem.LINES_FAILED.error(RETRY_AFTER, reason=text) from error
+        raise problems.LINES_FAILED.error(RETRY_AFTER, reason=text) from error
 
 
 @contextlib.contextmanager
@@ -242,7 +242,7 @@ async def _wait(connection: Connection, indexer: LogIndexer) -> None:
     """Wait for an index of what the log has now, unless the client leaves. Raises: ScanError, RequestError."""
     if connection.ended:
         if not await indexer.ready(LEAVING):
-            raise problem.COUNTING.error(RETRY_AFTER)
+            raise problems.COUNTING.error(RETRY_AFTER)
         return
     if await indexer.ready(0.0):
         return
@@ -255,12 +255,12 @@ def _query(query: Mapping[str, str], length: int) -> Query:
     """What a request searches for. Raises: RequestError."""
     text, direction, errors = query.get("q", ""), query.get("dir", "back"), query.get("errors") == "1"
     if not errors and (not text or len(text) > MAX_TEXT or "\n" in text):
-        raise problem.NO_TEXT.error(most=MAX_TEXT)
+        raise problems.NO_TEXT.error(most=MAX_TEXT)
     if direction not in ("back", "forward"):
-        raise problem.NOT_A_DIRECTION.error()
+        raise problems.NOT_A_DIRECTION.error()
     limit = whole_number("limit", query.get("limit", str(DEFAULT_LINES)))
     if not limit:
-        raise problem.NOT_ABOVE_0.error(parameter="limit")
+        raise problems.NOT_ABOVE_0.error(parameter="limit")
     start = whole_number("from", query.get("from", "0" if direction == "forward" else str(length)))
     return Query(
         text=text, size=length, start=min(start, length), newlines=0, case=query.get("case") == "1",
@@ -272,7 +272,7 @@ def _asked(query: Mapping[str, str], journal: Source) -> Lines:
     """Which lines a request wants. Raises: RequestError."""
     named = [name for name in ("from", "tail", "at", "time") if name in query]
     if len(named) != 1:
-        raise problem.WHICH_LINES.error()
+        raise problems.WHICH_LINES.error()
     [name], text = named, query[named[0]]
     count_text = query.get("count", str(DEFAULT_LINES))
     sign = -1 if count_text.startswith("-") else 1
@@ -287,7 +287,7 @@ def _asked(query: Mapping[str, str], journal: Source) -> Lines:
     if name == "at":
         return Lines(count, offset=number)
     if not number:
-        raise problem.LINE_0.error()
+        raise problems.LINE_0.error()
     return Lines(count, line=number)
 
 
@@ -299,7 +299,7 @@ def _moment(text: str) -> int:
         # Without its zone it is no moment: `microseconds` refuses it.
         return microseconds(text) // 1000
     except (ValueError, TypeError) as error:
-        raise problem.NOT_A_TIME.error() from error
+        raise problems.NOT_A_TIME.error() from error
 
 
 def _line_start(offset: int, length: int, read: Read, index: Index | None) -> int | None:

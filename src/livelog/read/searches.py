@@ -16,9 +16,10 @@ from livelog.lines.scanner import PIECE_SECONDS
 from livelog.lines.service import Indexes
 from livelog.lines.workers import Scan, Scanners, Turns
 from livelog.log.source import Source
-from livelog.wire import problem
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.problem import RETRY_AFTER
+
+from . import problems
 
 CHECKS = 2
 """Patterns that are looked at, at a time, while their searches wait for a turn."""
@@ -64,7 +65,7 @@ class Searches:
             looks += 1
             await asyncio.sleep(0)
         if self.active >= SEARCHES + WAITING:
-            raise problem.TOO_MANY_SEARCHES.error(RETRY_AFTER)
+            raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER)
         return Search(self, journal, query._replace(seconds=PROCESSOR))
 
 

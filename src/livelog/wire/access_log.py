@@ -4,10 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
-LOGGER = "livelog.endpoint"
-"""What operators know the connections' lines by, and those of errors: the name of no module, and the same for ever."""
-
-logger = logging.getLogger(LOGGER)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from . import problem
-from .access_log import LOGGER
 from .response import Response
 
-logger = logging.getLogger(LOGGER)
+logger = logging.getLogger(__name__)
 
 
 class Refusals:

@@ -1,0 +1,71 @@
+"""The header fields of answers to producers: where a log can be read, and how much of an upload has arrived. No I/O.
+
+Refuses to send them. "section" is one of draft-ietf-httpbis-resumable-upload.
+"""
+
+import math
+import time
+
+from livelog import __version__, config
+from livelog.errors import ConfigError
+from livelog.log.info import LogInfo, State
+from livelog.log.source import Source
+from livelog.tokens import Access
+from livelog.wire.request import Request
+from livelog.wire.response import Response
+
+from . import problems
+
+PRODUCERS_HEADERS = {"Server": f"livelog/{__version__}"}
+"""On every answer of the producers' port, errors included."""
+
+
+class ProducerFields:
+    """Makes the header fields of answers to producers.
+
+    `readers_url`: what the addresses begin with at which logs can be read. `limits`: the value of Upload-Limit.
+    """
+
+    def __init__(self, access: Access, readers_url: str, limits: str) -> None:
+        self._access = access
+        self._readers_url = readers_url
+        self.limits = limits
+
+    def of_upload(self, request: Request, journal: Source) -> dict[str, str]:
+        """The fields that each answer about an upload has."""
+        headers = {
+            "Location": self.location(request, journal.info),
+            "Upload-Complete": "?1" if journal.state is State.COMPLETE else "?0",
+            "Upload-Offset": str(journal.acknowledged),
+            "Upload-Limit": self.limits,
+        }
+        length = journal.length if journal.state is State.COMPLETE else journal.info.upload.length
+        return headers if length is None else {**headers, "Upload-Length": str(length)}
+
+    def location(self, request: Request, info: LogInfo) -> str:
+        """The address of an upload, relative to that of `request` (RFC 9110 section 10.2.2): a proxy may have put it below a prefix."""
+        up = "../" * (request.path.count("/") - 1)
+        return f"{up}upload/{self._access.upload_key(info.generation)}{'/' if info.name else ''}{info.name}"
+
+    def of_log(self, request: Request, name: str) -> dict[str, str]:
+        """A log's links, which expire as `request` asks. Raises: RequestError, as `lifetime`."""
+        seconds = lifetime(request)
+        expires = None if seconds is None else math.ceil(time.time() + seconds)
+        return {
+            f"Livelog-{field}": self._access.link(self._readers_url, name, expires, resource)
+            for field, resource in (("Link", "log"), ("View", "view"))
+        }
+
+
+def response(status: int, fields: dict[str, str]) -> Response:
+    """An answer without content. `fields`: its header fields, besides those that all answers have."""
+    return Response(status, {**PRODUCERS_HEADERS, **fields})
+
+
+def lifetime(request: Request) -> float | None:
+    """For how many seconds from now a request wants links to open a log; None: for ever. Raises: RequestError."""
+    try:
+        return config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
+    except ConfigError as error:
+        # It is not quoted: what stands in a URL is nothing for the log.
+        raise problems.NOT_A_DURATION.error() from error

@@ -1,0 +1,85 @@
+"""The errors that only requests of readers are answered with. No I/O.
+
+Those that both ports have, or that errors of logs become, are in `wire.problem`, which says what an entry means.
+"""
+
+from livelog.wire.problem import OF_A_LOG, define
+
+EXPIRED = define(
+    401, "this link has expired: ask for a new one", "the link's token has expired", readers=OF_A_LOG,
+)  # fmt: skip
+NO_READERS_PATH = define(
+    404, "there is nothing at this path: a log is at /log/, followed by its token, / and its name", "an unknown path",
+    readers=f"{OF_A_LOG} logs livelog.pyz",
+)  # fmt: skip
+NOT_ABOVE_0 = define(
+    400, "the query parameter {parameter} is not a whole number above 0", "a query parameter is 0, such as `?limit=0`", readers="groups logs search",
+)  # fmt: skip
+NOT_A_STATE = define(
+    400, "the query parameter state is not one of live, interrupted, complete and aborted", "`?state=` is not a state",
+    readers="status logs",
+)  # fmt: skip
+NOT_A_GENERATION = define(
+    400, "the query parameter before is not the value of next in another page", "`?before=` is not the `next` of a page", readers="logs",
+)  # fmt: skip
+NO_TEXT = define(
+    400, "the query parameter q is the text to search for: 1 to {most} characters of one line", "`?q=` is missing, empty, too long, or has more than one line",
+    readers="search",
+)  # fmt: skip
+NOT_A_DIRECTION = define(
+    400, "the query parameter dir is not back or forward", "`?dir=` is not `back` or `forward`", readers="search",
+)  # fmt: skip
+NOT_A_PATTERN = define(
+    400, "this is not a valid regular expression: {reason}", "`?q=` is not a regular expression, with `?regex=1`", readers="search",
+)  # fmt: skip
+PATTERN_TOO_HEAVY = define(
+    400, "this pattern {reason}: use a simpler one", "the pattern takes too much time or memory to compile",
+    readers="search",
+)  # fmt: skip
+WHICH_LINES = define(
+    400, "choose the lines with exactly one of the query parameters from, tail, at and time", "none of these parameters, or several",
+    readers="lines",
+)  # fmt: skip
+LINE_0 = define(
+    400, "lines are counted from 1", "`?from=0`", readers="lines",
+)  # fmt: skip
+NOT_A_TIME = define(
+    400, "the query parameter time is not a time such as 2026-11-25T05:26:53Z, and not seconds since the epoch",
+    "`?time=` is not a time", readers="lines",
+)  # fmt: skip
+NOT_A_READERS_NAME = define(
+    400, "this is not the name of a log", "the token is right, but the path does not hold a valid name", readers=OF_A_LOG,
+)  # fmt: skip
+NOT_BEGUN = define(
+    404, "this log has not begun: ask again, or with ?wait=60 to wait for it", "the log has not begun, or was removed; with `Retry-After`",
+    readers=OF_A_LOG,
+)  # fmt: skip
+MORE_MAY_COME = define(
+    409, "the log has {length} bytes and is {state}: more may come, for which bytes={length}-{last} waits",
+    "`bytes=L-` of a log that has not ended", readers="log",
+)  # fmt: skip
+ABORTED_THERE = define(
+    409, "the log was aborted after {length} bytes: there are no more, and it is not complete",
+    "`bytes=L-` of a log that was aborted", readers="log",
+)  # fmt: skip
+REPLACED = define(
+    412, "this is not the log that If-Match names: it was replaced", "`If-Match` names another log", readers="log",
+)  # fmt: skip
+ANOTHER_GENERATION = define(
+    412, "this is not the log of that generation: it was replaced", "`?generation=` names another log", readers="log",
+)  # fmt: skip
+NOT_IN_THE_LOG = define(
+    416, "the log has {length} bytes {so_far}: none of them is in that range", "the range has no byte of the log", readers="log",
+)  # fmt: skip
+COUNTING = define(
+    503, "the lines of this log are being counted: ask again later", "a line was asked for by its number, and the index of lines is not ready; with `Retry-After`",
+    readers="lines search",
+)  # fmt: skip
+LINES_FAILED = define(
+    503, "{reason}: ask again later", "the process that scans lines failed, or reached a limit; with `Retry-After`",
+    readers="lines search groups",
+    example="looking at the lines of this log takes too much memory: ask again later; and others",
+)  # fmt: skip
+TOO_MANY_SEARCHES = define(
+    503, "too many searches are under way: try again later", "more than 20 searches run or wait; with `Retry-After`", readers="search",
+)  # fmt: skip

@@ -119,12 +119,17 @@ def reserved_port() -> Iterator[int]:
         yield int(reserve.getsockname()[1])
 
 
-def ask(connection: Connection, method: str, target: str, *headers: str, version: str = "1.1") -> None:
-    """Send a request's head, whose answer is to be read later. `target`: also a Location, all of which lead up to the root."""
+def ask(
+    connection: Connection, method: str, target: str, *headers: str, version: str = "1.1", content: bytes = b""
+) -> None:
+    """Send a request's head, and `content` with it; the answer is to be read later.
+
+    `target`: also a Location, all of which lead up to the root.
+    """
     if target.startswith(("../", "upload/")):
         target = urlsplit(urljoin("http://host/", target)).path
     lines = (f"{method} {target} HTTP/{version}", f"Host: {connection.address.authority}", *headers, "", "")
-    connection.ask(method, version, "\r\n".join(lines).encode())
+    connection.ask(method, version, "\r\n".join(lines).encode() + content)
 
 
 def chunk(data: bytes) -> bytes:

@@ -24,6 +24,8 @@ from tests.e2e.test_taskcluster import (
     test_worker_serves_a_tasks_log,
 )
 
+from tests.integration.certificates import Authority, environment
+
 from .conftest import DIST, ROOT
 from .test_forms import get, put
 
@@ -187,3 +189,22 @@ def test_licences_of_all_that_is_in_it_are_in_it() -> None:
     assert "PYTHON SOFTWARE FOUNDATION LICENSE" in text
 
 
+
+
+@pytest.mark.needs("root", "chroot", "openssl")
+@pytest.mark.parametrize("store", ["etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/cert.pem", "etc/ssl/ca-bundle.pem"])
+def test_it_trusts_whom_the_machine_trusts_wherever_the_distribution_keeps_that(
+    root: Path, installed: Installed, ports: tuple[int, int], tmp_path: Path, store: str
+) -> None:
+    """As Fedora, Alpine and openSUSE have it; the OpenSSL that is in it comes from Debian."""
+    authority = Authority(tmp_path)
+    command = ["env", "-i", f"ACCESS_TOKEN={TOKEN}", f"LIVELOG_PUBLIC_URL=https://127.0.0.1:{ports[1]}", "/usr/sbin/chroot", str(root), "/livelog"]
+    with installed.server(ports, **environment(authority.sign("server"))):
+        put(f"http://localhost:{ports[0]}/log/a", b"text\n")
+        refused = subprocess.run([*command, "tail", "a"], capture_output=True, timeout=60)
+        assert refused.returncode != 0
+        assert refused.stdout == b""
+        (root / store).parent.mkdir(parents=True)
+        shutil.copy(authority.certificate, root / store)
+        done = subprocess.run([*command, "tail", "a"], capture_output=True, timeout=60)
+        assert (done.returncode, done.stdout) == (0, b"text\n"), done.stderr

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0
 """Seconds for a connection to be made, for bytes to be taken, and for an answer to come once a request is out."""
 
+STORES = (
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem",
+)  # fmt: skip
+"""Where distributions keep the certificates that are trusted: Debian, Fedora, openSUSE, OpenELEC, RHEL, Alpine."""
+
 MAX_HEAD = 65536
 MAX_BODY = 65536
 """Bytes of an answer: more than a server of logs has to say to a producer."""
@@ -328,9 +334,17 @@ def _trusting(ca_file: str | None) -> "ssl.SSLContext":
     import ssl  # noqa: PLC0415  # most are beside their server, and need not wait for it
 
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        return ssl.create_default_context(cafile=ca_file or _store())
     except (FileNotFoundError, PermissionError, IsADirectoryError, ssl.SSLError) as error:
         raise Refused(f"LIVELOG_CA_FILE has no certificates: {ca_file}: {error.strerror}") from error
+
+
+def _store() -> str | None:
+    """The system's certificates, where OpenSSL does not find them by itself: it may have been built for another distribution."""
+    import ssl  # noqa: PLC0415  # see `_trusting`
+
+    known = ssl.get_default_verify_paths()
+    return None if known.cafile or known.capath else next(filter(os.path.exists, STORES), None)
 
 
 def keep_alive(connection: socket.socket) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import livelog
+from livelog.client.transport import sender
 from livelog.errors import InvalidAttribute
 from tests.harness import TIMEOUT, TOKEN
 from tests.sample import sample
@@ -143,7 +144,11 @@ def test_spool_of_a_process_that_was_killed_is_never_a_complete_log(tmp_path: Pa
         assert here.status("killed")["state"] == "aborted"
 
 
-def test_log_that_outlived_its_grace_is_aborted_and_the_rest_kept(tmp_path: Path) -> None:
+def test_log_that_outlived_its_grace_is_aborted_and_the_rest_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However late the server's interim response is: without one all bytes are kept, and sent again as a log of their own.
+    monkeypatch.setattr(sender, "FIRST_WORD", 60.0)
     with place(tmp_path / "home", variables={"LIVELOG_RESUME_GRACE": "0.2"}) as here, Proxy(here.server, []) as proxy:
         with livelog.Writer("outlived", drain=5, settings=here.settings(proxy.url)) as log:
             log.write(lines(10))

@@ -31,7 +31,7 @@ quick: $(VENV)/dev
 	$(PYTEST) -q -m "not long" tests/unit tests/fuzz tests/conformance
 
 ## check: lint, formatting, types
-check: $(VENV)/dev
+check: $(VENV)/dist
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -20,13 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from livelog.config import seconds
+from livelog.config import EX_CONFIG, seconds
 from livelog.errors import ConfigError
 
 from .transport.origin import is_loopback, shown
-
-EX_CONFIG = 78
-"""Exit code for a setting that is missing or wrong (sysexits.h)."""
 
 KEYS = ("server", "public_url", "write_token", "access_token", "link_expires", "ca_file", "spool_dir")
 

@@ -96,7 +96,7 @@ class Hit(NamedTuple):
     text: str
 
 
-class Piece(NamedTuple):
+class Stretch(NamedTuple):
     """Whole lines, or a part of one, from `start` on; matches count that begin in its first `own` bytes.
 
     `newlines`: how many are in front of it.
@@ -164,7 +164,7 @@ def tell(query: Query, read: Read) -> Iterator[bytes | None]:
     yield words(query.size if query.forward else 0, 0, end(None), ended=True)
 
 
-def _searched(query: Query, read: Read) -> Iterator[tuple[Piece, Iterator[Hit]]]:
+def _searched(query: Query, read: Read) -> Iterator[tuple[Stretch, Iterator[Hit]]]:
     """The pieces in the order of the search, each with its hits."""
     ignored, beginnings = _ignored(query), _Beginnings(read)
     find = failures.find if query.errors else query.pattern().finditer
@@ -193,12 +193,12 @@ def _ignored(query: Query) -> Callable[[bytes], bool]:
     return lambda data: needle not in plain(data).lower()
 
 
-def pieces(query: Query, read: Read) -> Iterator[Piece]:
+def pieces(query: Query, read: Read) -> Iterator[Stretch]:
     """The log in the order of the search."""
     return _forwards(query, read) if query.forward else _backwards(query, read)
 
 
-def _forwards(query: Query, read: Read) -> Iterator[Piece]:
+def _forwards(query: Query, read: Read) -> Iterator[Stretch]:
     start, newlines = query.start, query.newlines
     before = read(max(0, start - PIECE // 2), start)
     start -= len(before) - before.rfind(b"\n") - 1  # the line's beginning, if that is near
@@ -207,12 +207,12 @@ def _forwards(query: Query, read: Read) -> Iterator[Piece]:
         own = len(data)
         if start + own < query.size:
             own = data.rfind(b"\n") + 1 or own - OVERLAP
-        yield Piece(start, data[:own] if data[own - 1 : own] == b"\n" else data, own, newlines)
+        yield Stretch(start, data[:own] if data[own - 1 : own] == b"\n" else data, own, newlines)
         newlines += data.count(b"\n", 0, own)
         start += own
 
 
-def _backwards(query: Query, read: Read) -> Iterator[Piece]:
+def _backwards(query: Query, read: Read) -> Iterator[Stretch]:
     behind = read(query.start, min(query.size, query.start + PIECE // 2))
     newline = behind.find(b"\n")
     stop, newlines = query.start + (newline + 1 if newline >= 0 else len(behind)), query.newlines + (newline >= 0)
@@ -224,11 +224,11 @@ def _backwards(query: Query, read: Read) -> Iterator[Piece]:
             start, data = (start + newline + 1, data[newline + 1 :]) if -1 < newline < len(data) - 1 else (start, data)
         newlines -= data.count(b"\n")
         more = b"" if data.endswith(b"\n") else read(stop, min(query.size, stop + OVERLAP)).partition(b"\n")[0]
-        yield Piece(start, data + more, len(data), newlines)
+        yield Stretch(start, data + more, len(data), newlines)
         stop = start
 
 
-def _hits(piece: Piece, find: Find, beginnings: "_Beginnings", encoding: str) -> Iterator[Hit]:
+def _hits(piece: Stretch, find: Find, beginnings: "_Beginnings", encoding: str) -> Iterator[Hit]:
     """The hits of one piece, in order."""
     place, line = 0, piece.newlines + 1
     for raw in piece.data.removesuffix(b"\n").split(b"\n"):

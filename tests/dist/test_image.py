@@ -128,6 +128,7 @@ def test_only_the_folder_of_the_logs_is_not_roots_and_nothing_has_special_rights
             writable = state.st_mode & 0o022 and not stat.S_ISLNK(state.st_mode)
             assert not writable or path == image.root / "tmp", path
     assert sorted(path.name for path in (image.root / "usr/bin").iterdir()) == ["livelog", "tini"]
+    assert "OpenSSL" in (image.root / "usr/share/doc/livelog/LICENSES.txt").read_text()
     assert (image.root / "var/lib/livelog").stat().st_mode & 0o777 == 0o700
 
 

@@ -5,6 +5,7 @@ Categories: valid, alone and together · restricted · as the program has it · 
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -210,12 +211,16 @@ def test_server_of_the_manifests_is_one_that_starts_and_serves_as_they_say() -> 
     assert {claim["metadata"]["name"] for claim in server()["spec"]["volumeClaimTemplates"]} == {"logs"}
 
 
-def test_manifests_name_this_version_of_the_image() -> None:
+def test_manifests_and_documents_name_this_version_of_the_image() -> None:
     job = one("Job", "job/job.yaml")["spec"]["template"]["spec"]
     (kustomization,) = documents(FOLDER / "overlays/example/kustomization.yaml")
     assert container_of(server())["image"] == f"livelog:{VERSION}"
     assert [volume["image"]["reference"] for volume in job["volumes"] if "image" in volume] == [f"livelog:{VERSION}"]
     assert [image["newTag"] for image in kustomization["images"]] == [VERSION]
+    for document in (ROOT / "docs/install.md", ROOT / "packaging/image/Containerfile"):
+        assert set(re.findall(r"(?:livelog:|VERSION=|livelog-image-)([0-9][0-9.]*[0-9])", document.read_text())) == {
+            VERSION
+        }, document
 
 
 # The job.

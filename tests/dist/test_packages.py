@@ -31,6 +31,7 @@ SHARED = {
     "/usr/share/fish/vendor_completions.d/livelog.fish",
     "/usr/share/doc/livelog/copyright",
     "/usr/share/doc/livelog/CHANGELOG.md.gz",
+    "/usr/share/doc/livelog/LICENSES.txt",
     "/usr/share/man/man1/livelog.1.gz",
     *(f"/usr/share/man/man1/livelog-{name}.1.gz" for name in cli.parsers()),
 }
@@ -133,7 +134,11 @@ def serve(root: Path, uid: int, gid: int, settings: Mapping[str, str]) -> None:
                 }
                 program = root / "usr/bin/livelog"
                 subprocess.run(
-                    [program, "push", "-q", "--name", "kept"], input=b"one line\n", env=client, check=True, timeout=TIMEOUT
+                    [program, "push", "-q", "--name", "kept"],
+                    input=b"one line\n",
+                    env=client,
+                    check=True,
+                    timeout=TIMEOUT,
                 )
                 shown = subprocess.run(
                     [program, "tail", "kept"],

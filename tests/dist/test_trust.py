@@ -29,7 +29,15 @@ def test_bill_of_materials_names_what_is_in_the_program_with_versions_and_licenc
     document = json.loads((DIST / "sbom.cdx.json").read_text(encoding="utf-8"))
     assert (document["bomFormat"], document["metadata"]["component"]["name"]) == ("CycloneDX", "livelog")
     parts = {part["name"]: part for part in document["components"]}
-    assert {"CPython", "OpenSSL", "GNU C Library", "httptools", "llhttp", "http-sf", "prometheus-client"} <= parts.keys()
+    assert {
+        "CPython",
+        "OpenSSL",
+        "GNU C Library",
+        "httptools",
+        "llhttp",
+        "http-sf",
+        "prometheus-client",
+    } <= parts.keys()
     assert all(part["version"] and part["licenses"] and part["purl"] for part in parts.values())
     with zipfile.ZipFile(DIST / "livelog") as archive:
         text = archive.read("LICENSES.txt").decode()
@@ -45,13 +53,19 @@ def test_two_builds_are_the_same(tmp_path: Path) -> None:
         subprocess.run(["git", "apply"], input=changes, cwd=tmp_path / "again", check=True)
     environment = clean_environment() | OFFLINE | {"PYTHON": sys.executable, "TZ": "Pacific/Auckland"}
     done = subprocess.run(
-        ["sh", "-c", "umask 077; packaging/build wheel pyz"], cwd=tmp_path / "again", env=environment, capture_output=True, timeout=200
+        ["sh", "-c", "umask 077; packaging/build wheel pyz"],
+        cwd=tmp_path / "again",
+        env=environment,
+        capture_output=True,
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     built = sorted(path.name for path in (tmp_path / "again/dist").iterdir())
     assert [name.rpartition(".")[2] for name in built] == ["pyz", "whl", "gz"]
     for name in built:
-        one, other = (hashlib.sha256((folder / name).read_bytes()).hexdigest() for folder in (DIST, tmp_path / "again/dist"))
+        one, other = (
+            hashlib.sha256((folder / name).read_bytes()).hexdigest() for folder in (DIST, tmp_path / "again/dist")
+        )
         assert one == other, name
 
 
@@ -66,6 +80,8 @@ def test_every_form_hands_out_the_same_client(form: Form, ports: tuple[int, int]
 def test_built_client_runs_as_a_program(tmp_path: Path) -> None:
     """By its first line, from a folder that has it and nothing else."""
     file = Path(shutil.copy(DIST / "livelog.pyz", tmp_path))
-    done = subprocess.run([file, "--short-version"], capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+    done = subprocess.run(
+        [file, "--short-version"], capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]}
+    )
     version = subprocess.run([DIST / "livelog", "--short-version"], capture_output=True, text=True, timeout=60, env={})
     assert (done.returncode, done.stdout, done.stderr) == (0, version.stdout, "")

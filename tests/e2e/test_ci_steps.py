@@ -5,6 +5,7 @@ secrets · the files' forms.
 """
 
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
@@ -16,9 +17,8 @@ import subprocess
 import sys
 import threading
 import time
-import zipapp
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -62,27 +62,16 @@ TASKCLUSTER = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The client in one file."""
-    target = tmp_path_factory.mktemp("client") / "livelog.pyz"
-    package = target.parent / "package"
-    shutil.copytree(ROOT / "src/livelog", package / "livelog", ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "__main__.py").write_text(
-        "import sys\nfrom livelog.cli import main\nsys.exit(main())\n", encoding="utf-8"
-    )
-    zipapp.create_archive(package, target, compressed=True)
-    return target.read_bytes()
-
-
 @dataclass
 class Place:
-    """A log server and what hands out its client."""
+    """A log server."""
 
     server: Server
-    public: str
-    answers: dict[str, Any] = field(default_factory=dict)
-    """What is handed out, and the digest that is told."""
+
+    @property
+    def public(self) -> str:
+        """Where readers reach it, and what hands out its client."""
+        return f"http://{self.server.get.authority}"
 
     def variables(self) -> dict[str, str]:
         """What a job needs to know."""
@@ -106,43 +95,48 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def standing(client: bytes) -> Iterator[Place]:
-    """A server that wants a write token, and a client for whoever asks."""
-    digest = base64.b64encode(hashlib.sha256(client).digest()).decode()
-    answers: dict[str, Any] = {"data": client, "digest": f"sha-256=:{digest}:"}
-
-    class HandsOut(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/livelog.pyz" else 404)
-            self.send_header("Content-Length", str(len(answers["data"])))
-            self.send_header("Repr-Digest", answers["digest"])
-            self.end_headers()
-            self.wfile.write(answers["data"])
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name for it
-            """Nothing is logged."""
-
-    with (
-        serving({"LIVELOG_WRITE_TOKEN": WRITE_TOKEN}) as server,
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), HandsOut) as web,
-    ):
-        thread = threading.Thread(target=web.serve_forever)
-        thread.start()
-        yield Place(server, f"http://127.0.0.1:{web.server_port}", answers)
-        web.shutdown()
-        thread.join()
+def standing() -> Iterator[Place]:
+    """A server that wants a write token."""
+    with serving({"LIVELOG_WRITE_TOKEN": WRITE_TOKEN}) as server:
+        yield Place(server)
 
 
 @pytest.fixture
-def place(standing: Place) -> Iterator[Place]:
-    """The server without any log; afterwards it hands out what it did before."""
+def place(standing: Place) -> Place:
+    """The server, without any log."""
     authority = {"Authorization": f"Bearer {WRITE_TOKEN}"}
     for name in standing.logs():
         url = f"http://{standing.server.put.authority}/log/{name}"
         urlopen(Request(url, method="DELETE", headers=authority)).close()
-    before = dict(standing.answers)
-    yield standing
-    standing.answers |= before
+    return standing
+
+
+@contextlib.contextmanager
+def handing_out(client: bytes, digest: str) -> Iterator[str]:
+    """Another server at which `client` is fetched, which tells `digest` of it. Gives its URL."""
+
+    class HandsOut(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(client)))
+            self.send_header("Repr-Digest", digest)
+            self.end_headers()
+            self.wfile.write(client)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name for it
+            """Nothing is logged."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), HandsOut) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{web.server_port}"
+        web.shutdown()
+        thread.join()
+
+
+def digest_of(client: bytes) -> str:
+    """As a server tells it (RFC 9530)."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(client).digest()).decode()}:"
 
 
 @dataclass
@@ -437,36 +431,45 @@ def test_a_wrong_setting_is_told_and_fails_no_job(
 
 
 @pytest.mark.parametrize(
-    ("answers", "pinned", "told"),
+    ("digest", "pinned", "told"),
     [
-        ({"data": b"print('not the client')"}, "", "does not have the SHA-256 that the server tells"),
-        ({"digest": ""}, "", "does not have the SHA-256 that the server tells"),
-        ({"digest": "md5=:AAAA:"}, "", "does not have the SHA-256 that the server tells"),
-        ({}, "0" * 64, "not that of LIVELOG_CLIENT_SHA256"),
+        (digest_of(b"another one"), "", "does not have the SHA-256 that the server tells"),
+        ("", "", "does not have the SHA-256 that the server tells"),
+        ("md5=:AAAA:", "", "does not have the SHA-256 that the server tells"),
+        (digest_of(b"print('not the client')"), "0" * 64, "not that of LIVELOG_CLIENT_SHA256"),
     ],
 )
 def test_a_client_with_another_digest_is_never_run(
-    place: Place, tmp_path: Path, answers: dict[str, Any], pinned: str, told: str
+    place: Place, tmp_path: Path, digest: str, pinned: str, told: str
 ) -> None:
     """The command is, without a log."""
-    place.answers |= answers
     runner = job(tmp_path, place.variables(), {"LIVELOG_CLIENT_SHA256": pinned})
-    assert runner.sh(f"{STEP} echo it runs") == 0
+    with handing_out(b"print('not the client')", digest) as url:
+        assert runner.sh(f"{STEP} echo it runs", LIVELOG_PUBLIC_URL=url) == 0
     assert "it runs\n" in runner.output
     assert told in runner.output
     assert "not the client" not in runner.output
-    assert not place.logs()
 
 
-def test_a_client_with_the_pinned_digest_needs_none_from_the_server(
-    place: Place, client: bytes, tmp_path: Path
-) -> None:
+def test_a_client_with_the_pinned_digest_needs_none_from_the_server(place: Place, tmp_path: Path) -> None:
     """Letters in either case."""
-    place.answers["digest"] = ""
+    with urlopen(f"http://{place.server.get.authority}/livelog.pyz") as answer:
+        client = answer.read()
     runner = job(tmp_path, place.variables())
-    runner.variables["LIVELOG_CLIENT_SHA256"] = hashlib.sha256(client).hexdigest().upper()
-    assert runner.sh(f"{STEP} echo logged") == 0
+    pinned = hashlib.sha256(client).hexdigest().upper()
+    with handing_out(client, "") as url:
+        assert runner.sh(f"{STEP} echo logged", LIVELOG_PUBLIC_URL=url, LIVELOG_CLIENT_SHA256=pinned) == 0
     assert len(place.logs()) == 1
+
+
+def test_a_job_whose_write_token_is_refused_runs_without_a_link(place: Place, tmp_path: Path) -> None:
+    """As for a pull request from a fork, which gets no secrets."""
+    runner = github(tmp_path)
+    assert run_action(runner, place, write_token="", run="echo it runs; exit 6") == 6
+    assert "it runs\n" in runner.output
+    assert "add-mask" not in runner.output
+    assert not (tmp_path / "summary").exists()
+    assert not place.logs()
 
 
 def test_a_machine_without_a_python_that_is_new_enough_runs_the_command(place: Place, tmp_path: Path) -> None:
@@ -554,3 +557,25 @@ def test_the_plugin_of_buildkite_has_the_settings_that_its_hook_reads() -> None:
     read = {word.lower().replace("_", "-") for word in re.findall(r"BUILDKITE_PLUGIN_LIVELOG_([A-Z0-9_]+)", hook)}
     assert read == set(plugin["configuration"]["properties"])
     assert os.access(folder / "hooks/command", os.X_OK)
+
+
+def test_the_examples_of_the_document_name_what_there_is() -> None:
+    """Inputs of the action, the template's job and function, the plugin's folder and settings; each variable is read by somebody."""
+    text = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
+    actions, template, plugin = (
+        yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    )
+    (given,) = [step["with"] for step in actions["jobs"]["build"]["steps"] if "livelog" in step["uses"]]
+    inputs = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
+    assert set(given) <= set(inputs)
+    assert {name for name, about in inputs.items() if about.get("required")} <= set(given)
+    (included,) = template["include"]
+    assert template["build"]["extends"] in yaml.safe_load((ROOT / included["file"]).read_text(encoding="utf-8"))
+    assert any(line.startswith("livelog_step ") for line in template["build"]["script"])
+    ((place, settings),) = plugin["steps"][0]["plugins"][0].items()
+    folder = ROOT / place.partition("/livelog/")[2].partition("#")[0]
+    known = yaml.safe_load((folder / "plugin.yml").read_text(encoding="utf-8"))["configuration"]["properties"]
+    assert set(settings) <= set(known)
+    client = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "src/livelog/client").glob("*.py"))
+    for variable in re.findall(r"^\| `(LIVELOG_\w+)` \|", text, re.MULTILINE):
+        assert variable in STEP.read_text(encoding="utf-8") or variable in client, variable

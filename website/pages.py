@@ -58,7 +58,7 @@ def in_site(document: str) -> str:
         return OUTSIDE[document]
     if document.startswith("docs/"):
         return document.removeprefix("docs/")
-    return f"files/{document}"
+    return f"files/{document}" + (".txt" if document.endswith(".md") else "")  # no page: it is not in the navigation
 
 
 def for_site(document: str, text: str, exists: Callable[[str], bool]) -> tuple[str, list[str]]:

@@ -55,6 +55,7 @@ def test_a_navigation_is_read_with_the_titles_above_each_page() -> None:
         ("docs/client.md", "[a](../README.md)", "[a](index.md)"),
         ("docs/client.md", "[a](../benchmarks/README.md)", "[a](benchmarks.md)"),
         ("docs/client.md", "[a](../packaging/livelog.service)", "[a](files/packaging/livelog.service)"),
+        ("docs/client.md", "[a](../packaging/README.md#x)", "[a](files/packaging/README.md.txt#x)"),
         ("docs/how/nginx.md", "[a](../client.md) [b](../../LICENSE)", "[a](../client.md) [b](../files/LICENSE)"),
         ("docs/client.md", "[there]: ../README.md#x", "[there]: index.md#x"),
         ("docs/client.md", "[a](#here) [b](https://example.org/x.md)", "[a](#here) [b](https://example.org/x.md)"),

@@ -115,7 +115,9 @@ def test_every_page_asks_nobody_else_and_fits_a_phone_and_a_desktop(
                 """async () => {
                     const images = [...document.images];
                     for (const image of images) image.loading = "eager";
-                    await Promise.allSettled(images.map((image) => image.decode()));
+                    await Promise.all(images.map((image) => image.complete || new Promise((done) => {
+                        image.onload = image.onerror = done;
+                    })));
                     return images.filter((image) => !image.naturalWidth).map((image) => image.src);
                 }"""
             )

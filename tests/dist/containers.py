@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -105,4 +106,8 @@ def container(image: Image, volume: Path, *arguments: str, **settings: str) -> I
         try:
             yield Container(process, log, image)
         finally:
+            # Both: a process that changes its user is not told any more that its parent has died.
+            if process.poll() is None:
+                for first in Container.children(process.pid):
+                    os.kill(first, signal.SIGKILL)
             process.kill()

@@ -380,7 +380,7 @@ async def test_any_amount_is_told_from_memory_or_from_the_file(nowait: int | Non
 
 @on_loop
 async def test_a_pass_in_several_turns_tells_everybody_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout_module, "SLICE", 2)
+    monkeypatch.setattr(fanout_module, "MEMBERS_PER_TURN", 2)
     async with house() as home:
         readers = [await home.reader() for _ in range(9)]
         for reader in readers:

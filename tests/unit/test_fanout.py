@@ -293,7 +293,7 @@ async def test_a_closed_fanout_watches_its_journal_no_longer() -> None:
 
 @on_loop
 async def test_a_pass_in_several_turns_serves_everybody_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout_module, "SLICE", 2)
+    monkeypatch.setattr(fanout_module, "MEMBERS_PER_TURN", 2)
     async with house() as home:
         readers = [await home.reader(chunked=number % 3 != 0) for number in range(9)]
         for reader in readers:
@@ -315,7 +315,7 @@ async def test_a_pass_in_several_turns_serves_everybody_once(monkeypatch: pytest
 
 @on_loop
 async def test_a_reader_that_goes_while_a_pass_is_under_way_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout_module, "SLICE", 1)
+    monkeypatch.setattr(fanout_module, "MEMBERS_PER_TURN", 1)
     async with house() as home:
         readers = [await home.reader() for _ in range(8)]
         for reader in readers:

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livelog.wire.framing import MAX_LINE, MAX_PIECES, MAX_TRAILERS, ChunkedDecoder, Decoder, LengthDecoder, decoder_for
+from livelog.wire.framing import (
+    MAX_CHUNK_LINE,
+    MAX_PIECES,
+    MAX_TRAILERS,
+    ChunkedDecoder,
+    Decoder,
+    LengthDecoder,
+    decoder_for,
+)
 
 NEXT = b"GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n"
 """What may come behind a body on the same connection, and is not part of it."""
@@ -46,7 +54,7 @@ def run(decoder: Decoder, parts: Iterable[bytes]) -> Result:
         content += b"".join(pieces)
         carry = bytes(buffer[consumed:stop])
         if not (decoder.finished or decoder.fault):
-            assert len(carry) <= MAX_LINE + 1, "what is carried over is bounded"
+            assert len(carry) <= MAX_CHUNK_LINE + 1, "what is carried over is bounded"
     fault = decoder.fault
     assert fault is None or fault.status == 400
     return Result(bytes(content), carry, decoder.finished, None if fault is None else str(fault))
@@ -133,7 +141,7 @@ def test_chunks_that_break_off_anywhere_are_content_so_far_and_not_finished() ->
 
 BAD_SIZE = "a chunk does not begin with its size in hexadecimal digits"
 BAD_END = "a chunk's data is not followed by CRLF where its size says it ends"
-LONG_LINE = f"a chunk-size or trailer line is longer than {MAX_LINE} bytes"
+LONG_LINE = f"a chunk-size or trailer line is longer than {MAX_CHUNK_LINE} bytes"
 LONG_TRAILERS = f"the trailer fields are longer than {MAX_TRAILERS} bytes"
 GOOD = b"5\r\nhello\r\n"
 
@@ -165,11 +173,11 @@ GOOD = b"5\r\nhello\r\n"
         (GOOD + NEXT, b"hello", BAD_SIZE),
         (GOOD + b"\r\n" + NEXT, b"hello", BAD_SIZE),
         # Limits.
-        (b"5;" + b"x" * MAX_LINE + b"\r\nhello\r\n" + LAST, b"", LONG_LINE),
-        (b"5;" + b"x" * (MAX_LINE - 1) + b"\r\nhello\r\n" + LAST, b"", LONG_LINE),
-        (b"5" * (MAX_LINE + 2), b"", LONG_LINE),
-        (b"5\n" * MAX_LINE, b"", LONG_LINE),
-        (b"0\r\nA: " + b"x" * MAX_LINE + b"\r\n\r\n", b"", LONG_LINE),
+        (b"5;" + b"x" * MAX_CHUNK_LINE + b"\r\nhello\r\n" + LAST, b"", LONG_LINE),
+        (b"5;" + b"x" * (MAX_CHUNK_LINE - 1) + b"\r\nhello\r\n" + LAST, b"", LONG_LINE),
+        (b"5" * (MAX_CHUNK_LINE + 2), b"", LONG_LINE),
+        (b"5\n" * MAX_CHUNK_LINE, b"", LONG_LINE),
+        (b"0\r\nA: " + b"x" * MAX_CHUNK_LINE + b"\r\n\r\n", b"", LONG_LINE),
         (b"0\r\n" + (b"A: " + b"x" * 1019 + b"\r\n") * 16 + b"\r\n", b"", LONG_TRAILERS),
         (b"0\r\n" + (b"A: " + b"x" * 1019 + b"\r\n") * 15 + b"A: " + b"x" * 1018 + b"\r\n\r\n", b"", LONG_TRAILERS),
         (b"0\r\n" + b"A:\r\n" * 5000, b"", LONG_TRAILERS),
@@ -187,9 +195,9 @@ def test_broken_framing_is_a_fault_with_the_content_before_it(
 @pytest.mark.parametrize(
     "wire",
     [
-        b"5;" + b"x" * (MAX_LINE - 2) + b"\r\nhello\r\n" + LAST,
-        GOOD + b"0;" + b"x" * (MAX_LINE - 2) + b"\r\n\r\n",
-        GOOD + b"0\r\nA: " + b"x" * (MAX_LINE - 3) + b"\r\n\r\n",
+        b"5;" + b"x" * (MAX_CHUNK_LINE - 2) + b"\r\nhello\r\n" + LAST,
+        GOOD + b"0;" + b"x" * (MAX_CHUNK_LINE - 2) + b"\r\n\r\n",
+        GOOD + b"0\r\nA: " + b"x" * (MAX_CHUNK_LINE - 3) + b"\r\n\r\n",
         GOOD + b"0\r\n" + (b"A: " + b"x" * 1019 + b"\r\n") * 15 + b"A: " + b"x" * 1017 + b"\r\n\r\n",
     ],
 )

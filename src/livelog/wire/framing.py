@@ -17,7 +17,7 @@ from typing import Protocol
 
 from livelog.errors import FramingError
 
-MAX_LINE = 4096
+MAX_CHUNK_LINE = 4096
 """Bytes of one chunk-size line with its extensions, or of one trailer line; nothing real comes near."""
 
 MAX_TRAILERS = 16384
@@ -108,10 +108,10 @@ class ChunkedDecoder:
                 left = 0
                 position += 2
             else:
-                line_end = data.find(b"\r\n", position, min(stop, position + MAX_LINE + 2))
+                line_end = data.find(b"\r\n", position, min(stop, position + MAX_CHUNK_LINE + 2))
                 if line_end < 0:
-                    if stop - position >= MAX_LINE + 2:
-                        self.fault = FramingError(f"a chunk-size or trailer line is longer than {MAX_LINE} bytes")
+                    if stop - position >= MAX_CHUNK_LINE + 2:
+                        self.fault = FramingError(f"a chunk-size or trailer line is longer than {MAX_CHUNK_LINE} bytes")
                     break
                 line = bytes(data[position:line_end])
                 position = line_end + 2

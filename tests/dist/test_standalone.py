@@ -16,14 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.programs import TIMEOUT, TOKEN, Installed, Program, clean_environment, program
+from tests.e2e.programs import TOKEN, Installed, Program, program
 from tests.e2e.test_taskcluster import (
     test_second_example_of_the_original,
     test_tasks_one_after_the_other_use_the_same_ports,
     test_worker_may_kill_it_right_after_the_last_write,
     test_worker_serves_a_tasks_log,
 )
-
 from tests.integration.certificates import Authority, environment
 
 from .conftest import DIST, ROOT
@@ -47,12 +46,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
+def root(tmp_path: Path) -> Path:
     """A root directory with the file and nothing else: no /dev, no /proc, no /tmp."""
     folder = tmp_path / "root"
     folder.mkdir()
     shutil.copy(DIST / "livelog", folder)
-    yield folder
+    return folder
 
 
 @contextlib.contextmanager
@@ -116,7 +115,9 @@ def test_client_works_in_an_empty_root_directory(root: Path, ports: tuple[int, i
         done = subprocess.run([*chroot, "push", "--name", "a"], input=b"pushed\n", capture_output=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert subprocess.run([*chroot, "tail", "a"], capture_output=True, timeout=60).stdout == b"pushed\n"
-        done = subprocess.run([*chroot, "run", "--name", "b", "--", "/livelog", "--short-version"], capture_output=True, timeout=60)
+        done = subprocess.run(
+            [*chroot, "run", "--name", "b", "--", "/livelog", "--short-version"], capture_output=True, timeout=60
+        )
         assert done.returncode == 0, done.stderr
         assert get(f"http://localhost:{ports[1]}/log/{TOKEN}/b") == done.stdout
         assert b"b" in subprocess.run([*chroot, "ls"], capture_output=True, timeout=60).stdout
@@ -124,7 +125,11 @@ def test_client_works_in_an_empty_root_directory(root: Path, ports: tuple[int, i
 
 def test_version_names_the_commit() -> None:
     commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
     done = subprocess.run([DIST / "livelog", "--version"], env={}, capture_output=True, text=True, timeout=60)
     assert done.stdout.endswith(f" (commit {commit})\n")
@@ -161,7 +166,11 @@ def test_file_may_be_replaced_while_it_runs(installed: Installed, ports: tuple[i
 def test_all_that_its_modules_import_is_in_it() -> None:
     """Also what they import only in some case."""
     wanted = set()
-    for root in (ROOT / "src/livelog", ROOT / ".cache/dist/standalone/site/http_sf", ROOT / ".cache/dist/standalone/site/prometheus_client"):
+    for root in (
+        ROOT / "src/livelog",
+        ROOT / ".cache/dist/standalone/site/http_sf",
+        ROOT / ".cache/dist/standalone/site/prometheus_client",
+    ):
         for path in root.rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
@@ -170,25 +179,48 @@ def test_all_that_its_modules_import_is_in_it() -> None:
                     wanted.add(str(node.module))
     statement = f"for name in {sorted(wanted)}:\n try: __import__(name)\n except ModuleNotFoundError as error: print(error.name)"
     done = subprocess.run(
-        [DIST / "livelog", "-m", "timeit", "-n", "1", "-r", "1", statement], env={}, capture_output=True, text=True, timeout=60
+        [DIST / "livelog", "-m", "timeit", "-n", "1", "-r", "1", statement],
+        env={},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert set(done.stdout.split("\n1 loop")[0].split()) <= ELSEWHERE
 
 
-ELSEWHERE = {"_typeshed", "aiohttp", "django", "django.conf", "django.http", "snappy", "twisted", "twisted.internet", "winreg"}
+ELSEWHERE = {
+    "_typeshed",
+    "aiohttp",
+    "django",
+    "django.conf",
+    "django.http",
+    "snappy",
+    "twisted",
+    "twisted.internet",
+    "winreg",
+}
 """What is imported by parts of our dependencies that are not used here."""
 
 
 def test_licences_of_all_that_is_in_it_are_in_it() -> None:
     with zipfile.ZipFile(DIST / "livelog") as archive:
         text = archive.read("LICENSES.txt").decode()
-    for name in ("livelog", "CPython", "OpenSSL", "expat", "zlib", "GNU C Library", "httptools", "llhttp", "http-sf", "prometheus-client"):
+    for name in (
+        "livelog",
+        "CPython",
+        "OpenSSL",
+        "expat",
+        "zlib",
+        "GNU C Library",
+        "httptools",
+        "llhttp",
+        "http-sf",
+        "prometheus-client",
+    ):
         assert f"\n{name} " in f"\n{text}", name
     assert "Mozilla Public License" in text
     assert "PYTHON SOFTWARE FOUNDATION LICENSE" in text
-
-
 
 
 @pytest.mark.needs("root", "chroot", "openssl")
@@ -198,7 +230,15 @@ def test_it_trusts_whom_the_machine_trusts_wherever_the_distribution_keeps_that(
 ) -> None:
     """As Fedora, Alpine and openSUSE have it; the OpenSSL that is in it comes from Debian."""
     authority = Authority(tmp_path)
-    command = ["env", "-i", f"ACCESS_TOKEN={TOKEN}", f"LIVELOG_PUBLIC_URL=https://127.0.0.1:{ports[1]}", "/usr/sbin/chroot", str(root), "/livelog"]
+    command = [
+        "env",
+        "-i",
+        f"ACCESS_TOKEN={TOKEN}",
+        f"LIVELOG_PUBLIC_URL=https://127.0.0.1:{ports[1]}",
+        "/usr/sbin/chroot",
+        str(root),
+        "/livelog",
+    ]
     with installed.server(ports, **environment(authority.sign("server"))):
         put(f"http://localhost:{ports[0]}/log/a", b"text\n")
         refused = subprocess.run([*command, "tail", "a"], capture_output=True, timeout=60)

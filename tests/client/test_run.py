@@ -402,7 +402,7 @@ def test_wrong_write_token_is_told_and_the_output_kept(tmp_path: Path) -> None:
     with place(tmp_path / "home", variables={"LIVELOG_WRITE_TOKEN": "right"}) as here:
         done = here.run("run", "--name", "guarded", "--", "echo", "hello", LIVELOG_WRITE_TOKEN="wrong")
         assert (done.returncode, done.stdout) == (0, b"hello\n")
-        assert b"401 Access denied); the log stays on this machine\n" in done.stderr
+        assert b"401 Access denied); the output is kept on this machine\n" in done.stderr
         (spool,) = here.spools
         assert f"with the right LIVELOG_WRITE_TOKEN: livelog push {spool}\n" in done.stderr.decode()
         assert here.run("push", "-q", str(spool), LIVELOG_WRITE_TOKEN="wrong").returncode == 5

@@ -29,7 +29,7 @@ from .meter import is_linear
 
 
 def test_a_quadratic_function_is_found_out() -> None:
-    assert not is_linear(lambda data: sum(len(data[place:]) for place in range(len(data))), lambda n: b"x" * n, 10_000)
+    assert not is_linear(lambda data: sum(1 for _ in data for _ in data), lambda n: b"x" * n, 400)
 
 
 def groups(data: bytes) -> object:

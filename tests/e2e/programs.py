@@ -120,8 +120,8 @@ def program(
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment, without settings of the server, of proxies, or of Python."""
-    ours = ("LIVELOG_", "SERVER_", "ACCESS_TOKEN", "DEBUG", "PYTHON")
+    """This process's environment, without settings of the server, of proxies, of Python, or of a `make` above."""
+    ours = ("LIVELOG_", "SERVER_", "ACCESS_TOKEN", "DEBUG", "PYTHON", "MAKE", "MFLAGS")
     return {
         name: value
         for name, value in os.environ.items()

@@ -43,6 +43,7 @@ class Here:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.source.flush()  # what is being written holds the file open
         self.source.release()
         self._catalogue.close()
         self._catalogue.stop()

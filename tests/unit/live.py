@@ -91,7 +91,12 @@ async def append(journal: Journal, *pieces: Piece) -> None:
 def appended(journal: Journal, *pieces: Piece) -> asyncio.Future[None]:
     """Append `pieces`; the future is done once they are written."""
     written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    journal.append(pieces, lambda: written.set_result(None))
+
+    def done() -> None:
+        if not written.cancelled():
+            written.set_result(None)
+
+    journal.append(pieces, done)
     return written
 
 

@@ -151,7 +151,7 @@ class LeaseTaken(LivelogError):
     """Somebody else has the lease of a log's name, and writes it."""
 
     def __init__(self) -> None:
-        super().__init__("another producer writes the log of this name: wait until it has ended")
+        super().__init__("this log is being written by another producer: wait until that one has ended")
 
 
 class LeaseLost(LivelogError):

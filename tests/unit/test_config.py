@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livelog import config
 from livelog.config import Settings, add_flags, load
 from livelog.errors import ConfigError
 
@@ -260,6 +261,12 @@ def test_help_tells_of_every_variable_and_flag_with_its_default() -> None:
         assert f"{flag} " in text
         shown = f"{default:g}" if isinstance(default, float) else default
         assert default in (None, (), False) or f"(default {shown}); variable {variable}" in text
+
+
+def test_some_of_the_settings_may_be_asked_for() -> None:
+    """What is wrong with the others does not matter then."""
+    environ = {"LIVELOG_PUT_PORT": "7", "LIVELOG_GET_PORT": "none"}
+    assert config.given(environ, {}, ("put_port", "put_hosts")) == {"put_port": 7}
 
 
 def test_a_command_may_have_some_of_the_flags() -> None:

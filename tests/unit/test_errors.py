@@ -11,6 +11,8 @@ from livelog.errors import (
     FramingError,
     GaveUp,
     InvalidAttribute,
+    LeaseLost,
+    LeaseTaken,
     LivelogError,
     LogAborted,
     LogReplaced,
@@ -36,6 +38,8 @@ from livelog.errors import (
         (InvalidAttribute("no"), LivelogError),
         (TooManyLogs(7), LivelogError),
         (Stopping(), LivelogError),
+        (LeaseTaken(), LivelogError),
+        (LeaseLost(), LivelogError),
         *((kind("no"), ClientError) for kind in (Refused, GaveUp, LogAborted, LogReplaced)),
     ],
 )
@@ -72,6 +76,8 @@ def test_errors_carry_facts() -> None:
         7,
         "the limit of 7 logs is reached (LIVELOG_MAX_LOGS), and all of them are in use",
     )
+    assert str(LeaseTaken()) == "this log is being written by another producer: wait until that one has ended"
+    assert str(LeaseLost()) == "this request may write the log no longer: another one took its place"
     assert (Refused("no").status, Refused("no", 404).status) == (0, 404)
 
 

@@ -20,6 +20,8 @@ from livelog.errors import (
     DiskError,
     FramingError,
     InvalidAttribute,
+    LeaseLost,
+    LeaseTaken,
     RequestError,
     ScanError,
     Stopping,
@@ -116,6 +118,8 @@ def test_every_error_of_the_table_is_used() -> None:
         (InvalidAttribute("Livelog-Title is not UTF-8"), 400, {}),
         (TooManyLogs(7), 429, {"Retry-After": "60"}),
         (Stopping(), 503, {"Retry-After": "1"}),
+        (LeaseTaken(), 409, {}),
+        (LeaseLost(), 409, {}),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )

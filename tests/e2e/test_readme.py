@@ -29,6 +29,7 @@ NOT_RUN = {
     "the packages of systems": "they become part of the machine; tests/dist installs one into a root directory of its own",
     "an engine of containers": "there is none; tests/dist runs the image without one",
     "an engine that builds": "there is none; tests/dist builds the Containerfile by Buildah",
+    "another machine": "there is none to log in to",
     "a cluster": "there is none; tests/dist checks the manifests, and runs the command of the job",
     "an hour of chaos": "it takes an hour",
     "all mutations": "it takes some minutes",

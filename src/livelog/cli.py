@@ -4,10 +4,8 @@ Refuses to do anything itself.
 """
 
 import argparse
-import difflib
 import math
 import os
-import pkgutil
 import signal
 import sys
 import time
@@ -146,6 +144,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _unknown(command: str) -> int:
+    import difflib  # noqa: PLC0415  # rarely needed
+
     close = difflib.get_close_matches(command, (*CLIENT_COMMANDS, "serve", "link", "health", "completion"), 1)
     meant = f"; is it {close[0]} that you mean?" if close else ":"
     raise ConfigError(f"there is no command {command!r}{meant} livelog --help lists them", 2)
@@ -181,6 +181,8 @@ def _serve_parser() -> argparse.ArgumentParser:
 
 def _commit() -> str:
     """The commit that the program was built from, which only the standalone program knows."""
+    import pkgutil  # noqa: PLC0415  # rarely needed
+
     try:
         return f" (commit {(pkgutil.get_data('livelog', 'commit.txt') or b'').decode()})"
     except OSError:

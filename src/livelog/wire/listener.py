@@ -24,7 +24,7 @@ from .connection import LINGER, Connection, State
 from .exchange import Exchange
 from .refusals import Refusals
 from .response import Response
-from .sockets import bytes_unacknowledged, find_vanished_peers
+from .sockets import bytes_unacknowledged, set_options
 
 SPARE_CONNECTIONS = 64
 """Connections beyond the limit that are accepted at a time, to be told that there are too many."""
@@ -115,7 +115,7 @@ class Listener:
         """Accept connections on `sockets` until `close`."""
         for sock in sockets:
             sock.setblocking(False)
-            find_vanished_peers(sock)
+            set_options(sock)
             asyncio.get_running_loop().add_reader(sock, self._accept, sock)
             self._listening.append(sock)
 

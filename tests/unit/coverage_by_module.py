@@ -24,6 +24,7 @@ PURE = (
     "lines.sgr",
     "log.attributes",
     "log.info",
+    "log.retention",
     "log.times",
     "names",
     "operate.logs",

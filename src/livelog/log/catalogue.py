@@ -1,13 +1,13 @@
-"""Which logs there are: they begin and end here, are found and listed here, and go when their time has come.
+"""Which logs there are: they begin and end here, are found and listed here, and are removed here.
 
 With a data directory, logs outlive the process; without one, a log's file has no name: it is created unlinked
-(`O_TMPFILE`), so that its bytes go when the process goes, even by SIGKILL. Refuses to know who may read or write a log.
+(`O_TMPFILE`), so that its bytes go when the process goes, even by SIGKILL. Refuses to know who may read or write a log, and to
+decide which log goes because of a limit: `Retention` does.
 
 1. A name has at most one log: the newest. Readers of an older one keep it until they are done.
 2. Nothing here waits for the disk on the event loop's thread, but for what the constructor does: it runs before there
    are clients.
 3. Logs are in the order in which they began, by `LogInfo.order`, whatever the clock says and said.
-4. A log that is being written or read never goes to make room, and never for its age.
 """
 
 import asyncio
@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from typing import TypeVar
 
 from livelog.config import Settings
@@ -33,13 +32,11 @@ from .disk import ROOM_TIMEOUT, Disk
 from .fences import Fences
 from .info import LogInfo, State, new_generation, now
 from .journal import Journal
+from .retention import Retention
 from .source import Source
 
 UNNAMED = ""
 """The name of the log that has none."""
-
-AGE_CHECK = 60.0
-"""Seconds, at most, between looks for logs that are too old."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +50,6 @@ class Catalogue:
     """
 
     def __init__(self, settings: Settings, elsewhere: Elsewhere = nowhere) -> None:
-        self._settings = settings
         self._directory = Directory(settings.data_dir) if settings.data_dir is not None else None
         self._disk = Disk(
             self._directory.logs if self._directory is not None else settings.temp_dir or tempfile.gettempdir(),
@@ -62,7 +58,7 @@ class Catalogue:
             evict=self._evict,
         )
         self._journals: dict[str, Journal] = {}
-        self._ended: dict[str, Journal] = {}  # those of them that have ended, the one that ended first in front
+        self._retention = Retention(settings.max_logs, settings.max_age, self._is_used)
         self.ended_count: Counter[State] = Counter()
         """How many logs have ended since the start, by their last state."""
         self.retired_count = 0
@@ -94,8 +90,8 @@ class Catalogue:
         # Who says that it ended in the future had a wrong clock: it has ended now, at the latest.
         moment = now()
         ended.sort(key=lambda journal: min(moment, journal.info.ended or 0))
-        self._ended = {journal.info.name: journal for journal in ended}
         for journal in ended:
+            self._retention.add(journal)
             journal.ended_at -= max(0, moment - (journal.info.ended or 0)) / 1e6
 
     def get(self, name: str) -> Journal | None:
@@ -140,10 +136,11 @@ class Catalogue:
         """Why no log could begin and grow now; None: one could. Removes nothing."""
         if self._closed:
             return "the server is stopping"
-        limit, unused = self._settings.max_logs, list(self._unused())
-        if limit is not None and len(self._journals) >= limit and not unused:
-            return f"the limit of {limit} logs is reached (LIVELOG_MAX_LOGS), and all of them are in use"
-        refusal = await self._disk.refusal(sum(log.length for log in unused))
+        try:
+            self._retention.admit(len(self._journals), None)
+        except TooManyLogs as error:
+            return str(error)
+        refusal = await self._disk.refusal(sum(log.length for log in self._retention.candidates()))
         return None if refusal is None else refusal.strerror
 
     def newest_first(self) -> Iterator[Journal]:
@@ -213,13 +210,9 @@ class Catalogue:
     async def _admitted(self, info: LogInfo) -> LogInfo:
         """What is known of a log that may begin. Raises: TooManyLogs, Stopping, LeaseLost; DiskError, if there is no room for it."""
         self._check(info)
-        limit, older = self._settings.max_logs, self._journals.get(info.name)
-        if limit is not None:
-            missing = len(self._journals) - (older is not None) + self._beginning + 1 - limit
-            if len(list(islice(self._unused(spared=older), max(0, missing)))) < missing:
-                raise TooManyLogs(limit)
+        self._retention.admit(len(self._journals) + self._beginning, self._journals.get(info.name))
         if await self._disk.check(0) is not None:
-            refusal = await self._disk.check(sum(log.length for log in self._unused()))
+            refusal = await self._disk.check(sum(log.length for log in self._retention.candidates()))
             if refusal is not None:
                 raise DiskError("creating the log's file", refusal)
         began = now()
@@ -250,17 +243,17 @@ class Catalogue:
 
     async def _list(self, journal: Journal) -> None:
         """Have a new log, whose file is there, in place of an older one of that name. Raises: TooManyLogs, Stopping, LeaseLost."""
-        name, limit = journal.info.name, self._settings.max_logs
+        name = journal.info.name
         if (older := self._journals.get(name)) is not None:
             with contextlib.suppress(DiskError):
                 await self.end(older, State.ABORTED, "another log of this name began", journal.info.fence)
         self._check(journal.info)  # its file took so long that there is no list any more, or that another log has begun
         if older is not None:
             self._remove(older)
-        while limit is not None and len(self._journals) >= limit and self._evict():
+        while self._retention.is_full(len(self._journals)) and self._evict():
             pass
-        if limit is not None and len(self._journals) >= limit and older is None:  # those that could go are used by now
-            raise TooManyLogs(limit)
+        if older is None:
+            self._retention.check(len(self._journals))  # those that could go may be used by now
         if self._directory is None:
             journal.acquire()  # its file has no name: it must stay open while there is the log
         newest = next(self.newest_first(), journal)
@@ -300,8 +293,8 @@ class Catalogue:
         try:
             await journal.close(state, reason, number)
         finally:
-            if self._journals.get(info.name) is journal and info.name not in self._ended and journal.state.ended:
-                self._ended[info.name] = journal
+            if self._journals.get(info.name) is journal and journal not in self._retention and journal.state.ended:
+                self._retention.add(journal)
                 self.ended_count[journal.state] += 1
                 fields = {
                     "log": info.name, "generation": info.generation, "state": journal.state.value,
@@ -328,7 +321,7 @@ class Catalogue:
         """Forget a log now. Returns the removal of its files by a thread, if it has any with names."""
         del self._journals[journal.info.name]
         self._fences.removed(journal.info)
-        self._ended.pop(journal.info.name, None)
+        self._retention.discard(journal)
         return self._erase(journal, None if self._directory is None else self._directory.remove)
 
     def _erase(self, journal: Journal, remove: Callable[[LogInfo], None] | None) -> Future[None] | None:
@@ -339,13 +332,9 @@ class Catalogue:
             removal.add_done_callback(_removed)
         return removal
 
-    def _unused(self, spared: Journal | None = None) -> Iterator[Journal]:
-        """The logs that may go to make room, the one that ended first in front."""
-        return (log for log in self._ended.values() if log is not spared and not self._is_used(log))
-
     def _evict(self) -> bool:
-        """Remove the log that ended first of those that nobody uses. Returns whether there was one."""
-        if (journal := next(self._unused(), None)) is None:
+        """Remove the log that goes first to make room. Returns whether there was one."""
+        if (journal := next(self._retention.candidates(), None)) is None:
             return False
         self._retire(journal, "removed to make room")
         return True
@@ -356,13 +345,10 @@ class Catalogue:
 
     async def retire(self) -> None:
         """Remove, for ever, the logs that ended longer ago than the settings allow."""
-        limit = self._settings.max_age
-        while limit is not None:
-            horizon = asyncio.get_running_loop().time() - limit
-            for journal in tuple(self._ended.values()):
-                if journal.ended_at < horizon and not self._is_used(journal):
-                    self._retire(journal, "removed for its age")
-            await asyncio.sleep(min(AGE_CHECK, limit / 4))
+        while (pause := self._retention.age_check) is not None:
+            for journal in self._retention.too_old(asyncio.get_running_loop().time()):
+                self._retire(journal, "removed for its age")
+            await asyncio.sleep(pause)
 
     def _retire(self, journal: Journal, what: str) -> None:
         self._remove(journal)
@@ -379,7 +365,7 @@ class Catalogue:
             if self._directory is None:
                 journal.release()
         self._journals.clear()
-        self._ended.clear()
+        self._retention.clear()
         self._arrivals.close()
 
     def stop(self) -> None:

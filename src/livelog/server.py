@@ -125,6 +125,7 @@ async def serve(
         readers = sides["readers"] = Listener(
             "readers",
             reading.answer,
+            answer_now=reading.answer_now,
             headers=READERS_HEADERS,
             max_connections=settings.max_readers or max((file_limit - RESERVED_FILES) // 2, file_limit // 4),
             idle_timeout=settings.idle_timeout,

@@ -25,6 +25,7 @@ from livelog.wire.response import Response
 from .live import on_loop, turns
 
 HEAD, ANSWER, BODY, STREAM, LINGER, CLOSED = State
+AT_ONCE = 40_000 * b"at once"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CLOSE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 LAST = b"PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nde"
@@ -78,11 +79,14 @@ class Place:
 
     async def respond(self, exchange: Exchange) -> Response:
         try:
-            return await self._handler(exchange)
+            return self.respond_now(exchange) or await self._handler(exchange)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001
             return self.refusal(error, "")
+
+    def respond_now(self, exchange: Exchange) -> Response | None:
+        return Response(200, {}, AT_ONCE) if exchange.request.path == "/now" else None
 
     def refusal(self, error: Exception, accept: str) -> Response:
         return self._refusals.response(error, accept)
@@ -438,3 +442,25 @@ async def test_no_more_requests_are_taken_once_the_owner_is_closing() -> None:
         answer = await place.receive()
         assert answer.count(b"HTTP/1.1 200 OK\r\n") == 1
         assert b"\r\nConnection: close\r\n" in answer
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@on_loop
+async def test_answers_that_take_no_waiting_keep_the_order_of_their_requests(*, cut: bool) -> None:
+    at_once = GET.replace(b" / ", b" /now ")
+    requests = [at_once, GET, *[at_once] * 50, GET, CLOSE]
+    async with connected(hello) as place:
+        for data in requests if cut else [b"".join(requests)]:
+            await place.send(data)
+            await asyncio.sleep(0)
+        answers = (await place.receive()).replace(AT_ONCE, b"now").split(b"\r\n\r\n")[1:]
+        assert [answer[:3] for answer in answers] == [b"now", b"hel", *[b"now"] * 50, b"hel", b"hel"]
+
+
+@on_loop
+async def test_answers_that_take_no_waiting_do_not_pile_up_for_a_peer_that_reads_none() -> None:
+    async with connected(hello) as place:
+        for _ in range(1000):
+            await place.send(GET.replace(b" / ", b" /now "))
+            await asyncio.sleep(0)
+        assert place.connection.transport.get_write_buffer_size() < 3 * len(AT_ONCE)

@@ -115,6 +115,22 @@ class Readers:
             name = self._authorised(request, rest[1:])
         return await resource.handler(request.method)(exchange, name)
 
+    def answer_now(self, exchange: Exchange) -> Response | None:
+        """The answer to the request that clients make most often: for a log's status, if nothing of that has to be looked for.
+
+        Of any other request None. Raises: RequestError.
+        """
+        request = exchange.request
+        if not request.path.startswith("/status/") or request.method != "GET" or request.query:
+            return None
+        _, rest, _ = self._routes.find(request.path)
+        name = self._authorised(request, rest[1:])
+        journal = self._catalogue.get(name)
+        if journal is None or self.queries.has_index(journal):
+            return None
+        exchange.connection.note_log(name)
+        return json_answer(describe(journal), {"ETag": journal.etag})
+
     async def _preflight(self, _exchange: Exchange, _name: str) -> Response:
         return Response(204, PREFLIGHT_HEADERS)
 

@@ -106,6 +106,10 @@ class Queries:
         await self._indexes.close()
         await self._scanners.close()
 
+    def has_index(self, journal: Source) -> bool:
+        """Whether somebody has asked for lines of a log lately."""
+        return self._indexes.get(journal) is not None
+
     async def known_lines(self, journal: Source, length: int) -> int | None:
         """How many lines the first `length` bytes of a log are, if there is an index."""
         if self._indexes.get(journal) is None:

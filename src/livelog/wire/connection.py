@@ -32,7 +32,6 @@ from .exchange import Exchange, Owner
 from .framing import decoder_for
 from .head import HeadReader, parse_head
 from .link import Link
-from .problem import RETRY_AFTER
 from .request import Request
 from .response import Response
 from .sockets import end_by_reset
@@ -56,7 +55,6 @@ BROKE_OFF = "the producer's connection broke off"
 
 logger = logging.getLogger(__name__)
 
-
 State = Enum("State", "HEAD ANSWER BODY STREAM LINGER CLOSED")
 """What a connection is at: see the table above."""
 
@@ -74,8 +72,7 @@ class Connection(Link):
     """A connection. `refused`: there are too many, all that it will get is 503."""
 
     __slots__ = (
-        "_broken_body", "_dropped", "_head", "_held", "_owner", "_patience", "_reader", "_unread", "_writer", "refused", "since",
-        "state",
+        "_broken_body", "_dropped", "_head", "_held", "_owner", "_patience", "_reader", "_unread", "_writer", "refused", "since", "state",
     )  # fmt: skip
 
     def __init__(self, owner: Owner, *, refused: bool) -> None:
@@ -123,7 +120,7 @@ class Connection(Link):
         self.since = self.stats.began
         if self.refused:
             self._patience = asyncio.get_running_loop().call_later(
-                REFUSAL_PATIENCE, self._refuse, problem.TOO_MANY_CONNECTIONS.error(RETRY_AFTER)
+                REFUSAL_PATIENCE, self._refuse, problem.TOO_MANY_CONNECTIONS.error(problem.RETRY_AFTER)
             )
         self._owner.made(self)
 
@@ -239,7 +236,7 @@ class Connection(Link):
             if rest is None:
                 return
             if self.refused:
-                raise problem.TOO_MANY_CONNECTIONS.error(RETRY_AFTER)
+                raise problem.TOO_MANY_CONNECTIONS.error(problem.RETRY_AFTER)
             request = parse_head(bytes(reader.data))
         except RequestError as error:
             self._refuse(error)
@@ -249,7 +246,13 @@ class Connection(Link):
         self._unread = request.has_body
         self._go(State.ANSWER)
         self.stats.requests += 1
-        self._owner.begin(self._answer(Exchange(request, self)))
+        exchange = Exchange(request, self)
+        if rest or self._unread or self.blocked or (answer := self._owner.respond_now(exchange)) is None:
+            self._owner.begin(self._answer(exchange))
+            return
+        keep = self._will_keep(request, answer)
+        self._write_small(answer, request.method, request.version, keep=keep)
+        self._finish(keep=keep)
 
     def _refuse(self, error: RequestError) -> None:
         """Answer what is no request to be handled, and end the connection."""

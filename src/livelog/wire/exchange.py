@@ -28,6 +28,9 @@ class Owner(Protocol):
     closing: bool
     """Whether no further request will be answered."""
 
+    def respond_now(self, exchange: Exchange) -> Response | None:
+        """The answer to a request, if that takes no waiting and is not streamed: it costs no task. Else None: `respond` gives it."""
+
     def begin(self, work: Coroutine[object, object, None]) -> None:
         """Do `work` in a task."""
 

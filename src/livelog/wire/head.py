@@ -27,6 +27,9 @@ _LINE = re.compile(rb"(?:%s) [^ ]{1,%d} HTTP/1\.[01]" % (b"|".join(sorted(IMPLEM
 
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 
+_WHOLE = re.compile(_LINE.pattern + rb"\r\n(?:[^\x00-\x08\x0a-\x1f\x7f]++\r\n)*+\r\n")
+"""A head in which `HeadReader` finds no fault, but perhaps its size."""
+
 _METHOD_BEGINS = re.compile(TOKEN + rb"*(?: |\Z)")
 
 _METHOD = re.compile(TOKEN + rb"+")
@@ -62,6 +65,9 @@ class HeadReader:
         """Take `data` in. Returns what follows the head, once that is whole; None before. Raises: RequestError."""
         if not self.data:
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a head are ignored
+            if (whole := _WHOLE.match(data)) is not None and whole.end() <= problem.MAX_HEAD:  # as nearly all are
+                self.data += whole[0]
+                return data[whole.end() :]
         known = len(self.data)
         self.data += data
         end = self.data.find(b"\r\n\r\n", max(0, known - 3))

@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 class Listener:
     """Makes the connections of one port, called `name`, and answers their requests with `answer`.
 
+    `answer_now`: gives the answers that take no waiting, and None for all others: these cost no task.
     `headers` are on every error answer. `max_connections`: those beyond are told 503. `idle_timeout`: seconds for a
     head to arrive, and between requests. `stall_timeout`: seconds for a peer to accept a byte. `tls`: what https needs; None for http.
     `buffer_size`: bytes received at a time.
@@ -60,6 +61,7 @@ class Listener:
         name: str,
         answer: Callable[[Exchange], Awaitable[Response]],
         *,
+        answer_now: Callable[[Exchange], Response | None] = lambda _: None,
         headers: Mapping[str, str],
         max_connections: int,
         idle_timeout: float,
@@ -74,6 +76,7 @@ class Listener:
         """Gets an OSError if no connection can be accepted any more."""
         self._name = name
         self._answer = answer
+        self._answer_now = answer_now
         self._refusals = Refusals(headers)
         self._max_connections = max_connections
         self._idle_timeout = idle_timeout
@@ -199,6 +202,13 @@ class Listener:
         self._received += connection.received
         access_log.write_line(self._name, connection.stats)
         self._left()
+
+    def respond_now(self, exchange: Exchange) -> Response | None:
+        """See `connection.Owner`."""
+        try:
+            return self._answer_now(exchange)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it becomes an answer and a log line
+            return self.refusal(error, exchange.request.fields.get("Accept", ""))
 
     def begin(self, work: Coroutine[object, object, None]) -> None:
         """See `connection.Owner`."""

@@ -1,7 +1,7 @@
 """Questions about the lines of a log, and their answers over HTTP.
 
     /lines/{token}[/{name}]     some lines, and where they are
-    /search/{token}[/{name}]    where a text is
+    /search/{token}[/{name}]    where a text is: see `read.search_answers`
     /groups/{token}[/{name}]    which lines belong together
 
 Refuses to know who may ask: `Readers` has found the log, and has its file open. What takes long is done by the threads that
@@ -11,16 +11,14 @@ read the disk, and never on the event loop.
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from livelog.errors import DiskError, ScanError, ScanRefused
-from livelog.lines.encodings import encoding_of
+from livelog.errors import DiskError, ScanError
 from livelog.lines.groups import MAX_GROUPS
 from livelog.lines.index import BLOCK, Index
 from livelog.lines.lines import MAX_BYTES, MAX_LINES, Read, end_of_first, start_of_last
-from livelog.lines.matching import Query
 from livelog.lines.service import Indexes, LogIndexer
 from livelog.lines.workers import Scanners
 from livelog.log.info import microseconds, timestamp
@@ -28,14 +26,14 @@ from livelog.log.source import Source
 from livelog.wire.connection import Connection
 from livelog.wire.exchange import Exchange
 from livelog.wire.fields import whole_number
-from livelog.wire.link import unless_lost
+from livelog.wire.link import leaving, unless_lost
 from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.ranges import Part
 from livelog.wire.response import Response
 
 from . import problems
-from .answers import READERS_HEADERS, parts_answer, pieces_answer, stream_headers
-from .searches import Search, Searches
+from .answers import READERS_HEADERS, parts_answer
+from .search_answers import SearchAnswers
 
 PATIENCE = 0.1
 """Seconds that an answer that can do without line numbers waits for the index."""
@@ -45,22 +43,14 @@ DEFAULT_LINES = 1000
 NEW = 1024 * 1024
 """Bytes that may have come behind what is indexed for an answer to be about them, too."""
 
-FIRST_WORD = 30.0
-"""Seconds that a client waits for its search to begin."""
-
 LEAVING = 1.0
 """Seconds that a client which sends no more, and may have left, waits for an index."""
-
-MAX_HITS = 10_000
 
 GROUPING_STEP = 0.1
 """Seconds after which it is looked whether the client still sends: one that may have left gets what is known by then."""
 
 GROUPING = 1.0
 """Seconds for which an answer waits until groups have been looked for everywhere."""
-
-MAX_TEXT = 1000
-"""Characters to search for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +81,8 @@ class Queries:
     def __init__(self) -> None:
         self._scanners = Scanners()
         self._indexes = Indexes(self._scanners)
-        self._searches = Searches(self._indexes, self._scanners)
-        answers = {"lines": self._lines, "search": self._search, "groups": self._groups}
+        searches = SearchAnswers(self._indexes, self._scanners)
+        answers = {"lines": self._lines, "search": searches.answer, "groups": self._groups}
         self.answers: Mapping[str, Callable[[Exchange, Source], Awaitable[Response]]] = {
             resource: partial(_answer, answer) for resource, answer in answers.items()
         }
@@ -168,27 +158,6 @@ class Queries:
             headers["Livelog-Style"] = found.style
         return parts_answer(journal, 200, headers, [(b"", found.part)])
 
-    async def _search(self, exchange: Exchange, journal: Source) -> Response:
-        connection, headers = exchange.connection, stream_headers(journal, "application/x-ndjson")
-        query = _query(exchange.request.query, journal.length)._replace(encoding=encoding_of(journal.info.content_type))
-        search: Search | None = None
-        try:
-            with _leaving(connection):
-                async with unless_lost(connection), asyncio.timeout(FIRST_WORD):
-                    search = await self._searches.admit(journal, query)
-                    await search.begin()
-            return pieces_answer(journal, headers, search.tell, search.close)
-        except BaseException as error:
-            if search is not None:
-                search.close()
-            if isinstance(error, ScanRefused):
-                raise problems.NOT_A_PATTERN.error(reason=error) from error
-            if isinstance(error, ScanError) and error.excess:
-                raise problems.PATTERN_TOO_HEAVY.error(reason=error) from error
-            if isinstance(error, TimeoutError):
-                raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
-            raise
-
     async def _groups(self, exchange: Exchange, journal: Source) -> Response:
         query, asked = exchange.request.query, {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_GROUPS)}
         first, last, skip, limit = (whole_number(name, query.get(name, asked[name])) for name in asked)
@@ -224,18 +193,6 @@ async def _answer(
         raise problems.LINES_FAILED.error(RETRY_AFTER, reason=text) from error
 
 
-@contextlib.contextmanager
-def _leaving(connection: Connection) -> Iterator[None]:
-    """Within this, a client that ends its side of the connection is taken to leave."""
-    if connection.ended:
-        raise ConnectionResetError("the peer has left")
-    connection.waiting = True
-    try:
-        yield
-    finally:
-        connection.waiting = False
-
-
 def _want(connection: Connection, indexer: LogIndexer) -> None:
     """Go on with an index of which a client is told that there is none yet, unless it has left by now."""
     if connection.is_open and not connection.ended:
@@ -250,26 +207,9 @@ async def _wait(connection: Connection, indexer: LogIndexer) -> None:
         return
     if await indexer.ready(0.0):
         return
-    with _leaving(connection):
+    with leaving(connection):
         async with unless_lost(connection):
             await indexer.ready()
-
-
-def _query(query: Mapping[str, str], length: int) -> Query:
-    """What a request searches for. Raises: RequestError."""
-    text, direction, errors = query.get("q", ""), query.get("dir", "back"), query.get("errors") == "1"
-    if not errors and (not text or len(text) > MAX_TEXT or "\n" in text):
-        raise problems.NO_TEXT.error(most=MAX_TEXT)
-    if direction not in ("back", "forward"):
-        raise problems.NOT_A_DIRECTION.error()
-    limit = whole_number("limit", query.get("limit", str(DEFAULT_LINES)))
-    if not limit:
-        raise problems.NOT_ABOVE_0.error(parameter="limit")
-    start = whole_number("from", query.get("from", "0" if direction == "forward" else str(length)))
-    return Query(
-        text=text, size=length, start=min(start, length), newlines=0, case=query.get("case") == "1",
-        regex=query.get("regex") == "1" and not errors, errors=errors, forward=direction == "forward", limit=min(limit, MAX_HITS),
-    )  # fmt: skip
 
 
 def _asked(query: Mapping[str, str], journal: Source) -> Lines:

@@ -5,7 +5,7 @@ Knows nothing of HTTP: what comes in is the business of a `Connection`, which is
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol
 
 from .access_log import ConnectionStats
@@ -154,3 +154,15 @@ async def unless_lost(connection: Losable) -> AsyncIterator[None]:
         raise
     finally:
         connection.on_lost = None
+
+
+@contextlib.contextmanager
+def leaving(connection: Link) -> Iterator[None]:
+    """Within this, a client that ends its side of the connection is taken to leave. Raises: ConnectionResetError."""
+    if connection.ended:
+        raise ConnectionResetError("the peer has left")
+    connection.waiting = True
+    try:
+        yield
+    finally:
+        connection.waiting = False

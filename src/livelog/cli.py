@@ -14,8 +14,8 @@ from typing import Any
 
 from . import __version__, config, own_process
 from .errors import ConfigError, LivelogError
-from .names import valid_name
-from .tokens import Access
+from .names import is_prefix, valid_name
+from .tokens import Access, is_of_prefix, write_token
 
 OVERVIEW = f"""\
 livelog {__version__}: logs over HTTP while they are being written. A producer sends each log, any number of readers follow it.
@@ -63,7 +63,7 @@ Serve logs over HTTP while they are being written: a producer sends each, any nu
 """
 
 LINK = """\
-Print a link that opens one log and no other. It is made here if ACCESS_TOKEN is set and nothing says that the server is
+Print a link that opens one log and no other, or all logs of a prefix. It is made here if ACCESS_TOKEN is set and nothing says that the server is
 elsewhere, or LIVELOG_PUBLIC_URL says where; otherwise the server at LIVELOG_SERVER makes it. The log need not have begun. The link never
 expires, unless --expires or LIVELOG_LINK_EXPIRES says so; in CI (CI=true) it expires after a week.
 
@@ -71,6 +71,8 @@ expires, unless --expires or LIVELOG_LINK_EXPIRES says so; in CI (CI=true) it ex
   livelog link nightly --expires 2h    expires in two hours
   livelog link nightly --view          for a browser
   livelog link -                       of the log without a name; so does livelog link alone
+  livelog link --prefix builds/42/     to the list of all logs whose names begin so; its token opens each of them
+  LIVELOG_WRITE_TOKEN=$(livelog link --prefix builds/42/ --write --expires 1d)    a token that writes those logs only
 """
 
 COMPLETION = """\
@@ -191,7 +193,16 @@ def _commit() -> str:
 
 def _link_parser() -> argparse.ArgumentParser:
     parser = _parser("livelog link", LINK, LINK_EXIT_CODES)
-    parser.add_argument("name", nargs="?", default="", help="the name of the log; none, or -: the log without a name")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("name", nargs="?", default="", help="the name of the log; none, or -: the log without a name")
+    what.add_argument(
+        "--prefix", metavar="P", help="instead: all logs whose names begin with P and a slash, and their list"
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="with --prefix: print a token that writes these logs; needs LIVELOG_WRITE_TOKEN",
+    )
     parser.add_argument(
         "--expires", metavar="TIME", help="make the link expire after this time, e.g. 90 (seconds), 10m, 2h, 7d; never"
     )
@@ -203,8 +214,17 @@ def _link_parser() -> argparse.ArgumentParser:
 def _link(words: Sequence[str]) -> int:
     parser = _link_parser()
     flags: Mapping[str, Any] = vars(parser.parse_args(words))
-    name = "" if flags["name"] == "-" else flags["name"]
-    name = valid_name(name) if name else ""
+    if flags["prefix"] is None:
+        name = "" if flags["name"] == "-" else flags["name"]
+        name = valid_name(name) if name else ""
+    elif not is_prefix(name := f"{flags['prefix'].removesuffix('/')}/"):
+        parser.error(
+            "--prefix: a prefix is 1 to 7 segments of A-Z, a-z, 0-9, '.', '_', '~' and '-', each followed by '/'"
+        )
+    if (flags["prefix"] is None and flags["write"]) or (flags["prefix"] is not None and flags["view"]):
+        parser.error(
+            "--write needs --prefix" if flags["write"] else "--view is of one log: it does not go with --prefix"
+        )
     from .client import settings  # noqa: PLC0415
     from .client.commands import lookup  # noqa: PLC0415
     from .client.transport.origin import shown  # noqa: PLC0415
@@ -214,6 +234,11 @@ def _link(words: Sequence[str]) -> int:
         expires = found.link_expires if flags["expires"] is None else settings.expiry("--expires", flags["expires"])
     except ConfigError as error:
         parser.error(str(error))
+    moment = None if expires is None else math.ceil(time.time() + expires)
+    if flags["write"]:
+        if found.write_token is None or is_of_prefix(found.write_token):
+            raise ConfigError("LIVELOG_WRITE_TOKEN must be that of the server: tokens of prefixes are made from it", 78)
+        return _say(f"{write_token(found.write_token, name, moment)}\n")
     told = any(flags[setting] for setting in LINK_SETTINGS)
     if not told and (found.access_token is None or found.chosen or found.public_chosen):
         return _say(f"{lookup.make_link(name, expires, found, view=flags['view'])}\n")
@@ -226,7 +251,6 @@ def _link(words: Sequence[str]) -> int:
             "which port the server has chosen is not known here: name it with --get-port, or set LIVELOG_PUBLIC_URL",
             config.EX_CONFIG,
         )
-    moment = None if expires is None else math.ceil(time.time() + expires)
     url = known.readers_url(known.get_port)
     return _say(f"{Access(known.access_token).link(url, name, moment, 'view' if flags['view'] else 'log')}\n")
 

@@ -25,6 +25,17 @@ def is_name(text: str) -> bool:
     )
 
 
+def is_prefix(text: str) -> bool:
+    """Whether `text` ends in `/`, and logs can have names that begin with it: 1 to 7 segments, of at most 254 bytes with that `/`."""
+    return len(text) < MAX_NAME and text.count("/") < MAX_SEGMENTS and text.endswith("/") and is_name(text[:-1])
+
+
+def prefixes(path: str) -> list[str]:
+    """The prefixes of a name, or of a prefix, itself included: of `a/b/c` and of `a/b/`, `a/` and `a/b/`. The first 7, if there are more."""
+    segments = path.split("/", MAX_SEGMENTS - 1)
+    return ["/".join(segments[:count]) + "/" for count in range(1, len(segments))]
+
+
 def valid_name(text: str) -> str:
     """The name of a log for what somebody calls it, such as a branch: `text` itself if it is a name, else what is nearest to it.
 

@@ -276,7 +276,11 @@ def known(name: str) -> Callable[[str], object]:
 def opened(path: str) -> object:
     access = Access("secret", "other")
     token, _, name = path.partition("/")
-    return is_name(name) or access.judge(token, name, 0), access.may_write(bearer(path)), access.is_told_by(path[:300])
+    return (
+        is_name(name) or access.judge(token, name, 0),
+        access.judge_write(bearer(path), path, 0),
+        access.is_told_by(path[:300]),
+    )
 
 
 def told(data: bytes) -> object:

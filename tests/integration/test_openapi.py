@@ -73,12 +73,12 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
     ids=["briefly", "token", "no token"],
 )
 def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str) -> None:
-    """For logs that there are, one with a name and one without."""
-    config = f'[parameters]\n"path.token" = "{token}"\n"path.name" = "a"\n"query.wait" = 0\n{briefly(brief)}'
+    """For logs that there are, with a name, without one, and with a prefix."""
+    config = f'[parameters]\n"path.token" = "{token}"\n"path.name" = "a"\n"path.prefix" = "b"\n"query.wait" = 0\n{briefly(brief)}'
     with running() as server:
-        for name in ("", "a"):
+        for name in ("", "a", "b/c"):
             send(server, name, CONTENT)
-        assert "Tested: 72" in check(tmp_path, "openapi.yaml", server.get, token, config)
+        assert "Tested: 75" in check(tmp_path, "openapi.yaml", server.get, token, config)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: s
         begun = request(server.put, "PUT", "/log/upload", *headers, body=b"one\n")
         key, name = begun["Location"].split("upload/")[1].split("/")
         config = (
-            f'[parameters]\n"path.name" = "a"\n"path.key" = "{key}"\n{briefly(brief)}'
+            f'[parameters]\n"path.name" = "a"\n"path.prefix" = "b"\n"path.key" = "{key}"\n{briefly(brief)}'
             f'[[operations]]\ninclude-path = "/upload/{{key}}/{{name}}"\nparameters = {{"path.name" = "{name}"}}\n'
         )
-        assert "Tested: 30" in check(tmp_path, "openapi-producers.yaml", server.put, token, config)
+        assert "Tested: 32" in check(tmp_path, "openapi-producers.yaml", server.put, token, config)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.names import is_name, is_url_safe, valid_name
+from livelog.names import is_name, is_prefix, is_url_safe, prefixes, valid_name
 
 UNRESERVED = set(string.ascii_letters + string.digits + "-._~")
 
@@ -75,3 +75,29 @@ def test_name_that_is_made_of_any_text_is_one(text: str) -> None:
 def test_texts_that_differ_stay_two_names() -> None:
     texts = ["a b", "a+b", "a@b", "a-b", "é", "e", "功能", "功", "x" * 256, "x" * 257]
     assert len({valid_name(text) for text in texts}) == len(texts)
+
+
+@pytest.mark.parametrize("prefix", ["a/", "builds/42/", "a/b/c/d/e/f/g/", "~/", "a" * 253 + "/"])
+def test_prefixes_are_what_names_can_begin_with(prefix: str) -> None:
+    assert is_prefix(prefix)
+    assert is_name(prefix + "x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "/", "a", "a/b", "a//", "//", "/a/", "../", "a/./", "a/b/c/d/e/f/g/h/", "a" * 254 + "/", "a b/", "a/\n", "é/"],
+)
+def test_what_is_no_prefix(text: str) -> None:
+    assert not is_prefix(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("", []), ("a", []), ("a/b", ["a/"]), ("a/b/", ["a/", "a/b/"]), ("a/b/c", ["a/", "a/b/"]), ("//", ["/", "//"]),
+        ("/".join("abcdefgh"), ["a/", "a/b/", "a/b/c/", "a/b/c/d/", "a/b/c/d/e/", "a/b/c/d/e/f/", "a/b/c/d/e/f/g/"]),
+    ],
+)  # fmt: skip
+def test_prefixes_of_a_path_are_few(path: str, expected: list[str]) -> None:
+    assert prefixes(path) == expected
+    assert len(prefixes(path + "/x" * 4000)) <= 7

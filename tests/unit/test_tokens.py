@@ -1,9 +1,10 @@
 """Tokens: which one opens what, and that none opens more.
 
-Categories: comparison of any text, read tokens of other logs and other times, write tokens, keys of uploads, links, the
-Authorization header.
+Categories: comparison of any text, read tokens of other logs and other times, write tokens, tokens of prefixes, keys of uploads,
+links, the Authorization header.
 """
 
+import itertools
 import re
 import string
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.names import is_url_safe
-from livelog.tokens import Access, Verdict, bearer
+from livelog.tokens import Access, Verdict, bearer, is_of_prefix, write_token
 
 UNRESERVED = set(string.ascii_letters + string.digits + "-._~")
 TOKEN = "secret-puppy_42"
@@ -26,6 +27,10 @@ NAMES = st.lists(st.text(st.sampled_from(sorted(UNRESERVED)), min_size=1, max_si
 
 def opens(access: Access, presented: str, name: str, now: float) -> bool:
     return access.judge(presented, name, now) is Verdict.OPENS
+
+
+def writes(access: Access, presented: str, path: str, now: float = NOW) -> bool:
+    return access.judge_write(presented, path, now) is Verdict.OPENS
 
 
 @given(st.text())
@@ -86,16 +91,16 @@ def test_a_name_that_is_no_text_is_opened_by_nothing_but_the_access_token() -> N
 
 
 def test_without_a_write_token_everybody_may_write() -> None:
-    assert ACCESS.may_write("")
-    assert ACCESS.may_write("anything")
+    for presented in ("", "anything", write_token("other", "a/", 1)):
+        assert writes(ACCESS, presented, "any/log")
 
 
 @given(st.text())
 def test_only_the_write_token_lets_write(presented: str) -> None:
     guarded = Access(TOKEN, "write-token")
-    assert guarded.may_write(presented) is (presented == "write-token")
-    assert guarded.may_write("write-token")
-    assert not guarded.may_write(TOKEN), "who may read all may not write"
+    assert writes(guarded, presented, "any/log") is (presented == "write-token")
+    assert writes(guarded, "write-token", "any/log")
+    assert not writes(guarded, TOKEN, "any/log"), "who may read all may not write"
     assert not opens(guarded, "write-token", "log", NOW), "who may write may not read"
 
 
@@ -131,6 +136,95 @@ def test_a_name_that_holds_another_log_s_token_is_recognised(expires: int | None
         assert not ACCESS.is_told_by(name, ["one", "builds/4"]), name
     assert not ACCESS.is_told_by(f"a/{stranger}", ["one", "builds/42"])
     assert not ACCESS.is_told_by("a", ["builds/42"])
+
+
+# Tokens of prefixes.
+
+PREFIXES = NAMES.filter(lambda name: name.count("/") < 7).map(lambda name: name + "/")
+
+
+@given(PREFIXES, NAMES, st.none() | st.integers(0, 10**12 - 1))
+def test_a_prefix_s_token_opens_what_begins_with_it_and_nothing_else(
+    prefix: str, name: str, expires: int | None
+) -> None:
+    token = ACCESS.prefix_token(prefix, expires)
+    assert is_url_safe(token) and is_of_prefix(token)
+    known = (Verdict.OPENS, Verdict.EXPIRED)[expires is not None and expires <= NOW]
+    inside = "/".join((prefix + name).split("/")[:8])
+    assert ACCESS.judge(token, inside, NOW) is ACCESS.judge_prefix(token, inside + "/", NOW) is known
+    assert ACCESS.judge_prefix(token, prefix, NOW) is known
+    for other in {name, prefix[:-1], "x" + prefix, prefix[:-1] + "x/y", ""}:
+        expected = known if other.startswith(prefix) else Verdict.WRONG
+        assert ACCESS.judge(token, other, NOW) is ACCESS.judge_prefix(token, other, NOW) is expected, other
+    assert ACCESS.judge(Access("another").prefix_token(prefix, expires), inside, NOW) is Verdict.WRONG
+    assert not ACCESS.opens_all(token)
+
+
+@pytest.mark.parametrize("expires", [None, 1, 1_900_000_000])
+def test_a_token_opens_nothing_as_one_of_another_kind(expires: int | None) -> None:
+    """A log's is none of a prefix, a reader's is none of a writer, whatever it is made to look like."""
+    guarded, same = Access(TOKEN, "write-token"), Access(TOKEN, TOKEN)
+    known = Verdict.EXPIRED if expires == 1 else Verdict.OPENS
+    own = ACCESS.read_token("a/b", expires)
+    of_prefix, writes, writes_too = (
+        token[2:]
+        for token in (
+            ACCESS.prefix_token("a/", expires), write_token("write-token", "a/", expires), write_token(TOKEN, "a/", expires)
+        )
+    )  # fmt: skip
+    for kind, code in itertools.product(
+        ("p~", "w~", ""), (own, of_prefix, writes, writes_too, ACCESS.read_token("a/"))
+    ):
+        presented, what = kind + code, (kind, code)
+        for verdict, right in (
+            (ACCESS.judge(presented, "a/b", NOW), what in (("p~", of_prefix), ("", own))),
+            (ACCESS.judge_prefix(presented, "a/", NOW), what == ("p~", of_prefix)),
+            (guarded.judge_write(presented, "a/b", NOW), what == ("w~", writes)),
+            (same.judge_write(presented, "a/b", NOW), what == ("w~", writes_too)),
+        ):
+            assert verdict is (known if right else Verdict.WRONG), what
+
+
+@given(PREFIXES, NAMES, st.none() | st.integers(0, 10**12 - 1))
+def test_a_prefix_s_write_token_writes_what_begins_with_it(prefix: str, name: str, expires: int | None) -> None:
+    guarded, token = Access(TOKEN, "write-token"), write_token("write-token", prefix, expires)
+    known = (Verdict.OPENS, Verdict.EXPIRED)[expires is not None and expires <= NOW]
+    assert guarded.judge_write(token, prefix + name, NOW) is guarded.judge_write(token, prefix, NOW) is known
+    for other in {name, prefix[:-1], "x" + prefix, ""}:
+        assert guarded.judge_write(token, other, NOW) is (known if other.startswith(prefix) else Verdict.WRONG), other
+    assert not opens(guarded, token, prefix + name, NOW)
+    assert Access(TOKEN, "another").judge_write(token, prefix + name, NOW) is Verdict.WRONG
+
+
+@pytest.mark.parametrize(
+    "change", ["{0}.1900000001", "{0}", "{0}.", "{0}.01900000000", "{0}.1900000000.", "p~.1900000000", "p~", "{0}x"]
+)
+def test_a_prefix_s_token_with_another_time_does_not_open(change: str) -> None:
+    code, _, _ = ACCESS.prefix_token("builds/42/", 1_900_000_000).partition(".")
+    assert opens(ACCESS, f"{code}.1900000000", "builds/42/x", NOW)
+    assert not opens(ACCESS, change.format(code), "builds/42/x", NOW)
+
+
+@pytest.mark.parametrize("place", ["{}", "{}/builds/42", "{}/builds/42/x", "a/{}", "a/{}/b", "logs/{}/builds/42"])
+def test_a_name_that_holds_a_prefix_s_token_is_recognised(place: str) -> None:
+    """Without knowing of which prefix, or which server, it is."""
+    for expires in (None, 1):
+        for token in (ACCESS.prefix_token("builds/42/", expires), write_token("write-token", "builds/42/", expires)):
+            assert ACCESS.is_told_by(place.format(token))
+    for other in ("p~", "p~x", "w~" + "x" * 31, "q~" + "x" * 32, "x" * 32):
+        assert not ACCESS.is_told_by(place.format(other))
+
+
+def test_an_access_token_that_looks_like_one_of_a_prefix_opens_all() -> None:
+    token = ACCESS.prefix_token("a/")
+    odd = Access(token, token)
+    assert opens(odd, token, "b", NOW)
+    assert odd.judge_prefix(token, "", NOW) is odd.judge_write(token, "", NOW) is Verdict.OPENS
+
+
+def test_a_link_to_a_prefix_opens_its_list() -> None:
+    link = ACCESS.link("http://localhost:60023", "builds/42/", 7)
+    assert link == f"http://localhost:60023/logs/{ACCESS.prefix_token('builds/42/', 7)}/builds/42/"
 
 
 @given(st.text(), st.text())

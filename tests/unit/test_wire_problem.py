@@ -43,6 +43,7 @@ RESOURCES = {
     "put": ("put /log", "post /log"), "show": ("get /log", "head /log"), "tell": ("patch /log",),
     "remove": ("delete /log",), "limits": ("options /log",), "offset": ("get /upload", "head /upload"),
     "append": ("patch /upload",), "give-up": ("delete /upload",), "methods": ("options /upload",),
+    "link": ("get /logs", "head /logs"),
     "healthz": ("get /healthz", "head /healthz"), "readyz": ("get /readyz", "head /readyz"),
     "metrics": ("get /metrics", "head /metrics"),
 }  # fmt: skip

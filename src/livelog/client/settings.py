@@ -67,7 +67,7 @@ class ClientSettings:
         is known here.
         """
         if self.public_chosen:
-            match = re.search(rf"/(?:log|view)/[^/]+{re.escape(name and f'/{name}')}$", link)
+            match = re.search(rf"/(?:logs?|view)/[^/]+{re.escape(name and f'/{name}')}$", link)
             return shown(self.public_url) + match[0] if match is not None else link
         parts, host = urlsplit(link), urlsplit(self.server).hostname or ""
         if not is_loopback(parts.hostname or "") or is_loopback(host):

@@ -49,12 +49,15 @@ class ProducerFields:
 
     def of_log(self, request: Request, name: str) -> dict[str, str]:
         """A log's links, which expire as `request` asks. Raises: RequestError, as `lifetime`."""
-        seconds = lifetime(request)
-        expires = None if seconds is None else math.ceil(time.time() + seconds)
+        expires = _expires(request)
         return {
             f"Livelog-{field}": self._access.link(self._readers_url, name, expires, resource)
             for field, resource in (("Link", "log"), ("View", "view"))
         }
+
+    def of_prefix(self, request: Request, prefix: str) -> dict[str, str]:
+        """The link to the list of a prefix's logs, which expires as `request` asks. Raises: RequestError, as `lifetime`."""
+        return {"Livelog-Link": self._access.link(self._readers_url, prefix, _expires(request))}
 
 
 def response(status: int, fields: dict[str, str]) -> Response:
@@ -69,3 +72,9 @@ def lifetime(request: Request) -> float | None:
     except ConfigError as error:
         # It is not quoted: what stands in a URL is nothing for the log.
         raise problems.NOT_A_DURATION.error() from error
+
+
+def _expires(request: Request) -> int | None:
+    """When links expire, in seconds since the epoch, as a request asks; None: never. Raises: RequestError."""
+    seconds = lifetime(request)
+    return None if seconds is None else math.ceil(time.time() + seconds)

@@ -1,6 +1,7 @@
 """Producers' requests: what each method means for a log, and for an upload.
 
     /log[/{name}]            PUT, POST: begin a log · PATCH: set its attributes · GET, HEAD: its state and link · DELETE: remove it
+    /logs/{prefix}/          GET, HEAD: the link to the list of the logs whose names begin so
     /upload/{key}[/{name}]   PATCH: go on with a log · GET, HEAD: how much of it has arrived · DELETE: give it up
 
 Resumable uploads are those of draft-ietf-httpbis-resumable-upload; "section" below is one of that draft.
@@ -14,6 +15,7 @@ Refuses to know who reads, and how content gets into a log: `receiver` does. Inv
 
 import contextlib
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -25,8 +27,8 @@ from livelog.log.journal import Journal
 from livelog.log.leases import Lease, LocalLeases, holding
 from livelog.log.lifecycle import Lifecycle
 from livelog.log.status import describe
-from livelog.names import is_name
-from livelog.tokens import Access, bearer
+from livelog.names import is_name, is_prefix
+from livelog.tokens import Access, Verdict, bearer
 from livelog.wire import problem
 from livelog.wire.exchange import Exchange
 from livelog.wire.fields import media_type, precondition
@@ -39,6 +41,9 @@ from .fields import PRODUCERS_HEADERS, ProducerFields, lifetime, response
 from .guard import passive_type
 from .receiver import Receiver, note_begun, unless_not_stored
 from .uploads import Announcement
+
+EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="the token has expired"'}
+"""RFC 6750 section 3.1."""
 
 Handler = Callable[[Exchange, str], Awaitable[Response]]
 """Answers a request for what the path names behind its first segment."""
@@ -69,6 +74,7 @@ class Producers:
                     },
                     problems.SENT_WITH_PUT,
                 ),
+                "logs": Resource({"GET": self._show_prefix, "HEAD": self._show_prefix}, problem.READ_WITH_GET),
                 "upload": Resource(
                     {
                         "PATCH": self._append, "DELETE": self._cancel, "GET": self._show_upload, "HEAD": self._show_upload,
@@ -83,13 +89,24 @@ class Producers:
     async def answer(self, exchange: Exchange) -> Response:
         """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
         request = exchange.request
-        if not self._access.may_write(bearer(request.fields.get("Authorization", ""))):
-            raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
+        self._authorise(request)
         if request.path == "*" and request.method == "OPTIONS":
             return await self._offer_logs(exchange, UNNAMED)
         kind, rest, resource = self._routes.find(request.path)
         what = self._named(exchange, rest) if kind == "log" else rest[1:]
         return await resource.handler(request.method)(exchange, what)
+
+    def _authorise(self, request: Request) -> None:
+        """Raises: RequestError, if the request's token does not let its bearer write what the path names."""
+        kind, _, path = request.path.removeprefix("/").partition("/")
+        if kind == "upload":  # the key comes first
+            path = path.partition("/")[2]
+        token = bearer(request.fields.get("Authorization", ""))
+        verdict = self._access.judge_write(token, path if kind in ("log", "logs", "upload") else "", time.time())
+        if verdict is Verdict.EXPIRED:
+            raise problems.EXPIRED.error(EXPIRED)
+        if verdict is not Verdict.OPENS:
+            raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
 
     def _named(self, exchange: Exchange, rest: str) -> str:
         """The name of the log that a request is about; `rest`: what its path has behind /log. Raises: RequestError."""
@@ -231,6 +248,11 @@ class Producers:
         text = json.dumps({**describe(journal), "link": link["Livelog-Link"], "view": link["Livelog-View"]}) + "\n"
         headers = {**PRODUCERS_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
         return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, text.encode())
+
+    async def _show_prefix(self, exchange: Exchange, prefix: str) -> Response:
+        if not is_prefix(prefix):
+            raise problems.NO_PATH.error()
+        return response(204, {**self._fields.of_prefix(exchange.request, prefix), "Cache-Control": "no-store"})
 
     async def _remove(self, exchange: Exchange, name: str) -> Response:
         try:

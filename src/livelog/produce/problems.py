@@ -9,6 +9,9 @@ NO_PATH = define(
     404, "there is nothing at this path: a log is sent with PUT to /log/ and its name, or to /log", "an unknown path",
     producers=OF_PRODUCERS.replace("methods ", ""),
 )  # fmt: skip
+EXPIRED = define(
+    401, "this token has expired: ask for a new one", "the token of a prefix has expired", producers=OF_PRODUCERS,
+)  # fmt: skip
 CONTENT_RANGE = define(
     400, "a PUT with Content-Range is not supported: send the whole log in one body", "a PUT with `Content-Range`", producers="put",
 )  # fmt: skip
@@ -40,7 +43,7 @@ NOT_A_DIGEST = define(
 )  # fmt: skip
 NOT_A_DURATION = define(
     400, "the query parameter expires is not a duration above 0, such as 90, 1.5, 10m, 2h or 7d",
-    "`?expires=` is not a duration", producers="show",
+    "`?expires=` is not a duration", producers="show link",
 )  # fmt: skip
 OTHER_SITE = define(
     403, "pages of other sites may not write logs", "`Sec-Fetch-Site: cross-site`: a page of another site sent it", producers=PRODUCERS,

@@ -1,12 +1,12 @@
 """Readers' requests: from a GET to the bytes of a log, now or as they come, or to what is known of it.
 
-    /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, or the log's own
+    /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, the log's own, or that of a prefix of its name
     /status/{token}[/{name}]    what is known of the log, as JSON
     /events/{token}[/{name}]    the log as an event stream, see `read.events`
     /lines, /search, /groups    some lines of it, and their numbers; and others: see `read.queries`
     /view                       the page that shows logs, see `page.viewer`
     /livelog.pyz                the client in one file, see `page.archive`
-    /logs/{token}               the list of logs, as JSON; {token} is ACCESS_TOKEN
+    /logs/{token}[/{prefix}/]   the list of logs, or of those whose names begin so, as JSON; {token} is ACCESS_TOKEN, or that of a prefix
 
 Refuses to know who writes a log. A request for bytes is answered in four steps: may it (token), what is meant (the
 log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer from the file, or `Fanout`.
@@ -30,7 +30,7 @@ from livelog.log.catalogue import UNNAMED, Catalogue
 from livelog.log.info import GENERATION, State
 from livelog.log.source import Source
 from livelog.log.status import describe
-from livelog.names import is_name
+from livelog.names import is_name, is_prefix
 from livelog.operate.metrics import Histogram
 from livelog.page.archive import NAME, ClientArchive
 from livelog.page.viewer import Viewer
@@ -63,6 +63,9 @@ logger = logging.getLogger(__name__)
 
 Handler = Callable[[Exchange, str], Awaitable[Response]]
 """Answers a request about the log of that name, or about none."""
+
+Judge = Callable[[str, str, float], Verdict]
+"""Says what a token does for its bearer, of the log, or the logs, that a path names."""
 
 LogHandler = Callable[[Exchange, Source], Awaitable[Response]]
 """Answers a request about a log, whose file is open."""
@@ -107,7 +110,7 @@ class Readers:
         kind, rest, resource = self._routes.find(request.path)
         name = UNNAMED
         if kind == "logs":
-            self._authorise_all(request, rest[1:])
+            name = self._authorised_prefix(request, rest[1:])
         elif kind == NAME:
             if rest:
                 raise problems.NO_READERS_PATH.error()
@@ -150,23 +153,40 @@ class Readers:
 
     def _authorised(self, request: Request, rest: str) -> str:
         """The name of the log that the rest of the request's path and its token open. Raises: RequestError."""
-        now, header = time.time(), bearer(request.fields.get("Authorization", ""))
-        token, _, name = rest.partition("/")
-        in_path = self._access.judge(token, name, now)
-        if in_path is not Verdict.OPENS:
-            name = rest
-            in_header = self._access.judge(header, name, now)
-            if in_header is not Verdict.OPENS:
-                if Verdict.EXPIRED in (in_path, in_header):
-                    raise problems.EXPIRED.error(EXPIRED)
-                raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
+        name = self._opened_by_token(request, rest, self._access.judge)
         if name and not is_name(name):
             raise problems.NOT_A_READERS_NAME.error()
         return name or UNNAMED
 
-    def _authorise_all(self, request: Request, token: str) -> None:
-        if not self._access.opens_all(token or bearer(request.fields.get("Authorization", ""))):
-            raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
+    def _authorised_prefix(self, request: Request, rest: str) -> str:
+        """The prefix that the rest of the request's path and its token open; empty: all logs. Raises: RequestError.
+
+        Of logs that shall have the prefix of the query, too, it is enough if the token opens that.
+        """
+        wanted = request.query.get("prefix", "")
+
+        def judge(presented: str, prefix: str, now: float) -> Verdict:
+            verdicts = [self._access.judge_prefix(presented, each, now) for each in (prefix, wanted)]
+            return min(verdicts, key=[*Verdict].index)
+
+        prefix = self._opened_by_token(request, rest, judge)
+        if prefix and not is_prefix(prefix):
+            raise problems.NOT_A_PREFIX.error()
+        return prefix
+
+    def _opened_by_token(self, request: Request, rest: str, judge: Judge) -> str:
+        """What the rest of the request's path names behind its token, or without one, and the token opens. Raises: RequestError."""
+        now, header = time.time(), bearer(request.fields.get("Authorization", ""))
+        token, _, name = rest.partition("/")
+        in_path = judge(token, name, now)
+        if in_path is Verdict.OPENS:
+            return name
+        in_header = judge(header, rest, now)
+        if in_header is Verdict.OPENS:
+            return rest
+        if Verdict.EXPIRED in (in_path, in_header):
+            raise problems.EXPIRED.error(EXPIRED)
+        raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
 
     async def _opened(self, exchange: Exchange, name: str, timeout: float) -> Source:
         """The log of that name, its file open until `release`; waits at most `timeout` seconds for it to begin.
@@ -198,7 +218,7 @@ class Readers:
         connection.note_log(name)
         return journal
 
-    async def _list(self, exchange: Exchange, _name: str) -> Response:
+    async def _list(self, exchange: Exchange, prefix: str) -> Response:
         request = exchange.request
         state = _state(request.query["state"]) if "state" in request.query else None
         size = whole_number("limit", request.query.get("limit", str(listing.PAGE_SIZE)))
@@ -207,7 +227,8 @@ class Readers:
         before = request.query.get("before")
         if before is not None and not GENERATION.fullmatch(before):
             raise problems.NOT_A_GENERATION.error()
-        logs = [*self._catalogue.newest_first()]
+        wanted = (prefix, request.query.get("prefix", ""))
+        logs = [log for log in self._catalogue.newest_first() if all(map(log.info.name.startswith, wanted))]
         return json_text(
             await listing.page(logs, size=min(size, listing.MAX_PAGE_SIZE), before=before, state=state), {}
         )

@@ -6,7 +6,7 @@ Those that both ports have, or that errors of logs become, are in `wire.problem`
 from livelog.wire.problem import OF_A_LOG, define
 
 EXPIRED = define(
-    401, "this link has expired: ask for a new one", "the link's token has expired", readers=OF_A_LOG,
+    401, "this link has expired: ask for a new one", "the link's token has expired", readers=f"{OF_A_LOG} logs",
 )  # fmt: skip
 NO_READERS_PATH = define(
     404, "there is nothing at this path: a log is at /log/, followed by its token, / and its name", "an unknown path",
@@ -49,6 +49,10 @@ NOT_A_TIME = define(
 )  # fmt: skip
 NOT_A_READERS_NAME = define(
     400, "this is not the name of a log", "the token is right, but the path does not hold a valid name", readers=OF_A_LOG,
+)  # fmt: skip
+NOT_A_PREFIX = define(
+    400, "this is not a prefix: the names of logs begin with a prefix, which ends in '/', such as builds/42/",
+    "the token is right, but the path does not hold a valid prefix", readers="logs",
 )  # fmt: skip
 NOT_BEGUN = define(
     404, "this log has not begun: ask again, or with ?wait=60 to wait for it", "the log has not begun, or was removed; with `Retry-After`",

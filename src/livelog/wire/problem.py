@@ -23,10 +23,10 @@ READERS = "log status logs lines search events groups view livelog.pyz"
 OF_A_LOG = "log status lines search events groups"
 """Those of `READERS` that are about one log."""
 
-PRODUCERS = "put show tell remove limits offset append methods give-up healthz readyz metrics"
+PRODUCERS = "put show tell remove limits offset append methods give-up link healthz readyz metrics"
 """What a producers' request is, by the names that its operations have in `docs/openapi-producers.yaml`."""
 
-OF_PRODUCERS = "put show tell remove limits offset append methods give-up"
+OF_PRODUCERS = "put show tell remove limits offset append methods give-up link"
 """Those of `PRODUCERS` that need a write token where the server has one."""
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -194,8 +194,8 @@ BAD_ATTRIBUTE = define(
     example="Livelog-Exit-Code is not a whole number of 32 bits; and others",
 )  # fmt: skip
 READ_WITH_GET = define(
-    405, "this is read with GET or HEAD", "a method other than GET and HEAD for `/healthz`, `/readyz` or `/metrics`; with `Allow`",
-    producers="healthz readyz metrics",
+    405, "this is read with GET or HEAD", "a method other than GET and HEAD for `/logs`, `/healthz`, `/readyz` or `/metrics`; with `Allow`",
+    producers="link healthz readyz metrics",
 )  # fmt: skip
 ANOTHER_PRODUCER = define(
     409, "this log is being written by another producer: wait until that one has ended", "another producer is sending this log",

@@ -20,7 +20,7 @@ from livelog.client.transport.origin import Origin, is_loopback, shown
 from livelog.client.transport.wire import TIMEOUT, Answer, Wire, connect, explain, told
 from livelog.errors import GaveUp, Refused
 from livelog.names import valid_name
-from livelog.tokens import Access
+from livelog.tokens import Access, is_of_prefix
 
 INDEXING = 300.0
 """Seconds that a server may take to count the lines of a log."""
@@ -51,18 +51,22 @@ def make_link(
 ) -> str:
     """A link that opens one log, for ever or for so many seconds from now. `view`: for a browser.
 
+    `name` may be a prefix, which ends in `/`: then it opens the list of the logs whose names begin so, and each of them.
+
     Made here where it is known what opens logs and where readers find them; else the server is asked, for `patience` seconds.
     Raises: ClientError.
     """
-    if settings.access_token is not None and (settings.public_chosen or not settings.chosen):
+    mints = settings.access_token is not None and not is_of_prefix(settings.access_token)
+    if settings.access_token is not None and mints and (settings.public_chosen or not settings.chosen):
         moment = None if expires is None else math.ceil(time.time() + expires)
         url = shown(settings.public_url)
         return Access(settings.access_token).link(url, name, moment, "view" if view else "log")
     query = "" if expires is None else f"?expires={expires:.0f}"
+    path = f"/logs/{quote(name)}" if name.endswith("/") else f"/log{'/' if name else ''}{quote(name)}"
     try:
-        answer = ask_producers("HEAD", f"/log{'/' if name else ''}{quote(name)}{query}", settings, patience)
+        answer = ask_producers("HEAD", path + query, settings, patience)
     except GaveUp:
-        if settings.access_token is None or not is_loopback(urlsplit(settings.server).hostname or ""):
+        if not mints or not is_loopback(urlsplit(settings.server).hostname or ""):
             raise
         # It does not run, and is of this machine: as if nobody had said where it is.
         return make_link(name, expires, replace(settings, public_chosen=True), view=view)

@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? 2 * n : 8)))
 PYTEST := $(BIN)/python -X dev -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# Without bytecode on file, each of the thousands of processes that the tests start would compile its modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test long quick check bench site dist test-dist clean
 
 ## run: set everything up, start the server, print what to try

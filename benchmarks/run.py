@@ -13,7 +13,9 @@ It refuses to use any network but loopback, leaves no process and no file behind
 from __future__ import annotations
 
 import argparse
+import compileall
 import http.client
+import importlib.util
 import json
 import os
 import platform
@@ -393,6 +395,10 @@ def find_servers(extra: list[str], yardstick: Path) -> list[Server]:
     servers: dict[str, Server] = {}
     if livelog:
         servers["livelog"] = Server("livelog", (livelog,), keeps=True)
+        # A tree that is edited need not have the bytecode that an installation has, and would be compiled at each start.
+        if spec := importlib.util.find_spec("livelog"):
+            for folder in spec.submodule_search_locations or ():
+                compileall.compile_dir(folder, quiet=1)
     servers["yardstick"] = Server("yardstick", (str(yardstick),), has_tls=False)
     nginx = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
     if nginx:

@@ -11,11 +11,10 @@ from livelog.errors import LivelogError
 from livelog.lines import lines
 from livelog.lines.failures import find
 from livelog.lines.groups import Groups, marks
-from livelog.lines.index import Index, scan
+from livelog.lines.index import BLOCK, Index, scan
 from livelog.lines.matching import Query, search
 from livelog.lines.sgr import plain, style_after
 from livelog.log.attributes import Attributes
-from livelog.log.times import BLOCK
 from livelog.names import is_name
 from livelog.produce.guard import is_loopback, passive_type
 from livelog.produce.uploads import announced

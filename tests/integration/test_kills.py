@@ -39,7 +39,7 @@ def killing(directory: Path, **settings: str) -> Iterator[Server]:
 
 
 def assert_tidy(directory: Path, names: set[str]) -> None:
-    """There are the two files of each log, the times of those that have more than a block, and nothing else."""
+    """There are the two files of each log, the times of those that took a while, and nothing else."""
     assert sorted(os.listdir(directory)) == ["livelog.lock", "logs"]
     assert set(os.listdir(directory / "logs")) == names
     for name in names:

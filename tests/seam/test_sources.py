@@ -8,13 +8,14 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from livelog.config import Settings
 from livelog.errors import DiskError
-from livelog.lines.index import Index, scan
+from livelog.lines.index import BLOCK, Index, scan
 from livelog.lines.service import Indexes
 from livelog.lines.workers import Scanners
 from livelog.log.catalogue import Catalogue
@@ -22,7 +23,7 @@ from livelog.log.disk import Disk
 from livelog.log.follower import Feeder, Follower, follow
 from livelog.log.info import State
 from livelog.log.journal import Journal
-from livelog.log.times import BLOCK
+from tests.integration.servers import elapse
 from tests.unit.live import on_loop
 
 from .writers import Elsewhere, Here, on_both, told
@@ -149,37 +150,49 @@ async def test_log_of_a_killed_writer_has_in_the_end_all_that_was_acknowledged(t
 
 @on_both
 @on_loop
-async def test_times_of_blocks_are_known_to_readers(kind: Kind, tmp_path: Path) -> None:
+async def test_times_are_known_to_readers_as_soon_as_the_bytes(kind: Kind, tmp_path: Path) -> None:
+    """In the loop's turn in which they are told of, from the descriptor alone."""
     async with kind(tmp_path) as writer:
-        source, changes = writer.source, {}
-        for number in range(1, 6):
-            size = len(FIRST) + number * BLOCK
-            async with told(source, lambda size=size: source.length == size):  # type: ignore[misc]
-                await writer.do("append", "x" * BLOCK)
-            changes[size - 1] = source.changed
-        await source.load_times()
-        times = [source.time_at(offset) for offset in changes]
-        assert times == sorted(times)
-        for offset, moment in zip(changes, times, strict=True):
-            assert abs(moment - changes[offset] // 1000) <= 20, "a unit of 10 ms, rounded down"
-            assert source.offset_at(moment) // BLOCK >= offset // BLOCK
-        assert source.time_at(0) == source.info.began // 1000
-        assert source.offset_at(source.info.began // 1000 - 1) == 0
+        source, told_of = writer.source, dict[int, tuple[int, int]]()
+        await source.open_times()
+
+        def look() -> None:
+            told_of[source.length] = source.times().time_at(source.length - 1), source.changed // 1000
+
+        source.watchers.add(look)
+        for number in range(1, 8):
+            length = len(FIRST) + number * 10
+            async with told(source, lambda length=length: source.length == length):  # type: ignore[misc]
+                elapse(0.015)
+                await writer.do("append", "x" * 10)
+        source.watchers.discard(look)
+        assert len(told_of) == 7
+        moments = [moment for moment, _ in told_of.values()]
+        assert all(later - earlier >= 10 for earlier, later in pairwise(moments))
+        for length, (moment, changed) in told_of.items():
+            assert 0 <= changed - moment < 10
+            assert source.times().offset_at(moment) == length - 10
+            assert source.times().time_at(length - 10) == moment
+        descriptor = source.times_fileno()
+        assert descriptor is not None
+        assert os.fstat(descriptor).st_size < 60
+        assert source.times().time_at(0) - source.info.began // 1000 < 5000
+        assert source.times().offset_at(source.info.began // 1000 - 1) == 0
 
 
 @on_loop
 async def test_who_begins_to_follow_late_knows_the_times_of_what_was_there(tmp_path: Path) -> None:
-    async with Here(tmp_path) as writer, followed(writer.source) as (_, following):
-        late = await following()
-        assert late.times is None
+    """And of a log that has got its first note since."""
     async with Here(tmp_path) as writer:
-        for _ in range(4):
-            await writer.do("append", "x" * BLOCK)
-        async with followed(writer.source) as (_, following):
-            late = await following()
-            assert late.times is not None
-            for offset in range(0, late.length, BLOCK):
-                assert late.time_at(offset) == writer.source.time_at(offset)
+        for number in range(5):
+            async with followed(writer.source) as (_, following):
+                late = await following()
+                elapse(0.015)
+                async with told(late, lambda number=number, late=late: late.length == len(FIRST) + number + 1):  # type: ignore[misc]
+                    await writer.do("append", "x")
+                for offset in range(late.length):
+                    assert late.times().time_at(offset) == writer.source.times().time_at(offset)
+                assert late.times().time_at(late.length - 1) > late.info.began // 1000
 
 
 @on_loop

@@ -218,7 +218,7 @@ def killed_before(monkeypatch: pytest.MonkeyPatch, count: int, act: Callable[[],
         return counted
 
     with monkeypatch.context() as patched:
-        for name in ("mkdir", "open", "rename", "unlink", "rmdir"):
+        for name in ("mkdir", "open", "rename", "unlink", "rmdir", "pwrite", "ftruncate"):
             patched.setattr(os, name, counting(getattr(os, name)))
         try:
             act()

@@ -1,7 +1,7 @@
 """The process that looks at the bytes of a log for the server: to index its lines, to find its groups, to search it.
 
-Its `main` is called in a process of its own, see `own_process`. Its stdin is a UNIX stream socket, whose other end the server has. By it come jobs, one after the other, each with the descriptor
-of the log's file; the results go back the same way. The process ends when the server closes the socket, or kills it.
+Its `main` is called in a process of its own, see `own_process`. Its stdin is a UNIX stream socket, whose other end the server has. By it come jobs, one after the other, each with the descriptors
+of the log's file and of its notes of when it came, if it has some; the results go back the same way. The process ends when the server closes the socket, or kills it.
 
 Whatever takes long over a stranger's bytes runs here, so that it never holds the server's interpreter, and whatever is found to
 have no end can be killed. Limits: the lowest priority, `MAX_MEMORY`, `PIECE_SECONDS` of the processor from one look at the clock to
@@ -25,7 +25,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from livelog.times import Times
 
 FRAME = struct.Struct("!cI")
 """A frame's letter, and the length of its payload in bytes."""
@@ -53,10 +56,20 @@ GROUPS_PIECE = 1024 * 1024
 
 
 class Log:
-    """The bytes of a log, read from its file."""
+    """The bytes of a log that began at `began`, in milliseconds since the epoch, and when they came, read from its file and from its notes."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, times: int | None, began: int) -> None:
         self._fd = fd
+        self._times = times
+        self._began = began
+
+    def times(self) -> "Times":
+        """When the bytes came that there are now."""
+        from livelog.times import Times  # noqa: PLC0415
+
+        if (fd := self._times) is None:
+            return Times(self._began)
+        return Times(self._began, lambda start, stop: os.pread(fd, stop - start, start), os.fstat(fd).st_size)
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes `[start, stop)`. Raises: OSError."""
@@ -151,13 +164,13 @@ class Link:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
-    def receive(self) -> tuple[bytes, int] | None:
-        """A job, and the descriptor that came with it; None: the server is gone."""
-        head, fds, _, _ = socket.recv_fds(self._socket, FRAME.size, 1)
+    def receive(self) -> tuple[bytes, list[int]] | None:
+        """A job, and the descriptors that came with it; None: the server is gone."""
+        head, fds, _, _ = socket.recv_fds(self._socket, FRAME.size, 2)
         if not head or not fds:
             return None
         head += self._rest(FRAME.size - len(head))
-        return self._rest(FRAME.unpack(head)[1]), fds[0]
+        return self._rest(FRAME.unpack(head)[1]), fds
 
     def _rest(self, size: int) -> bytes:
         data = bytearray()
@@ -177,7 +190,7 @@ def main() -> None:
     """Do what is asked for, until the server is gone."""
     link, restricted = Link(socket.socket(fileno=0)), False
     while (received := link.receive()) is not None:
-        request, fd = received
+        request, fds = received
         line, _, kept = request.partition(b"\n")
         asked = json.loads(line)
         import_module(f"{__package__}.{NEEDED[asked['job']]}")
@@ -185,9 +198,10 @@ def main() -> None:
             _restrict()  # not before: a process starts as fast as the server lets it
             restricted = True
         try:
-            _work(link, asked, kept, fd)
+            _work(link, asked, kept, Log(fds[0], fds[1] if len(fds) > 1 else None, asked["began"]))
         finally:
-            os.close(fd)
+            for fd in fds:
+                os.close(fd)
 
 
 def _restrict() -> None:
@@ -202,13 +216,13 @@ def _restrict() -> None:
         resource.setrlimit(what, (limit, limit))
 
 
-def _work(link: Link, asked: dict[str, Any], kept: bytes, fd: int) -> None:
+def _work(link: Link, asked: dict[str, Any], kept: bytes, log: Log) -> None:
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     limit = math.ceil(time.process_time() + asked["processor"])
     resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
     signal.setitimer(signal.ITIMER_PROF, PIECE_SECONDS)
     try:
-        for part in JOBS[asked["job"]](Log(fd), kept, **asked["parameters"]):
+        for part in JOBS[asked["job"]](log, kept, **asked["parameters"]):
             if part is not None:
                 link.send(PART, part)
             signal.setitimer(signal.ITIMER_PROF, PIECE_SECONDS)

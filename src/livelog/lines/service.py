@@ -84,7 +84,6 @@ class LogIndexer:
         Raises: ScanError, if they cannot be, or the server stops; DiskError.
         """
         length = self._journal.length
-        await self._journal.load_times()
         await self._load()
         self._waiting += 1
         try:
@@ -144,9 +143,7 @@ class LogIndexer:
         """A job over the log, in turn. Raises: ScanError."""
         await self._turns.take()
         try:
-            scan = await self._scanners.begin(
-                job, self._journal.fileno(), parameters, kept, seconds=PROCESSOR, reuse=True
-            )
+            scan = await self._scanners.begin(job, self._journal, parameters, kept, seconds=PROCESSOR, reuse=True)
             try:
                 yield scan
             finally:

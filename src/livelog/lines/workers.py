@@ -17,6 +17,7 @@ from collections.abc import Mapping
 
 from livelog import own_process
 from livelog.errors import DiskError, ScanError, ScanRefused
+from livelog.log.source import Source
 
 from . import scanner
 from .scanner import DONE, FRAME, JOB, OUT_OF_MEMORY, PART, REFUSED
@@ -121,10 +122,10 @@ class Worker:
             raise
         return cls(process, ours, reader, writer)
 
-    async def ask(self, request: bytes, fd: int) -> None:
+    async def ask(self, request: bytes, fds: list[int]) -> None:
         """Give it a job. Raises: OSError, if it has ended."""
         # Nothing else is on its way there, so that the socket has room for this.
-        socket.send_fds(self._sock, [FRAME.pack(JOB, len(request))], [fd])
+        socket.send_fds(self._sock, [FRAME.pack(JOB, len(request))], fds)
         self._writer.write(request)
         await self._writer.drain()
 
@@ -194,15 +195,16 @@ class Scanners:
         self._closed = False
 
     async def begin(
-        self, job: str, fd: int, parameters: Mapping[str, object], kept: bytes = b"", *, seconds: float, reuse: bool
+        self, job: str, log: Source, parameters: Mapping[str, object], kept: bytes = b"", *, seconds: float, reuse: bool
     ) -> Scan:
-        """Begin a job over the file `fd`: see `scanner.JOBS`.
+        """Begin a job over a log, whose file is open: see `scanner.JOBS`.
 
         `kept`: what an earlier one returned. `seconds`: what it may take of the processor. `reuse`: whether its process may
         have another job thereafter: it has seen nothing that a client has made up. Raises: ScanError.
         """
-        document = {"job": job, "processor": seconds, "parameters": dict(parameters)}
+        document = {"job": job, "processor": seconds, "began": log.info.began // 1000, "parameters": dict(parameters)}
         request = json.dumps(document).encode() + b"\n" + kept
+        await log.open_times()
         while True:
             if self._closed:
                 raise ScanError("the server is stopping")
@@ -210,7 +212,8 @@ class Scanners:
             try:
                 if worker is None:
                     worker = await self._start()
-                await worker.ask(request, fd)
+                times = log.times_fileno()
+                await worker.ask(request, [log.fileno()] if times is None else [log.fileno(), times])
             except OSError as error:
                 if worker is not None:
                     self.end(worker)

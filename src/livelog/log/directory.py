@@ -3,7 +3,7 @@
     livelog.lock                                               held by the server that uses the directory
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.log        the bytes of the log builds/42, as they came
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.json       everything else that is known of it
-    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.times      when the blocks of a larger log came
+    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.times      when its bytes came: see `livelog.times`
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.index      where its lines are: made again if it is missing
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.part       the bytes of a log that becomes one when they are all right
     logs/+/                                                    the log without a name
@@ -18,7 +18,8 @@ kill finds them true:
 3. A .json is made after its .log, and removed after it, as .times and .index are: a lone one is what is left of a log that was removed, and a
    lone .log is one that had not begun if it is empty; else its .json was lost, and its bytes are an aborted log's.
    A .part is nothing, whatever is beside it; its .json is made before it becomes a .log.
-4. .times and .index hold a code (CRC-32) of their content: without it they are taken to be nothing.
+4. An .index holds a code (CRC-32) of its content: without it it is taken to be nothing. Of .times what is whole counts. One of the former
+   format, which had a code, too, is replaced as a .json is, by way of .times.new.
 5. Files whose names are not of this form are nobody's here: they are never removed.
 """
 
@@ -177,6 +178,36 @@ class Directory:
         data = content[_SUM.size :]
         return data if content[: _SUM.size] == _SUM.pack(zlib.crc32(data)) else b""
 
+    def open_times(self, info: LogInfo, make: bool) -> BinaryIO | None:
+        """The file of the notes of when a log's bytes came, open for reading and writing, unbuffered; None: there is none, and none to `make`.
+
+        Raises: OSError.
+        """
+        try:
+            fd = os.open(self._path(info) + ".times", os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600)
+        except FileNotFoundError:
+            if make:
+                raise
+            return None
+        return cast(BinaryIO, open(fd, "r+b", buffering=0))
+
+    def replace_times(self, info: LogInfo, data: bytes) -> BinaryIO:
+        """Put that content in the place of that file, unless the log was removed, and open it as `open_times` does. Raises: OSError."""
+        path = f"{self._path(info)}.times"
+        try:
+            with open(path + ".new", "wb") as file:
+                file.write(data)
+            os.rename(path + ".new", path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(path + ".new")
+            raise
+        replaced = self.open_times(info, make=True)
+        assert replaced is not None
+        if not os.path.exists(self._path(info) + ".log"):
+            os.unlink(path)
+        return replaced
+
     def remove(self, info: LogInfo) -> None:
         """Remove a log, and before it what is left of those that it replaced: nothing brings one of them back.
 
@@ -194,7 +225,7 @@ class Directory:
         self._remove(self._path(info))
 
     def _remove(self, path: str) -> None:
-        for suffix in (".new", ".log", ".part", ".times", ".index", ".json"):
+        for suffix in (".new", ".log", ".part", ".times.new", ".times", ".index", ".json"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path + suffix)
         self._orders.pop(os.path.basename(path), None)
@@ -241,8 +272,10 @@ class Directory:
             if newest is None or generation != newest.info.generation:
                 with self._left_alone():  # what cannot be removed is no reason not to serve the newest
                     self._remove(stem)
-            elif generation + ".new" in files:
-                os.unlink(stem + ".new")
+            else:
+                for suffix in (".new", ".times.new"):
+                    if generation + suffix in files:
+                        os.unlink(stem + suffix)
         if newest is not None:
             self._orders[newest.info.generation] = newest.info.order
             yield newest

@@ -21,6 +21,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from livelog.times import Note
+
+from .times import TimesFile
+
 Piece = bytes | memoryview
 
 IOV_MAX = 1024
@@ -49,7 +53,7 @@ class Write:
     """Bytes on their way to a file: `pieces`, which do not change meanwhile, from `offset` on, `size` bytes in all.
 
     `written` is called on the event loop with how many bytes the file took, and the error that stopped it: of the
-    system, or of the limits of `Disk`.
+    system, or of the limits of `Disk`. `notes`, of when the bytes came, are written to `times` before them.
     """
 
     file: BinaryIO
@@ -57,6 +61,14 @@ class Write:
     pieces: list[Piece]
     size: int
     written: Callable[[int, OSError | None], None]
+    times: TimesFile | None = None
+    notes: list[Note] | None = None
+
+    def close(self) -> None:
+        """Close the files: nobody else will."""
+        self.file.close()
+        if self.times is not None:
+            self.times.close()
 
 
 class Disk:
@@ -240,7 +252,7 @@ class Disk:
             except RuntimeError:  # no threads any more: the server has stopped
                 break
             except asyncio.CancelledError:
-                write.file.close()  # nobody else will
+                write.close()
                 raise
             count += more
         self.used -= admitted - count
@@ -263,7 +275,7 @@ class Disk:
                     loop.call_soon_threadsafe(done, results)
                     return
             for write in batch:
-                write.file.close()  # nobody else will
+                write.close()
 
         def done(results: list[tuple[int, OSError | None]]) -> None:
             if small:
@@ -288,6 +300,8 @@ class Disk:
 
 def _write_all(write: Write, skipped: int = 0) -> tuple[int, OSError | None]:
     """Write, but for the first `skipped` bytes. Returns how many bytes the file took, and the error that stopped it."""
+    if write.times is not None and write.notes:
+        write.times.append(write.notes, write.offset)
     fd, count = write.file.fileno(), 0
     pieces = _without(write.pieces, skipped)
     try:

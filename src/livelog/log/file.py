@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any, BinaryIO, TypeVar, cast
 
 from livelog.errors import DiskError
+from livelog.times import Times
 
 from .disk import Disk
 from .info import LogInfo, State
-from .times import BLOCK, BlockTimes
+from .times import TimesFile, read_notes
 
 PROBE_STEP = 65536
 """Bytes between the places that are asked whether they are cached: the kernel reads ahead and evicts in
@@ -36,8 +37,8 @@ class LogFile:
     """
 
     __slots__ = (
-        "_disk", "_fresh_from", "_fresh_since", "_loop", "_suspended", "_users",
-        "changed", "file", "info", "length", "state", "tag_confirms", "times", "watchers",
+        "_disk", "_fresh_from", "_fresh_since", "_loop", "_suspended", "_times", "_users",
+        "changed", "file", "info", "length", "state", "tag_confirms", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -49,8 +50,6 @@ class LogFile:
         self.state = state
         self.changed = info.began if changed is None else changed
         """See `Source.changed`."""
-        self.times: BlockTimes | None = None
-        """When the blocks came. None: not loaded, or there is but one block."""
         self.watchers: set[Callable[[], None]] = set()
         """See `Source.watchers`."""
         self.tag_confirms = False
@@ -59,6 +58,8 @@ class LogFile:
         self._loop = asyncio.get_running_loop()
         self._users = 0 if file is None else 1
         self._suspended = False
+        self._times: TimesFile | None = None
+        """When the bytes came. None: not needed while the file is open."""
         self._fresh_from, self._fresh_since = length, float("-inf")
 
     @property
@@ -82,11 +83,7 @@ class LogFile:
 
     def _grow(self, length: int, changed: int) -> None:
         """The file has `length` bytes by now, the last of which came at `changed`."""
-        before, self.length, self.changed = self.length, length, changed
-        if length > BLOCK and (before - 1) // BLOCK != (length - 1) // BLOCK:
-            if self.times is None:
-                self.times = BlockTimes(self.info.began)
-            self.times.note(before, length, changed)
+        self.length, self.changed = length, changed
 
     def _note_fresh(self) -> None:
         """What the file gets from now on is cached for a while."""
@@ -115,10 +112,17 @@ class LogFile:
         """Close the file, which gives `room` bytes back to the disk, in a thread: freeing a large file takes long."""
         assert self.file is not None
         file, self.file = self.file, None
-        try:
-            self._disk.give_back(room, file.close)
-        except RuntimeError:  # no threads any more: the server has stopped
+        times, self._times = self._times, None
+
+        def close() -> None:
             file.close()
+            if times is not None:
+                times.close()
+
+        try:
+            self._disk.give_back(room, close)
+        except RuntimeError:  # no threads any more: the server has stopped
+            close()
 
     def fileno(self) -> int:
         """See `Source.fileno`."""
@@ -162,13 +166,17 @@ class LogFile:
 
     # When they came.
 
-    def time_at(self, offset: int) -> int:
-        """See `Source.time_at`."""
-        return (self.times or BlockTimes(self.info.began)).time_at(offset)
+    def times_fileno(self) -> int | None:
+        """See `Source.times_fileno`."""
+        file = None if self._times is None else self._times.file
+        return None if file is None else file.fileno()
 
-    def offset_at(self, moment: int) -> int:
-        """See `Source.offset_at`."""
-        return (self.times or BlockTimes(self.info.began)).offset_at(moment)
+    def times(self) -> Times:
+        """See `Source.times`."""
+        began, fd = self.info.began // 1000, self.times_fileno()
+        if fd is None:
+            return Times(began)
+        return Times(began, partial(read_notes, fd), os.fstat(fd).st_size)
 
 
 def _digest(fd: int, length: int, hasher: Any) -> bytes:

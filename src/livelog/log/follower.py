@@ -26,7 +26,7 @@ from .disk import Disk
 from .file import LogFile
 from .info import LogInfo, State
 from .journal import Journal
-from .times import BlockTimes
+from .times import TimesFile
 
 MAX_MESSAGE = 256 * 1024
 """Bytes of a message: many times what the largest `LogInfo` takes."""
@@ -63,7 +63,9 @@ class News(NamedTuple):
 
 
 class Feeder:
-    """Tells a follower behind `sock` of `journal`, whose file is open now, until the log has ended or one of them is gone.
+    """Tells a follower behind `sock` of `journal`, until the log has ended or one of them is gone.
+
+    The journal's file is open now, and so are its times, if there are some: those of an older log must have been opened.
 
     Raises: OSError, if the follower cannot be told.
     """
@@ -74,13 +76,8 @@ class Feeder:
         self._loop = asyncio.get_running_loop()
         self._told: tuple[object, ...] = ()  # of `LogInfo`, what can change
         sock.setblocking(False)
-        times = os.memfd_create("livelog-times", os.MFD_CLOEXEC)
-        try:
-            if journal.times is not None:
-                os.write(times, journal.times.to_bytes())
-            socket.send_fds(sock, [self._news().to_bytes()], [journal.fileno(), times])
-        finally:
-            os.close(times)
+        self._gave_times = False
+        self._send(journal.fileno())
         self._closed = False
         journal.watchers.add(self._changed)
         self._loop.add_reader(sock, self.close)  # a follower says nothing: it only leaves
@@ -108,11 +105,18 @@ class Feeder:
             journal.state, journal.length, journal.acknowledged, journal.changed, info if is_new else None,
         )  # fmt: skip
 
+    def _send(self, *descriptors: int) -> None:
+        """Tell what is so now, and give what descriptors the follower needs. Raises: OSError; BlockingIOError, if the socket is full."""
+        times = None if self._gave_times else self._journal.times_fileno()
+        given = descriptors if times is None else (*descriptors, times)
+        socket.send_fds(self._sock, [self._news().to_bytes()], given)
+        self._gave_times = self._gave_times or times is not None
+
     def _changed(self) -> None:
         """Tell what is so now."""
         told = self._told
         try:
-            self._sock.send(self._news().to_bytes())
+            self._send()
         except BlockingIOError:
             self._told = told
             self._loop.add_writer(self._sock, self._changed)
@@ -133,14 +137,13 @@ class Follower(LogFile):
 
     __slots__ = ("_acknowledged", "_sock")
 
-    def __init__(self, news: News, disk: Disk, file: BinaryIO, times: bytes, sock: socket.socket) -> None:
+    def __init__(self, news: News, disk: Disk, file: BinaryIO, times: list[BinaryIO], sock: socket.socket) -> None:
         assert news.info is not None
         super().__init__(news.info, disk, file=file, length=news.length, state=news.state, changed=news.changed)
         # Nobody here knows what other processes answered to those who have the tag: `tag_confirms` stays false.
         self._acknowledged = news.acknowledged
         self._sock: socket.socket | None = sock
-        if times:
-            self.times = BlockTimes(self.info.began, times)
+        self._take_times(times)
         if self.state.ended:
             self._unplug()
         else:
@@ -157,12 +160,13 @@ class Follower(LogFile):
         woken = False
         while self._sock is not None:
             try:
-                message = self._sock.recv(MAX_MESSAGE)
+                message, descriptors, _, _ = socket.recv_fds(self._sock, MAX_MESSAGE, 1, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 break
             except OSError:  # the feeder's end is gone, with messages of ours or not
-                message = b""
+                message, descriptors = b"", []
             woken = True
+            self._take_times(_files(descriptors))
             if message:
                 self._take(News.from_bytes(message))
             else:
@@ -170,6 +174,12 @@ class Follower(LogFile):
                 self._unplug()
         if woken:
             self._wake()
+
+    def _take_times(self, files: list[BinaryIO]) -> None:
+        """Have the notes of when the bytes came, which begin with the first note."""
+        for file in files:
+            self._times = TimesFile(self.info.began // 1000, lambda _: None)
+            self._times.file = file
 
     def _take(self, news: News) -> None:
         if news.info is not None:
@@ -199,8 +209,8 @@ class Follower(LogFile):
             raise DiskError("opening the log's file", FileNotFoundError("it is not followed any more"))
         self.acquire()
 
-    async def load_times(self) -> None:
-        """See `Source.load_times`: the feeder gave them."""
+    async def open_times(self) -> None:
+        """See `Source.open_times`: the feeder gives them."""
 
     async def keep(self, suffix: str, data: bytes) -> None:
         """See `Source.keep`: the process that writes the log has the data directory, and keeps what it finds out itself."""
@@ -226,13 +236,14 @@ async def follow(sock: socket.socket, disk: Disk) -> Follower:
 def _first(sock: socket.socket, disk: Disk) -> Follower:
     """The log of which the first message of a feeder tells, which is there. Raises: ConnectionError."""
     message, descriptors, _, _ = socket.recv_fds(sock, MAX_MESSAGE, 2, socket.MSG_CMSG_CLOEXEC)
-    files = [cast(BinaryIO, os.fdopen(descriptor, "rb", buffering=0)) for descriptor in descriptors]
-    if not message or len(files) != 2:
+    files = _files(descriptors)
+    if not message or not files:
         for file in files:
             file.close()
         sock.close()
         raise ConnectionResetError("the process that writes the log has left")
-    log, times = files
-    with times:
-        kept = os.pread(times.fileno(), os.fstat(times.fileno()).st_size, 0)
-    return Follower(News.from_bytes(message), disk, log, kept, sock)
+    return Follower(News.from_bytes(message), disk, files[0], files[1:], sock)
+
+
+def _files(descriptors: list[int]) -> list[BinaryIO]:
+    return [cast(BinaryIO, os.fdopen(descriptor, "rb", buffering=0)) for descriptor in descriptors]

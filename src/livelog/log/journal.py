@@ -4,7 +4,7 @@ The producer's side appends and closes; a thread writes, so that a disk that sta
 Readers need four things of a journal: its `length`, its `state`, its bytes at an offset (a copy of them, or the
 file to send them from), and a wake-up when the first two change. Who feeds it is none of their business.
 
-Besides, it notes when each 64 KiB block of the log began to come. Refuses to know of HTTP, of sockets, and of how many
+Besides, it notes when the bytes came, beside the log (`times`). Refuses to know of HTTP, of sockets, and of how many
 readers there are.
 
 1. `length` only grows, and every byte below it can be read: it counts what the file has taken.
@@ -27,12 +27,13 @@ from functools import partial
 from typing import BinaryIO
 
 from livelog.errors import DiskError, LeaseLost, LivelogError
+from livelog.times import RESOLUTION, Note
 
 from .directory import Directory
 from .disk import Disk, Piece, Write
 from .file import LogFile
 from .info import LogInfo, State, now
-from .times import BLOCK, BlockTimes
+from .times import TimesFile
 
 WRITE_DISTANCE = 0.005
 """Seconds from one write to the next, at least, while little arrives: each costs a turn of a thread, and wakes all
@@ -40,6 +41,9 @@ readers. A third of the 15 ms in which 99 of 100 lines shall arrive."""
 
 EAGER = 64 * 1024
 """Bytes that do not wait for that distance."""
+
+NEVER = 1 << 62
+"""The time of the last note of what is no log."""
 
 
 class Journal(LogFile):
@@ -51,8 +55,8 @@ class Journal(LogFile):
     """
 
     __slots__ = (
-        "_closing", "_directory", "_eager", "_flushed", "_holding", "_later", "_not_before", "_opening", "_pending",
-        "_pending_size", "_removed", "_saving", "_writing", "ended_at", "failure",
+        "_arrived", "_closing", "_directory", "_eager", "_flushed", "_holding", "_later", "_not_before", "_noted", "_notes", "_opening",
+        "_pending", "_pending_size", "_removed", "_saving", "_writing", "_writing_size", "ended_at", "failure",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +82,13 @@ class Journal(LogFile):
         self._pending: list[tuple[Sequence[Piece], Callable[[], None]]] = []
         self._pending_size = 0
         self._writing = False
+        self._writing_size = 0
+        self._arrived = self.changed
+        """When the last bytes were appended, in microseconds since the epoch."""
+        self._noted = 0 if length else info.began // 1000 if info.generation else NEVER
+        """The time of the last note, in milliseconds since the epoch; 0: not known."""
+        self._notes: list[Note] | None = None
+        """Notes of what is pending."""
         self._holding = False
         """Whether the file is held open for what is pending or being written."""
         self._eager = False
@@ -174,6 +185,12 @@ class Journal(LogFile):
             self._loop.call_soon(written)
             return
         assert not self.state.ended
+        self._arrived = now()
+        if self._arrived // 1000 - self._noted >= RESOLUTION:
+            self._noted = self._arrived // 1000
+            if self._notes is None:
+                self._notes = []
+            self._notes.append((self.length + self._writing_size + self._pending_size, self._noted))
         self._pending.append((pieces, written))
         self._pending_size += sum(map(len, pieces))
         if not self._holding:
@@ -213,14 +230,26 @@ class Journal(LogFile):
         finally:
             self._eager = False
 
-    async def load_times(self) -> None:
-        """Have `times`, if they were kept."""
-        if self.times is None and self._directory is not None and self.length > BLOCK:
-            kept = await self.kept("times")
-            if self.times is None and kept:
-                self.times = BlockTimes(self.info.began, kept)
+    async def open_times(self) -> None:
+        """See `Source.open_times`."""
+        times = self._times_file()
+        if times.file is None:
+            await self.run(times.open)
+            if self._noted == 0 and self.times_fileno() is not None:
                 # After a restart `changed` is the file's time, by a clock of the kernel that is some milliseconds behind.
-                self.changed = max(self.changed, 1000 * self.times.time_at(self.length))
+                self._noted = await self.run(partial(self.times().time_at, self.length))
+                self.changed = max(self.changed, 1000 * self._noted)
+
+    def _times_file(self) -> TimesFile:
+        if self._times is None:
+            began, directory, disk = self.info.began // 1000, self._directory, self._disk
+            if directory is None:
+                self._times = TimesFile(began, lambda make: disk.open_unlinked() if make else None)
+            else:
+                self._times = TimesFile(
+                    began, partial(directory.open_times, self.info), partial(directory.replace_times, self.info)
+                )
+        return self._times
 
     async def keep(self, suffix: str, data: bytes) -> None:
         """Keep `data` beside the log, if there is a directory for it; what cannot be kept is not."""
@@ -255,8 +284,6 @@ class Journal(LogFile):
                 raise DiskError("keeping the log's state", error) from error
             except RuntimeError as error:
                 raise DiskError("keeping the log's state", OSError("the server has stopped")) from error
-            if self.times is not None:
-                await self.keep("times", self.times.to_bytes())
 
     async def settled(self) -> None:
         """Wait until all that was appended is on file, or never will be, and until an end that is under way has come."""
@@ -294,8 +321,6 @@ class Journal(LogFile):
                 await self._save(state)
         self.state = state
         self.ended_at = self._loop.time()
-        if self._directory is not None:
-            self.times = None  # they were kept
         self._saving = None
         if self.failure is None:
             self._closing = None  # an ended log costs no more than it must
@@ -319,15 +344,18 @@ class Journal(LogFile):
         self._note_fresh()
         batch, size = self._pending, self._pending_size
         self._pending, self._pending_size = [], 0
-        self._writing = True
+        self._writing, self._writing_size = True, size
+        notes, self._notes = self._notes, None
+        times = self._times_file() if notes else self._times
         pieces = [piece for appended, _ in batch for piece in appended]
-        self._disk.write(Write(self.file, self.length, pieces, size, partial(self._written, batch)))
+        written = partial(self._written, batch, self._arrived)
+        self._disk.write(Write(self.file, self.length, pieces, size, written, times, notes))
 
     def _written(
-        self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], count: int, error: OSError | None
+        self, batch: list[tuple[Sequence[Piece], Callable[[], None]]], arrived: int, count: int, error: OSError | None
     ) -> None:
-        self._writing = False
-        self._grow(self.length + count, now())
+        self._writing, self._writing_size = False, 0
+        self._grow(self.length + count, arrived)
         if error is not None and self.failure is None:
             self.failure = DiskError("writing the log", error)
             self.state = State.ABORTED

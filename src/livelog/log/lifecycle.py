@@ -100,7 +100,6 @@ class Lifecycle:
         journal.resume(lease.number)
         self._stop_waiting(journal)
         try:
-            await journal.load_times()
             await journal.save()
             await journal.open()
         except BaseException:

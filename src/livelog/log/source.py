@@ -15,6 +15,8 @@ What an implementation owes its readers:
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from livelog.times import Times
+
 from .info import LogInfo, State
 
 T = TypeVar("T")
@@ -53,7 +55,7 @@ class Source(Protocol):
 
     @property
     def changed(self) -> int:
-        """When the last byte was written, in microseconds since the epoch."""
+        """When the last byte came, in microseconds since the epoch."""
 
     @property
     def etag(self) -> str:
@@ -89,14 +91,20 @@ class Source(Protocol):
 
     # When its bytes came.
 
-    async def load_times(self) -> None:
-        """Have the times of blocks in memory, if they were kept: what `time_at` and `offset_at` tell before that is coarser."""
+    async def open_times(self) -> None:
+        """Have the notes of when its bytes came open for as long as the file is, which is open; until then all came when it began.
 
-    def time_at(self, offset: int) -> int:
-        """When the byte at `offset` came, in milliseconds since the epoch, rounded down to what is known."""
+        What cannot be opened or read is not known: no error tells.
+        """
 
-    def offset_at(self, moment: int) -> int:
-        """Where the last block begins that had begun to come by `moment` (milliseconds since the epoch); 0: none had."""
+    def times_fileno(self) -> int | None:
+        """The descriptor of these notes, in the form of `livelog.times`; None: they are not open, or all bytes came when the log began.
+
+        The notes of all bytes below `length` are there. A log that grows may get a descriptor later.
+        """
+
+    def times(self) -> Times:
+        """When the bytes below `length` came. Its methods wait for the disk: they are for a thread, see `run`."""
 
     # Its sidecar files: what was found out about it, and is made again if it is lost.
 

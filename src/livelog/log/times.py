@@ -1,44 +1,113 @@
-"""When each 64 KiB block of a log began to come. No I/O.
+"""The file of a log's notes of when its bytes came (`livelog.times`): made with the first note, found again, and gone on with.
 
-A time is kept for each block, not for each line: four bytes for 64 KiB. What is not known of a block is taken from the
-block before it. Times never go back, whatever the clock does.
+All methods wait for the disk; `append` and `open` may be called in different threads. Refuses to fail: a note that cannot be written is
+tried again with the next one, and what cannot be read is not known.
+
+1. There is no file before there is something to note beyond when the log began: most short logs have none.
+2. A file of the former format is replaced by one of this, which has all that was known, when it is opened first.
 """
 
-from array import array
-from bisect import bisect_right
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import BinaryIO, cast
 
-BLOCK = 64 * 1024
-"""Bytes of the log between two times that are noted."""
+from livelog.times import BLOCK, End, Note, encode, end_of, former_notes, is_notes
 
-TICK = 10_000
-"""Microseconds: the unit of these times, so that 32 bits last for more than a year."""
+MAX_KEPT = 1000
+"""Notes that wait for a disk that takes none."""
 
 
-class BlockTimes:
-    """The times of one log, which began at `began`, in microseconds since the epoch. `kept`: an earlier `to_bytes`."""
+def memory_file(data: bytes) -> BinaryIO:
+    """A file in memory, with that content. Raises: OSError."""
+    fd = os.memfd_create("livelog-times", os.MFD_CLOEXEC)
+    os.write(fd, data)
+    return cast(BinaryIO, open(fd, "r+b", buffering=0))
 
-    __slots__ = ("_began", "_ticks")
 
-    def __init__(self, began: int, kept: bytes = b"") -> None:
+class TimesFile:
+    """The notes of a log that began at `began`, in milliseconds since the epoch.
+
+    `find`: opens the file for reading and writing, makes it if it is told to, and returns None if there is none. `replace`: puts
+    such a file in its place, with that content, and opens it. Both raise OSError.
+    """
+
+    __slots__ = ("_began", "_end", "_find", "_lock", "_replace", "_waiting", "file")
+
+    def __init__(
+        self, began: int, find: Callable[[bool], BinaryIO | None], replace: Callable[[bytes], BinaryIO] = memory_file
+    ) -> None:
+        self.file: BinaryIO | None = None
+        """The file, once it is open; then for as long as this object is used."""
         self._began = began
-        self._ticks = array("I", kept[: len(kept) // 4 * 4] or bytes(4))
+        self._find = find
+        self._replace = replace
+        self._end: End | None = None
+        self._waiting: list[Note] = []
+        self._lock = threading.Lock()
 
-    def note(self, before: int, length: int, moment: int) -> None:
-        """The log has grown from `before` to `length` bytes, at `moment`, in microseconds since the epoch."""
-        ticks = self._ticks
-        tick = max(min((moment - self._began) // TICK, 0xFFFFFFFF), ticks[-1])
-        ticks.extend([ticks[-1]] * (-(-before // BLOCK) - len(ticks)))
-        ticks.extend([tick] * (-(-length // BLOCK) - len(ticks)))
+    def open(self) -> None:
+        """Open the file, if there is one that can be opened."""
+        with self._lock, contextlib.suppress(OSError):
+            if self.file is None:
+                self.file = self._opened(make=False)
 
-    def time_at(self, offset: int) -> int:
-        """When the byte at `offset` came, in milliseconds since the epoch, rounded down to what is known."""
-        return (self._began + TICK * self._ticks[min(offset // BLOCK, len(self._ticks) - 1)]) // 1000
+    def append(self, notes: list[Note], length: int) -> None:
+        """Write notes of bytes that are about to be written to a log that has `length` of them on file."""
+        with self._lock:
+            notes = [*self._waiting, *notes]
+            try:
+                if self.file is None:
+                    self.file = self._opened(make=True)
+                assert self.file is not None
+                fd = self.file.fileno()
+                if self._end is None:
+                    size = os.fstat(fd).st_size
+                    self._end = end_of(partial(read_notes, fd), size, self._began, length)
+                    if self._end.size < size:
+                        os.ftruncate(fd, self._end.size)
+                data, end = encode(self._end, notes)
+                if os.pwrite(fd, data, self._end.size) == len(data):
+                    self._end, self._waiting = end, []
+                    return
+            except OSError:
+                pass
+            self._waiting = notes[:MAX_KEPT]  # the disk is full, or there are no descriptors left
 
-    def offset_at(self, moment: int) -> int:
-        """The offset of the last block that had begun to come by `moment`, as `time_at` tells it; 0: none had."""
-        tick = (1000 * (moment + 1) - 1 - self._began) // TICK
-        return BLOCK * max(0, bisect_right(self._ticks, tick) - 1)
+    def close(self) -> None:
+        """Close the file, for ever."""
+        if self.file is not None:
+            self.file.close()
 
-    def to_bytes(self) -> bytes:
-        """What `kept` takes."""
-        return self._ticks.tobytes()
+    def _opened(self, *, make: bool) -> BinaryIO | None:
+        if (file := self._find(make)) is None:
+            return None
+        try:
+            fd = file.fileno()
+            if is_notes(read_notes(fd, 0, BLOCK)) or not (size := os.fstat(fd).st_size):
+                return file
+            data, _ = encode(End(0, 0, self._began), former_notes(read_notes(fd, 0, size), self._began))
+            if not data:
+                return file  # it is damaged
+            replaced, file = file, self._replaced(data)
+            replaced.close()
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _replaced(self, data: bytes) -> BinaryIO:
+        try:
+            return self._replace(data)
+        except OSError:  # the disk is full, or takes nothing any more
+            return memory_file(data)
+
+
+def read_notes(fd: int, start: int, stop: int) -> bytes:
+    """The bytes `[start, stop)` of a file of notes, fewer at its end: see `livelog.times.Read`. None, if they cannot be read."""
+    try:
+        return os.pread(fd, stop - start, start)
+    except OSError:
+        return b""

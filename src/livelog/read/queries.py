@@ -10,7 +10,6 @@ read the disk, and never on the event loop.
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +20,8 @@ from livelog.lines.index import BLOCK, Index
 from livelog.lines.lines import MAX_BYTES, MAX_LINES, Read, end_of_first, start_of_last
 from livelog.lines.service import Indexes, LogIndexer
 from livelog.lines.workers import Scanners
-from livelog.log.info import microseconds, timestamp
 from livelog.log.source import Source
+from livelog.times import RESOLUTION, Times, moment_of, timestamp
 from livelog.wire.connection import Connection
 from livelog.wire.exchange import Exchange
 from livelog.wire.fields import whole_number
@@ -57,12 +56,14 @@ GROUPING = 1.0
 class Lines:
     """Which lines are asked for: `count` of them from a place on, or, if it is negative, so many in front of it.
 
-    The place is where line `line` begins, or the line that the byte at `offset` belongs to; neither: the end.
+    The place is where line `line` begins, or the line that the byte at `offset` belongs to, or the first that came at `moment`
+    (milliseconds since the epoch); none of them: the end.
     """
 
     count: int
     line: int | None = None
     offset: int | None = None
+    moment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Found:
     first: int | None
     lines: int | None
     style: str | None
+    time: int
+    """When the first byte came, in milliseconds since the epoch."""
 
 
 class Queries:
@@ -125,23 +128,23 @@ class Queries:
             _want(connection, indexer)
 
     async def _lines(self, exchange: Exchange, journal: Source) -> Response:
-        await journal.load_times()
-        asked, length, state = _asked(exchange.request.query, journal), journal.length, journal.state
+        asked = _asked(exchange.request.query)
+        await journal.open_times()
+        length, state = journal.length, journal.state
         with self._indexes.use(journal) as indexer:
             found = None
             if asked.line is None:
                 index = indexer.index if await indexer.soon(PATIENCE) else None
                 length, state = journal.length, journal.state
-                found = await journal.run(partial(_find, asked, length, journal.read, index))
+                found = await journal.run(partial(_find, asked, length, journal.read, journal.times(), index))
                 if index is None and found is not None:
                     _want(exchange.connection, indexer)
             if found is None:
                 await _wait(exchange.connection, indexer)
                 if journal.length < indexer.index.blocks * BLOCK + NEW:
                     length, state = journal.length, journal.state
-                found = await journal.run(partial(_find, asked, length, journal.read, indexer.index))
+                found = await journal.run(partial(_find, asked, length, journal.read, journal.times(), indexer.index))
         assert found is not None
-        await journal.load_times()  # a log that has ended meanwhile has let go of them
         headers = {
             **READERS_HEADERS,
             "Cache-Control": "no-store",
@@ -150,7 +153,7 @@ class Queries:
             "Livelog-Offset": str(found.part.start),
             "Livelog-Size": str(length),
             "Livelog-State": state.value,
-            "Livelog-Time": f"{timestamp(1000 * journal.time_at(found.part.start))[:-4]}Z",
+            "Livelog-Time": timestamp(found.time),
         }
         if found.first is not None:
             headers |= {"Livelog-First-Line": str(found.first), "Livelog-Lines": str(found.lines)}
@@ -212,7 +215,7 @@ async def _wait(connection: Connection, indexer: LogIndexer) -> None:
             await indexer.ready()
 
 
-def _asked(query: Mapping[str, str], journal: Source) -> Lines:
+def _asked(query: Mapping[str, str]) -> Lines:
     """Which lines a request wants. Raises: RequestError."""
     named = [name for name in ("from", "tail", "at", "time") if name in query]
     if len(named) != 1:
@@ -224,9 +227,9 @@ def _asked(query: Mapping[str, str], journal: Source) -> Lines:
     if name == "tail":
         return Lines(-min(whole_number(name, text), MAX_LINES))
     if name == "time":
-        moment = _moment(text)
-        came_by_then = 1000 * moment > journal.changed  # then nothing came at that time on
-        return Lines(count, offset=journal.length if came_by_then else journal.offset_at(moment))
+        return Lines(
+            count, moment=_moment(text) - RESOLUTION + 1
+        )  # what came then may have the time of a note shortly before
     number = whole_number(name, text)
     if name == "at":
         return Lines(count, offset=number)
@@ -235,14 +238,11 @@ def _asked(query: Mapping[str, str], journal: Source) -> Lines:
     return Lines(count, line=number)
 
 
-def _moment(text: str) -> int:
-    """A time in milliseconds since the epoch. Raises: RequestError."""
-    if re.fullmatch(r"[0-9]{1,11}(?:\.[0-9]+)?", text, re.ASCII):
-        return int(float(text) * 1000)
+def _moment(text: str, *, down: bool = False) -> int:
+    """A time in milliseconds since the epoch, see `moment_of`. Raises: RequestError."""
     try:
-        # Without its zone it is no moment: `microseconds` refuses it.
-        return microseconds(text) // 1000
-    except (ValueError, TypeError) as error:
+        return moment_of(text, down=down)
+    except ValueError as error:
         raise problems.NOT_A_TIME.error() from error
 
 
@@ -256,26 +256,28 @@ def _line_start(offset: int, length: int, read: Read, index: Index | None) -> in
     return None if index is None else index.offset_of(index.newlines_before(offset, read) + 1, length, read)
 
 
-def _find(asked: Lines, length: int, read: Read, index: Index | None) -> Found | None:
+def _find(asked: Lines, length: int, read: Read, times: Times, index: Index | None) -> Found | None:
     """Where those lines of a log of so many bytes are; None: it takes an index to tell. Waits for the disk."""
+    place, offset = length, asked.offset
+    if asked.moment is not None:
+        offset = times.offset_at(asked.moment)
     if asked.line is not None:
         if index is None:
             return None
-        place = index.offset_of(asked.line, length, read)
-        if place is None:
-            place = length  # the line has not begun
-    elif asked.offset is not None and asked.offset < length:
-        place = _line_start(asked.offset, length, read, index)
-        if place is None:
+        line_start = index.offset_of(asked.line, length, read)
+        place = length if line_start is None else line_start  # None: it has not begun
+    elif offset is not None and offset < length:
+        start = _line_start(offset, length, read, index)
+        if start is None:
             return None
-    else:
-        place = length
+        place = start
     if asked.count >= 0:
         part = Part(place, end_of_first(place, asked.count, length, read))
     else:
         part = Part(start_of_last(place, -asked.count, read), place)
+    time = times.time_at(part.start)
     if index is None:
-        return Found(part, None, None, None)
+        return Found(part, None, None, None, time)
     lines = index.lines(length, read)
     first = index.newlines_before(part.start, read) + 1 if part.start < length else lines + 1
-    return Found(part, first, lines, index.style_at(part.start, read))
+    return Found(part, first, lines, index.style_at(part.start, read), time)

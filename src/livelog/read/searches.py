@@ -171,7 +171,7 @@ class Search:
     async def _begin(self, job: str) -> Scan:
         """A process that has understood the pattern."""
         parameters, limit = self._query._asdict(), self._query.seconds + PIECE_SECONDS + 1
-        scan = await self._searches.scanners.begin(job, self._journal.fileno(), parameters, seconds=limit, reuse=False)
+        scan = await self._searches.scanners.begin(job, self._journal, parameters, seconds=limit, reuse=False)
         try:
             await scan.part()
         except BaseException:

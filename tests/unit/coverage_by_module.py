@@ -32,6 +32,7 @@ PURE = (
     "produce.problems",
     "produce.uploads",
     "read.problems",
+    "read.selection",
     "read.sse",
     "times",
     "tokens",

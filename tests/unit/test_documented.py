@@ -191,7 +191,7 @@ def parameters() -> set[str]:
         if "client" in path.parts:
             continue
         text = path.read_text(encoding="utf-8")
-        found |= set(re.findall(r"query(?:\.get\(|\[)\"([a-z]+)\"", text))
+        found |= set(re.findall(r"query(?:\.get\(|\[|_values\()\"([a-z]+)\"", text))
         found |= set(re.findall(r"\"([a-z]+)\" (?:not )?in [a-z.]*query\b", text))
         found |= set(re.findall(r"whole_number\(\"([a-z]+)\"", text))
         for tuple_ in re.findall(r"for name in \(([^)]*)\) if name in query", text):

@@ -141,3 +141,9 @@ def test_the_connection_is_used_again_as_its_options_say(version: str, options: 
 def test_what_a_client_offers_to_upgrade_to_is_ignored() -> None:
     asked = request("GET /log HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket")
     assert (asked.method, asked.path, asked.has_body) == ("GET", "/log", False)
+
+
+def test_a_parameter_has_all_its_values_in_their_order() -> None:
+    asked = request("GET /logs?label=a&q=x&label=b%20c&label=&labels=d HTTP/1.1")
+    assert asked.query_values("label") == ["a", "b c", ""]
+    assert (asked.query["label"], asked.query_values("q"), asked.query_values("none")) == ("a", ["x"], [])

@@ -13,7 +13,10 @@ from livelog.log.source import Source
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.link import unless_lost
 from livelog.wire.ranges import Part
+from livelog.wire.request import Request
 from livelog.wire.response import Response
+
+from . import problems
 
 READERS_HEADERS: Mapping[str, str] = {
     "Access-Control-Allow-Origin": "*",
@@ -51,12 +54,32 @@ def json_text(text: str, headers: Mapping[str, str]) -> Response:
     return Response(200, fields, text.encode())
 
 
-def stream_headers(journal: Source, content_type: str) -> dict[str, str]:
+def form(request: Request, forms: Mapping[str, str]) -> str:
+    """In which of these forms the answer is asked for: by `?as=`, else by Accept, where the first that is known counts; else the first.
+
+    `forms`: media types by the names that `as` has for them. Raises: RequestError.
+    """
+    if (wanted := request.query.get("as")) is not None:
+        if wanted not in forms:
+            raise problems.NOT_A_FORM.error(forms=", ".join(forms))
+        return wanted
+    types = {media_type: name for name, media_type in forms.items()}
+    for accepted in request.fields.joined("Accept").split(","):
+        if (name := types.get(accepted.partition(";")[0].strip().lower())) is not None:
+            return name
+    return next(iter(forms))
+
+
+def stream_fields(content_type: str) -> dict[str, str]:
     """The header fields of an answer that comes piece by piece."""
     return {
-        **READERS_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "ETag": journal.etag,
-        "Incremental": "?1", "Livelog-State": journal.state.value, "X-Accel-Buffering": "no",
+        **READERS_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "Incremental": "?1", "X-Accel-Buffering": "no",
     }  # fmt: skip
+
+
+def stream_headers(journal: Source, content_type: str) -> dict[str, str]:
+    """As `stream_fields`, of an answer about a log."""
+    return {**stream_fields(content_type), "ETag": journal.etag, "Livelog-State": journal.state.value}
 
 
 def parts_answer(

@@ -27,7 +27,7 @@ from livelog.config import Settings
 from livelog.errors import STOPPED
 from livelog.lines.lines import MAX_LINES, start_of_last
 from livelog.log.catalogue import UNNAMED, Catalogue
-from livelog.log.info import GENERATION, State
+from livelog.log.info import State
 from livelog.log.source import Source
 from livelog.log.status import describe
 from livelog.names import is_name, is_prefix
@@ -46,12 +46,14 @@ from livelog.wire.request import Request
 from livelog.wire.response import Response
 from livelog.wire.routes import Resource, Routes
 
-from . import listing, problems
-from .answers import PREFLIGHT_HEADERS, READERS_HEADERS, json_answer, json_text, parts_answer
+from . import problems
+from .answers import PREFLIGHT_HEADERS, READERS_HEADERS, json_answer, parts_answer
 from .event_fanout import EventFanout
 from .events import answer_events
 from .fanout import ByteFanout, Fanouts
+from .listing import Listing
 from .queries import Queries
+from .selection import state_named
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Buckets, in seconds, for the time of a fan-out's pass."""
@@ -85,11 +87,12 @@ class Readers:
         """How long the passes of all fan-outs took."""
         self._bytes = Fanouts(ByteFanout, self.pass_seconds)
         self._events = Fanouts(EventFanout, self.pass_seconds)
+        self._listing = Listing(catalogue)
         about_logs: Mapping[str, LogHandler] = {
             "log": self._answer_log, "events": partial(answer_events, self._events), **self.queries.answers
         }  # fmt: skip
         handlers: dict[str, Handler] = {name: partial(self._open, answer) for name, answer in about_logs.items()}
-        handlers |= {"status": self._status, "logs": self._list, "view": self._view, NAME: self._archive}
+        handlers |= {"status": self._status, "logs": self._listing.answer, "view": self._view, NAME: self._archive}
         self._routes = Routes(
             {
                 name: Resource({"GET": handler, "HEAD": handler, "OPTIONS": self._preflight})
@@ -218,26 +221,11 @@ class Readers:
         connection.note_log(name)
         return journal
 
-    async def _list(self, exchange: Exchange, prefix: str) -> Response:
-        request = exchange.request
-        state = _state(request.query["state"]) if "state" in request.query else None
-        size = whole_number("limit", request.query.get("limit", str(listing.PAGE_SIZE)))
-        if not size:
-            raise problems.NOT_ABOVE_0.error(parameter="limit")
-        before = request.query.get("before")
-        if before is not None and not GENERATION.fullmatch(before):
-            raise problems.NOT_A_GENERATION.error()
-        wanted = (prefix, request.query.get("prefix", ""))
-        logs = [log for log in self._catalogue.newest_first() if all(map(log.info.name.startswith, wanted))]
-        return json_text(
-            await listing.page(logs, size=min(size, listing.MAX_PAGE_SIZE), before=before, state=state), {}
-        )
-
     async def _status(self, exchange: Exchange, name: str) -> Response:
         """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
         request = exchange.request
         if (known := request.query.get("state")) is not None:
-            known = _state(known).value
+            known = state_named(known).value
         known_size = whole_number("size", request.query["size"]) if "size" in request.query else None
         timeout, is_new = wait_seconds(request), await self._catalogue.locate(name) is None
         journal = await self._journal(exchange, name, timeout)
@@ -364,14 +352,6 @@ class Readers:
             raise ConnectionAbortedError(f"the log is {journal.state.value}" if journal.state.ended else STOPPED)
         if writer.chunked:
             writer.write(b"0\r\n\r\n")
-
-
-def _state(text: str) -> State:
-    """The state that a query names. Raises: RequestError."""
-    try:
-        return State(text)
-    except ValueError as error:
-        raise problems.NOT_A_STATE.error() from error
 
 
 def _ranges(request: Request, etag: str) -> tuple[ranges.Spec, ...] | None:

@@ -1,13 +1,32 @@
-"""A page of the list of logs, as JSON. Refuses to know who asks. What is told of each is in `log.status`."""
+"""`/logs/{token}[/{prefix}/]`: which logs there are, as a page of JSON or as lines of JSON.
+
+Refuses to know who may ask, and which logs are meant: `Readers` and `read.selection` do. What is told of each is in `log.status`. Invariants:
+
+1. What is told of one log is as of one moment, but not of all together: others have their turns between them.
+2. However many logs there are, looking through them and telling of them takes a few milliseconds at a time.
+"""
 
 import asyncio
+import contextlib
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from itertools import islice
 
-from livelog.log.info import State, began
+from livelog.log.catalogue import Catalogue
+from livelog.log.info import GENERATION, began
 from livelog.log.source import Source
 from livelog.log.status import describe
+from livelog.wire.body_writer import BodyWriter
+from livelog.wire.exchange import Exchange
+from livelog.wire.fields import whole_number
+from livelog.wire.link import unless_lost
+from livelog.wire.request import Request
+from livelog.wire.response import Response
+
+from . import problems
+from .answers import form, json_text, stream_fields
+from .selection import Selection
 
 PAGE_SIZE = 100
 """Logs on a page of the list, if the client does not say how many it wants."""
@@ -17,28 +36,85 @@ MAX_PAGE_SIZE = 1000
 AT_ONCE = 32
 """Logs that are told of in one turn of the event loop: a few milliseconds."""
 
+LOOKED_AT_ONCE = 1024
+"""Logs that are looked at in one turn, without telling of them."""
 
-async def page(newest_first: Sequence[Source], *, size: int, before: str | None, state: State | None) -> str:
-    """A part of the list of logs, as JSON: the first `size` that are older than the generation `before` and have that `state`.
+FORMS = {"json": "application/json", "ndjson": "application/x-ndjson"}
 
-    None: no such condition. `next` in it is what to give as `before` to get the next page; null: there is none. What is told
-    of one log is as of one moment, but not of all together: others have their turns between them.
+
+class Listing:
+    """Answers the requests for lists of a catalogue's logs."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def answer(self, exchange: Exchange, prefix: str) -> Response:
+        """Answer one request for the logs below a prefix. Raises: RequestError."""
+        request = exchange.request
+        wanted = form(request, FORMS)
+        selection, before, size = Selection.of(request, prefix), _before(request), _size(request)
+        newest_first = tuple(self._catalogue.newest_first())
+        if wanted == "ndjson":
+            return _lines(newest_first, selection, before, size)
+        page = min(PAGE_SIZE if size is None else size, MAX_PAGE_SIZE)
+        return json_text(await _page(newest_first, selection, before, page), {})
+
+
+async def _page(newest_first: Sequence[Source], selection: Selection, before: str | None, size: int) -> str:
+    """The first `size` logs that are selected, and older than the generation `before`, as JSON.
+
+    `next` in it is what to give as `before` to get the next page; null: there is none.
     """
-    place = 0 if before is None else _place_behind(newest_first, before)
     logs: list[str] = []
     last: Source | None = None
     more = False
-    while place < len(newest_first) and not more:
-        for journal in newest_first[place : place + AT_ONCE]:
-            if state is None or journal.state is state:
+    async with contextlib.aclosing(_selected(newest_first, selection, before)) as found:
+        async for some in found:
+            for log in some:
                 if more := len(logs) == size:
                     break
-                logs.append(json.dumps(describe(journal)))
-                last = journal
-        place += AT_ONCE
-        await asyncio.sleep(0)
+                logs.append(json.dumps(describe(log)))
+                last = log
+            if more:
+                break
     following = last.info.generation if more and last is not None else None
     return f'{{"logs": [{", ".join(logs)}], "next": {json.dumps(following)}}}\n'
+
+
+def _lines(newest_first: Sequence[Source], selection: Selection, before: str | None, size: int | None) -> Response:
+    """As `_page`, but a line of JSON for each log, and all of them if `size` is None."""
+
+    async def stream(writer: BodyWriter) -> None:
+        left = len(newest_first) if size is None else size
+        async with unless_lost(writer), contextlib.aclosing(_selected(newest_first, selection, before)) as found:
+            async for some in found:
+                told = "".join(json.dumps(describe(log)) + "\n" for log in some[:left]).encode()
+                if told:
+                    writer.write(b"%x\r\n%b\r\n" % (len(told), told) if writer.chunked else told)
+                    await writer.drained()
+                left -= len(some[:left])
+                if not left:
+                    break
+        if writer.chunked:
+            writer.write(b"0\r\n\r\n")
+
+    return Response(200, stream_fields("application/x-ndjson"), stream=stream)
+
+
+async def _selected(
+    newest_first: Sequence[Source], selection: Selection, before: str | None
+) -> AsyncGenerator[list[Source], None]:
+    """The logs that are selected, and older than the generation `before`, some at a time; others have their turns between."""
+    place = 0 if before is None else _place_behind(newest_first, before)
+    some: list[Source] = []
+    for looked, log in enumerate(islice(newest_first, place, None), 1):
+        if selection.takes(log.info, log.state, log.info.attributes):
+            some.append(log)
+        if len(some) == AT_ONCE or looked % LOOKED_AT_ONCE == 0:
+            yield some
+            some = []
+            await asyncio.sleep(0)
+    yield some
 
 
 def _place_behind(newest_first: Sequence[Source], generation: str) -> int:
@@ -48,3 +124,20 @@ def _place_behind(newest_first: Sequence[Source], generation: str) -> int:
             return place + 1
     moment = began(generation)
     return bisect_right(newest_first, -moment, key=lambda journal: -journal.info.order)
+
+
+def _before(request: Request) -> str | None:
+    before = request.query.get("before")
+    if before is not None and not GENERATION.fullmatch(before):
+        raise problems.NOT_A_GENERATION.error()
+    return before
+
+
+def _size(request: Request) -> int | None:
+    """How many logs are asked for; None: the request does not say. Raises: RequestError."""
+    if "limit" not in request.query:
+        return None
+    size = whole_number("limit", request.query["limit"])
+    if not size:
+        raise problems.NOT_ABOVE_0.error(parameter="limit")
+    return size

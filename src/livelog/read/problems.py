@@ -19,6 +19,17 @@ NOT_A_STATE = define(
     400, "the query parameter state is not one of live, interrupted, complete and aborted", "`?state=` is not a state",
     readers="status logs",
 )  # fmt: skip
+NOT_A_LABEL = define(
+    400, "the query parameter label is the name of a label, or the name and the value: KEY or KEY:VALUE", "`?label=` does not begin with the name of a label",
+    readers="logs",
+)  # fmt: skip
+NOT_A_BEGIN = define(
+    400, "the query parameter {parameter} is not a time with its zone, such as 2026-11-25T05:26:53Z, and not seconds since the epoch",
+    "`?since=` or `?until=` is not a time", readers="logs",
+)  # fmt: skip
+NOT_A_FORM = define(
+    400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="logs",
+)  # fmt: skip
 NOT_A_GENERATION = define(
     400, "the query parameter before is not the value of next in another page", "`?before=` is not the `next` of a page", readers="logs",
 )  # fmt: skip

@@ -102,6 +102,12 @@ class Request:
                     self._query.setdefault(name, value)
         return self._query
 
+    def query_values(self, name: str) -> list[str]:
+        """The values of all parameters of that name, in their order."""
+        if name not in self.query:
+            return []
+        return [value for each, value in parse_qsl(self._query_text, keep_blank_values=True) if each == name]
+
 
 def _decoded(part: str) -> str:
     return part if _KEPT.fullmatch(part) else unquote(part)

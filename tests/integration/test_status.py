@@ -181,6 +181,20 @@ def test_poll_is_answered_when_the_state_changes(server: Server) -> None:
     assert finish(waiting).json["state"] == "interrupted"
 
 
+def test_poll_for_another_state_is_not_answered_when_the_log_grows(server: Server) -> None:
+    """Only at the end, in one answer; at once, if the state is another one already."""
+    producer = begin(server, "waited")
+    waiting = poll(server, "waited", "?wait=60&state=live")
+    producer.send(chunk(b"news"))
+    assert status_of(server, "waited", "?wait=60&size=0")["size"] == 4
+    assert not waiting.poll().begun
+    assert status_of(server, "waited", "?wait=60&state=interrupted")["state"] == "live"
+    producer.send(chunk(b""))
+    finish(producer)
+    assert finish(waiting).json["state"] == "complete"
+    assert status_of(server, "waited", "?wait=60&state=complete")["state"] == "complete"
+
+
 def test_poll_is_answered_when_the_log_is_replaced_or_removed(server: Server) -> None:
     """The log that was asked for is told of, which was aborted; then there is another one, or none."""
     for ends, reason in (("PUT", "another log of this name began"), ("DELETE", "the log was removed")):

@@ -222,14 +222,14 @@ class Readers:
         return journal
 
     async def _status(self, exchange: Exchange, name: str) -> Response:
-        """What is known of a log; with `?wait=N&size=L`, once it has other than L bytes, another state, or is over."""
+        """What is known of a log; with `?wait=N`, and `size=L` or `state=S`, once it has other than L bytes, another state, or is over."""
         request = exchange.request
         if (known := request.query.get("state")) is not None:
             known = state_named(known).value
         known_size = whole_number("size", request.query["size"]) if "size" in request.query else None
         timeout, is_new = wait_seconds(request), await self._catalogue.locate(name) is None
         journal = await self._journal(exchange, name, timeout)
-        if known_size is not None and not is_new:
+        if (known_size, known) != (None, None) and not is_new:
             await self._change(exchange, journal, known_size, known or journal.state.value, timeout)
         document, length = describe(journal), journal.length
         document["lines"] = lines = await self.queries.known_lines(journal, length)
@@ -237,21 +237,25 @@ class Readers:
             self.queries.want_lines(exchange.connection, journal)
         return json_answer(document, {"ETag": journal.etag})
 
-    async def _change(self, exchange: Exchange, journal: Source, size: int, state: str, timeout: float) -> None:
-        """Wait for a log to be different from what the client knows."""
+    async def _change(self, exchange: Exchange, journal: Source, size: int | None, state: str, timeout: float) -> None:
+        """Wait for a log to be different from what the client knows; `size` None: it may grow, which wakes nobody."""
         connection, changed = exchange.connection, asyncio.Event()
-        journal.watchers.add(changed.set)
+
+        def look() -> None:
+            if journal.state.value != state or journal.at_end or size not in (None, journal.length):
+                changed.set()
+
+        journal.watchers.add(look)
         connection.waiting = True
         try:
             async with unless_lost(connection), asyncio.timeout(0 if connection.ended else timeout):
-                while journal.length == size and journal.state.value == state and not journal.at_end:
-                    changed.clear()
-                    await changed.wait()
+                look()
+                await changed.wait()
         except TimeoutError:
             pass
         finally:
             connection.waiting = False
-            journal.watchers.discard(changed.set)
+            journal.watchers.discard(look)
 
     async def _answer_log(self, exchange: Exchange, journal: Source) -> Response:
         request = exchange.request

@@ -18,7 +18,7 @@ from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
 from tests.harness import TOKEN, Server, ask, chunk
 
-from .logs import begin, finish, path_of, request, send, status_of
+from .logs import begin, finish, follow, path_of, request, send, status_of
 from .servers import running, wait_until
 
 Event = tuple[str, int, Any]
@@ -188,7 +188,7 @@ def test_client_hears_a_comment_when_nothing_has_happened_for_a_while(server: Se
     with contextlib.closing(producer), contextlib.closing(Connection(server.get, 50)) as client:
         ask(client, "GET", path_of("quiet", TOKEN, "events"))
         client.wait(lambda answer: answer.body.endswith(b":\n\n"), "comment")
-        assert [kind for kind, *_ in events(bytes(client.answer().body))] == ["state"]
+        assert [kind for kind, *_ in events(bytes(client.answer().body))] == ["state", "readers"]
 
 
 def test_client_of_another_log_is_told_that_it_was_replaced(server: Server) -> None:
@@ -200,6 +200,38 @@ def test_client_of_another_log_is_told_that_it_was_replaced(server: Server) -> N
     for query in (f"?generation={old}&from=3", "?from=12"):
         assert events(finish(listen(server, "replaced", query)).body) == [("replaced", 0, {"generation": new})]
     assert text(events(finish(listen(server, "replaced", f"?generation={new}")).body)) == "new"
+
+
+def readers_told(client: Connection) -> list[int]:
+    """The numbers of readers that a client has been told, in order."""
+    return [data["readers"] for kind, _, data in events(bytes(client.answer().body)) if kind == "readers"]
+
+
+def test_those_who_follow_are_counted_and_told_how_many_they_are(server: Server) -> None:
+    """Each once, in whichever form; those who do not follow are none of them, and a line brings no such event."""
+    producer = begin(server, "watched")
+    producer.send(chunk(b"one\n"))
+    assert status_of(server, "watched")["readers"] == 0
+    client = listen(server, "watched", "?from=4")
+    client.wait(lambda _: readers_told(client) == [1], "that it is alone")
+    others = [follow(server, "watched") for _ in range(3)]
+    for query in ("?follow=0", "?tail=1&follow=0"):
+        assert request(server.get, "GET", path_of("watched", TOKEN) + query).status == 200
+    client.wait(lambda _: readers_told(client) == [1, 4], "that it is one of four")
+    [listed] = request(server.get, "GET", f"/logs/{TOKEN}?q=watched").json["logs"]
+    assert listed["readers"] == status_of(server, "watched")["readers"] == 4
+    second = listen(server, "watched", "?from=4")
+    second.wait(lambda _: readers_told(second)[-1:] == [5], "that there is one more")
+    for other in others[:2]:
+        other.close()
+    for number in range(50):
+        producer.send(chunk(b"%d\n" % number))
+    client.wait(lambda _: readers_told(client)[-1] == 3, "that two have left")
+    assert readers_told(client) in ([1, 4, 5, 3], [1, 4, 3])
+    producer.send(chunk(b""))
+    assert finish(producer).status == 201
+    assert finish(client).ending is finish(second).ending is finish(others[2]).ending is Ending.CLEAN
+    assert status_of(server, "watched")["readers"] == 0
 
 
 def test_client_that_leaves_is_forgotten(server: Server) -> None:

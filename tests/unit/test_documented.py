@@ -230,7 +230,7 @@ def test_every_status_and_its_text_is_in_errors_md(each: problem.Problem) -> Non
 
 
 def test_every_member_of_a_status_is_in_the_reference() -> None:
-    members = {*LogInfo("a", "", 0).to_json(State.LIVE, 0), "changed", "lines"}
+    members = {*LogInfo("a", "", 0).to_json(State.LIVE, 0), "changed", "lines", "readers"}
     assert {"generation", "state", "exit_code"} <= members
     text = page("protocol/readers.md").partition("## Status")[2].partition("## Logs")[0]
     assert {name for name in members if f"`{name}`" not in text} == set()

@@ -48,6 +48,7 @@ def takes(selection: Selection, state: State = State.LIVE) -> bool:
         ([("state", "complete")], False),
         ([("since", "2026-11-28T12:00:00Z")], True),
         ([("since", "2026-11-28T13:00:00+01:00")], True),
+        ([("since", "2026-11-28T13:00:00 01:00")], True),
         ([("since", "2026-11-28T12:00:00.000001Z")], False),
         ([("until", "2026-11-28T12:00:00Z")], False),
         ([("until", "2026-11-28T12:00:00.000001Z")], True),

@@ -38,7 +38,7 @@ class LogFile:
 
     __slots__ = (
         "_disk", "_fresh_from", "_fresh_since", "_loop", "_suspended", "_times", "_users",
-        "changed", "file", "info", "length", "state", "tag_confirms", "watchers",
+        "changed", "file", "info", "length", "readers", "state", "tag_confirms", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,8 @@ class LogFile:
         """See `Source.watchers`."""
         self.tag_confirms = False
         """See `Source.tag_confirms`."""
+        self.readers = 0
+        """See `Source.readers`."""
         self._disk = disk
         self._loop = asyncio.get_running_loop()
         self._users = 0 if file is None else 1

@@ -31,6 +31,9 @@ class Source(Protocol):
     tag_confirms: bool
     """Whether everybody who was told `etag` got the whole log, so that a 304 tells the truth. Readers clear it; nobody sets it."""
 
+    readers: int
+    """How many responses of this process follow the log: whoever sends one counts it."""
+
     # What is known of the log.
 
     @property

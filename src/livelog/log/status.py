@@ -12,4 +12,4 @@ def describe(journal: Source) -> dict[str, object]:
     info = journal.info.to_json(journal.state, journal.length)
     if not journal.state.ended:  # it may be about to: the end's time and reason are kept before it is one
         info |= {"ended": None, "reason": ""}
-    return {**info, "changed": timestamp(journal.changed), "lines": None}
+    return {**info, "changed": timestamp(journal.changed), "lines": None, "readers": journal.readers}

@@ -7,7 +7,9 @@ character of which bytes are missing waits for them. Refuses to know of the end 
 2. Whoever comes from another place makes its own events, up to the members' place. If there are no members, its place is theirs.
 3. An event has so much of the log that it takes `FRAME_LIMIT` bytes at most, or little more: that is what waits for a socket that is
    full.
-4. Without an event for `KEEP_ALIVE` seconds there is a comment.
+4. How many follow the log is told when it changes, at most once in `COUNT_PAUSE` seconds; a pass takes it along, so it costs nothing for
+   each line.
+5. Without an event for `KEEP_ALIVE` seconds there is a comment.
 """
 
 import asyncio
@@ -26,6 +28,9 @@ from .sse import MAX_EVENT, event, text_event, whole_characters
 KEEP_ALIVE = 15.0
 """Seconds without an event after which there is a comment."""
 
+COUNT_PAUSE = 1.0
+"""Seconds for which changes of the number of readers are gathered."""
+
 COMMENT = b":\n\n"
 
 
@@ -38,7 +43,11 @@ class EventFanout(Fanout):
         """The state that the members were told."""
         self._seen = journal.length, journal.state
         """What the last pass, or the first member, looked at."""
-        self._left_told: dict[BodyWriter, State] = {}  # of those who have just ceased to be members
+        self._readers_told: int | None = None
+        """The number of readers that the members were told."""
+        self._readers_due = False
+        self._readers_timer: asyncio.TimerHandle | None = None
+        self._left_told: dict[BodyWriter, tuple[State, int | None]] = {}  # of those who have just ceased to be members
         self._step = MAX_EVENT
         self._heard = self._loop.time()
         self._silence: asyncio.TimerHandle | None = None
@@ -46,12 +55,24 @@ class EventFanout(Fanout):
     def close(self) -> None:
         """See `Fanout.close`."""
         super().close()
-        if self._silence is not None:
-            self._silence.cancel()
+        for timer in (self._silence, self._readers_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def count_readers(self) -> None:
+        """The number of those who follow the log, `Source.readers`, has changed: the members are told soon."""
+        if self._readers_timer is None:
+            self._readers_timer = self._loop.call_later(COUNT_PAUSE, self._tell_readers)
+
+    def _tell_readers(self) -> None:
+        self._readers_timer = None
+        if self.journal.readers != self._readers_told:
+            self._readers_due = True
+            self._changed()
 
     async def _follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
         """See `Fanout._follow`."""
-        journal, told = self.journal, None
+        journal, told, readers_told = self.journal, None, None
         while True:
             self._behind[writer] = offset
             await writer.drained()
@@ -87,12 +108,16 @@ class EventFanout(Fanout):
                 except TimeoutError:
                     _write(writer, COMMENT, chunked=chunked)
                 continue
+            if readers_told != self._readers_told is not None:
+                readers_told = self._readers_told
+                _write(writer, event("readers", str(offset), {"readers": readers_told}), chunked=chunked)
+                continue
             if not self._members:
                 self._settle_at(offset)
             try:
                 offset = await self._join(writer, chunked=chunked)
             finally:
-                told = self._left_told.pop(writer, None)
+                told, readers_told = self._left_told.pop(writer, (None, None))
 
     async def _read(self, start: int, stop: int) -> bytes:
         journal = self.journal
@@ -123,10 +148,12 @@ class EventFanout(Fanout):
         self._heard = self._loop.time()
         if self._silence is None:
             self._silence = self._loop.call_later(KEEP_ALIVE, self._break_silence)
+        if self._readers_due:
+            self._loop.call_soon(self._changed)
 
     def _release(self, writer: BodyWriter, offset: int) -> None:
         if writer in self._members:
-            self._left_told[writer] = self._told
+            self._left_told[writer] = self._told, self._readers_told
         super()._release(writer, offset)
 
     def _unwatched(self) -> None:
@@ -135,7 +162,7 @@ class EventFanout(Fanout):
 
     def _has_more(self) -> bool:
         """See `Fanout._has_more`."""
-        return self._seen != (self.journal.length, self.journal.state)
+        return self._readers_due or self._seen != (self.journal.length, self.journal.state)
 
     def _pass(self) -> None:
         """See `Fanout._pass`."""
@@ -158,6 +185,9 @@ class EventFanout(Fanout):
         if state is not self._told and not state.ended:
             self._told = state
             frame = event("state", str(start), {"state": state.value, "size": length}) + frame
+        if self._readers_due:
+            self._readers_due, self._readers_told = False, journal.readers
+            frame = event("readers", str(start), {"readers": journal.readers}) + frame
         self.offset = start + count
         # What is left is the beginning of a character, or comes in the next pass.
         self._seen = (length if stop == length and length - self.offset < 4 else self.offset), state

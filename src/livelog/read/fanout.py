@@ -232,11 +232,17 @@ class ByteFanout(Fanout):
 
 
 class Fanouts(Generic[F]):
-    """The fan-outs of one form, which `make` makes: one for each log that is followed in that form."""
+    """The fan-outs of one form, which `make` makes: one for each log that is followed in that form.
 
-    def __init__(self, make: Callable[[Source, Histogram], F], pass_seconds: Histogram) -> None:
+    `counted`: called with a log when `Source.readers` has changed.
+    """
+
+    def __init__(
+        self, make: Callable[[Source, Histogram], F], pass_seconds: Histogram, counted: Callable[[Source], None]
+    ) -> None:
         self._make = make
         self._pass_seconds = pass_seconds
+        self._counted = counted
         self._fanouts: dict[Source, F] = {}
 
     @property
@@ -244,18 +250,26 @@ class Fanouts(Generic[F]):
         """Those that there are."""
         return self._fanouts.values()
 
+    def get(self, journal: Source) -> F | None:
+        """The fan-out of a log; None: nobody follows it in this form."""
+        return self._fanouts.get(journal)
+
     @contextlib.contextmanager
     def use(self, journal: Source) -> Iterator[F]:
         """The fan-out of a log, for one call of `follow`; closed when nobody follows any more."""
         fanout = self._fanouts.get(journal)
         if fanout is None:
             fanout = self._fanouts[journal] = self._make(journal, self._pass_seconds)
+        journal.readers += 1
+        self._counted(journal)
         try:
             yield fanout
         finally:
+            journal.readers -= 1
             if not fanout.followers:
                 fanout.close()
                 del self._fanouts[journal]
+            self._counted(journal)
 
 
 class _Member:

@@ -85,8 +85,8 @@ class Readers:
         self._client = ClientArchive(READERS_HEADERS)
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """How long the passes of all fan-outs took."""
-        self._bytes = Fanouts(ByteFanout, self.pass_seconds)
-        self._events = Fanouts(EventFanout, self.pass_seconds)
+        self._bytes = Fanouts(ByteFanout, self.pass_seconds, self._count_readers)
+        self._events = Fanouts(EventFanout, self.pass_seconds, self._count_readers)
         self._listing = Listing(catalogue)
         about_logs: Mapping[str, LogHandler] = {
             "log": self._answer_log, "events": partial(answer_events, self._events), **self.queries.answers
@@ -100,6 +100,11 @@ class Readers:
             },
             problems.NO_READERS_PATH,
         )
+
+    def _count_readers(self, journal: Source) -> None:
+        """Have those told who follow a log as events: another number of responses follow it by now."""
+        if (fanout := self._events.get(journal)) is not None:
+            fanout.count_readers()
 
     def lags(self) -> list[int]:
         """For each reader that follows a log, how many bytes it has not been given yet."""

@@ -79,6 +79,7 @@ def _moment(parameter: str, text: str) -> int:
     if _SECONDS.fullmatch(text):
         return int(float(text) * 1_000_000)
     try:
-        return microseconds(text)  # refuses what has no zone
+        # Refuses what has no zone. The + of a zone is a space in a query, unless it is escaped.
+        return microseconds(re.sub(r" (?=[0-9]{2}:?[0-9]{2}$)", "+", text))
     except (ValueError, TypeError) as error:
         raise problems.NOT_A_BEGIN.error(parameter=parameter) from error

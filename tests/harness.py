@@ -27,6 +27,11 @@ TIMEOUT = 25.0
 Less than the 30 after which a server gives up an idle connection: no test may take that for what it waits for.
 """
 
+PATIENCE = 300.0
+"""Seconds for an answer for which a process of the lowest priority looks at lines. Beside load it gets next to nothing of the processor."""
+
+_LINES = ("/lines/", "/groups/", "/search/", "/events/")
+
 _READY = re.compile(
     r"livelog \S+ ready: PUT http://[^ ]*:([0-9]+)/log GET (https?)://[^ ]*:([0-9]+)/log/ACCESS_TOKEN\n"
 )
@@ -128,6 +133,8 @@ def ask(
     """
     if target.startswith(("../", "upload/")):
         target = urlsplit(urljoin("http://host/", target)).path
+    if target.startswith(_LINES):
+        connection.timeout = max(connection.timeout, PATIENCE)
     lines = (f"{method} {target} HTTP/{version}", f"Host: {connection.address.authority}", *headers, "", "")
     connection.ask(method, version, "\r\n".join(lines).encode() + content)
 

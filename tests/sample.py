@@ -13,8 +13,16 @@ def sample(values: Iterable[Any], *kept: Any) -> list[Any]:
     """
     every = list(values)
     assert all(value in every for value in kept), f"{kept} are not all among {every}"
-    return [value if value in kept else pytest.param(*_arguments(value), marks=pytest.mark.long) for value in every]
+    return [value if value in kept else _long(value) for value in every]
 
 
-def _arguments(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+def one_of(step: int, values: Iterable[Any]) -> list[Any]:
+    """Parameters of a test: all `values`, of which those between the first, and each `step`-th behind it, are left to `make long`."""
+    return [_long(value) if place % step else value for place, value in enumerate(values)]
+
+
+def _long(value: Any) -> Any:
+    """A parameter that is left to `make long`, and stays what else it is."""
+    if isinstance(value, type(pytest.param())):
+        return pytest.param(*value.values, marks=(*value.marks, pytest.mark.long), id=value.id)
+    return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.long)

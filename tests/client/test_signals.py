@@ -16,6 +16,7 @@ import pytest
 
 from tests.harness import TIMEOUT
 from tests.integration.disks import memory_disk
+from tests.sample import sample
 
 from .place import COMMAND, Place, place, wait_until
 from .terminals import terminal
@@ -64,8 +65,8 @@ def _to_each(process: "subprocess.Popen[bytes]", number: int) -> None:
 @pytest.mark.parametrize("send", [_alone, _to_the_group, _to_both, _to_each])
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM, signal.SIGCONT, signal.SIGWINCH,
-     signal.SIGABRT, signal.SIGRTMIN + 3],
+    sample([signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM, signal.SIGCONT, signal.SIGWINCH,
+     signal.SIGABRT, signal.SIGRTMIN + 3], signal.SIGTERM, signal.SIGINT, signal.SIGRTMIN + 3),
 )  # fmt: skip
 def test_signal_reaches_the_command_once_whoever_else_gets_it(here: Place, number: int, send: object) -> None:
     count = [sys.executable, "-c", COUNT, str(int(number)), str(int(signal.SIGUSR2))]

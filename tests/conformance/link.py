@@ -47,7 +47,7 @@ class Connection:
         self.unfinished = False  # a request was begun and its body is not all sent
         self.must_answer = False  # a follow-up request has to be answered
         self.closing = False  # the last answer said that no other will come
-        self._timeout = timeout
+        self.timeout = timeout  # seconds that any wait may last
         self._asked: deque[tuple[str, str]] = deque()
         self._answer: AnswerParser | None = None
         self._spare = b""  # bytes of the next answer that came with the last one
@@ -79,11 +79,11 @@ class Connection:
 
         Raises: Late if the server does not take them.
         """
-        self._socket.settimeout(self._timeout)
+        self._socket.settimeout(self.timeout)
         try:
             self._socket.sendall(data)
         except TimeoutError as error:
-            raise Late(f"the server did not take {len(data)} bytes in {self._timeout:g} s") from error
+            raise Late(f"the server did not take {len(data)} bytes in {self.timeout:g} s") from error
         except (ConnectionError, ssl.SSLError):
             pass
 
@@ -112,10 +112,10 @@ class Connection:
         Raises: Late, WireFault.
         """
         answer = self.answer()
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         while not enough(answer) and answer.ending is None:
             if not self._receive(deadline):
-                raise Late(f"no {what} within {self._timeout:g} s (body so far: {len(answer.body)} bytes)")
+                raise Late(f"no {what} within {self.timeout:g} s (body so far: {len(answer.body)} bytes)")
         return answer
 
     def wait_head(self) -> Head:
@@ -139,7 +139,7 @@ class Connection:
         """The answer with whatever has come by now."""
         answer = self.answer()
         while answer.ending is None and not self.closed and select.select([self._socket], [], [], 0)[0]:
-            self._receive(time.monotonic() + self._timeout)
+            self._receive(time.monotonic() + self.timeout)
         return answer
 
     def wait_closed(self) -> None:
@@ -148,10 +148,10 @@ class Connection:
         Raises: Late, WireFault.
         """
         self.settle()
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         while not self.closed:
             if not self._receive(deadline):
-                raise Late(f"the connection was not closed within {self._timeout:g} s")
+                raise Late(f"the connection was not closed within {self.timeout:g} s")
 
     def close(self) -> None:
         """Leave in an orderly way."""

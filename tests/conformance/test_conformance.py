@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -122,7 +122,7 @@ class Servers:
             server.stop()
 
 
-@pytest.fixture(scope="module", params=["http", pytest.param("https", marks=pytest.mark.needs("openssl"))])
+@pytest.fixture(scope="module")
 def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Servers whose readers' side speaks http or https."""
     folder = tmp_path_factory.mktemp("servers")
@@ -148,8 +148,18 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     return certificate, key
 
 
-@pytest.mark.parametrize("case", load(), ids=lambda case: str(case.name))
-def test_case(case: Case, servers: Servers) -> None:
+def _cases() -> Iterator[Any]:
+    """All cases on http, then on https, where two of three are left to `make long`."""
+    cases = load()
+    for case in cases:
+        yield pytest.param("http", case, id=f"http-{case.name}")
+    for place, case in enumerate(cases):
+        marks = [pytest.mark.needs("openssl"), *([pytest.mark.long] if place % 3 else [])]
+        yield pytest.param("https", case, id=f"https-{case.name}", marks=marks)
+
+
+@pytest.mark.parametrize(("servers", "case"), list(_cases()), indirect=["servers"], scope="module")
+def test_case(servers: Servers, case: Case) -> None:
     """One case, on one scheme."""
     why = None
     try:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -32,6 +33,7 @@ from livelog.config import Settings
 from livelog.server import Addresses, serve
 from livelog.wire.ranges import VERY_LARGE
 from tests.conformance.wire import AnswerParser, Ending
+from tests.sample import sample
 
 TOKEN = "secret-puppy_42"
 TIMEOUT = 25.0
@@ -464,9 +466,10 @@ def _tail(content: bytes, count: int) -> int:
     return end + 1
 
 
-def test_any_interleaving_delivers_exactly_the_bytes_and_the_right_ending() -> None:
+@pytest.mark.parametrize("examples", sample([25, 100], 25))
+def test_any_interleaving_delivers_exactly_the_bytes_and_the_right_ending(examples: int) -> None:
     bounds = settings(
-        max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     with serving() as server:
         Interleavings.server = server

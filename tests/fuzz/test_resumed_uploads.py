@@ -23,6 +23,7 @@ from tests.integration.logs import CHUNKED, INTERIM
 from tests.integration.pattern import Reader, pattern
 from tests.integration.servers import running
 from tests.integration.uploads import PARTIAL, WHOLE, acknowledged, log_of, look, new_name, told
+from tests.sample import sample
 
 POISON = b"this came too late: " * 50
 """What a connection sends whose place was taken: nobody's log."""
@@ -148,15 +149,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@given(size=st.integers(0, 200) | st.integers(0, 300_000), attempts=ATTEMPTS)
-# A failure that hangs on chance is not shrunk: that takes minutes, and ends anywhere.
-@settings(max_examples=80, phases=(Phase.reuse, Phase.generate))
-def test_every_reader_gets_every_byte_once_and_in_order(server: Server, size: int, attempts: list[Attempt]) -> None:
+@pytest.mark.parametrize("examples", sample([25, 80], 25))
+def test_every_reader_gets_every_byte_once_and_in_order(server: Server, examples: int) -> None:
     """Whatever broke off, and whoever took over from whom."""
-    with contextlib.ExitStack() as stack:
-        upload = Upload(server, size, stack)
-        first = Attempt(asks=False, piece=7, cut=0, end="hang", readers=[])
-        upload.begin(attempts[0] if attempts else first)
-        for attempt in attempts[1:]:
-            upload.go_on(attempt)
-        upload.finish()
+
+    @given(size=st.integers(0, 200) | st.integers(0, 300_000), attempts=ATTEMPTS)
+    # A failure that hangs on chance is not shrunk: that takes minutes, and ends anywhere.
+    @settings(max_examples=examples, phases=(Phase.reuse, Phase.generate))
+    def any_upload(size: int, attempts: list[Attempt]) -> None:
+        with contextlib.ExitStack() as stack:
+            upload = Upload(server, size, stack)
+            first = Attempt(asks=False, piece=7, cut=0, end="hang", readers=[])
+            upload.begin(attempts[0] if attempts else first)
+            for attempt in attempts[1:]:
+                upload.go_on(attempt)
+            upload.finish()
+
+    any_upload()

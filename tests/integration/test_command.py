@@ -18,6 +18,7 @@ import pytest
 import livelog
 from tests.conformance.link import Address, Connection
 from tests.harness import TIMEOUT, TOKEN, ask, chunk, reserved_port, serving
+from tests.sample import one_of, sample
 
 from .commands import COMMAND, run, variables
 from .pattern import Producer, Reader
@@ -69,7 +70,7 @@ def test_help_names_every_setting(flag: str) -> None:
         assert name in done.stdout, name
 
 
-@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("flag", sample(["-h", "--help"], "--help"))
 def test_help_teaches_by_example_and_names_every_command(flag: str) -> None:
     """What to type first, and each command with a help of its own."""
     done = run(flag)
@@ -96,30 +97,33 @@ def test_unknown_arguments_are_a_usage_error() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "code"),
-    [
-        ("LIVELOG_PUT_PORT", "nonsense", 64),
-        ("LIVELOG_PUT_PORT", "1.5", 64),
-        ("LIVELOG_PUT_PORT", "0x10", 64),
-        ("LIVELOG_PUT_PORT", "6_0", 64),
-        ("LIVELOG_PUT_PORT", " ", 64),
-        ("LIVELOG_PUT_PORT", "١", 64),
-        ("LIVELOG_PUT_PORT", "65536", 65),
-        ("LIVELOG_PUT_PORT", "-1", 65),
-        ("LIVELOG_GET_PORT", "nonsense", 66),
-        ("LIVELOG_GET_PORT", "65536", 67),
-        ("LIVELOG_GET_PORT", "-1", 67),
-        ("LIVELOG_PUT_HOST", "not an address", 78),
-        ("LIVELOG_GET_HOST", "example.org", 78),
-        ("LIVELOG_TEMP_DIR", "/nonexistent/directory", 78),
-        ("LIVELOG_TEMP_DIR", os.devnull, 78),
-        ("LIVELOG_MAX_LOG_SIZE", "0", 78),
-        ("LIVELOG_MAX_LOG_SIZE", "1MB", 78),
-        ("LIVELOG_MAX_READERS", "-5", 78),
-        ("LIVELOG_STALL_TIMEOUT", "soon", 78),
-        ("LIVELOG_STALL_TIMEOUT", "nan", 78),
-        ("LIVELOG_IDLE_TIMEOUT", "0", 78),
-        ("LIVELOG_SHUTDOWN_TIMEOUT", "inf", 78),
-    ],
+    one_of(
+        5,
+        [
+            ("LIVELOG_PUT_PORT", "nonsense", 64),
+            ("LIVELOG_PUT_PORT", "1.5", 64),
+            ("LIVELOG_PUT_PORT", "0x10", 64),
+            ("LIVELOG_PUT_PORT", "6_0", 64),
+            ("LIVELOG_PUT_PORT", " ", 64),
+            ("LIVELOG_PUT_PORT", "١", 64),
+            ("LIVELOG_PUT_PORT", "65536", 65),
+            ("LIVELOG_PUT_PORT", "-1", 65),
+            ("LIVELOG_GET_PORT", "nonsense", 66),
+            ("LIVELOG_GET_PORT", "65536", 67),
+            ("LIVELOG_GET_PORT", "-1", 67),
+            ("LIVELOG_PUT_HOST", "not an address", 78),
+            ("LIVELOG_GET_HOST", "example.org", 78),
+            ("LIVELOG_TEMP_DIR", "/nonexistent/directory", 78),
+            ("LIVELOG_TEMP_DIR", os.devnull, 78),
+            ("LIVELOG_MAX_LOG_SIZE", "0", 78),
+            ("LIVELOG_MAX_LOG_SIZE", "1MB", 78),
+            ("LIVELOG_MAX_READERS", "-5", 78),
+            ("LIVELOG_STALL_TIMEOUT", "soon", 78),
+            ("LIVELOG_STALL_TIMEOUT", "nan", 78),
+            ("LIVELOG_IDLE_TIMEOUT", "0", 78),
+            ("LIVELOG_SHUTDOWN_TIMEOUT", "inf", 78),
+        ],
+    ),
 )
 def test_wrong_setting_has_its_exit_code_and_is_named(name: str, value: str, code: int) -> None:
     """One line on stderr that names the variable; nothing on stdout; no port was opened."""
@@ -131,7 +135,7 @@ def test_wrong_setting_has_its_exit_code_and_is_named(name: str, value: str, cod
     assert name in line
 
 
-@pytest.mark.parametrize("token", [None, "", "a b", "ä", "a/b", "a%20b", "a?b", "\t"])
+@pytest.mark.parametrize("token", sample([None, "", "a b", "ä", "a/b", "a%20b", "a?b", "\t"], None, "a b"))
 def test_token_that_is_missing_or_not_url_safe_is_refused_and_not_shown(token: str | None) -> None:
     """Exit code 78, and a message that says what would be right."""
     done = run(**{} if token is None else {"ACCESS_TOKEN": token})

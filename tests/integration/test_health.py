@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import TIMEOUT, TOKEN, Server, reserved_port
+from tests.sample import sample
 
 from .commands import run, variables
 from .disks import memory_disk
@@ -46,7 +47,7 @@ def test_flags_say_where_the_server_is_as_they_do_for_the_server(server: Server)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("hosts", ["0.0.0.0", "0.0.0.0,::", "::1", "::", "localhost"])
+@pytest.mark.parametrize("hosts", sample(["0.0.0.0", "0.0.0.0,::", "::1", "::", "localhost"], "0.0.0.0,::", "::1"))
 def test_server_is_found_on_whichever_addresses_it_listens(hosts: str) -> None:
     """The server listens there, and the check is told so by the same variables."""
     with running({"LIVELOG_PUT_HOST": hosts, "LIVELOG_WRITE_TOKEN": "the-producers-own"}) as here:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conformance.wire import Ending
 from tests.harness import TOKEN, Server, ask, chunk
+from tests.sample import sample
 
 from .disks import memory_disk
 from .logs import CHUNKED, begin, finish, follow, names, path_of, read, request, send, status_of
@@ -27,7 +28,7 @@ MIB = 1024 * KIB
 
 as_root = pytest.mark.needs("root", "mount")
 
-kept_or_not = pytest.mark.parametrize("kept", [True, False], ids=["data directory", "temporary"])
+kept_or_not = pytest.mark.parametrize("kept", sample([True, False], True), ids=["data directory", "temporary"])
 
 
 @contextlib.contextmanager

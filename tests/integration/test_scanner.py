@@ -19,14 +19,11 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
-from tests.harness import TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
 
 from .holes import make_huge
 from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import elapse, running, wait_until
-
-PATIENCE = 300.0
-"""Seconds to wait for a process of the lowest priority."""
 
 COLOURED = b"\x1b[32mok\x1b[39m a line of a log\n" * 30_000
 """Bytes that take long to index."""
@@ -137,6 +134,8 @@ def test_pattern_of_any_kind_gets_an_answer_and_holds_nobody_up(server: Server, 
     if answer.status == 400:
         assert answer.body.endswith(b"\n")
         assert answer.body[:-1].decode().isprintable()
+    elif answer.status == 503:  # beside load the process has the processor for a hundredth of the time, or less
+        assert b"said nothing for" in answer.body
     else:
         assert (answer.status, answer.ending) == (200, Ending.CLEAN)
         last = json.loads(answer.body.splitlines()[-1])

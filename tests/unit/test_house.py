@@ -4,6 +4,7 @@ There are no exceptions, but for functions of tests that sleep, each with its re
 """
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,7 @@ SLEEPERS = dict.fromkeys(
 """Functions of tests that sleep, and why no event would do."""
 
 
+@functools.cache
 def modules() -> dict[str, ast.Module]:
     """All modules by their names below `livelog`."""
     found = {}
@@ -60,18 +62,22 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
+@functools.cache
+def imports(module: ast.AST) -> list[ast.Import | ast.ImportFrom]:
+    """The statements of a module that import something, wherever they are in it."""
+    return [node for node in ast.walk(module) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imported(name: str, module: ast.AST, known: dict[str, ast.Module]) -> Iterator[str]:
     """What a module imports: modules below `livelog`, and other packages with a colon in front."""
     package = name.split(".") if name in {other.rpartition(".")[0] for other in known} else name.split(".")[:-1]
-    for node in ast.walk(module):
+    for node in imports(module):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             above = ["livelog", *package[: len(package) - node.level + 1]] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
             names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
         for each in names:
             if each.partition(".")[0] != "livelog":
                 yield f":{each.partition('.')[0]}"
@@ -81,6 +87,7 @@ def imported(name: str, module: ast.AST, known: dict[str, ast.Module]) -> Iterat
                 yield below.rpartition(".")[0]
 
 
+@functools.cache
 def for_types(module: ast.Module) -> list[ast.stmt]:
     """The statements below `if TYPE_CHECKING`, which never run."""
     guards = (
@@ -155,7 +162,8 @@ def test_no_test_sleeps() -> None:
     """Waiting is for an event, with a bound. `asyncio.sleep(0)`, which gives others their turn, is no sleep."""
     sleeping = set()
     for path in TESTS.rglob("*.py"):
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for function in ast.walk(ast.parse(text)) if "sleep" in text else ():
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and any(
                 _sleeps(node) for node in ast.walk(function)
             ):

@@ -32,6 +32,7 @@ Commands; each explains itself with --help:
   run         run a command, and send its output to a log
   push        send standard input, or a file
   tail        show a log, then what comes
+  wait        wait until a log ends, or has a line that matches
   ls          list logs
   status      show the status of a log
   open        open a log in the browser
@@ -110,7 +111,7 @@ LINK_EXIT_CODES = (
     "reached, 64-67 a wrong port, 78 any other wrong setting."
 )
 
-CLIENT_COMMANDS = ("run", "push", "tail", "ls", "status", "open", "rm", "spools")
+CLIENT_COMMANDS = ("run", "push", "tail", "wait", "ls", "status", "open", "rm", "spools")
 """Those of `client.commands.dispatch`, which is imported only for them: the others need not wait for it."""
 
 
@@ -283,7 +284,7 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
 
     return {
         "serve": _serve_parser(),
-        **{name: make() for name, (make, _) in dispatch.COMMANDS.items()},
+        **{name: dispatch.parser(name) for name in dispatch.COMMANDS},
         "link": _link_parser(),
         "health": _health_parser(),
         "completion": _completion_parser(),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 PURE = (
     "ansi",
+    "client.commands.filtering",
     "client.commands.terminal",
     "config",
     "errors",

@@ -2,12 +2,12 @@
 
 import argparse
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 
 from livelog.client.transport.streams import hold_closed_streams
 from livelog.errors import ConfigError, GaveUp, LivelogError, LogAborted, LogReplaced, Refused
 
-from . import look, push, run, spools, tail
 from .console import EX_ABORTED, EX_FAILED, EX_GAVE_UP, EX_NOT_FOUND, EX_OWN_FAILURE, EX_REPLACED, EX_UNAUTHORISED, note
 from .output import ReaderLeft
 from .signals import end_as
@@ -15,24 +15,35 @@ from .signals import end_as
 NOT_BEGUN = "this log has not begun"
 """What the server says first of a log that does not exist."""
 
-COMMANDS: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse.Namespace], int]]] = {
-    "run": (run.parser, run.run),
-    "push": (push.parser, push.push),
-    "tail": (tail.parser, tail.tail),
-    "ls": (look.ls_parser, look.ls),
-    "status": (look.status_parser, look.status),
-    "open": (look.open_parser, look.open_in_browser),
-    "rm": (look.rm_parser, look.rm),
-    "spools": (spools.parser, spools.spools),
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run": ("run", "parser", "run"),
+    "push": ("push", "parser", "push"),
+    "tail": ("tail", "parser", "tail"),
+    "wait": ("wait", "parser", "wait"),
+    "ls": ("look", "ls_parser", "ls"),
+    "status": ("look", "status_parser", "status"),
+    "open": ("look", "open_parser", "open_in_browser"),
+    "rm": ("look", "rm_parser", "rm"),
+    "spools": ("spools", "parser", "spools"),
 }
+"""The module of each command, and in it what makes its parser, and what runs it: no command waits for the modules of the others."""
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    """What `command` takes."""
+    module, make, _ = COMMANDS[command]
+    made = getattr(import_module(f"{__package__}.{module}"), make)()
+    assert isinstance(made, argparse.ArgumentParser)
+    return made
 
 
 def main(command: str, words: Sequence[str]) -> int:
     """Run `command` with `words`. Returns the exit code."""
-    make_parser, command_run = COMMANDS[command]
+    module, make, run = COMMANDS[command]
     hold_closed_streams()
     try:
-        return command_run(make_parser().parse_args(words))
+        commands = import_module(f"{__package__}.{module}")
+        return int(getattr(commands, run)(getattr(commands, make)().parse_args(words)))
     except (BrokenPipeError, ReaderLeft):
         return end_as(-signal.SIGPIPE)
     except KeyboardInterrupt:

@@ -30,10 +30,11 @@ BROWSER_TIMEOUT = 60.0
 EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING)
 
 LS = """\
-List the logs of a server, newest first. Needs ACCESS_TOKEN.
+List the logs of a server, newest first. Needs ACCESS_TOKEN, or in its place the token of a prefix, with --prefix.
 
   livelog ls
   livelog ls --state live
+  livelog ls --prefix builds/42/ --label branch=main
   livelog ls --json | jq -r .name
 """
 
@@ -62,6 +63,14 @@ def ls_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state", choices=("live", "interrupted", "complete", "aborted"), help="list only logs in this state"
     )
+    parser.add_argument("--prefix", metavar="P", help="list only logs whose names begin with P, such as builds/42/")
+    parser.add_argument(
+        "--label",
+        metavar="NAME[=VALUE]",
+        action="append",
+        default=[],
+        help="list only logs that have this label, with this value; may be repeated: all must hold",
+    )
     parser.add_argument("-n", "--limit", metavar="N", type=natural, default=50, help="list at most N logs (default 50)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON object for each log")
@@ -80,8 +89,9 @@ def ls(arguments: argparse.Namespace) -> int:
     if not (arguments.json or arguments.names):
         write(f"{'STATE':11} {'SIZE':>8}  {'BEGAN':20} {'EXIT':>4}  NAME\n".encode())
     while left > 0:
-        query = {"limit": min(left, 1000), "before": before, "state": arguments.state}
-        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        query = {"limit": min(left, 1000), "before": before, "state": arguments.state, "prefix": arguments.prefix}
+        query["label"] = [label.replace("=", ":", 1) for label in arguments.label]
+        asked = urlencode({name: value for name, value in query.items() if value is not None}, doseq=True)
         page = fetch(Target(f"{readers}/logs{path}?{asked}", token, settings))
         for log in page["logs"]:
             if arguments.json or arguments.names:

@@ -5,7 +5,9 @@ import itertools
 import pytest
 
 from livelog.lines.encodings import _KNOWN, encoding_of
-from livelog.lines.matching import Query, search
+from livelog.lines.query import Query
+
+from .searching import search
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import pytest
 
 from livelog.lines.failures import find
-from livelog.lines.matching import Query, search
+from livelog.lines.query import Query
+
+from .searching import search
 
 TOLD = (
     "ValueError: x",

@@ -13,25 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livelog.lines.matching import OVERLAP, PIECE, PLACE, Hit, Query, search, tell
+from livelog.lines.hits import Hit
+from livelog.lines.pieces import OVERLAP, PIECE
+from livelog.lines.query import Query
 
-
-def query(text: str, content: bytes, **options: object) -> Query:
-    """A search of all of the content, forwards."""
-    return Query(text, len(content), 0, 0, forward=True)._replace(**options)  # type: ignore[arg-type]
-
-
-def backwards(asked: Query, content: bytes, start: int | None = None) -> Query:
-    """The same from `start` back."""
-    start = len(content) if start is None else start
-    return asked._replace(forward=False, start=start, newlines=content.count(b"\n", 0, start))
+from .searching import backwards, query, reader, search, told
 
 
 def hits(asked: Query, content: bytes) -> list[Hit]:
-    return list(search(asked, lambda start, stop: content[start:stop]))
+    return search(asked, reader(content))
 
 
-def places(asked: Query, content: bytes) -> list[tuple[int, int, int]]:
+def places(asked: Query, content: bytes) -> list[tuple[int | None, int, int]]:
     """The line, offset and length of each hit."""
     return [(hit.line, hit.offset, hit.length) for hit in hits(asked, content)]
 
@@ -59,7 +52,7 @@ def test_a_search_finds_what_a_plain_one_finds_in_either_direction(content: byte
     asked, expected = query(text, content, case=True), plainly(text, content)
     assert places(asked, content) == expected
     assert places(backwards(asked, content), content) == expected[::-1]
-    forward = asked._replace(start=start, newlines=content.count(b"\n", 0, start))
+    forward = asked._replace(start=start)
     assert places(forward, content) == [hit for hit in expected if hit[1] >= start]
     assert places(backwards(asked, content, start), content) == [hit for hit in expected[::-1] if hit[1] < start]
 
@@ -133,22 +126,14 @@ def test_hits_at_the_edges_of_pieces_and_in_long_lines_are_found_once(seed: int)
     for hit in hits(asked, content):
         assert hit.start == content.rfind(b"\n", 0, hit.offset) + 1
     for start in random.Random(seed).sample(range(len(content)), 8):
-        forward = asked._replace(start=start, newlines=content.count(b"\n", 0, start))
+        forward = asked._replace(start=start)
         assert places(forward, content) == [hit for hit in expected if hit[1] >= start]
         assert places(backwards(asked, content, start), content) == [hit for hit in expected[::-1] if hit[1] < start]
 
 
-def told(asked: Query, content: bytes) -> list[tuple[Query, list[dict[str, object]]]]:
+def said(asked: Query, content: bytes) -> list[tuple[Query, list[dict[str, object]]]]:
     """What is told of a search, in the parts in which it is told; and for each what is left of the search."""
-    parts: list[tuple[Query, list[dict[str, object]]]] = []
-    for part in tell(asked, lambda start, stop: content[start:stop]):
-        if part is not None:
-            start, newlines, count, _, ended = PLACE.unpack_from(part)
-            begin = asked.start if asked.begin is None else asked.begin
-            left = asked._replace(start=start, newlines=newlines, told=count, begin=begin)
-            parts.append((left, [json.loads(line) for line in part[PLACE.size :].splitlines()]))
-            assert ended == (parts[-1][1] != [] and "done" in parts[-1][1][-1])
-    return parts
+    return [(left, [json.loads(line) for line in text.splitlines()]) for left, text in told(asked, content)]
 
 
 @pytest.mark.parametrize("text", ["e", "$", "line [0-9]", "nothing"])
@@ -157,26 +142,24 @@ def test_a_search_that_is_broken_off_anywhere_goes_on_where_it_was(text: str, fo
     content = b"".join(b"line %d ends here\n" % number + b"\n" * (number % 3) for number in range(6_000)) + b"the end"
     asked = query(text, content, regex=True, limit=1500)
     asked = asked if forward else backwards(asked, content)
-    whole = told(asked, content)
-    said = [one for _, documents in whole for one in documents if "scanned" not in one]
+    whole = said(asked, content)
+    everything = [one for _, documents in whole for one in documents if "scanned" not in one]
     for number, (left, _) in [*enumerate(whole[:-1])][:: max(1, len(whole) // 4)]:
         before = [one for _, documents in whole[: number + 1] for one in documents if "scanned" not in one]
-        rest = [one for _, documents in told(left, content) for one in documents if "scanned" not in one]
-        assert before + rest == said
+        rest = [one for _, documents in said(left, content) for one in documents if "scanned" not in one]
+        assert before + rest == everything
 
 
 def test_a_search_that_takes_longer_than_it_may_says_where_to_go_on() -> None:
     content = b"a line" + b" " * 200 + b"\n"
     content *= 20_000
     for asked in (query("e", content, limit=10**9), backwards(query("e", content, limit=10**9), content)):
-        documents = [one for _, part in told(asked._replace(seconds=0.0), content) for one in part]
+        documents = [one for _, part in said(asked._replace(seconds=0.0), content) for one in part]
         last: Any = documents[-1]
         found = [one for one in documents if "line" in one]
         assert 0 < len(found) == last["hits"] < 20_000
-        following = asked._replace(start=last["next"], newlines=content.count(b"\n", 0, last["next"]))
-        assert next(search(following, lambda start, stop: content[start:stop])).line == (
-            len(found) + 1 if asked.forward else 20_000 - len(found)
-        )
+        following = asked._replace(start=last["next"], limit=1)
+        assert hits(following, content)[0].line == (len(found) + 1 if asked.forward else 20_000 - len(found))
 
 
 def test_where_a_line_of_many_pieces_begins_is_looked_for_once() -> None:
@@ -196,11 +179,10 @@ def test_where_a_line_of_many_pieces_begins_is_looked_for_once() -> None:
 def test_progress_goes_from_nothing_to_all() -> None:
     content = b"line\n" * PIECE
     for asked in (query("x", content), backwards(query("x", content), content)):
-        told: list[int] = []
-        assert not list(search(asked, lambda start, stop: content[start:stop], told.append))
-        assert told[0] < PIECE
-        assert told == sorted(told)
-        assert len(content) - told[-1] <= PIECE
+        words = [one for _, documents in said(asked, content) for one in documents]
+        scanned: list[Any] = [one["scanned"] for one in words if "scanned" in one]
+        assert scanned == sorted(scanned)
+        assert words[-1] == {"done": True, "hits": 0, "next": None}
 
 
 @settings(max_examples=50)

@@ -130,20 +130,26 @@ def groups(
 
 def pattern(_log: Log, _kept: bytes, **query: Any) -> Iterator[bytes]:
     """Nothing, if that can be searched for. Raises: ValueError, if not."""
-    from .matching import Query  # noqa: PLC0415
+    from .query import Query  # noqa: PLC0415
 
     Query(**query).pattern()
     yield b""
 
 
-def search(log: Log, _kept: bytes, **query: Any) -> Iterator[bytes | None]:
-    """Nothing, once the pattern is known to be one; then what `matching.tell` tells. Raises: ValueError, if it is none."""
-    from .matching import Query, tell  # noqa: PLC0415
+def search(log: Log, kept: bytes, **query: Any) -> Iterator[bytes | None]:
+    """Nothing, once the pattern is known to be one; then what `telling.tell` tells. `kept`: the newlines in front of each block, from an index.
+
+    Raises: ValueError, if it is none.
+    """
+    from array import array  # noqa: PLC0415
+
+    from .query import Query  # noqa: PLC0415
+    from .telling import tell  # noqa: PLC0415
 
     asked = Query(**query)
     asked.pattern()  # `re` keeps it
     yield b""
-    yield from tell(asked, log.read)
+    yield from tell(asked, log.read, array("Q", kept))
 
 
 JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
@@ -154,7 +160,7 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
 }
 """Each yields parts of its result, or None: another piece is done."""
 
-NEEDED = {"groups": "groups", "index": "index", "pattern": "matching", "search": "matching"}
+NEEDED = {"groups": "groups", "index": "index", "pattern": "query", "search": "telling"}
 """The module that each needs."""
 
 

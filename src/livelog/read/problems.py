@@ -28,7 +28,7 @@ NOT_A_BEGIN = define(
     "`?since=` or `?until=` is not a time", readers="logs",
 )  # fmt: skip
 NOT_A_FORM = define(
-    400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="logs",
+    400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="logs search",
 )  # fmt: skip
 NOT_A_GENERATION = define(
     400, "the query parameter before is not the value of next in another page", "`?before=` is not the `next` of a page", readers="logs",

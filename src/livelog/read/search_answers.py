@@ -1,6 +1,6 @@
 """What a search is asked for, and its answer over HTTP.
 
-    /search/{token}[/{name}]    where a text is
+    /search/{token}[/{name}]    where a text is, or lines that have it or do not, in JSON or as `grep -n` writes them
 
 Refuses to know who may ask: `Readers` has found the log, and has its file open; and how searches take turns: `Searches` does.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from livelog.errors import ScanError, ScanRefused
 from livelog.lines.encodings import encoding_of
-from livelog.lines.matching import Query
+from livelog.lines.query import Query
 from livelog.lines.service import Indexes
 from livelog.lines.workers import Scanners
 from livelog.log.source import Source
@@ -21,15 +21,21 @@ from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.response import Response
 
 from . import problems
-from .answers import pieces_answer, stream_headers
+from .answers import form, pieces_answer, stream_headers
 from .searches import Search, Searches
 
 FIRST_WORD = 30.0
 """Seconds that a client waits for its search to begin."""
 
+FORMS = {"ndjson": "application/x-ndjson", "text": "text/plain"}
+"""In which an answer can be."""
+
 DEFAULT_HITS = 1000
 
 MAX_HITS = 10_000
+
+MAX_CONTEXT = 1000
+"""Lines in front of a hit, or behind it."""
 
 MAX_TEXT = 1000
 """Characters to search for."""
@@ -43,8 +49,12 @@ class SearchAnswers:
 
     async def answer(self, exchange: Exchange, journal: Source) -> Response:
         """What a search finds. Raises: RequestError, ScanError, DiskError, ConnectionError."""
-        connection, headers = exchange.connection, stream_headers(journal, "application/x-ndjson")
-        query = _query(exchange.request.query, journal.length)._replace(encoding=encoding_of(journal.info.content_type))
+        connection, request = exchange.connection, exchange.request
+        grep = form(request, FORMS) == "text"
+        query = _query(request.query, journal.length, grep=grep)._replace(
+            encoding=encoding_of(journal.info.content_type)
+        )
+        headers = stream_headers(journal, "text/plain; charset=utf-8" if grep else FORMS["ndjson"])
         search: Search | None = None
         try:
             with leaving(connection):
@@ -64,18 +74,27 @@ class SearchAnswers:
             raise
 
 
-def _query(query: Mapping[str, str], length: int) -> Query:
+def _query(query: Mapping[str, str], length: int, *, grep: bool) -> Query:
     """What a request searches for. Raises: RequestError."""
-    text, direction, errors = query.get("q", ""), query.get("dir", "back"), query.get("errors") == "1"
+    text, errors = query.get("q", ""), query.get("errors") == "1"
     if not errors and (not text or len(text) > MAX_TEXT or "\n" in text):
         raise problems.NO_TEXT.error(most=MAX_TEXT)
+    direction = query.get("dir", "forward" if grep else "back")
     if direction not in ("back", "forward"):
         raise problems.NOT_A_DIRECTION.error()
-    limit = whole_number("limit", query.get("limit", str(DEFAULT_HITS)))
-    if not limit:
+    forward, invert = direction == "forward", query.get("invert") == "1"
+    named = [name for name in ("context", "before", "after") if name in query]
+    around = {name: min(whole_number(name, query[name]), MAX_CONTEXT) for name in named}
+    by_line = grep or invert or bool(around) or query.get("lines") == "1"
+    limit = whole_number("limit", query["limit"]) if "limit" in query else None if grep else DEFAULT_HITS
+    if limit == 0:
         raise problems.NOT_ABOVE_0.error(parameter="limit")
-    start = whole_number("from", query.get("from", "0" if direction == "forward" else str(length)))
+    start = whole_number("from", query.get("from", "0" if forward else str(length)))
+    context = around.get("context", 0)
     return Query(
-        text=text, size=length, start=min(start, length), newlines=0, case=query.get("case") == "1",
-        regex=query.get("regex") == "1" and not errors, errors=errors, forward=direction == "forward", limit=min(limit, MAX_HITS),
+        text=text, size=length, start=min(start, length), newlines=None, case=query.get("case") == "1",
+        regex=query.get("regex") == "1" and not errors, errors=errors, forward=forward,
+        limit=limit if by_line else min(limit or MAX_HITS, MAX_HITS), by_line=by_line, invert=invert,
+        before=around.get("before", context), after=around.get("after", context), groups=bool(around), grep=grep,
+        numbered=query.get("numbers") != "0", plain=query.get("plain") == "1",
     )  # fmt: skip

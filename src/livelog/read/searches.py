@@ -8,10 +8,9 @@ the end of the queue.
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from functools import partial
 
 from livelog.errors import ScanError, ScanRefused
-from livelog.lines.matching import PLACE, Query
+from livelog.lines.query import PLACE, Query
 from livelog.lines.scanner import PIECE_SECONDS
 from livelog.lines.service import Indexes
 from livelog.lines.workers import Scan, Scanners, Turns
@@ -70,13 +69,14 @@ class Searches:
 
 
 class Search:
-    """One search of a log, whose file is open. `query`: what is left of it; its `newlines` are counted when it begins."""
+    """One search of a log, whose file is open. `query`: what is left of it; lines are counted when it begins."""
 
     def __init__(self, searches: Searches, journal: Source, query: Query) -> None:
         self._searches = searches
         self._journal = journal
         self._query = query
         self._counted = False
+        self._blocks = b""  # the newlines in front of each block
         self._scan: Scan | None = None
         self._has_turn = False
         self._since = 0.0  # when it got its turn
@@ -121,7 +121,8 @@ class Search:
         try:
             with self._searches.indexes.use(self._journal):
                 while not await self._count():
-                    yield b'{"scanned": 0, "of": %d, "hits": 0}\n' % self._query.size
+                    if not self._query.grep:
+                        yield b'{"scanned": 0, "of": %d, "hits": 0}\n' % self._query.size
             while not self._ended:
                 scan = self._scan or await self._go_on()
                 text = await self._part(scan)
@@ -132,6 +133,9 @@ class Search:
         except (ScanError, ScanRefused) as error:
             too_much = isinstance(error, ScanError) and error.excess
             reason = f"this pattern {error}: use a simpler one" if too_much else f"{error}: search again"
+            if self._query.grep:  # a text cannot tell that it is not all
+                await writer.break_off(reset=not writer.chunked)
+                raise ConnectionAbortedError(reason) from error
             yield json.dumps({"done": True, "hits": None, "next": None, "error": reason}).encode() + b"\n"
         finally:
             writer.on_blocked = None
@@ -145,14 +149,12 @@ class Search:
         self._set_active(False)
 
     async def _count(self) -> bool:
-        """Count the lines in front of the place where the search begins, for a moment. Returns whether that is known."""
-        query, journal = self._query, self._journal
-        if not self._counted and query.start:
-            with self._searches.indexes.use(journal) as indexer:
+        """Count the lines of the log, for a moment, if their numbers are asked for. Returns whether they are known."""
+        if not self._counted and self._query.start and self._query.numbered:
+            with self._searches.indexes.use(self._journal) as indexer:
                 if not await indexer.ready(PATIENCE):
                     return False
-                count = partial(indexer.index.newlines_before, query.start, journal.read)
-                self._query = query._replace(newlines=await journal.run(count))
+                self._blocks = indexer.index.newlines.tobytes()
         self._counted = True
         return True
 
@@ -171,7 +173,8 @@ class Search:
     async def _begin(self, job: str) -> Scan:
         """A process that has understood the pattern."""
         parameters, limit = self._query._asdict(), self._query.seconds + PIECE_SECONDS + 1
-        scan = await self._searches.scanners.begin(job, self._journal, parameters, seconds=limit, reuse=False)
+        blocks, log = self._blocks if job == "search" else b"", self._journal
+        scan = await self._searches.scanners.begin(job, log, parameters, blocks, seconds=limit, reuse=False)
         try:
             await scan.part()
         except BaseException:
@@ -183,16 +186,14 @@ class Search:
         """The next words of the process."""
         part = await scan.part()
         assert part is not None
-        start, newlines, told, seconds, ended = PLACE.unpack_from(part)
+        self._spent, ended, size = PLACE.unpack_from(part)
         if ended:
             await scan.part()  # the process is gone
             self._pause()
             self._ended = True
-        query = self._query
-        begin = query.start if query.begin is None else query.begin
-        self._spent = seconds
-        self._query = query._replace(start=start, newlines=newlines, told=told, begin=begin)
-        return part[PLACE.size :]
+        text = PLACE.size + size
+        self._query = self._query._replace(**json.loads(part[PLACE.size : text]))
+        return part[text:]
 
     def _pause(self) -> None:
         """Let others have the turn."""

@@ -1,0 +1,221 @@
+"""An answer to a search by line, as grep gives it: lines with a match, or without one, and the lines around them. No I/O.
+
+1. Each line is told once, in the order of the search; backwards is exactly the reverse of forwards.
+2. A context is told as soon as it is known to be one. A line is told once all of it has been looked at.
+3. In memory are a piece of the log, and of the lines in front of a hit where they are, but not their bytes.
+4. A search may be broken off after each part that it has told; what it has `left` then goes on with the next part.
+"""
+
+from collections.abc import Generator, Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from .lines import Read
+from .matching import Matcher, all_lines, end_in
+from .pieces import PIECE, Stretch, end_of_line, pieces, returned, start_of_line
+from .query import Query
+
+PART = 64 * 1024
+"""Bytes of the part of a line that is told in one go, in a text."""
+
+
+class Line(NamedTuple):
+    """A line `[start, stop)`, its newline included, and where its first match is; None: it has none that counts."""
+
+    start: int
+    stop: int
+    match: tuple[int, int] | None = None
+    context: bool = False
+
+
+class Part(NamedTuple):
+    """What of a `line` is told in one go: the bytes `[start, stop)`. `apart`: lines have been told in front of this one, and others were left out since."""
+
+    line: Line
+    start: int
+    stop: int
+    apart: bool
+
+
+class Lines:
+    """One search by line."""
+
+    def __init__(self, query: Query, read: Read) -> None:
+        self.told = query.told
+        """Hits so far."""
+        self.start = query.start
+        """Where the search can be gone on with."""
+        self._line: tuple[int | None, tuple[int, int] | None] = (
+            query.bound,
+            query.found,
+        )  # that `start` is in the middle of
+        self._query = query
+        self._read = read
+        self._matcher = Matcher(query)
+        self._edge = query.start if query.edge is None else query.edge
+        self._apart = query.apart
+        self._left = query.left
+        self._part = query.part
+        self._bound = query.start if query.bound is None else query.bound
+        self._found = query.found
+        self._lead, self._trail = (query.before, query.after) if query.forward else (query.after, query.before)
+        self._size = (PIECE if query.plain else PART) if query.grep else query.size + 1
+
+    @property
+    def left(self) -> dict[str, object]:
+        """What of the query is another one for what has not been told yet."""
+        return {
+            "start": self.start, "told": self.told, "edge": self._edge, "apart": self._apart, "left": self._left, "part": self._part,
+            "bound": self._line[0], "found": self._line[1],
+        }  # fmt: skip
+
+    @property
+    def following(self) -> int | None:
+        """Where the next page begins; None: there is none."""
+        return None if self._edge == (self._query.size if self._query.forward else self._query.low) else self._edge
+
+    def rest(self) -> int | None:
+        """Where a page can begin that goes on after the last piece, with its context; None: none can."""
+        if self._left:
+            return None
+        place, count = self._bound, 0
+        while count < self._lead and place != self._edge:
+            looking = self._before(place) if self._query.forward else self._after(place, self._edge)
+            line = returned(looking)
+            place, count = line.start if self._query.forward else line.stop, count + 1
+        return place
+
+    def run(self) -> Iterator[Part | None]:
+        """The lines; None: another piece has been looked at."""
+        query = self._query
+        if self._is_full() and not self._left:
+            return
+        selected = self._selected_forwards if query.forward else self._selected_backwards
+        for piece in pieces(query, self._read, self._wanted):
+            for line in selected(piece):
+                if self._is_full():
+                    yield from self._trailing(line.start if query.forward else line.stop)
+                    return
+                yield from self._selected(line)
+                if self._is_full() and not self._left:
+                    return
+            yield from self._trailing(self._bound)
+            if self._is_full() and not self._left:
+                return
+            self.start = piece.stop if query.forward else piece.start
+            self._line = self._bound, self._found
+            yield None
+        self._edge = self.start
+
+    def _is_full(self) -> bool:
+        return self._query.limit is not None and self.told >= self._query.limit
+
+    # Which lines.
+
+    def _wanted(self, data: bytes) -> bool:
+        return self._query.invert or self._found is not None or self._matcher.may_match(data)
+
+    def _lines(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The lines of a piece that must be looked at: none, if it has no data."""
+        return all_lines(data) if self._query.invert and data else self._matcher.lines(data)
+
+    def _match(self, piece: Stretch, place: int, raw: bytes) -> tuple[int, int] | None:
+        """The first match in (what a piece has of) a line."""
+        first = next(self._matcher.matches(raw), None)
+        if first is None or (place + first.offset >= piece.own and len(piece.data) > piece.own):
+            return None
+        return piece.start + place + first.offset, first.length
+
+    def _selected_forwards(self, piece: Stretch) -> Iterator[Line]:
+        """The lines that end in a piece and are hits."""
+        if piece.begins:
+            self._bound, self._found = piece.start, None
+        bound, found, self._found = self._bound, self._found, None
+        lines = self._lines(piece.data)
+        if found is not None:
+            end = end_in(piece.data, 0)
+            lines = chain(((0, piece.data[:end]),), ((place, raw) for place, raw in lines if place > end))
+        for place, raw in lines:
+            match = found if found is not None and not place else self._match(piece, place, raw)
+            stop = piece.start + place + len(raw) + 1
+            if not piece.ends:  # nor does a line end in it
+                self._found = match
+            elif (match is None) == self._query.invert:
+                yield Line(piece.start + place if place else bound, min(stop, self._query.size), match)
+        if piece.ends:
+            self._bound = piece.stop
+
+    def _selected_backwards(self, piece: Stretch) -> Iterator[Line]:
+        """The lines that begin in a piece and are hits, the last one first."""
+        query = self._query
+        if piece.ends and self._bound > piece.stop:
+            line = Line(piece.stop, self._bound, self._found)
+            self._bound, self._found = piece.stop, None
+            if (line.match is None) == query.invert:
+                yield line
+        bound, found = self._bound, self._found
+        self._found = None
+        last = piece.data.rfind(b"\n", 0, max(0, len(piece.data) - 1)) + 1
+        lines = [*self._lines(piece.data)]
+        if found is not None and (not lines or lines[-1][0] != last):
+            lines.append((last, piece.data[last : end_in(piece.data, last)]))
+        for place, raw in reversed(lines):
+            match, stop = self._match(piece, place, raw), piece.start + place + len(raw) + 1
+            if place == last:  # it may go on behind the piece
+                match, stop = found if match is None else match, bound
+            if not place and not piece.begins:
+                self._found = match
+            elif (match is None) == query.invert:
+                yield Line(piece.start + place, stop, match)
+        if piece.begins:
+            self._bound = piece.start
+
+    # Their context.
+
+    def _selected(self, line: Line) -> Generator[Part | None, None, None]:
+        """Tell a hit, and its context up to it."""
+        forward = self._query.forward
+        near = line.start if forward else line.stop
+        yield from self._trailing(near)
+        leading: list[Line] = []
+        place = near
+        while len(leading) < self._lead and place != self._edge:
+            other = yield from self._before(place) if forward else self._after(place, self._edge)
+            leading.append(other)
+            place = other.start if forward else other.stop
+        while leading:
+            yield from self._tell(leading.pop())
+        yield from self._tell(line)
+
+    def _trailing(self, limit: int) -> Generator[Part | None, None, None]:
+        """Tell the context behind the last hit, up to `limit`."""
+        forward = self._query.forward
+        while self._left and self._edge != limit:
+            line = yield from self._after(self._edge, limit) if forward else self._before(self._edge)
+            yield from self._tell(line)
+
+    def _after(self, place: int, limit: int) -> Generator[None, None, Line]:
+        """The line that begins at `place`, in front of `limit`."""
+        return Line(place, (yield from end_of_line(place, limit, self._read)), context=True)
+
+    def _before(self, place: int) -> Generator[None, None, Line]:
+        """The line that ends in front of `place`."""
+        return Line((yield from start_of_line(place, self._query.low, self._read)), place, context=True)
+
+    def _tell(self, line: Line) -> Iterator[Part]:
+        """A line, in parts. What is left after each of them is right when it is told."""
+        forward = self._query.forward
+        apart = self._apart and (line.start if forward else line.stop) != self._edge
+        start = line.start + self._part
+        while line.stop - start > self._size:
+            stop = start + self._size
+            self.start, self._line = line.start if forward else line.stop, (None, None)
+            self._part = stop - line.start
+            yield Part(line, start, stop, apart)
+            start = stop
+        self.start = self._edge = line.stop if forward else line.start
+        self._line = None, None
+        self._part, self._apart = 0, True
+        self._left = self._left - 1 if line.context else self._trail
+        self.told += not line.context
+        yield Part(line, start, line.stop, apart)

@@ -1,0 +1,136 @@
+"""What is told of a search: hits or lines as they are found, how far it is, its end; and, with each word, what it has left.
+
+A `PLACE` is in front of each word. Refuses to look for anything: `hits` and `filtering` do.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+
+from .encodings import UTF_8
+from .filtering import Lines, Part
+from .hits import Hit, Hits
+from .lines import Read
+from .pieces import Newlines, aligned
+from .query import PLACE, Query
+from .sgr import plain
+
+MAX_LINE_TEXT = 64 * 1024
+"""Bytes of the text of a line, in JSON."""
+
+MAX_TOLD = 64 * 1024
+"""Bytes that wait to be told."""
+
+PROGRESS = 0.1
+"""Seconds from one word about progress to the next."""
+
+
+def tell(query: Query, read: Read, blocks: Sequence[int] = ()) -> Iterator[bytes | None]:
+    """What is told of a search. After a piece of which there is nothing to tell, None. `blocks`: newlines in front of each block, see `index`."""
+    looking = aligned(query, read)
+    while True:
+        try:
+            yield next(looking)
+        except StopIteration as found:
+            asked: Query = found.value
+            break
+    newlines = Newlines(read, asked.counted, asked.newlines, blocks)
+    search: Hits | Lines = Lines(asked, read) if asked.by_line else Hits(asked, read, newlines)
+    begin = asked.start if asked.begin is None else asked.begin
+    total = asked.size - begin if asked.forward else begin - asked.low
+    form = _Form(asked, read, newlines)
+    stop = time.process_time() + asked.seconds
+    output: list[bytes] = []
+    spoken, waiting = time.monotonic(), 0
+
+    def words(*documents: object, ended: bool = False) -> bytes:
+        nonlocal spoken, waiting
+        said = b"".join((*output, *(json.dumps(one).encode() + b"\n" for one in documents if not asked.grep)))
+        output.clear()
+        spoken, waiting = time.monotonic(), 0
+        left = {**search.left, "begin": begin, "counted": newlines.place, "newlines": newlines.count}
+        kept = json.dumps(left).encode()
+        return PLACE.pack(time.process_time(), ended, len(kept)) + kept + said
+
+    def end(following: int | None) -> bytes:
+        return words({"done": True, "hits": search.told, "next": following}, ended=True)
+
+    for one in search.run():
+        if one is not None:
+            for said in form.said(one):
+                if said is None:
+                    yield None
+                else:
+                    output.append(said)
+                    waiting += len(said)
+            if isinstance(one, Hit) and search.told == asked.limit:
+                yield end(search.following)
+                return
+            if waiting >= MAX_TOLD:
+                yield words()
+            continue
+        if (
+            time.process_time() > stop
+            and not asked.grep
+            and (following := search.rest()) not in (None, begin, asked.low, asked.size)
+        ):
+            yield end(following)
+            return
+        if time.monotonic() - spoken >= PROGRESS and not asked.grep:
+            scanned = search.start - begin if asked.forward else begin - search.start
+            yield words({"scanned": max(0, min(total, scanned)), "of": total, "hits": search.told})
+        else:
+            yield words() if output else None
+    yield end(search.following if search.told == asked.limit else None)
+
+
+class _Form:
+    """How what is found is written."""
+
+    def __init__(self, query: Query, read: Read, newlines: Newlines) -> None:
+        self._query = query
+        self._read = read
+        self._newlines = newlines
+
+    def said(self, one: Hit | Part) -> Iterator[bytes | None]:
+        """What is told of a hit, or of a part of a line; None: another piece has been looked at for that."""
+        if isinstance(one, Hit):
+            yield json.dumps(one._asdict()).encode() + b"\n"
+            return
+        line, number = one.line, None
+        if self._query.numbered and one.start == line.start:
+            count = yield from self._newlines.before(line.start)
+            number = None if count is None else count + 1
+        yield self._text(one, number) if self._query.grep else self._document(one, number)
+
+    def _document(self, part: Part, number: int | None) -> bytes:
+        line, query = part.line, self._query
+        offset, length = (line.start, 0) if line.match is None else line.match
+        stop = min(line.stop, line.start + MAX_LINE_TEXT)
+        data = self._read(line.start, stop).removesuffix(b"\n")
+        if stop == line.stop:
+            data = data.rstrip(b"\r")
+        text = (plain(data) if query.plain else data).decode(query.encoding, "replace")
+        document = {"line": number, "offset": offset, "length": length, "start": line.start, "text": text}
+        if line.context:
+            document["context"] = True
+        if stop < line.stop:
+            document["cut"] = True
+        return json.dumps(document).encode() + b"\n"
+
+    def _text(self, part: Part, number: int | None) -> bytes:
+        line, query = part.line, self._query
+        data = self._read(part.start, part.stop)
+        ends = part.stop == line.stop
+        if query.plain:
+            data = plain(data.removesuffix(b"\n").rstrip(b"\r") + b"\n" * ends) if ends else plain(data)
+        elif ends:
+            data = data.removesuffix(b"\n") + b"\n"
+        if query.encoding != UTF_8:
+            data = data.decode(query.encoding, "replace").encode()
+        head = b""
+        if part.start == line.start:
+            head = b"--\n" * (query.groups and part.apart)
+            if number is not None:
+                head += b"%d%b" % (number, b"-" if line.context else b":")
+        return head + data

@@ -49,6 +49,9 @@ AHEAD = 4 * 1024 * 1024
 AGAIN = 0.5
 """Seconds after a signal in which the same one means the same: some send it to a process and then to its group."""
 
+FOLLOWED_UNTIL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the following of a file, and so complete its log."""
+
 HELP = """\
 Send a log: standard input, a file, or a folder in which `livelog run` or `livelog push` left what the server had not taken.
 
@@ -97,7 +100,8 @@ def push(arguments: argparse.Namespace) -> int:
         return _push_stream(0, arguments, settings)
     path = Path(arguments.file)
     if path.is_dir():
-        code = _progress(push_spool(path, arguments.name, settings), None, arguments, path)
+        with _Ending() as ending:
+            code = _progress(push_spool(path, arguments.name, settings), None, ending, arguments, path)
         if code == 0:
             discard(path)
         return code
@@ -118,9 +122,10 @@ def push(arguments: argparse.Namespace) -> int:
     )
     if arguments.exit_code is not None:
         sender.final_fields["Livelog-Exit-Code"] = str(arguments.exit_code)
-    with contextlib.closing(file):
+    # Before anything is sent: who sees the log may send a signal at once.
+    with contextlib.closing(file), _Ending(*(() if file.ended else FOLLOWED_UNTIL)) as ending:
         sender.start()
-        return _progress(sender, file, arguments, path)
+        return _progress(sender, file, ending, arguments, path)
 
 
 def _push_stream(source: int, arguments: argparse.Namespace, settings: ClientSettings) -> int:
@@ -143,7 +148,7 @@ def _push_stream(source: int, arguments: argparse.Namespace, settings: ClientSet
 
 def _push_name(path: Path, arguments: argparse.Namespace, settings: ClientSettings) -> int:
     """Whatever file has the name `path`, until it is told to end: that completes the log."""
-    with _Ending(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as ending:
+    with _Ending(*FOLLOWED_UNTIL) as ending:
         log = _writer(arguments.file, arguments, settings)
         for data in followed(path, ending.asked, note):
             log.write(data)
@@ -227,32 +232,30 @@ class _Ending:
         os.write(self._wake, b"!")
 
 
-def _progress(sender: Sender, file: File | None, arguments: argparse.Namespace, path: Path) -> int:
+def _progress(sender: Sender, file: File | None, ending: _Ending, arguments: argparse.Namespace, path: Path) -> int:
     """Wait until `sender` is done, and show how far it is."""
     patience = PATIENCE if arguments.drain is None else duration("--drain", arguments.drain)
     began, moved, shown = time.monotonic(), (time.monotonic(), -1), sys.stderr.isatty() and not arguments.quiet
     if not arguments.quiet and sender.begun.wait(0.5) and sender.link:
         note_links(sender)
-    following = file is not None and not file.ended
-    with _Ending(*((signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if following else ())) as ending:
-        try:
-            while not sender.done.wait(LOOK):
-                now = time.monotonic()
-                if file is not None and file.look():
-                    sender.wake()
-                if (ending.asked.is_set() or sender.refused is not None) and file is not None and not file.ended:
-                    patience, moved = DRAIN if arguments.drain is None else patience, (now, sender.sent)
-                    sender.finish()
-                if sender.sent != moved[1] or not (sender.problem or ending.asked.is_set()):
-                    moved = now, sender.sent
-                if now - moved[0] > patience or ending.again.is_set():
-                    break
-                if shown:
-                    sys.stderr.write(f"\r{_figures(sender, file, now - began)}\x1b[K")
-                    sys.stderr.flush()
-        finally:
+    try:
+        while not sender.done.wait(LOOK):
+            now = time.monotonic()
+            if file is not None and file.look():
+                sender.wake()
+            if (ending.asked.is_set() or sender.refused is not None) and file is not None and not file.ended:
+                patience, moved = DRAIN if arguments.drain is None else patience, (now, sender.sent)
+                sender.finish()
+            if sender.sent != moved[1] or not (sender.problem or ending.asked.is_set()):
+                moved = now, sender.sent
+            if now - moved[0] > patience or ending.again.is_set():
+                break
             if shown:
-                sys.stderr.write("\r\x1b[K")
+                sys.stderr.write(f"\r{_figures(sender, file, now - began)}\x1b[K")
+                sys.stderr.flush()
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
     sender.stop()
     if sender.delivered:
         if file is not None and file.failure is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import reserved_port
+from tests.shared import shared
 
 from .programs import Installed
 
@@ -19,7 +20,10 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The installed command. Needs a package index, for httptools and for what builds the wheel."""
-    folder = tmp_path_factory.mktemp("installed")
+    return Installed(shared(tmp_path_factory, "installed", _install) / "venv/bin")
+
+
+def _install(folder: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT],
@@ -31,7 +35,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         [folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", wheel],
         env=environment, check=True, timeout=280,  # a package index may be slow, and the machine busy
     )  # fmt: skip
-    return Installed(folder / "venv/bin")
 
 
 @pytest.fixture

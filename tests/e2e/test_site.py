@@ -21,6 +21,8 @@ from website.__main__ import build
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.long  # the whole site is built, and each page opened in a browser
+
 PHONE = (360, 640)
 DESKTOP = (1280, 800)
 

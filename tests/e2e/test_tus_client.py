@@ -19,7 +19,7 @@ import pytest
 from .programs import TOKEN, Installed, Program, curl, program
 from .relay import relaying
 
-pytestmark = pytest.mark.needs("curl", "node", "npm")
+pytestmark = [pytest.mark.needs("curl", "node", "npm"), pytest.mark.long]
 
 CLIENT = "tus-js-client@4.3.1"
 

@@ -48,7 +48,7 @@ def briefly(paths: str) -> str:
     return f"[[operations]]\ninclude-path-regex = '{paths}'\nphases.coverage.enabled = false\n"
 
 
-def check(folder: Path, description: str, address: Address, token: str, config: str) -> str:
+def check(folder: Path, description: str, address: Address, token: str, config: str, examples: int) -> str:
     """Have the server asked, the same questions in each run, with that token in a header. Returns what schemathesis tells."""
     (folder / "hooks.py").write_text(HOOKS)
     file = folder / "schemathesis.toml"
@@ -56,7 +56,7 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
     command: list[str | Path] = [
         Path(sys.executable).with_name("schemathesis"), "--config-file", file, "run", DOCS / description,
         "--url", f"http://127.0.0.1:{address.port}", "-H", f"Authorization: Bearer {token}",
-        "--phases", "coverage,fuzzing", "--max-examples", "5",
+        "--phases", "coverage,fuzzing", "--max-examples", str(examples),
         "--exclude-checks", "unsupported_method,positive_data_acceptance,negative_data_rejection", "--seed", "1", "--generation-database", "none",
         "--request-timeout", "20", "--no-color",
     ]  # fmt: skip
@@ -66,30 +66,31 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
 
 
 @pytest.mark.parametrize(
-    ("token", "brief"),
+    ("token", "brief", "examples"),
     sample(
-        [(TOKEN, EVERYTHING), (TOKEN, r"^/(?!view)[a-z]+(/\{name\})?$"), ("wrong", EVERYTHING)], (TOKEN, EVERYTHING)
+        [(TOKEN, EVERYTHING, 2), (TOKEN, r"^/(?!view)[a-z]+(/\{name\})?$", 5), ("wrong", EVERYTHING, 5)],
+        (TOKEN, EVERYTHING, 2),
     ),
     ids=["briefly", "token", "no token"],
 )
-def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str) -> None:
+def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str, examples: int) -> None:
     """For logs that there are, with a name, without one, and with a prefix."""
     config = f'[parameters]\n"path.token" = "{token}"\n"path.name" = "a"\n"path.prefix" = "b"\n"query.wait" = 0\n{briefly(brief)}'
     with running() as server:
         for name in ("", "a", "b/c"):
             send(server, name, CONTENT)
-        assert "Tested: 75" in check(tmp_path, "openapi.yaml", server.get, token, config)
+        assert "Tested: 75" in check(tmp_path, "openapi.yaml", server.get, token, config, examples)
 
 
 @pytest.mark.parametrize(
-    ("token", "brief"),
+    ("token", "brief", "examples"),
     sample(
-        [(WRITE_TOKEN, EVERYTHING), (WRITE_TOKEN, r"^/(log|upload/\{key\})$"), ("wrong", EVERYTHING)],
-        (WRITE_TOKEN, EVERYTHING),
+        [(WRITE_TOKEN, EVERYTHING, 2), (WRITE_TOKEN, r"^/(log|upload/\{key\})$", 5), ("wrong", EVERYTHING, 5)],
+        (WRITE_TOKEN, EVERYTHING, 2),
     ),
     ids=["briefly", "token", "no token"],
 )
-def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str) -> None:
+def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str, examples: int) -> None:
     """For two logs that come and go, and an upload that has begun."""
     with running({"LIVELOG_WRITE_TOKEN": WRITE_TOKEN, "LIVELOG_DATA_DIR": str(tmp_path / "data")}) as server:
         headers = (f"Authorization: Bearer {WRITE_TOKEN}", "Upload-Complete: ?0")
@@ -99,4 +100,4 @@ def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: s
             f'[parameters]\n"path.name" = "a"\n"path.prefix" = "b"\n"path.key" = "{key}"\n{briefly(brief)}'
             f'[[operations]]\ninclude-path = "/upload/{{key}}/{{name}}"\nparameters = {{"path.name" = "{name}"}}\n'
         )
-        assert "Tested: 32" in check(tmp_path, "openapi-producers.yaml", server.put, token, config)
+        assert "Tested: 32" in check(tmp_path, "openapi-producers.yaml", server.put, token, config, examples)

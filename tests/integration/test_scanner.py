@@ -20,6 +20,7 @@ import pytest
 from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
 from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
+from tests.sample import one_of
 
 from .holes import make_huge
 from .logs import Answer, begin, finish, path_of, request, send, status_of
@@ -108,23 +109,26 @@ def pinged(server: Server, limit: float) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "pattern",
-    [
-        r"[\0-\uffff]" * 90,
-        "(a?){30}" * 60,
-        "(?:" * 120 + "x" + ")*" * 120,
-        "x{1000}" * 100,
-        "(?:x{1000}){1000}",
-        "(?:(?:(?:x{60000}){60000}){60000}){60000}",
-        "((((((x{0,9}){0,9}){0,9}){0,9}){0,9}){0,9}){0,9}y",
-        "(x+x+)+y",
-        "(" * 300,
-        "x{99999999999}",
-        "(?<%\x1b",
-        "(?P<n>x)(?P<n>x)",
-        r"(?i)\d(?i)",
-        "[[a]",
-        "\udcff(",
-    ],
+    one_of(
+        3,
+        [
+            r"[\0-\uffff]" * 90,
+            "(a?){30}" * 60,
+            "(?:" * 120 + "x" + ")*" * 120,
+            "x{1000}" * 100,
+            "(?:x{1000}){1000}",
+            "(?:(?:(?:x{60000}){60000}){60000}){60000}",
+            "((((((x{0,9}){0,9}){0,9}){0,9}){0,9}){0,9}){0,9}y",
+            "(x+x+)+y",
+            "(" * 300,
+            "x{99999999999}",
+            "(?<%\x1b",
+            "(?P<n>x)(?P<n>x)",
+            r"(?i)\d(?i)",
+            "[[a]",
+            "\udcff(",
+        ],
+    ),
 )
 def test_pattern_of_any_kind_gets_an_answer_and_holds_nobody_up(server: Server, pattern: str) -> None:
     """A 400 of one line that can be shown, or a whole answer whose last line says how it ended."""
@@ -239,6 +243,7 @@ def test_searches_that_were_left_give_nobody_an_error(server: Server) -> None:
         wait_until(lambda: not processes(server), "their processes are gone")
 
 
+@pytest.mark.long
 def test_search_that_lasts_lets_others_have_their_turn(server: Server) -> None:
     """Six searches that take minutes, and one that takes a moment."""
     with contextlib.ExitStack() as stack:
@@ -283,23 +288,26 @@ def read_until_still(server: Server) -> int:
 
 @pytest.mark.parametrize(
     ("resource", "query"),
-    [
-        ("log", "?tail=99999999999"),
-        ("log", "?tail=1"),
-        ("log", "?tail=99999999999&follow=0"),
-        ("lines", "?tail=99999999999"),
-        ("lines", "?from=99999999"),
-        ("lines", f"?at={HUGE // 2}&count=1"),
-        ("lines", "?time=0"),
-        ("groups", ""),
-        ("search", "?q=nothing"),
-        ("search", "?q=nothing&from=1000000"),
-        ("search", "?q=nothing&dir=forward"),
-        ("search", "?q=n.*g&regex=1"),
-        ("search", "?errors=1"),
-        ("events", ""),
-        ("status", f"?wait=60&size={HUGE}"),
-    ],
+    one_of(
+        3,
+        [
+            ("log", "?tail=99999999999"),
+            ("log", "?tail=1"),
+            ("log", "?tail=99999999999&follow=0"),
+            ("lines", "?tail=99999999999"),
+            ("lines", "?from=99999999"),
+            ("lines", f"?at={HUGE // 2}&count=1"),
+            ("lines", "?time=0"),
+            ("groups", ""),
+            ("search", "?q=nothing"),
+            ("search", "?q=nothing&from=1000000"),
+            ("search", "?q=nothing&dir=forward"),
+            ("search", "?q=n.*g&regex=1"),
+            ("search", "?errors=1"),
+            ("events", ""),
+            ("status", f"?wait=60&size={HUGE}"),
+        ],
+    ),
 )
 def test_no_work_is_done_for_clients_that_have_left(folder: Path, resource: str, query: str) -> None:
     """Clients close at once, reset at once, and leave a moment later. What they asked for would take an hour."""

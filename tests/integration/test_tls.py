@@ -20,6 +20,7 @@ import pytest
 from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
 from tests.harness import TIMEOUT, TOKEN, Server, chunk
+from tests.sample import one_of
 
 from .certificates import Authority, environment
 from .pattern import Producer, Reader
@@ -325,7 +326,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.parametrize("kind", one_of(3, WRONG))
 def test_server_without_a_usable_certificate_does_not_start(
     kind: str, tmp_path: Path, authority: Authority, pair: tuple[Path, Path]
 ) -> None:

@@ -13,6 +13,7 @@ from tests.chromium import chromium
 from tests.harness import Server
 from tests.integration.servers import running
 from tests.integration.uploads import new_name
+from tests.shared import shared
 
 from .wires import Wire
 
@@ -22,10 +23,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of `viewer/` in which everything is installed. Needs npm's registry."""
-    folder = tmp_path_factory.mktemp("workshop") / "viewer"
-    shutil.copytree(ROOT / "viewer", folder, ignore=shutil.ignore_patterns("node_modules", "build"))
-    subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True, timeout=150)
-    return folder
+
+    def install(folder: Path) -> None:
+        ignored = shutil.ignore_patterns("node_modules", "build")
+        shutil.copytree(ROOT / "viewer", folder, ignore=ignored, dirs_exist_ok=True)
+        command = ["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefer-offline"]
+        subprocess.run(command, cwd=folder, check=True, timeout=150)
+
+    return shared(tmp_path_factory, "workshop", install)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.harness import Server
 from tests.integration import logs
+from tests.sample import one_of
 
 from .pages import ROWS, SIZES, Viewer, lines, path, viewing, writing
 
@@ -257,8 +258,11 @@ def test_no_drag_loses_its_last_move_in_a_log_that_grows(
 
 @pytest.mark.parametrize(
     ("size", "down", "live"),
-    [(MICE["desktop"], down, live) for down in (True, False) for live in (True, False)]
-    + [(MICE["phone"], True, True), (MICE["large"], True, False)],
+    one_of(
+        3,
+        [(MICE["desktop"], down, live) for down in (True, False) for live in (True, False)]
+        + [(MICE["phone"], True, True), (MICE["large"], True, False)],
+    ),
     ids=["below, live", "below", "above, live", "above", "below, live, phone", "below, large"],
 )
 def test_mouse_that_is_held_still_outside_the_window_goes_on_selecting(

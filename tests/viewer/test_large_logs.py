@@ -143,13 +143,14 @@ def test_address_leads_to_lines_and_going_back_leads_back(browser: Browser, many
         viewer.wait_first(first)
 
 
+@pytest.mark.long
 def test_memory_stays_small_over_two_hundred_jumps_in_a_hundred_million_lines(browser: Browser, many: Server) -> None:
     with viewing(browser, many.get, path("many", "#L1")) as viewer:
         viewer.wait_first(1)
         assert set(jump(viewer, places(200, MANY))) == {""}
 
 
-@pytest.mark.parametrize("times", sample([2, 10], 2))
+@pytest.mark.parametrize("times", sample([2, 10]))
 def test_memory_stays_small_while_many_times_as_much_goes_by_and_is_looked_at_everywhere(
     browser: Browser, server: Server, name: str, times: int
 ) -> None:
@@ -165,7 +166,7 @@ def test_memory_stays_small_while_many_times_as_much_goes_by_and_is_looked_at_ev
         assert jump(viewer, lines) == [texts[(line % 50_001 - 1) % 10_000] for line in lines]
 
 
-@pytest.mark.parametrize("height", [700, 2160])
+@pytest.mark.parametrize("height", sample([700, 2160], 700))
 def test_page_has_few_elements_however_colourful_the_log(
     browser: Browser, server: Server, name: str, height: int
 ) -> None:

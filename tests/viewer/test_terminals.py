@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.harness import Server
 from tests.integration import logs
+from tests.sample import one_of
 
 from .pages import ROWS, SIZES, Viewer, path, viewing
 
@@ -155,7 +156,7 @@ SHOWN = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "size"), SHOWN)
+@pytest.mark.parametrize(("kind", "size"), one_of(2, SHOWN))
 def test_log_is_shown_as_a_terminal_shows_it(
     browser: Browser, server: Server, name: str, screens: dict[str, list[str]], kind: str, size: str
 ) -> None:

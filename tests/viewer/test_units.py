@@ -5,11 +5,14 @@ Refuses to open a browser. What the page does in one is in the files beside this
 
 import gzip
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.sample import sample
 
 from .conftest import ROOT
 
@@ -21,9 +24,11 @@ BUDGET = 32_000
 """Bytes of the compressed page, all in all."""
 
 
-def run(workshop: Path, *command: str) -> str:
+def run(workshop: Path, *command: str, **variables: str) -> str:
     """What a command in the viewer's folder prints. It must succeed."""
-    done = subprocess.run(command, cwd=workshop, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(
+        command, cwd=workshop, env={**os.environ, **variables}, capture_output=True, text=True, timeout=250
+    )
     failed = "\n".join(re.findall(r"^ *not ok .*(?:\n.*){,20}", done.stdout, re.MULTILINE)[:3])
     assert done.returncode == 0, failed + done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
@@ -33,10 +38,11 @@ def test_source_passes_the_strict_compiler(workshop: Path) -> None:
     run(workshop, "npx", "tsc", "--noEmit")
 
 
-def test_pure_parts_do_what_they_say(workshop: Path) -> None:
+@pytest.mark.parametrize("variables", sample([{}, {"THOROUGH": "1"}], {}), ids=["some", "all"])
+def test_pure_parts_do_what_they_say(workshop: Path, variables: dict[str, str]) -> None:
     run(workshop, "node", "build.mjs", "--test", "build/test")
     tests = sorted(str(path) for path in (workshop / "build/test").glob("*.test.mjs"))
-    printed = run(workshop, "node", "--test", "--test-reporter=tap", *tests)
+    printed = run(workshop, "node", "--test", "--test-reporter=tap", *tests, **variables)
     assert int(re.findall(r"^# pass (\d+)$", printed, re.MULTILINE)[-1]) > 80
     assert "# skipped 0" in printed
 

@@ -90,6 +90,8 @@ def test_lines_are_told_once_with_all_that_is_known_of_them(server: Server) -> N
     documents, last = found(server, q="r", lines="1", dir="forward", limit="2", before="1")
     start = SAMPLE.index(b"37 error")
     before = SAMPLE.rindex(b"\n", 0, start - 1) + 1
+    times = [one.pop("time") for one in documents]
+    assert times == sorted(times)
     assert documents[:2] == [
         {"line": 36, "offset": before, "length": 0, "start": before, "text": "36 a line", "context": True},
         {"line": 37, "offset": start + 4, "length": 1, "start": start, "text": "37 error: it failed"},

@@ -91,6 +91,7 @@ def test_hits_tell_line_place_and_text_the_last_first(server: Server) -> None:
             "offset": start + raw.index(b"many"),
             "length": len("many with Error"),
             "text": f"line {hit['line']} of many with Error",
+            "time": hit["time"],
         }
 
 

@@ -8,6 +8,7 @@ from livelog.lines.hits import Hit, Hits
 from livelog.lines.pieces import Newlines, aligned, returned
 from livelog.lines.query import PLACE, Query
 from livelog.lines.telling import tell
+from livelog.times import Times
 
 Read = Callable[[int, int], bytes]
 
@@ -37,7 +38,7 @@ def search(asked: Query, read: Read) -> list[Hit]:
 def told(asked: Query, content: bytes) -> list[tuple[Query, bytes]]:
     """What is told of a search, in the parts in which it is told; and for each what is left of the search."""
     parts: list[tuple[Query, bytes]] = []
-    for part in tell(asked, reader(content)):
+    for part in tell(asked, reader(content), Times(0)):
         if part is not None:
             _, _, size = PLACE.unpack_from(part)
             left = asked._replace(**json.loads(part[PLACE.size : PLACE.size + size]))

@@ -43,6 +43,8 @@ class Lines:
     def __init__(self, query: Query, read: Read) -> None:
         self.told = query.told
         """Hits so far."""
+        self.full = False
+        """Whether it has told all that it may."""
         self.start = query.start
         """Where the search can be gone on with."""
         self._line: tuple[int | None, tuple[int, int] | None] = (
@@ -52,11 +54,11 @@ class Lines:
         self._query = query
         self._read = read
         self._matcher = Matcher(query)
-        self._edge = query.start if query.edge is None else query.edge
+        self._edge = max(query.low, query.start if query.edge is None else query.edge)
         self._apart = query.apart
         self._left = query.left
         self._part = query.part
-        self._bound = query.start if query.bound is None else query.bound
+        self._bound = max(query.low, query.start if query.bound is None else query.bound)
         self._found = query.found
         self._lead, self._trail = (query.before, query.after) if query.forward else (query.after, query.before)
         self._size = (PIECE if query.plain else PART) if query.grep else query.size + 1
@@ -88,24 +90,29 @@ class Lines:
     def run(self) -> Iterator[Part | None]:
         """The lines; None: another piece has been looked at."""
         query = self._query
-        if self._is_full() and not self._left:
+        self.full = self._is_full() and not self._left
+        if self.full:
             return
         selected = self._selected_forwards if query.forward else self._selected_backwards
         for piece in pieces(query, self._read, self._wanted):
             for line in selected(piece):
                 if self._is_full():
                     yield from self._trailing(line.start if query.forward else line.stop)
+                    self.full = True
                     return
                 yield from self._selected(line)
-                if self._is_full() and not self._left:
+                self.full = self._is_full() and not self._left
+                if self.full:
                     return
             yield from self._trailing(self._bound)
-            if self._is_full() and not self._left:
+            self.full = self._is_full() and not self._left
+            if self.full:
                 return
             self.start = piece.stop if query.forward else piece.start
             self._line = self._bound, self._found
             yield None
-        self._edge = self.start
+        if not query.live:  # else what was not told may be context of what comes
+            self._edge = self.start
 
     def _is_full(self) -> bool:
         return self._query.limit is not None and self.told >= self._query.limit

@@ -34,6 +34,8 @@ class Hits:
     def __init__(self, query: Query, read: Read, newlines: Newlines) -> None:
         self.told = query.told
         """Hits so far."""
+        self.full = False
+        """Whether it has told all that it may."""
         self.start = query.start
         """Where the search can be gone on with."""
         self._query = query

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from .encodings import UTF_8
 
-PLACE = struct.Struct("!d?I")
-"""The seconds of the processor that a search took until there, whether it has ended, and the length of what it has left: a `Query` is
+PLACE = struct.Struct("!dBI")
+"""The seconds of the processor that a search took until there, whether it has ended (1: all has been looked at; 2: it may tell no more), and the length of what it has left: a `Query` is
 gone on with by replacing those members, which follow in JSON."""
 
 
@@ -23,8 +23,8 @@ class Query(NamedTuple):
 
     `newlines`: how many are in front of the byte at `counted`; None: that is not known, so that lines have no numbers.
 
-    `low` and `high`: nothing is looked at or told but lines that begin in `[low, high)`; `high` None: to the end. `whole`: what follows
-    the last newline is not looked at.
+    `since` and `until`: only lines that came at such times, `[since, until)`, in milliseconds since the epoch. `low` and `high`: nothing is looked at or told but lines that begin in `[low, high)`; `high` None: to the end. `whole`: what follows
+    the last newline is not looked at. `live`: the search will be gone on with, once more has come: no end is told, nor progress.
 
     `by_line`: the answer has lines, each once: those with a match, or with `invert` those without, and with each so many lines `before` and
     `after` it. `grep`: the answer is text as `grep -n` writes it, else JSON. `numbered`: lines are told with their numbers. `groups`: groups of lines
@@ -48,9 +48,12 @@ class Query(NamedTuple):
     seconds: float = float("inf")
     encoding: str = UTF_8
     counted: int = 0
+    since: int | None = None
+    until: int | None = None
     low: int = 0
     high: int | None = None
     whole: bool = False
+    live: bool = False
     by_line: bool = False
     invert: bool = False
     before: int = 0

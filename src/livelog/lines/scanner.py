@@ -39,6 +39,9 @@ JOB, PART, DONE, REFUSED, FAILED = b"j", b"p", b"d", b"r", b"f"
 GROUPS = struct.Struct("!Q?")
 """How many bytes of a log have been looked at for groups, and whether there are more groups than are kept."""
 
+MEMBER = struct.Struct("!I")
+"""Which of several queries it is about."""
+
 MAX_MEMORY = 256 * 1024 * 1024
 """Bytes of address space."""
 
@@ -149,10 +152,28 @@ def search(log: Log, kept: bytes, **query: Any) -> Iterator[bytes | None]:
     asked = Query(**query)
     asked.pattern()  # `re` keeps it
     yield b""
-    yield from tell(asked, log.read, array("Q", kept))
+    yield from tell(asked, log.read, log.times(), array("Q", kept))
+
+
+def follow(log: Log, _kept: bytes, *, queries: list[dict[str, Any]]) -> Iterator[bytes | None]:
+    """A `MEMBER`, for each of the queries in turn, and then, behind another one, the next word of that search: see `telling.tell`.
+
+    One word only: who finds much does not keep the others waiting.
+    """
+    from .query import Query  # noqa: PLC0415
+    from .telling import tell  # noqa: PLC0415
+
+    for number, query in enumerate(queries):
+        yield MEMBER.pack(number)
+        for part in tell(Query(**query), log.read, log.times()):
+            if part is not None:
+                yield MEMBER.pack(number) + part
+                break
+            yield None
 
 
 JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
+    "follow": follow,
     "groups": groups,
     "index": index,
     "pattern": pattern,
@@ -160,7 +181,7 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
 }
 """Each yields parts of its result, or None: another piece is done."""
 
-NEEDED = {"groups": "groups", "index": "index", "pattern": "query", "search": "telling"}
+NEEDED = {"follow": "telling", "groups": "groups", "index": "index", "pattern": "query", "search": "telling"}
 """The module that each needs."""
 
 

@@ -7,6 +7,8 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 
+from livelog.times import Times, timestamp
+
 from .encodings import UTF_8
 from .filtering import Lines, Part
 from .hits import Hit, Hits
@@ -25,9 +27,9 @@ PROGRESS = 0.1
 """Seconds from one word about progress to the next."""
 
 
-def tell(query: Query, read: Read, blocks: Sequence[int] = ()) -> Iterator[bytes | None]:
+def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> Iterator[bytes | None]:
     """What is told of a search. After a piece of which there is nothing to tell, None. `blocks`: newlines in front of each block, see `index`."""
-    looking = aligned(query, read)
+    looking = aligned(_timed(query, times), read)
     while True:
         try:
             yield next(looking)
@@ -38,12 +40,12 @@ def tell(query: Query, read: Read, blocks: Sequence[int] = ()) -> Iterator[bytes
     search: Hits | Lines = Lines(asked, read) if asked.by_line else Hits(asked, read, newlines)
     begin = asked.start if asked.begin is None else asked.begin
     total = asked.size - begin if asked.forward else begin - asked.low
-    form = _Form(asked, read, newlines)
+    form = _Form(asked, read, newlines, times)
     stop = time.process_time() + asked.seconds
     output: list[bytes] = []
     spoken, waiting = time.monotonic(), 0
 
-    def words(*documents: object, ended: bool = False) -> bytes:
+    def words(*documents: object, ended: int = 0) -> bytes:
         nonlocal spoken, waiting
         said = b"".join((*output, *(json.dumps(one).encode() + b"\n" for one in documents if not asked.grep)))
         output.clear()
@@ -53,7 +55,7 @@ def tell(query: Query, read: Read, blocks: Sequence[int] = ()) -> Iterator[bytes
         return PLACE.pack(time.process_time(), ended, len(kept)) + kept + said
 
     def end(following: int | None) -> bytes:
-        return words({"done": True, "hits": search.told, "next": following}, ended=True)
+        return words({"done": True, "hits": search.told, "next": following}, ended=2)
 
     for one in search.run():
         if one is not None:
@@ -76,32 +78,54 @@ def tell(query: Query, read: Read, blocks: Sequence[int] = ()) -> Iterator[bytes
         ):
             yield end(following)
             return
-        if time.monotonic() - spoken >= PROGRESS and not asked.grep:
+        if time.monotonic() - spoken >= PROGRESS and not asked.grep and not asked.live:
             scanned = search.start - begin if asked.forward else begin - search.start
             yield words({"scanned": max(0, min(total, scanned)), "of": total, "hits": search.told})
         else:
             yield words() if output else None
+    if asked.live and not search.full:
+        if asked.numbered:  # what comes is counted from here
+            looking_back = newlines.before(asked.size)
+            for _ in looking_back:
+                yield None
+        yield words(ended=1)
+        return
     yield end(search.following if search.told == asked.limit else None)
+
+
+def _timed(query: Query, times: Times) -> Query:
+    """The query with the bounds that its times are."""
+    low, high = query.low, query.high
+    if query.since is not None:
+        first = times.offset_at(query.since)
+        low = max(low, query.size if first is None else first)
+    if query.until is not None and (stop := times.offset_at(query.until)) is not None:
+        high = stop if high is None else min(high, stop)
+    return query._replace(low=low, high=high)
 
 
 class _Form:
     """How what is found is written."""
 
-    def __init__(self, query: Query, read: Read, newlines: Newlines) -> None:
+    def __init__(self, query: Query, read: Read, newlines: Newlines, times: Times) -> None:
         self._query = query
         self._read = read
         self._newlines = newlines
+        self._times = times
 
     def said(self, one: Hit | Part) -> Iterator[bytes | None]:
         """What is told of a hit, or of a part of a line; None: another piece has been looked at for that."""
         if isinstance(one, Hit):
-            yield json.dumps(one._asdict()).encode() + b"\n"
+            yield json.dumps({**one._asdict(), "time": self._time(one.start)}).encode() + b"\n"
             return
         line, number = one.line, None
         if self._query.numbered and one.start == line.start:
             count = yield from self._newlines.before(line.start)
             number = None if count is None else count + 1
         yield self._text(one, number) if self._query.grep else self._document(one, number)
+
+    def _time(self, offset: int) -> str:
+        return timestamp(self._times.time_at(offset))
 
     def _document(self, part: Part, number: int | None) -> bytes:
         line, query = part.line, self._query
@@ -111,7 +135,14 @@ class _Form:
         if stop == line.stop:
             data = data.rstrip(b"\r")
         text = (plain(data) if query.plain else data).decode(query.encoding, "replace")
-        document = {"line": number, "offset": offset, "length": length, "start": line.start, "text": text}
+        document = {
+            "line": number,
+            "offset": offset,
+            "length": length,
+            "start": line.start,
+            "text": text,
+            "time": self._time(line.start),
+        }
         if line.context:
             document["context"] = True
         if stop < line.stop:

@@ -25,7 +25,7 @@ NOT_A_LABEL = define(
 )  # fmt: skip
 NOT_A_BEGIN = define(
     400, "the query parameter {parameter} is not a time with its zone, such as 2026-11-25T05:26:53Z, and not seconds since the epoch",
-    "`?since=` or `?until=` is not a time", readers="logs",
+    "`?since=` or `?until=` is not a time", readers="logs search",
 )  # fmt: skip
 NOT_A_FORM = define(
     400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="logs search",
@@ -39,6 +39,9 @@ NO_TEXT = define(
 )  # fmt: skip
 NOT_A_DIRECTION = define(
     400, "the query parameter dir is not back or forward", "`?dir=` is not `back` or `forward`", readers="search",
+)  # fmt: skip
+FOLLOWS_BACKWARDS = define(
+    400, "a search with follow=1 goes forward: leave out dir=back", "`?follow=1` together with `?dir=back`", readers="search",
 )  # fmt: skip
 NOT_A_PATTERN = define(
     400, "this is not a valid regular expression: {reason}", "`?q=` is not a regular expression, with `?regex=1`", readers="search",
@@ -96,5 +99,5 @@ LINES_FAILED = define(
     example="looking at the lines of this log takes too much memory: ask again later; and others",
 )  # fmt: skip
 TOO_MANY_SEARCHES = define(
-    503, "too many searches are under way: try again later", "more than 20 searches run or wait; with `Retry-After`", readers="search",
+    503, "too many searches are under way: try again later", "more than 20 searches run or wait, or 256 follow; with `Retry-After`", readers="search",
 )  # fmt: skip

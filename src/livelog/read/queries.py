@@ -84,8 +84,8 @@ class Queries:
     def __init__(self) -> None:
         self._scanners = Scanners()
         self._indexes = Indexes(self._scanners)
-        searches = SearchAnswers(self._indexes, self._scanners)
-        answers = {"lines": self._lines, "search": searches.answer, "groups": self._groups}
+        self._searches = SearchAnswers(self._indexes, self._scanners)
+        answers = {"lines": self._lines, "search": self._searches.answer, "groups": self._groups}
         self.answers: Mapping[str, Callable[[Exchange, Source], Awaitable[Response]]] = {
             resource: partial(_answer, answer) for resource, answer in answers.items()
         }
@@ -97,6 +97,7 @@ class Queries:
     async def close(self) -> None:
         """Keep what shall be found again after a restart, and end all processes."""
         await self._indexes.close()
+        await self._searches.close()
         await self._scanners.close()
 
     def has_index(self, journal: Source) -> bool:

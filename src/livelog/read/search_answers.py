@@ -14,6 +14,7 @@ from livelog.lines.query import Query
 from livelog.lines.service import Indexes
 from livelog.lines.workers import Scanners
 from livelog.log.source import Source
+from livelog.times import moment_of
 from livelog.wire.exchange import Exchange
 from livelog.wire.fields import whole_number
 from livelog.wire.link import leaving, unless_lost
@@ -47,6 +48,10 @@ class SearchAnswers:
     def __init__(self, indexes: Indexes, scanners: Scanners) -> None:
         self._searches = Searches(indexes, scanners)
 
+    async def close(self) -> None:
+        """End what belongs to searches that follow logs."""
+        await self._searches.followers.close()
+
     async def answer(self, exchange: Exchange, journal: Source) -> Response:
         """What a search finds. Raises: RequestError, ScanError, DiskError, ConnectionError."""
         connection, request = exchange.connection, exchange.request
@@ -79,14 +84,16 @@ def _query(query: Mapping[str, str], length: int, *, grep: bool) -> Query:
     text, errors = query.get("q", ""), query.get("errors") == "1"
     if not errors and (not text or len(text) > MAX_TEXT or "\n" in text):
         raise problems.NO_TEXT.error(most=MAX_TEXT)
-    direction = query.get("dir", "forward" if grep else "back")
+    direction = query.get("dir", "forward" if grep or query.get("follow") == "1" else "back")
     if direction not in ("back", "forward"):
         raise problems.NOT_A_DIRECTION.error()
-    forward, invert = direction == "forward", query.get("invert") == "1"
+    forward, invert, live = direction == "forward", query.get("invert") == "1", query.get("follow") == "1"
+    if live and not forward:
+        raise problems.FOLLOWS_BACKWARDS.error()
     named = [name for name in ("context", "before", "after") if name in query]
     around = {name: min(whole_number(name, query[name]), MAX_CONTEXT) for name in named}
     by_line = grep or invert or bool(around) or query.get("lines") == "1"
-    limit = whole_number("limit", query["limit"]) if "limit" in query else None if grep else DEFAULT_HITS
+    limit = whole_number("limit", query["limit"]) if "limit" in query else None if grep or live else DEFAULT_HITS
     if limit == 0:
         raise problems.NOT_ABOVE_0.error(parameter="limit")
     start = whole_number("from", query.get("from", "0" if forward else str(length)))
@@ -94,7 +101,17 @@ def _query(query: Mapping[str, str], length: int, *, grep: bool) -> Query:
     return Query(
         text=text, size=length, start=min(start, length), newlines=None, case=query.get("case") == "1",
         regex=query.get("regex") == "1" and not errors, errors=errors, forward=forward,
-        limit=limit if by_line else min(limit or MAX_HITS, MAX_HITS), by_line=by_line, invert=invert,
+        limit=limit if by_line or live else min(limit or MAX_HITS, MAX_HITS), by_line=by_line, invert=invert,
         before=around.get("before", context), after=around.get("after", context), groups=bool(around), grep=grep,
+        since=_moment("since", query["since"]) if "since" in query else None,
+        until=_moment("until", query["until"]) if "until" in query else None, live=live, whole=live,
         numbered=query.get("numbers") != "0", plain=query.get("plain") == "1",
     )  # fmt: skip
+
+
+def _moment(parameter: str, text: str) -> int:
+    """A time in milliseconds since the epoch. Raises: RequestError."""
+    try:
+        return moment_of(text)
+    except ValueError as error:
+        raise problems.NOT_A_BEGIN.error(parameter=parameter) from error

@@ -7,18 +7,20 @@ the end of the queue.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
-from livelog.errors import ScanError, ScanRefused
+from livelog.errors import STOPPED, ScanError, ScanRefused
 from livelog.lines.query import PLACE, Query
 from livelog.lines.scanner import PIECE_SECONDS
 from livelog.lines.service import Indexes
 from livelog.lines.workers import Scan, Scanners, Turns
+from livelog.log.info import State
 from livelog.log.source import Source
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.problem import RETRY_AFTER
 
 from . import problems
+from .following import Followers
 
 CHECKS = 2
 """Patterns that are looked at, at a time, while their searches wait for a turn."""
@@ -42,6 +44,12 @@ LOOKS = 8
 """Turns of the event loop within which it is noticed that clients have left: with one their connection is seen to have ended, and
 with some more their tasks have."""
 
+FAR = 4 * 1024 * 1024
+"""Bytes by which a search that follows may be behind: with more it is one that has turns of its own."""
+
+FOLLOWERS = 256
+"""Searches that may follow logs at a time."""
+
 PATIENCE = 0.1
 """Seconds from one word to the next while lines are counted."""
 
@@ -52,6 +60,7 @@ class Searches:
     def __init__(self, indexes: Indexes, scanners: Scanners) -> None:
         self.indexes = indexes
         self.scanners = scanners
+        self.followers = Followers(scanners)
         self.turns = Turns(SEARCHES)
         self.checks = Turns(CHECKS)
         self.active = 0
@@ -60,6 +69,8 @@ class Searches:
     async def admit(self, journal: Source, query: Query) -> "Search":
         """A search, to be closed at the end. Raises: RequestError (503), if there are too many clients that are still there."""
         looks = 0
+        if query.live and self.followers.searches >= FOLLOWERS:
+            raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER)
         while self.active >= SEARCHES + WAITING and looks < LOOKS:
             looks += 1
             await asyncio.sleep(0)
@@ -83,6 +94,7 @@ class Search:
         self._spent = 0.0  # seconds of the processor, in this turn
         self._active = True
         self._ended = False  # all has been found
+        self._full = False  # all has been told that may be
         searches.active += 1
 
     async def begin(self) -> None:
@@ -123,20 +135,18 @@ class Search:
                 while not await self._count():
                     if not self._query.grep:
                         yield b'{"scanned": 0, "of": %d, "hits": 0}\n' % self._query.size
-            while not self._ended:
-                scan = self._scan or await self._go_on()
-                text = await self._part(scan)
-                if text:
+            async for text in self._found():
+                yield text
+            if self._query.live and not self._full:
+                async for text in self._follow(writer):
                     yield text
-                if self._searches.turns.waited_for and loop.time() - self._since > TURN:
-                    self._pause()
         except (ScanError, ScanRefused) as error:
             too_much = isinstance(error, ScanError) and error.excess
             reason = f"this pattern {error}: use a simpler one" if too_much else f"{error}: search again"
             if self._query.grep:  # a text cannot tell that it is not all
                 await writer.break_off(reset=not writer.chunked)
                 raise ConnectionAbortedError(reason) from error
-            yield json.dumps({"done": True, "hits": None, "next": None, "error": reason}).encode() + b"\n"
+            yield _document({"done": True, "hits": None, "next": None, "error": reason})
         finally:
             writer.on_blocked = None
             if unread is not None:
@@ -147,6 +157,48 @@ class Search:
         """End it."""
         self._pause()
         self._set_active(False)
+
+    async def _found(self) -> AsyncIterator[bytes]:
+        """What is found in what the log had when the query was made."""
+        while not self._ended:
+            scan = self._scan or await self._go_on()
+            text = await self._part(scan)
+            if text:
+                yield text
+            if self._searches.turns.waited_for and asyncio.get_running_loop().time() - self._since > TURN:
+                self._pause()
+
+    async def _follow(self, writer: BodyWriter) -> AsyncIterator[bytes]:
+        """What is found in what comes, until the log ends."""
+        journal, followers = self._journal, self._searches.followers
+        self._set_active(False)
+        last, searched = False, self._query.size
+        with followers.use(journal) as rounds:
+            while not last and not self._full:
+                if journal.length - max(searched, self._query.start) > FAR:
+                    searched = journal.length
+                    self._query = self._query._replace(size=searched, seconds=PROCESSOR)
+                    self._ended = False
+                    async for text in self._found():
+                        yield text
+                    self._set_active(False)
+                    continue
+                word = await rounds.word(self._query)
+                self._query = self._query._replace(**word.left)  # type: ignore[arg-type]
+                self._full, last = word.full, word.last
+                if word.text:
+                    yield word.text
+        if self._full:
+            return  # its end has been told
+        past = self._query.until is not None and not journal.state.ended
+        if self._query.grep and not past and journal.state is not State.COMPLETE:
+            await writer.break_off(reset=not writer.chunked)
+            raise ConnectionAbortedError(f"the log is {journal.state.value}" if journal.state.ended else STOPPED)
+        if not self._query.grep:
+            end = {"done": True, "hits": self._query.told, "next": None, "state": journal.state.value}
+            if not journal.state.ended and not past:
+                end |= {"next": self._query.start, "error": STOPPED}
+            yield _document(end)
 
     async def _count(self) -> bool:
         """Count the lines of the log, for a moment, if their numbers are asked for. Returns whether they are known."""
@@ -190,7 +242,7 @@ class Search:
         if ended:
             await scan.part()  # the process is gone
             self._pause()
-            self._ended = True
+            self._ended, self._full = True, ended > 1
         text = PLACE.size + size
         self._query = self._query._replace(**json.loads(part[PLACE.size : text]))
         return part[text:]
@@ -215,3 +267,7 @@ class Search:
         if self._active != active:
             self._active = active
             self._searches.active += 1 if active else -1
+
+
+def _document(document: Mapping[str, object]) -> bytes:
+    return json.dumps(document).encode() + b"\n"

@@ -1,0 +1,149 @@
+"""Filters that follow a log while it is written.
+
+Categories: what comes, and the end · times · many filters of one log · patterns that take for ever, and processes that are killed.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.conformance.link import Connection
+from tests.conformance.wire import Ending
+from tests.harness import TOKEN, Server, ask, chunk
+
+from .logs import Answer, begin, finish, path_of, request, send
+from .servers import running, wait_until
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running() as server:
+        yield server
+
+
+def following(server: Server, name: str, **query: object) -> Connection:
+    """A filter that follows a log."""
+    connection = Connection(server.get, 60.0)
+    ask(connection, "GET", path_of(name, TOKEN, "search") + "?" + urlencode({"follow": 1, **query}))
+    assert connection.wait_head().status == 200
+    return connection
+
+
+def documents(answer: Answer) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in answer.body.splitlines()]
+
+
+def workers(server: Server) -> list[int]:
+    """The processes that search."""
+    return [int(child) for child in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("query", [{"q": "needle"}, {"q": "ne+dle", "regex": "1"}])
+def test_filter_tells_lines_as_they_come_and_the_last_one_when_the_log_ends(
+    server: Server, query: dict[str, str]
+) -> None:
+    producer = begin(server, "growing")
+    producer.send(chunk(b"one\nneedle 2\nthree\n"))
+    wait_until(
+        lambda: request(server.get, "GET", path_of("growing", TOKEN) + "?follow=0").body.endswith(b"three\n"), "it"
+    )
+    text = following(server, "growing", **query, before="1", **{"as": "text"})
+    lines = following(server, "growing", **query, lines="1")
+    text.wait(lambda answer: answer.body == b"1-one\n2:needle 2\n", "what there is")
+    producer.send(chunk(b"four\nnee"))
+    producer.send(chunk(b"dle 5\n"))
+    text.wait(lambda answer: answer.body.endswith(b"2:needle 2\n--\n4-four\n5:needle 5\n"), "what has come")
+    producer.send(chunk(b"6 needle at the end"))
+    reader = Connection(server.get, 60.0)
+    ask(reader, "GET", path_of("growing", TOKEN) + "?follow=0")
+    producer.send(chunk(b""))
+    finish(producer)
+    finish(reader)
+    answer = finish(text)
+    assert (answer.ending, answer.body[-30:]) == (Ending.CLEAN, b"needle 5\n6:6 needle at the end\n"[-30:])
+    *found, last = documents(finish(lines))
+    assert [(one["line"], one["text"]) for one in found] == [
+        (2, "needle 2"),
+        (5, "needle 5"),
+        (6, "6 needle at the end"),
+    ]
+    assert last == {"done": True, "hits": 3, "next": None, "state": "complete"}
+
+
+def test_filter_of_a_log_that_is_aborted_says_so(server: Server) -> None:
+    producer = begin(server, "aborted")
+    producer.send(chunk(b"needle 1\nneedle"))
+    text = following(server, "aborted", q="needle", **{"as": "text"})
+    lines = following(server, "aborted", q="needle")
+    text.wait(lambda answer: answer.body == b"1:needle 1\n", "what there is")
+    producer.reset()
+    answer = finish(text)
+    assert (answer.body, answer.ending is Ending.CLEAN) == (b"1:needle 1\n2:needle\n", False)
+    last = documents(finish(lines))[-1]
+    assert (last["done"], last["hits"], last["state"]) == (True, 2, "aborted")
+
+
+def test_filter_ends_with_its_limit_and_counts_from_where_it_begins(server: Server) -> None:
+    producer = begin(server, "limited")
+    producer.send(chunk(b"a\n" * 10))
+    lines = following(server, "limited", q="a", limit="12", lines="1", **{"from": 16})
+    lines.wait(lambda answer: answer.body.count(b"\n") == 2, "what there is")
+    producer.send(chunk(b"a\n" * 20))
+    *found, last = documents(finish(lines))
+    assert [one["line"] for one in found] == [*range(9, 21)]
+    assert last == {"done": True, "hits": 12, "next": 40}
+    producer.send(chunk(b""))
+    finish(producer)
+
+
+def test_lines_can_be_chosen_by_the_time_at_which_they_came(server: Server) -> None:
+    producer = begin(server, "timed")
+    lines = following(server, "timed", q="line", lines="1")
+    for number in range(4):
+        producer.send(chunk(b"line %d\n" % number))
+        lines.wait(lambda answer, number=number: answer.body.count(b"\n") > number, "the line")  # type: ignore[misc]
+    producer.send(chunk(b""))
+    finish(producer)
+    *found, _ = documents(finish(lines))
+    times = [one["time"] for one in found]
+    assert times == sorted(set(times))
+    for first, stop, follow in ((0, 2, 0), (1, 3, 1), (2, 2, 0), (3, 3, 1)):
+        query = f"?q=line&dir=forward&since={times[first]}&until={times[stop]}&context=9&follow={follow}"
+        *some, _ = documents(request(server.get, "GET", path_of("timed", TOKEN, "search") + query))
+        assert [one["line"] for one in some if "line" in one] == [*range(first + 1, stop + 1)]
+
+
+def test_filters_of_one_log_share_a_process_and_one_that_takes_for_ever_is_alone(server: Server) -> None:
+    producer = begin(server, "shared")
+    producer.send(chunk(b"begin\n"))
+    with contextlib.ExitStack() as stack:
+        filters = []
+        for number in range(12):
+            connection = following(server, "shared", q=f"needle ?{number} ", regex="1")
+            stack.enter_context(contextlib.closing(connection))
+            filters.append(connection)
+        slow = stack.enter_context(contextlib.closing(following(server, "shared", q="(x+x+)+y", regex="1")))
+        producer.send(chunk(b"x" * 40 + b"\n" + b"".join(b"needle %d \n" % number for number in range(12))))
+        for number, connection in enumerate(filters):
+            connection.wait(lambda answer: answer.body.count(b"\n") == 1, "the line")
+            assert documents(connection.answer())[0]["line"] == 3 + number  # type: ignore[arg-type]
+        last = documents(finish(slow))[-1]
+        assert "takes too long" in last["error"]
+        assert len(workers(server)) <= 2
+        producer.send(chunk(b"needle 3 again\n"))
+        filters[3].wait(lambda answer: answer.body.count(b"\n") == 2, "the next one")
+    wait_until(lambda: len(workers(server)) <= 1, "the process has left with its clients")  # one may be kept, for texts
+    producer.send(chunk(b""))
+    finish(producer)
+
+
+@pytest.mark.parametrize("query", ["follow=1&dir=back", "since=yesterday", "until=2026-11-25T05:26:53"])
+def test_what_cannot_be_followed_is_refused(server: Server, query: str) -> None:
+    send(server, "any", b"x\n")
+    answer = request(server.get, "GET", path_of("any", TOKEN, "search") + "?q=x&" + query)
+    assert (answer.status, answer.body.count(b"\n")) == (400, 1)

@@ -12,13 +12,16 @@ from livelog.lines import lines
 from livelog.lines.failures import find
 from livelog.lines.groups import Groups, marks
 from livelog.lines.index import BLOCK, Index, scan
+from livelog.lines.objects import Lines, tell
 from livelog.lines.query import Query
 from livelog.lines.sgr import plain, style_after
 from livelog.log.attributes import Attributes
 from livelog.names import is_name
+from livelog.plain import shown as plain_text
 from livelog.produce.guard import is_loopback, passive_type
 from livelog.produce.uploads import announced
 from livelog.read.sse import text_event, whole_characters
+from livelog.times import Times
 from livelog.tokens import Access, bearer
 from livelog.wire.fields import _ENTITY_TAG, _WAIT_PREFERENCE
 from livelog.wire.framing import ChunkedDecoder
@@ -48,6 +51,15 @@ def errors(data: bytes) -> object:
 
 def shown(data: bytes) -> object:
     return Neutraliser()(data, last=True)
+
+
+def row(data: bytes) -> object:
+    return plain_text(data.decode("utf-8", "replace") + "\r")
+
+
+def objects(data: bytes) -> object:
+    asked = Lines(0, len(data), len(data), 1, None, False, "utf-8")
+    return list(tell(asked, lambda start, stop: data[start:stop], Times(0), enough=1 << 40))
 
 
 def shown_in_pieces(data: bytes) -> object:
@@ -103,6 +115,29 @@ def colours(n: int) -> bytes:
             300,
             id="sections that end all at once",
         ),
+        *(
+            pytest.param(row, lambda n, part=part: part * n, 2000, id=f"a row of {part!r}")
+            for part in (
+                b"x\r",
+                b"\xcc\x81",
+                b"a\b\xcc\x81",
+                b"\x1b[P",
+                b"x\x1b[@",
+                b"\t\b",
+                b"x\x1b[1K\r",
+                b"\x1b[500Gx\x1b[2K",
+                b"xx\x1b7\r\x1b8\x1b[1K",
+                b"x\x1b[9b",
+                b"\r\x1b[P\x1b[500G\x1b]",
+            )
+        ),
+        pytest.param(
+            row,
+            lambda n: b"x" * 20 * n + b"\r\x1b[P\x1b[@x\x1b[1K\x1b[9X" * n,
+            2000,
+            id="much that is drawn on a long row",
+        ),
+        pytest.param(objects, lambda n: b"\n" * n, 5000, id="objects of empty lines"),
         pytest.param(style, lambda n: b"\x1b[32mok\x1b[39m " * n, 3000, id="colours without a reset"),
         pytest.param(style, colours, 5000, id="colours that are all different"),
         pytest.param(style, lambda n: b"\x1b[" + b"1;" * n + b"m", 50_000, id="a colour with many parameters"),

@@ -22,12 +22,12 @@ LONGEST = 400
 FLOORS: dict[str, set[str]] = {
     "wire": {"errors"},
     "log": {"errors", "config", "names", "times"},
-    "lines": {"errors", "own_process", "ansi", "times", "log.source", "log.info"},
+    "lines": {"errors", "own_process", "ansi", "plain", "times", "log.source", "log.info"},
     "page": {"wire"},
     "operate": {"errors", "config", "log", "wire"},
     "produce": {"errors", "config", "names", "tokens", "log", "wire"},
     "read": {"errors", "config", "names", "times", "tokens", "log", "wire", "lines", "operate.metrics", "page"},
-    "client": {"errors", "own_process", "config", "names", "tokens", "ansi", "log.attributes"},
+    "client": {"errors", "own_process", "config", "names", "tokens", "ansi", "plain", "times", "log.attributes"},
 }
 """What the modules of a folder may import besides each other: modules, and folders with all that is in them."""
 

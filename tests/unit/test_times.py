@@ -204,6 +204,11 @@ def test_no_damage_is_an_error_and_times_stay_in_order(junk: bytes, place: int, 
         encode(end_of(lambda start, stop, data=data: data[start:stop], len(data), BEGAN, place), [(place, moment)])  # type: ignore[misc]
 
 
+def test_number_without_an_end_is_no_note() -> None:
+    data, _ = encode(START, [(5, BEGAN + 20)])
+    assert list(times(data + b"\x80" * 30).notes(0, 99)) == [(0, BEGAN), (5, BEGAN + 20)]
+
+
 # The former format.
 
 

@@ -172,16 +172,27 @@ def follow(log: Log, _kept: bytes, *, queries: list[dict[str, Any]]) -> Iterator
             yield None
 
 
+def lines(log: Log, _kept: bytes, **asked: Any) -> Iterator[bytes | None]:
+    """What `objects.tell` tells of lines, once it is enough: with what is left in front of it, as a line of JSON."""
+    from .objects import Lines, tell  # noqa: PLC0415
+
+    for told in tell(Lines(**asked), log.read, log.times()):
+        yield None if told is None else json.dumps(told[1] and told[1]._asdict()).encode() + b"\n" + told[0]
+
+
 JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
     "follow": follow,
     "groups": groups,
     "index": index,
+    "lines": lines,
     "pattern": pattern,
     "search": search,
 }
 """Each yields parts of its result, or None: another piece is done."""
 
-NEEDED = {"follow": "telling", "groups": "groups", "index": "index", "pattern": "query", "search": "telling"}
+NEEDED = {
+    "follow": "telling", "groups": "groups", "index": "index", "lines": "objects", "pattern": "query", "search": "telling",
+}  # fmt: skip
 """The module that each needs."""
 
 

@@ -20,6 +20,7 @@ from livelog.log.source import Source
 
 from .groups import MAX_GROUPS
 from .index import BLOCK, Index
+from .objects import Lines
 from .scanner import GROUPS
 from .workers import Scan, Scanners, Turns
 
@@ -137,6 +138,16 @@ class LogIndexer:
             self.grouped, self._full = GROUPS.unpack_from(answer)
             self._answer = asked, answer[GROUPS.size :]
             return self._answer[1], state
+
+    async def tell(self, lines: Lines) -> tuple[bytes, Lines | None]:
+        """What is told of some lines, and which are left then; None: none. The log's file must be open. Raises: ScanError, DiskError."""
+        told = b""
+        async with self._scan("lines", lines._asdict()) as scan:
+            while (part := await scan.part()) is not None:
+                told = part
+        following, _, text = told.partition(b"\n")
+        left = json.loads(following)
+        return text, None if left is None else Lines(**left)
 
     @contextlib.asynccontextmanager
     async def _scan(self, job: str, parameters: Mapping[str, object], kept: bytes = b"") -> AsyncIterator[Scan]:

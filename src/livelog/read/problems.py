@@ -28,7 +28,7 @@ NOT_A_BEGIN = define(
     "`?since=` or `?until=` is not a time", readers="logs search",
 )  # fmt: skip
 NOT_A_FORM = define(
-    400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="logs search",
+    400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="lines logs search",
 )  # fmt: skip
 NOT_A_GENERATION = define(
     400, "the query parameter before is not the value of next in another page", "`?before=` is not the `next` of a page", readers="logs",
@@ -51,15 +51,15 @@ PATTERN_TOO_HEAVY = define(
     readers="search",
 )  # fmt: skip
 WHICH_LINES = define(
-    400, "choose the lines with exactly one of the query parameters from, tail, at and time", "none of these parameters, or several",
+    400, "choose the lines with one of the query parameters from, tail, at and time", "none of these parameters, or several",
     readers="lines",
 )  # fmt: skip
 LINE_0 = define(
-    400, "lines are counted from 1", "`?from=0`", readers="lines",
+    400, "lines are counted from 1", "`?from=0` or `?until=0`", readers="lines",
 )  # fmt: skip
 NOT_A_TIME = define(
-    400, "the query parameter time is not a time such as 2026-11-25T05:26:53Z, and not seconds since the epoch",
-    "`?time=` is not a time", readers="lines",
+    400, "the query parameter {parameter} is not a time such as 2026-11-25T05:26:53Z, and not seconds since the epoch",
+    "`?time=`, `?from=` or `?until=` is not a time", readers="lines",
 )  # fmt: skip
 NOT_A_READERS_NAME = define(
     400, "this is not the name of a log", "the token is right, but the path does not hold a valid name", readers=OF_A_LOG,

@@ -1,0 +1,169 @@
+"""Lines as objects and as text: with times, between places, streamed, plain, of any length; also after a kill and a restart."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import TOKEN, Server, ask, chunk
+
+from .logs import CHUNKED, Answer, begin, finish, path_of, request, send, status_of
+from .servers import elapse, running, wait_until
+
+PAUSES = (0.0, 0.05, 0.2, 0.02, 0.3, 0.0)
+"""Seconds in front of each line of a log."""
+
+BIG = b"".join(b"line %d\n" % number for number in range(1, 40_001))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running() as server:
+        send(server, "big", BIG)
+        paced(server, "paced")
+        yield server
+
+
+def paced(server: Server, name: str, *, end: bool = True) -> Any:
+    """A log whose lines come with pauses."""
+    producer = begin(server, name)
+    for number, pause in enumerate(PAUSES, 1):
+        elapse(pause)
+        producer.send(chunk(b"line %d\n" % number))
+        wait_until(lambda number=number: status_of(server, name)["size"] == 7 * number, "the line")  # type: ignore[misc]
+    if end:
+        producer.send(chunk(b""))
+        finish(producer)
+    return producer
+
+
+def lines(server: Server, name: str, query: str, *headers: str, method: str = "GET") -> Answer:
+    return request(server.get, method, path_of(name, TOKEN, "lines") + query, *headers)
+
+
+def objects(server: Server, name: str, query: str = "") -> list[dict[str, Any]]:
+    answer = lines(server, name, "?as=ndjson" + query)
+    assert (answer.status, answer["Content-Type"]) == (200, "application/x-ndjson")
+    return [json.loads(line) for line in answer.body.splitlines()]
+
+
+def moment(line: dict[str, Any]) -> float:
+    return datetime.fromisoformat(line["time"]).timestamp()
+
+
+def test_each_line_has_the_time_at_which_it_came(server: Server) -> None:
+    found = objects(server, "paced")
+    assert [(line["line"], line["offset"], line["text"]) for line in found] == [
+        (number, 7 * number - 7, f"line {number}") for number in range(1, 7)
+    ]
+    for pause, before, line in zip(PAUSES[1:], found, found[1:], strict=False):
+        assert moment(line) - moment(before) > pause - 0.011
+    assert [line["time"] for line in found] == [
+        lines(server, "paced", f"?from={number}&count=1")["Livelog-Time"] for number in range(1, 7)
+    ]
+
+
+def test_places_are_lines_bytes_and_times(server: Server) -> None:
+    """Both ends of an interval; whatever is asked for is what is in it by each line's own number, offset and time."""
+    every = objects(server, "paced")
+    times = sorted({line["time"] for line in every})
+    for early in (*times, "1999-01-01T00:00:00Z"):
+        for late in (*times, "2099-01-01T00:00:00Z"):
+            wanted = [line for line in every if early <= line["time"] < late]
+            assert objects(server, "paced", f"&from={early}&until={late}") == wanted
+            raw = lines(server, "paced", f"?from={early}&until={late}")
+            assert raw.body == b"".join(b"line %d\n" % line["line"] for line in wanted)
+    assert objects(server, "paced", f"&from=2&until={times[-1]}&count=1") == every[1:2]
+    assert objects(server, "paced", f"&from=time:{moment(every[-1])}") == every[-1:]
+    assert objects(server, "paced", "&from=byte:7&until=byte:21") == every[1:3]
+    assert objects(server, "paced", "&until=3") == every[:2]
+    assert objects(server, "paced", "&from=5&until=2") == objects(server, "paced", "&from=99") == []
+    assert objects(server, "paced", "&tail=2") == every[-2:]
+    assert objects(server, "paced", "&tail=2&until=4") == objects(server, "paced", "&from=4&count=-2") == every[1:3]
+    assert objects(server, "paced", "&at=8&count=2") == every[1:3]
+    assert lines(server, "paced", "?until=3").body == b"line 1\nline 2\n"
+    assert lines(server, "paced", "?tail=1&until=byte:15").body == b"line 2\n"
+
+
+def test_there_is_no_limit_to_lines(server: Server) -> None:
+    answer = lines(server, "big", "", "Accept: text/html, application/x-ndjson;q=0.9")
+    found = [json.loads(line) for line in answer.body.splitlines()]
+    assert [line["line"] for line in found] == list(range(1, 40_001))
+    assert [found[-1][key] for key in ("offset", "text")] == [len(BIG) - 11, "line 40000"]
+    assert answer["Livelog-Size"] == str(len(BIG))
+    assert lines(server, "big", "?as=text").body == BIG
+    assert len(lines(server, "big", "?as=text&tail=12345").body.splitlines()) == 12345
+    head = lines(server, "big", "?as=ndjson", method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+
+
+def test_plain_text_is_what_a_terminal_shows(server: Server) -> None:
+    send(server, "bars", b"\x1b[1mbuild\x1b[0m\r\n  0 %\r 50 %\r100 %\ncaf\xc3\xa9 \xff\nunfinished")
+    answer = lines(server, "bars", "?plain=1")
+    assert (answer["Content-Type"], answer.body.decode()) == (
+        "text/plain; charset=utf-8", "build\n100 %\ncaf\u00e9 \ufffd\nunfinished\n"
+    )  # fmt: skip
+    assert [line["text"] for line in objects(server, "bars", "&plain=1&tail=3")] == [
+        "100 %",
+        "caf\u00e9 \ufffd",
+        "unfinished",
+    ]
+    assert objects(server, "bars", "&from=2&count=1")[0]["text"] == "  0 %\r 50 %\r100 %"
+    assert b"\x1b[1m" in lines(server, "bars", "?as=text", "Accept: application/x-ndjson").body
+
+
+@pytest.mark.parametrize(
+    "query", ["as=xml", "as=ndjson&from=0", "from=byte:x", "from=1&until=0", "until=never", "as=text&from=1&at=2"]
+)
+def test_question_that_is_none_is_refused(server: Server, query: str) -> None:
+    assert lines(server, "paced", f"?{query}").status == 400
+
+
+def test_client_that_leaves_ends_its_stream_and_one_that_does_not_read_keeps_nobody_waiting(server: Server) -> None:
+    send(server, "long", BIG * 20)
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            idle = stack.enter_context(contextlib.closing(server.connect()))
+            idle.send(f"GET {path_of('long', TOKEN, 'lines')}?as=ndjson HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert len(objects(server, "paced")) == 6
+    assert len(objects(server, "big", "&count=10")) == 10
+
+
+def test_times_outlive_a_kill_and_go_on(tmp_path: Path) -> None:
+    """Those of an upload that is killed twice, and resumed."""
+    environment = {"LIVELOG_DATA_DIR": str(tmp_path)}
+    known: list[dict[str, Any]] = []
+    location = ""
+    for round_number in range(3):
+        with running(environment) as server:
+            assert objects(server, "a")[: len(known)] == known if known else True
+            if not round_number:
+                producer = begin(server, "a", "Upload-Complete: ?1", "Upload-Draft-Interop-Version: 8")
+                location = next(head.get("Location") or "" for head in producer.answer().interims if head.status == 104)
+            else:
+                producer = server.connect(producer=True)
+                headers = (
+                    "Content-Type: application/partial-upload",
+                    f"Upload-Offset: {21 * round_number}",
+                    "Upload-Complete: ?1",
+                )
+                ask(producer, "PATCH", location, CHUNKED, "Upload-Draft-Interop-Version: 8", *headers)
+            for number in range(3):
+                elapse(0.03)
+                producer.send(chunk(b"line %d\n" % number))
+                size = 21 * round_number + 7 * number + 7
+                wait_until(lambda size=size: status_of(server, "a")["size"] == size, "the line")  # type: ignore[misc]
+            before = known
+            known = objects(server, "a")
+            assert known[: len(before)] == before
+            server.process.kill()
+            server.process.wait()
+            producer.close()
+    moments = [moment(line) for line in known]
+    assert len(moments) == 9
+    assert all(later - earlier > 0.018 for earlier, later in pairwise(moments))

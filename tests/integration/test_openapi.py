@@ -76,6 +76,8 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
 def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str, examples: int) -> None:
     """For logs that there are, with a name, without one, and with a prefix."""
     config = f'[parameters]\n"path.token" = "{token}"\n"path.name" = "a"\n"path.prefix" = "b"\n"query.wait" = 0\n{briefly(brief)}'
+    for path in ("/logs", "/logs/{token}", "/logs/{token}/{prefix}/"):  # as=events does not end
+        config += f'[[operations]]\ninclude-path = "{path}"\nparameters = {{"query.as" = "ndjson"}}\n'
     with running() as server:
         for name in ("", "a", "b/c"):
             send(server, name, CONTENT)

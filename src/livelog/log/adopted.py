@@ -4,7 +4,7 @@ Refuses to know where "elsewhere" is, and to end what it is given: whoever made 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from .source import Source
 
@@ -17,12 +17,17 @@ async def nowhere(_: str) -> None:
 
 
 class Adopted:
-    """The logs that were found by `elsewhere`, or brought by `adopt`."""
+    """The logs that were found by `elsewhere`, or brought by `adopt`: of each, `announce` is told."""
 
-    def __init__(self, elsewhere: Elsewhere) -> None:
+    def __init__(self, elsewhere: Elsewhere, announce: Callable[[Source], None]) -> None:
         self._elsewhere = elsewhere
+        self._announce = announce
         self._logs: dict[str, Source] = {}
         self._searches: dict[str, asyncio.Task[Source | None]] = {}
+
+    def __iter__(self) -> Iterator[Source]:
+        """Those that grow."""
+        return iter(self._logs.values())
 
     async def find(self, name: str) -> Source | None:
         """The log of that name. All who ask at the same time share one search, and one source."""
@@ -56,3 +61,4 @@ class Adopted:
         self._logs[name] = log
         log.watchers.add(changed)
         changed()
+        self._announce(log)

@@ -67,8 +67,9 @@ class Catalogue:
         self._drafts: dict[Journal, Journal | None] = {}  # with the logs that they will replace
         self._last_order = 0
         self._fences = Fences()
-        self._adopted = Adopted(elsewhere)
-        self._arrivals = Arrivals()
+        self.arrivals = Arrivals()
+        """Who is told of logs that begin and go, those included that are written elsewhere."""
+        self._adopted = Adopted(elsewhere, self.arrivals.announce)
         self._closed = False
         self._last: tuple[Journal, ...] = ()  # the logs there were when the catalogue was closed
         if self._directory is not None:
@@ -105,7 +106,6 @@ class Catalogue:
     def adopt(self, log: Source) -> None:
         """Have a log found here that is written elsewhere, for as long as it grows. Whoever waits for it gets it."""
         self._adopted.adopt(log)
-        self._arrivals.announce(log)
 
     async def open(self, name: str) -> Source | None:
         """The log of that name, its file open until the caller's `release`; None: there is none.
@@ -147,11 +147,17 @@ class Catalogue:
         """All logs, those that began last in front."""
         return reversed(self._journals.values())
 
+    def known(self) -> list[Source]:
+        """As `newest_first`, with those that are written elsewhere, as far as they are known here and still grow."""
+        here: list[Source] = [*self.newest_first()]
+        elsewhere = [*self._adopted]
+        return sorted(here + elsewhere, key=lambda log: -log.info.order) if elsewhere else here
+
     async def wait(self, name: str, timeout: float) -> Source | None:
         """The log of that name, waiting at most `timeout` seconds for it to begin."""
         if (log := await self.locate(name)) is not None or timeout <= 0 or self._closed:
             return log
-        return await self._arrivals.wait(name, timeout) or self._journals.get(name)
+        return await self.arrivals.wait(name, timeout) or self._journals.get(name)
 
     async def begin(self, info: LogInfo) -> Journal:
         """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended.
@@ -260,7 +266,7 @@ class Catalogue:
         self._journals[name] = journal
         if newest.info.order > journal.info.order:  # it began later, and was quicker
             self._journals = dict(sorted(self._journals.items(), key=lambda item: item[1].info.order))
-        self._arrivals.announce(journal)
+        self.arrivals.announce(journal)
 
     async def scratch(self) -> Journal:
         """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
@@ -322,6 +328,7 @@ class Catalogue:
         del self._journals[journal.info.name]
         self._fences.removed(journal.info)
         self._retention.discard(journal)
+        self.arrivals.tell_removed(journal)
         return self._erase(journal, None if self._directory is None else self._directory.remove)
 
     def _erase(self, journal: Journal, remove: Callable[[LogInfo], None] | None) -> Future[None] | None:
@@ -366,7 +373,7 @@ class Catalogue:
                 journal.release()
         self._journals.clear()
         self._retention.clear()
-        self._arrivals.close()
+        self.arrivals.close()
 
     def stop(self) -> None:
         """Let the threads end, once nobody reads or writes any more, and another process have the directory."""

@@ -239,6 +239,8 @@ class Producers:
             raise problems.LOG_ENDED.error()
         with unless_not_stored(journal.info, attributes=attributes):
             await journal.save()
+        if journal.at_end:
+            self._catalogue.arrivals.tell_changed(journal)
         return response(204, links)
 
     async def _show(self, exchange: Exchange, name: str) -> Response:

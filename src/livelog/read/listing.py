@@ -1,4 +1,4 @@
-"""`/logs/{token}[/{prefix}/]`: which logs there are, as a page of JSON or as lines of JSON.
+"""`/logs/{token}[/{prefix}/]`: which logs there are, as a page of JSON, as lines of JSON, or as events, see `read.list_events`.
 
 Refuses to know who may ask, and which logs are meant: `Readers` and `read.selection` do. What is told of each is in `log.status`. Invariants:
 
@@ -11,6 +11,7 @@ import contextlib
 import json
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from itertools import islice
 
 from livelog.log.catalogue import Catalogue
@@ -26,6 +27,7 @@ from livelog.wire.response import Response
 
 from . import problems
 from .answers import form, json_text, stream_fields
+from .list_events import ListEvents
 from .selection import Selection
 
 PAGE_SIZE = 100
@@ -39,7 +41,7 @@ AT_ONCE = 32
 LOOKED_AT_ONCE = 1024
 """Logs that are looked at in one turn, without telling of them."""
 
-FORMS = {"json": "application/json", "ndjson": "application/x-ndjson"}
+FORMS = {"json": "application/json", "ndjson": "application/x-ndjson", "events": "text/event-stream"}
 
 
 class Listing:
@@ -47,13 +49,18 @@ class Listing:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self._events = ListEvents(catalogue)
 
     async def answer(self, exchange: Exchange, prefix: str) -> Response:
         """Answer one request for the logs below a prefix. Raises: RequestError."""
         request = exchange.request
         wanted = form(request, FORMS)
         selection, before, size = Selection.of(request, prefix), _before(request), _size(request)
-        newest_first = tuple(self._catalogue.newest_first())
+        if wanted == "events":
+            snapshot = partial(_snapshot, selection, before, PAGE_SIZE if size is None else size)
+            stream = partial(self._events.watch, selection=selection, snapshot=snapshot)
+            return Response(200, stream_fields(FORMS[wanted]), stream=stream)
+        newest_first = self._catalogue.known()
         if wanted == "ndjson":
             return _lines(newest_first, selection, before, size)
         page = min(PAGE_SIZE if size is None else size, MAX_PAGE_SIZE)
@@ -99,6 +106,22 @@ def _lines(newest_first: Sequence[Source], selection: Selection, before: str | N
             writer.write(b"0\r\n\r\n")
 
     return Response(200, stream_fields("application/x-ndjson"), stream=stream)
+
+
+async def _snapshot(
+    selection: Selection, before: str | None, size: int, newest_first: list[Source]
+) -> AsyncGenerator[tuple[str, object], None]:
+    """As `_page`, as events: `log` for each, then `listed`, which tells how many they are and what `next` is."""
+    count, last = 0, None
+    async with contextlib.aclosing(_selected(newest_first, selection, before)) as found:
+        async for some in found:
+            for log in some:
+                if count == size:
+                    yield "listed", {"logs": count, "next": None if last is None else last.info.generation}
+                    return
+                yield "log", describe(log)
+                count, last = count + 1, log
+    yield "listed", {"logs": count, "next": None}
 
 
 async def _selected(

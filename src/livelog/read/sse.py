@@ -10,10 +10,12 @@ MAX_EVENT = 64 * 1024
 """Bytes of the log in one event."""
 
 
-def event(kind: str, identifier: str, document: object) -> bytes:
-    """An event; `identifier`: what a client that has got it says when it comes back. No kind: a message."""
+def event(kind: str, identifier: str | None, document: object) -> bytes:
+    """An event; `identifier`: what a client that has got it says when it comes back; None: nothing. No kind: a message."""
     name = f"event: {kind}\n" if kind else ""
-    return f"{name}id: {identifier}\ndata: {json.dumps(document)}\n\n".encode()
+    if identifier is not None:
+        name += f"id: {identifier}\n"
+    return f"{name}data: {json.dumps(document)}\n\n".encode()
 
 
 def text_event(start: int, data: bytes) -> bytes:

@@ -1,0 +1,385 @@
+"""`/logs` as an event stream: what there is, then which logs begin, grow, change, end and go, for as long as somebody watches.
+
+    log       one that there was when the stream began, the newest first; then `listed`: these were all
+    begun     a log has begun, or was found where others write it
+    grew      a log has more bytes
+    changed   another state, or what its producer tells
+    ended     a log is complete or aborted
+    removed   a log is not found any more
+    reset     the watcher was too slow: `log` and `listed` follow anew
+
+Each has the log's status, as it is when it is told. Refuses to know who may watch. Invariants:
+
+1. What changes is noted once for all watchers, told of in one pass, and each event is made once. Passes keep a distance of `PAUSE`, those with
+   bytes that came of `GROWTH_PAUSE`, and of `SHARE` times what the last one took.
+2. A watcher whose socket is full gets no event, but is noted to miss it: what it missed is told when there is room, a log once, as it is then.
+   Who misses more than `MOST_MISSED` begins anew.
+3. Whoever was told of a log is told if it ceases to be selected.
+4. When nobody watches, nothing is noted, and no log is watched.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+
+from livelog.errors import STOPPED
+from livelog.log.attributes import Attributes
+from livelog.log.catalogue import Catalogue
+from livelog.log.info import State
+from livelog.log.source import Source
+from livelog.log.status import describe
+from livelog.wire.body_writer import BodyWriter
+from livelog.wire.link import unless_lost
+
+from .event_fanout import COMMENT, KEEP_ALIVE
+from .fanout import MEMBERS_PER_TURN, SHARE
+from .selection import Selection
+from .sse import event
+
+PAUSE = 0.1
+"""Seconds from one pass to the next."""
+
+GROWTH_PAUSE = 1.0
+"""Seconds from one pass that tells of bytes to the next."""
+
+AT_ONCE = 32
+"""Logs of which a pass tells in one turn of the event loop."""
+
+TURN = 0.002
+"""Seconds after which a pass that looks who watches what gives others their turns."""
+
+MOST_MISSED = 10_000
+"""Logs of which a watcher may have missed something."""
+
+BEGUN, GREW, CHANGED, ENDED, REMOVED = "begun", "grew", "changed", "ended", "removed"
+
+Snapshot = Callable[[list[Source]], AsyncGenerator[tuple[str, object], None]]
+"""The first events of a stream, by kind and data, of the logs that there are."""
+
+logger = logging.getLogger(__name__)
+
+
+class ListEvents:
+    """Those who watch the list of a catalogue's logs."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._groups: dict[Selection, _Group] = {}
+        self._known: dict[Source, _Known] = {}  # the logs that may still change
+        self._changes: dict[Source, str] = {}  # what the next pass tells
+        self._grown: dict[Source, None] = {}
+        self._noted = asyncio.Event()
+        self._passes: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def watch(self, writer: BodyWriter, selection: Selection, snapshot: Snapshot) -> None:
+        """Send the events of the logs that are selected, until the peer leaves. Raises: ConnectionError."""
+        if writer.ended:
+            raise ConnectionResetError("the peer has left")
+        writer.endless = True
+        with self._member(writer, selection) as member:
+            async with unless_lost(writer):
+                while not self._closed:
+                    member.missed.clear()
+                    member.is_lost = False
+                    async with contextlib.aclosing(snapshot(self._catalogue.known())) as events:
+                        await _send(writer, (event(kind, None, data) async for kind, data in events))
+                    while not member.is_lost and not self._closed:
+                        if member.missed:
+                            some = [(log, member.missed.pop(log)) for log in list(islice(member.missed, AT_ONCE))]
+                            await _send(writer, _each(frame for log, kind in some for frame in _frames(log, kind)))
+                        elif writer.blocked:
+                            await writer.drained()
+                        else:
+                            await member.keep_up(writer)
+                    if not self._closed:
+                        await _send(writer, _each([event("reset", None, {})]))
+        raise ConnectionAbortedError(STOPPED)
+
+    @contextlib.contextmanager
+    def _member(self, writer: BodyWriter, selection: Selection) -> Iterator["_Member"]:
+        """A watcher, to whom what happens is told or noted."""
+        if not self._groups and not self._closed:
+            self._start()
+        group = self._groups.get(selection)
+        if group is None:
+            group = self._groups[selection] = _Group(selection)
+        member = group.members[writer] = _Member()
+        try:
+            yield member
+        finally:
+            del group.members[writer]
+            if not group.members:
+                del self._groups[selection]
+            if not self._groups:
+                self._stop()
+
+    def _start(self) -> None:
+        self._catalogue.arrivals.observers.add(self)
+        for log in self._catalogue.known():
+            self._track(log)
+        self._passes = asyncio.create_task(self._run())
+
+    def _stop(self) -> None:
+        self._catalogue.arrivals.observers.discard(self)
+        for log in tuple(self._known):
+            self._untrack(log)
+        self._changes.clear()
+        self._grown.clear()
+        if self._passes is not None:
+            self._passes.cancel()
+            self._passes = None
+
+    # What the catalogue and its logs tell.
+
+    def begun(self, log: Source) -> None:
+        """See `Observer.begun`."""
+        self._track(log)
+        self._note(log, BEGUN)
+
+    def changed(self, log: Source) -> None:
+        """See `Observer.changed`."""
+        self._note(log, CHANGED)
+
+    def removed(self, log: Source) -> None:
+        """See `Observer.removed`."""
+        self._grown.pop(log, None)
+        self._note(log, REMOVED)
+
+    def closed(self) -> None:
+        """See `Observer.closed`: all watchers are broken off."""
+        self._closed = True
+        for group in self._groups.values():
+            for member in group.members.values():
+                member.leave()
+
+    def _track(self, log: Source) -> None:
+        if log not in self._known and not log.at_end:
+            known = self._known[log] = _Known(log, partial(self._changed, log))
+            log.watchers.add(known.watcher)
+
+    def _untrack(self, log: Source) -> None:
+        if (known := self._known.pop(log, None)) is not None:
+            log.watchers.discard(known.watcher)
+
+    def _changed(self, log: Source) -> None:
+        if (known := self._known.get(log)) is None:
+            return  # it is among those that are woken, but was left off meanwhile
+        if log.at_end:
+            log.watchers.discard(known.watcher)  # a log that is watched does not go to make room
+        if log.state.ended:
+            self._note(log, ENDED)
+        elif log.at_end or log.state is not known.state or log.info.attributes is not known.attributes:
+            self._note(log, CHANGED)
+        else:
+            if not self._grown:
+                self._noted.set()
+            self._grown[log] = None
+
+    def _note(self, log: Source, kind: str) -> None:
+        _add(self._changes, log, kind)
+        self._noted.set()
+
+    # Passes.
+
+    async def _run(self) -> None:
+        """Have a pass whenever there is something to tell, and when there was nothing for a while."""
+        loop = asyncio.get_running_loop()
+        growth_at = 0.0
+        try:
+            while True:
+                until = min(group.heard + KEEP_ALIVE for group in self._groups.values())
+                if self._grown:
+                    until = min(until, growth_at)
+                if not self._changes:
+                    self._noted.clear()
+                    if not self._grown or loop.time() < growth_at:
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout_at(until):
+                                await self._noted.wait()
+                started = loop.time()
+                changes, self._changes = self._changes, {}
+                grown: dict[Source, None] = {}
+                if started >= growth_at:
+                    grown, self._grown = self._grown, {}
+                spent = await self._tell([*changes.items(), *((log, GREW) for log in grown if log not in changes)])
+                for group in tuple(self._groups.values()):
+                    if loop.time() >= group.heard + KEEP_ALIVE:
+                        await _deliver(group, [], COMMENT)
+                if grown:
+                    growth_at = started + max(GROWTH_PAUSE, SHARE * spent)
+                if changes or grown:
+                    await asyncio.sleep(max(0.0, started + max(PAUSE, SHARE * spent) - loop.time()))
+        except Exception:
+            logger.exception("nobody is told any more which logs begin, grow and end")
+            self.closed()
+
+    async def _tell(self, changes: list[tuple[Source, str]]) -> float:
+        """Tell all watchers of these changes. Returns the seconds that it took."""
+        spent = 0.0
+        for place in range(0, len(changes), AT_ONCE):
+            began = time.perf_counter()
+            told: dict[_Group, list[tuple[Source, str]]] = {}
+            frames: dict[Source, bytes] = {}
+            for log, noted in changes[place : place + AT_ONCE]:
+                kind, before = self._what(log, noted)
+                if kind is None:
+                    continue
+                for group in tuple(self._groups.values()):
+                    if group.selection.takes(log.info, log.state, log.info.attributes) or (
+                        before is not None and group.selection.takes(log.info, *before)
+                    ):
+                        if log not in frames:
+                            frames[log] = b"".join(_frames(log, kind))
+                        told.setdefault(group, []).append((log, kind))
+                    if time.perf_counter() - began > TURN:
+                        spent += time.perf_counter() - began
+                        await asyncio.sleep(0)
+                        began = time.perf_counter()
+            spent += time.perf_counter() - began
+            for group, some in told.items():
+                spent += await _deliver(group, some, b"".join(frames[log] for log, _ in some))
+            await asyncio.sleep(0)
+        return spent
+
+    def _what(self, log: Source, noted: str) -> tuple[str | None, tuple[State, Attributes] | None]:
+        """What is told of a log, None: nothing; and its state and attributes when it was told of the last time, if they were others."""
+        known = self._known.get(log)
+        before = None
+        if known is not None:
+            is_other = known.state is not log.state or known.attributes is not log.info.attributes
+            if noted == GREW and (is_other or log.length == known.length):
+                return None, None  # it was told, or what is more than that is noted for the next pass
+            if noted == CHANGED and log.state.ended:
+                return None, None  # likewise
+            if is_other:
+                before = known.state, known.attributes
+            known.update(log)
+        if noted == BEGUN and self._changes.get(log) == ENDED:
+            del self._changes[log]  # it is told with this
+        if noted == REMOVED or log.at_end:
+            self._untrack(log)
+        return noted, before
+
+
+class _Known:
+    """What was told of a log the last time, and the watcher that notes when it is otherwise."""
+
+    __slots__ = ("attributes", "length", "state", "watcher")
+
+    def __init__(self, log: Source, watcher: Callable[[], None]) -> None:
+        self.watcher = watcher
+        self.update(log)
+
+    def update(self, log: Source) -> None:
+        """It is told as it is now."""
+        self.state, self.attributes, self.length = log.state, log.info.attributes, log.length
+
+
+class _Group:
+    """Those who watch the same selection. `heard`: when the loop's clock showed the last event for them."""
+
+    __slots__ = ("heard", "members", "selection")
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self.members: dict[BodyWriter, _Member] = {}
+        self.heard = asyncio.get_running_loop().time()
+
+
+class _Member:
+    """A watcher: it keeps up, or what it misses is noted."""
+
+    __slots__ = ("_left", "is_lost", "missed")
+
+    def __init__(self) -> None:
+        self.missed: dict[Source, str] = {}
+        self.is_lost = False
+        """Whether it has missed so much that it must begin anew."""
+        self._left: asyncio.Future[None] | None = None
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether events are to be written to it."""
+        return self._left is not None and not self._left.done()
+
+    async def keep_up(self, writer: BodyWriter) -> None:
+        """Get events until the socket is full. Raises: ConnectionError."""
+        self._left = asyncio.get_running_loop().create_future()
+        writer.on_blocked = lambda _: self.leave()
+        try:
+            await self._left
+        finally:
+            writer.on_blocked = None
+            self._left = None
+        writer.check()
+
+    def leave(self) -> None:
+        """It keeps up no longer, if it did."""
+        if self._left is not None and not self._left.done():
+            self._left.set_result(None)
+
+    def miss(self, changes: Iterable[tuple[Source, str]]) -> None:
+        """Note what cannot be written now."""
+        if not self.is_lost:
+            for log, kind in changes:
+                _add(self.missed, log, kind)
+            if len(self.missed) > MOST_MISSED:
+                self.is_lost = True
+                self.missed.clear()
+
+
+def _add(noted: dict[Source, str], log: Source, kind: str) -> None:
+    """Note a change besides that which is noted of the log already: the one that tells more stays."""
+    order = (GREW, CHANGED, ENDED, BEGUN, REMOVED)
+    noted[log] = max(noted.get(log, GREW), kind, key=order.index)
+
+
+def _frames(log: Source, kind: str) -> Iterator[bytes]:
+    """The event, or the events, of a change."""
+    status = describe(log)
+    yield event(kind, None, status)
+    if kind == BEGUN and log.state.ended:
+        yield event(ENDED, None, status)
+
+
+async def _deliver(group: _Group, changes: list[tuple[Source, str]], frame: bytes) -> float:
+    """Write the events of these changes to those who keep up, and note them for the others. Returns the seconds that it took."""
+    group.heard = asyncio.get_running_loop().time()
+    chunk = b"%x\r\n%b\r\n" % (len(frame), frame)
+    began = time.perf_counter()
+    due = []
+    for writer, member in group.members.items():
+        if member.keeps_up:
+            due.append((writer, member))
+        else:
+            member.miss(changes)
+    spent = time.perf_counter() - began
+    for place in range(0, len(due), MEMBERS_PER_TURN):
+        began = time.perf_counter()
+        for writer, member in due[place : place + MEMBERS_PER_TURN]:
+            if member.keeps_up:
+                writer.write(chunk if writer.chunked else frame)
+            else:
+                member.miss(changes)
+        spent += time.perf_counter() - began
+        await asyncio.sleep(0)
+    return spent
+
+
+async def _each(frames: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
+    for frame in frames:
+        yield frame
+
+
+async def _send(writer: BodyWriter, frames: AsyncGenerator[bytes, None]) -> None:
+    """Send these events as there is room for them. Raises: ConnectionError."""
+    async with contextlib.aclosing(frames):
+        async for frame in frames:
+            writer.write(b"%x\r\n%b\r\n" % (len(frame), frame) if writer.chunked else frame)
+            await writer.drained()
+    await asyncio.sleep(0)

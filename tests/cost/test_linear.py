@@ -10,9 +10,10 @@ from livelog.client.commands.terminal import Neutraliser
 from livelog.errors import LivelogError
 from livelog.lines import lines
 from livelog.lines.failures import find
-from livelog.lines.groups import Groups, marks
+from livelog.lines.groups import Groups
 from livelog.lines.index import BLOCK, Index, scan
 from livelog.lines.objects import Lines, tell
+from livelog.lines.problems import Problems
 from livelog.lines.query import Query
 from livelog.lines.sgr import plain, style_after
 from livelog.log.attributes import Attributes
@@ -37,8 +38,15 @@ def test_a_quadratic_function_is_found_out() -> None:
 
 def groups(data: bytes) -> object:
     found = Groups()
-    found.add(len(data), data.count(b"\n"), marks(data, 1))
+    found.take(data)
     return found
+
+
+def problems(data: bytes) -> object:
+    found = Problems()
+    for place in range(0, len(data), 64 * 1024):
+        found.take(data[place : place + 64 * 1024])
+    return found.all()
 
 
 def style(data: bytes) -> object:
@@ -93,6 +101,67 @@ def colours(n: int) -> bytes:
                 b"INFO err ",
             )
         ),
+        *(
+            pytest.param(problems, lambda n, part=part: part * n, 300, id=f"problems: many of {part.decode()[:30]!r}")
+            for part in (
+                b"error\n",
+                b"error: ",
+                b"error: x\n",
+                b"a:1:1: error: ",
+                b"a:1:1: error: x\n",
+                b"a(1,1): error A1: ",
+                b"::error file=",
+                b"##[error]",
+                b"##vso[task.logissue ",
+                b"Traceback (most recent call last):\n",
+                b"Traceback (most recent call last):\nx\n",
+                b"ValueError: x\n",
+                b"A.Error\n\n",
+                b"    at f (a:1:1)\n",
+                b"panic: x\n\n",
+                b"panicked at ",
+                b"==1==ERROR: AddressSanitizer: x\n",
+                b"--- FAIL: x\n    x_test.go:1: y\n",
+                b"not ok\n  ---\n",
+                b"npm ERR! x\n",
+                b"E   x\n",
+                b"2026-11-28T02:03:04Z ",
+                b"a-1 | error\n",
+                b"[error] ",
+                b"ERROR ",
+                b"level=error ",
+                b'level=error msg="\\',
+                b'{"level":"error"}\n',
+                b'{"level":',
+                b"  1:1  error  x\n",
+                b"a b:",
+                b"warning: ",
+                b"CMake Error at a:1:\n  x\n",
+                b"error[E1]: x\n --> a:1:1\n  |\n",
+                b"FAILURE: Build failed with an exception.\n",
+                b"\r error",
+                b"\x1b[1merror",
+                b"a" * 50 + b"-1 | ",
+                b"[a] ",
+                b"E/a(1): ",
+                b"Caused by: ",
+                b"(a) ",
+                b"x.y.",
+                b"+ ",
+                b"thread '",
+                b"in ",
+                b"The command ",
+                b".rb:1:in `",
+            )
+        ),
+        pytest.param(
+            problems,
+            lambda n: b"".join(b"a%d-1 | Traceback (most recent call last):\n" % number for number in range(n)),
+            200,
+            id="problems: of many services",
+        ),
+        pytest.param(groups, lambda n: b"--- a\n~~~ Running b\n" * n, 1000, id="groups of Buildkite"),
+        pytest.param(groups, lambda n: b"##[section]Starting: a\n" * n, 300, id="sections of Azure that are open"),
         pytest.param(groups, lambda n: b"section_start:1:a[" * n, 1000, id="sections whose options never end"),
         pytest.param(groups, lambda n: b"section_start:1:" + b"a" * n, 50_000, id="a section whose name never ends"),
         pytest.param(groups, lambda n: b"section_start:" * n, 5000, id="sections without a time"),

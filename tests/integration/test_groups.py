@@ -1,6 +1,8 @@
 """Groups of lines that a viewer can fold, over HTTP. Which marks make which groups is shown in the unit tests."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -31,8 +33,18 @@ def group(start: int, end: int | None, title: str) -> dict[str, object]:
         "level": 0,
         "collapsed": False,
         "kind": "github",
-        "seconds": None,
     }
+
+
+def untimed(answer: Answer) -> dict[str, Any]:
+    """An answer without the times of its groups, which are there."""
+    document: dict[str, Any] = answer.json
+    for one in document["groups"]:
+        began, ended, seconds = (one.pop(name) for name in ("began", "ended", "seconds"))
+        assert (ended is None) == (one["end"] is None)
+        assert seconds >= 0
+        assert ended is None or ended >= began
+    return document
 
 
 def test_groups_grow_with_the_log(server: Server) -> None:
@@ -47,13 +59,35 @@ def test_groups_grow_with_the_log(server: Server) -> None:
         producer.send(chunk(piece))
         size += len(piece)
         wait_until(lambda size=size: status_of(server, "growing")["size"] == size, "the bytes")  # type: ignore[misc]
-        document = groups(server, "growing").json
+        document = untimed(groups(server, "growing"))
         assert (document["groups"], document["more"]) == (expected, not piece.endswith(b"\n"))
     producer.send(chunk(b""))
     finish(producer)
-    assert groups(server, "growing").json == {
+    assert untimed(groups(server, "growing")) == {
         "groups": [group(2, 2, "one"), group(3, 4, "two")], "next": None, "indexed": size, "more": False
     }  # fmt: skip
+
+
+def test_groups_have_the_durations_of_their_lines_and_the_running_one_goes_on(server: Server) -> None:
+    producer = begin(server, "timed")
+    producer.send(chunk(b"::group::one\n"))
+    wait_until(lambda: len(groups(server, "timed").json["groups"]) == 1, "the first")
+    first = groups(server, "timed").json["groups"][0]["seconds"]
+    wait_until(lambda: groups(server, "timed").json["groups"][0]["seconds"] > first + 0.05, "time that goes on")
+    producer.send(chunk(b"::endgroup::\n::group::two\n"))
+    wait_until(lambda: len(groups(server, "timed").json["groups"]) == 2, "the second")
+    one, two = groups(server, "timed").json["groups"]
+    lasted = datetime.fromisoformat(one["ended"]) - datetime.fromisoformat(one["began"])
+    assert one["seconds"] == round(lasted.total_seconds(), 3) > 0.05
+    assert (two["began"], two["ended"]) == (one["ended"], None)
+    assert groups(server, "timed").json["groups"][0] == one
+    producer.send(chunk(b""))
+    finish(producer)
+    wait_until(lambda: status_of(server, "timed")["ended"] is not None, "the end")
+    two = groups(server, "timed").json["groups"][1]
+    lasted = datetime.fromisoformat(status_of(server, "timed")["ended"]) - datetime.fromisoformat(two["began"])
+    assert two["ended"] is None
+    assert abs(two["seconds"] - lasted.total_seconds()) < 0.002
 
 
 def test_groups_far_apart_have_the_right_lines(server: Server) -> None:
@@ -63,11 +97,11 @@ def test_groups_far_apart_have_the_right_lines(server: Server) -> None:
     send(server, "large", content)
     expected = [group(1, 300_002, "a"), group(300_004, None, "b")]
     wait_until(lambda: not groups(server, "large").json["more"], "all is looked at")
-    assert groups(server, "large").json == {
+    assert untimed(groups(server, "large")) == {
         "groups": expected, "next": None, "indexed": len(content), "more": False
     }  # fmt: skip
-    assert groups(server, "large", "?from=300003").json["groups"] == expected[1:]
-    assert groups(server, "large", "?from=5&to=300003").json["groups"] == expected[:1]
+    assert untimed(groups(server, "large", "?from=300003"))["groups"] == expected[1:]
+    assert untimed(groups(server, "large", "?from=5&to=300003"))["groups"] == expected[:1]
 
 
 def test_not_more_than_ten_thousand_groups_are_told(server: Server) -> None:

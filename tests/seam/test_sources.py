@@ -16,7 +16,7 @@ import pytest
 from livelog.config import Settings
 from livelog.errors import DiskError
 from livelog.lines.index import BLOCK, Index, scan
-from livelog.lines.service import Indexes
+from livelog.lines.service import Indexes, Page
 from livelog.lines.workers import Scanners
 from livelog.log.catalogue import Catalogue
 from livelog.log.disk import Disk
@@ -262,7 +262,7 @@ async def test_index_and_groups_are_those_of_the_bytes(kind: Kind, tmp_path: Pat
             wanted = Index()
             wanted.add(scan(source.read, 0, len(content) // BLOCK, ""))
             assert indexer.index.to_bytes() == wanted.to_bytes()
-            found, state = await indexer.find_groups(0, 5, 60.0)
-            assert (b'"one"' in found, state) == (True, State.LIVE)
+            found = await indexer.page("groups", Page(0, 5), 60.0)
+            assert (b'"one"' in found.items, found.state) == (True, State.LIVE)
         await indexes.close()
         await scanners.close()

@@ -18,6 +18,7 @@ PURE = (
     "client.commands.terminal",
     "config",
     "errors",
+    "lines.collecting",
     "lines.encodings",
     "lines.groups",
     "lines.index",

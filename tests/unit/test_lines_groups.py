@@ -2,20 +2,24 @@
 
 import itertools
 import json
-from dataclasses import asdict
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines.groups import MAX_GROUPS, MAX_PAGE, Groups, marks
+from livelog.lines.collecting import Clock
+from livelog.lines.groups import MAX_GROUPS, MAX_PAGE, Groups, collection
+
+CLOCK = Clock(lambda offset: 10 * offset, 1_000_000)
+"""The bytes came 10 ms apart."""
 
 
 def groups(*pieces: bytes) -> Groups:
     """The groups of a log that was looked at in these pieces."""
-    found = Groups()
+    found = collection("utf-8")
     for piece in pieces:
-        found.add(len(piece), piece.count(b"\n"), marks(piece, found.lines + 1))
+        found.take(piece)
     return found
 
 
@@ -67,20 +71,65 @@ def test_groups_are_what_the_marks_say(content: bytes, expected: list[tuple[int,
     assert told(content) == expected
 
 
-def test_a_section_has_a_duration_and_may_be_collapsed() -> None:
+def pages(found: Groups) -> list[dict[str, Any]]:
+    """All groups, as they are told."""
+    return [json.loads(text) for text in found.page(0, 10**9, clock=CLOCK)[0]]
+
+
+def test_a_section_has_the_duration_of_its_marks_and_may_be_collapsed() -> None:
     content = (
         section("start", 100, "a", "\x1b[1mTitle", "[hide=x,collapsed=true]") + b"\n" + section("end", 107, "a") + b"\n"
     )
-    [group] = groups(content).found
-    assert asdict(group) == {
-        "start": 1, "end": 2, "title": "Title", "level": 0, "collapsed": True, "kind": "gitlab", "seconds": 7
-    }  # fmt: skip
+    assert pages(groups(content)) == [{
+        "start": 1, "end": 2, "title": "Title", "level": 0, "collapsed": True, "kind": "gitlab",
+        "began": "1970-01-01T00:01:40.000Z", "ended": "1970-01-01T00:01:47.000Z", "seconds": 7.0,
+    }]  # fmt: skip
+
+
+def test_a_group_has_the_times_of_the_lines_of_its_marks() -> None:
+    found = groups(b"12345\n::group::a\n" + b"x" * 83 + b"\n::endgroup::\n::group::b\n")
+    first, second = pages(found)
+    assert (first["began"], first["ended"], first["seconds"]) == (
+        "1970-01-01T00:00:00.060Z",
+        "1970-01-01T00:00:01.010Z",
+        0.95,
+    )
+    assert (second["began"], second["ended"], second["seconds"]) == ("1970-01-01T00:00:01.140Z", None, 998.86)
+    assert found.running
+    assert not found.done
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        # Azure's sections lie in one another, and its groups in them.
+        (
+            b"##[section]Starting: Job\n##[section]Starting: Build\n##[group]make\nx\n##[endgroup]\n##[section]Finishing: Build\n##[section]Finishing: Job\n",
+            [(1, 7, "Job", 0, "azure", False), (2, 6, "Build", 1, "azure", False), (3, 5, "make", 2, "azure", False)],
+        ),
+        (b"2026-11-25T05:26:53.1234567Z ##[section]Starting: A\r\n##[section]Finishing: B\n", [(1, None, "A", 0, "azure", False)]),
+        # Buildkite's groups do not.
+        (
+            b"--- no\n~~~ Running agent environment hook\n--- :hammer: Build\nx\n+++ Test\ny\n",
+            [(2, 2, "Running agent environment hook", 0, "buildkite", True), (3, 4, ":hammer: Build", 0, "buildkite", True), (5, None, "Test", 0, "buildkite", False)],
+        ),
+        (b"\x1b_bk;t=1764295384000\x07--- Build\r\n\x1b_bk;t=1764295384001\x07x\n^^^ +++\n", [(1, None, "Build", 0, "buildkite", False)]),
+        (b"--- a/file\n+++ b/file\n~~~ of it\n^^^ +++\n", []),
+        (b"~~~ Preparing plugins\n^^^ +++\n::group::a\n^^^ +++\n", [(1, 2, "Preparing plugins", 0, "buildkite", False), (3, None, "a", 0, "github", False)]),
+        (b"~~~ Preparing plugins\n::group::a\n--- b\n", [(1, 1, "Preparing plugins", 0, "buildkite", True), (2, 2, "a", 0, "github", False), (3, None, "b", 0, "buildkite", True)]),
+    ],
+)  # fmt: skip
+def test_groups_of_azure_and_of_buildkite(content: bytes, expected: list[tuple[object, ...]]) -> None:
+    assert [
+        tuple(one[name] for name in ("start", "end", "title", "level", "kind", "collapsed"))
+        for one in pages(groups(content))
+    ] == expected
 
 
 LINES = st.lists(
     st.sampled_from([
         b"::group::a", b"::endgroup::", b"text", b"a group", b"", section("start", 5, "x", "X"), section("end", 9, "x"),
-        section("end", 9, "x") + section("start", 9, "y"),
+        section("end", 9, "x") + section("start", 9, "y"), b"##[section]Starting: z", b"##[section]Finishing: z", b"--- b", b"~~~ Running x",
     ]),
     max_size=30,
 )  # fmt: skip
@@ -102,27 +151,31 @@ def titles(page: tuple[list[bytes], int | None]) -> tuple[str, int | None]:
 def test_groups_of_some_lines_are_those_that_have_one_of_them() -> None:
     found = groups(b"::group::a\n\n::endgroup::\n\n::group::b\n\n")
     for lines, expected in (((3, 4), "a"), ((4, 4), ""), ((2, 5), "ab"), ((900, 999), "b")):
-        assert titles(found.page(*lines)) == (expected, None)
+        assert titles(found.page(*lines, clock=CLOCK)) == (expected, None)
 
 
 def test_pages_of_groups_are_all_of_them_once() -> None:
     found = groups(b"".join(b"::group::%c\n::endgroup::\n" % letter for letter in b"abcdef"))
-    assert titles(found.page(1, 99)) == ("abcdef", None)
-    assert titles(found.page(1, 99, limit=4)) == ("abcd", 4)
-    assert titles(found.page(1, 99, skip=4, limit=4)) == ("ef", None)
-    assert titles(found.page(1, 99, skip=5, limit=1)) == ("f", None)
-    assert titles(found.page(1, 99, skip=6)) == titles(found.page(1, 99, skip=10**18)) == ("", None)
+    assert titles(found.page(1, 99, clock=CLOCK)) == ("abcdef", None)
+    assert titles(found.page(1, 99, clock=CLOCK, limit=4)) == ("abcd", 4)
+    assert titles(found.page(1, 99, clock=CLOCK, skip=4, limit=4)) == ("ef", None)
+    assert titles(found.page(1, 99, clock=CLOCK, skip=5, limit=1)) == ("f", None)
+    assert (
+        titles(found.page(1, 99, clock=CLOCK, skip=6))
+        == titles(found.page(1, 99, clock=CLOCK, skip=10**18))
+        == ("", None)
+    )
     # Of some lines only; that `skip` counts all groups makes it tell the same when one of those before has ended.
-    assert titles(found.page(5, 10, limit=2)) == ("cd", 4)
-    assert titles(found.page(5, 10, skip=4, limit=2)) == ("e", None)
-    assert titles(found.page(11, 12, skip=1, limit=2)) == ("f", None)
+    assert titles(found.page(5, 10, clock=CLOCK, limit=2)) == ("cd", 4)
+    assert titles(found.page(5, 10, clock=CLOCK, skip=4, limit=2)) == ("e", None)
+    assert titles(found.page(11, 12, clock=CLOCK, skip=1, limit=2)) == ("f", None)
 
 
 def test_page_of_groups_has_not_many_more_bytes_than_it_may_have() -> None:
     title = b"\xf0\x9f\x98\x80\x01" * 100
     found, skip, seen = groups((b"::group::" + title + b"\n") * 6000), 0, 0
     while True:
-        page, following = found.page(1, 6000, skip=skip)
+        page, following = found.page(1, 6000, clock=CLOCK, skip=skip)
         assert sum(map(len, page)) <= MAX_PAGE
         seen += len(page)
         if following is None:
@@ -137,4 +190,5 @@ def test_not_more_groups_are_kept_than_may_be() -> None:
     found = groups(b"::group::a\n::endgroup::\n" * MAX_GROUPS)
     assert (len(found.found), found.full) == (MAX_GROUPS, False)
     found = groups(b"::group::a\n::endgroup::\n" * MAX_GROUPS + b"::group::b\n")
-    assert (len(found.found), found.full) == (MAX_GROUPS, True)
+    assert (len(found.found), found.full, found.done) == (MAX_GROUPS, True, True)
+    assert found.about() == {"more": True}

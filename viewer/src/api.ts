@@ -50,6 +50,7 @@ export interface Group {
   readonly title: string;
   readonly level: number;
   readonly collapsed: boolean;
+  /** How long it took, or has taken so far. */
   readonly seconds: number | null;
 }
 

@@ -91,7 +91,8 @@ export class Row {
     if (nodes.length < runs.length) this.#cut = spans;
     if (group && group.end !== number) nodes.unshift(foldButton(folded, group));
     if (before > 0) nodes.unshift(button("less", `show from the beginning (${bytes(before)})`));
-    if (group?.seconds != null) nodes.push(said("span", "seconds", duration(group.seconds)));
+    // Of a group that is open it would be out of date at once.
+    if (group?.end != null && (group.seconds ?? 0) >= 1) nodes.push(said("span", "seconds", duration(group.seconds!)));
     if (behind > 0 && (!slice || slice.stop - slice.start < MOST)) nodes.push(button("more", `show more (${bytes(behind)})`));
     else if (behind > 0) nodes.push(said("span", "seconds", ` … ${bytes(behind)} more: download the log to read them`));
     this.text.replaceChildren(...nodes);

@@ -7,6 +7,7 @@
 """
 
 import re
+import sys
 from collections.abc import Iterator
 
 _WORDS = ("err", "fail", "exception", "fatal", "panic", "traceback", "crash", "crit", "severe", "emerg", "alert")
@@ -21,7 +22,7 @@ _SURE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("out of memory", "oom"), r"(?i:\bout of memory\b|\boom-?kill)"),
     (("terminate called", "rejection"), r"(?i:\bterminate called after|\bunhandled \w{0,20} ?rejection)"),
     (("npm err", "err_pnpm", "[error]", "::error", "sanitizer"),
-     r"(?i:\bnpm (?:err!|error\b)|\berr_pnpm_|##\[error\]|^\s{0,20}::error\b|\b(?:address|thread|memory|undefinedbehavior)sanitizer:)"),
+     r"(?i:\bnpm (?:err!|error\b)|\berr_pnpm_|##\[error\]|^\s{0,20}::error\b|\b(?:address|thread|memory|undefinedbehavior)sanitizer:(?! ?(?:true|false|[01]$|no\b|yes\b)))"),
     (("error", "exception"), r"\b[A-Z]\w{0,80}(?:Error|Exception)(?: \[\w{1,40}\])?: "),
     (_WORDS, r"(?<![\w\-/.])(?:ERRORS?|FATAL|CRITICAL|SEVERE|PANIC|EMERG(?:ENCY)?|FAIL|FAILED|FAILURES?)(?![\w\-/=]|\.\w)"),
 )  # fmt: skip
@@ -77,7 +78,8 @@ def _compiled(*tables: tuple[tuple[tuple[str, ...], str], ...]) -> _Table:
 
 _TABLES = (_compiled(_SURE), _compiled(_LEVELS), _compiled(_WEAK))
 
-_SIGNS = tuple({sign for table in _TABLES for signs, _ in table for sign in signs})
+SIGNS = tuple({sign for table in _TABLES for signs, _ in table for sign in signs})
+"""Texts, in small letters, of which every line that tells of an error has one, but for those that `_FIRST` matches."""
 
 _NONE = re.compile(
     r"(?i:(?<![\w.,=:])(?:0|no|zero|without|not|any)(?:[ \t]{1,3}(?:an?|any))?(?:[ \t]{1,3}[\w\-]{1,40}){0,2}?[ \t]{1,3}"
@@ -90,7 +92,7 @@ _NONE = re.compile(
     r"(?:0+|none)(?![\w.\-]|,\d)"
     r"|^\s{0,20}(?:compiling|checking|download(?:ing|ed)|documenting|fresh|adding|collecting|installing|fetch(?:ing|ed)) \S{1,80} v?\d"
     r"|\b(?:errors?|fail|failed|failures?|exceptions?)[\"']?\s{0,5}[:=]\s{0,5}(?:\"\"|''|\[\]|\{\}|-?\d{0,9}\.\d{1,20}(?:e[+\-]?\d{1,3})?(?=[\s,;)\]}%]|$))"
-    r"|\b(?:errors?|failed|failures?|passed|skipped|crashed)[ \t]{1,3}0\b(?!\.)"
+    r"|\b(?:errors?|failed|failures?|passed|skipped|crashed)[ \t]{1,40}0\b(?!\.)"
     r"|\b(?:if|when|on|in case of|ignor\w{0,9}|handl\w{0,9}|report\w{0,9}|check\w{0,9}(?: for)?|for|possible|potential|expected|catch\w{0,9}"
     r"|suppress\w{0,9}|recover\w{0,9} from)[ \t]{1,3}(?:an?[ \t]{1,3}|the[ \t]{1,3}|any[ \t]{1,3})?(?:errors?|exceptions?|failures?)\b(?![:\]])"
     r"|\b(?:errors?|exceptions?|failures?)[ \t]{1,3}(?:handl\w{0,9}|report\w{0,9}|check\w{0,9}|correct\w{0,9}|log(?:s|ging|file)?|rates?|pages?"
@@ -113,11 +115,27 @@ _HARMLESS = re.compile(
 """A level that is none of an error."""
 
 
+def passed(line: str) -> bool:
+    """Whether a line says that a test has passed."""
+    return _PASSED.search(line) is not None
+
+
+def says_none(line: str) -> bool:
+    """Whether a line that a level makes an error only says that there is none (`0 failed`)."""
+    return _NONE.match(line) is not None and not tells(line)
+
+
+def tells(line: str, before: int = sys.maxsize) -> bool:
+    """Whether a line tells of an error in front of its character `before`."""
+    match = next(find(line), None)
+    return match is not None and match.start() < before
+
+
 def find(line: str) -> Iterator[re.Match[str]]:
     """What tells of an error in a line: the first place that does, if there is one."""
     first, small = _FIRST.match(line), line.lower()
     if first is None:
-        for sign in _SIGNS:  # most lines have none
+        for sign in SIGNS:  # most lines have none
             if sign in small:
                 break
         else:

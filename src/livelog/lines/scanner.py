@@ -1,4 +1,4 @@
-"""The process that looks at the bytes of a log for the server: to index its lines, to find its groups, to search it.
+"""The process that looks at the bytes of a log for the server: to index its lines, to find its groups and problems, to search it.
 
 Its `main` is called in a process of its own, see `own_process`. Its stdin is a UNIX stream socket, whose other end the server has. By it come jobs, one after the other, each with the descriptors
 of the log's file and of its notes of when it came, if it has some; the results go back the same way. The process ends when the server closes the socket, or kills it.
@@ -36,8 +36,8 @@ FRAME = struct.Struct("!cI")
 JOB, PART, DONE, REFUSED, FAILED = b"j", b"p", b"d", b"r", b"f"
 """What is asked for; a part of the result; that was all; a message: the parameters are wrong; a message: the log cannot be read."""
 
-GROUPS = struct.Struct("!Q?")
-"""How many bytes of a log have been looked at for groups, and whether there are more groups than are kept."""
+COLLECTIONS = ("groups", "problems")
+"""The modules that collect something from a log's lines."""
 
 MEMBER = struct.Struct("!I")
 """Which of several queries it is about."""
@@ -53,9 +53,6 @@ OUT_OF_MEMORY = 3
 
 INDEX_PIECE = 16
 """Blocks indexed from one look at the clock to the next."""
-
-GROUPS_PIECE = 1024 * 1024
-"""Bytes in which groups are looked for in one go. Of a line that is longer, each piece is looked at by itself."""
 
 
 class Log:
@@ -99,36 +96,17 @@ def index(log: Log, _kept: bytes, *, first: int, stop: int, style: str, seconds:
             break
 
 
-def groups(
-    log: Log, kept: bytes, *, stop: int, ended: bool, first: int, last: int, skip: int, limit: int, seconds: float
+def collect(
+    log: Log, kept: bytes, *, what: str, encoding: str, stop: int, ended: bool, end: int, seconds: float, **page: Any
 ) -> Iterator[bytes | None]:
-    """The groups in the first `stop` bytes of a log which `ended` there, or did not, as far as they are found within `seconds`.
+    """A page of what is collected from a log's lines: see `collecting.collect`."""
+    from .collecting import Asked, collect  # noqa: PLC0415
 
-    In one piece more of it at least. `kept`: what an earlier job returned; empty: none did. Yields None after each piece; then `GROUPS` and the JSON of
-    a page of those that have one of the lines `[first, last]`, see `Groups.page`; and then what to keep.
-    """
-    import pickle  # noqa: PLC0415
-
-    from .groups import Groups, marks  # noqa: PLC0415
-
-    known: Groups = pickle.loads(kept) if kept else Groups()  # noqa: S301  # a scanner has made it, and only the server had it
-    deadline = time.monotonic() + seconds
-    while known.indexed < stop and not known.full:
-        data = log.read(known.indexed, min(stop, known.indexed + GROUPS_PIECE))
-        if not (ended and known.indexed + len(data) == stop):
-            if (newline := data.rfind(b"\n")) >= 0:
-                data = data[: newline + 1]
-            elif len(data) < GROUPS_PIECE:
-                break  # a line that has not all come
-        known.add(len(data), data.count(b"\n"), marks(data, known.lines + 1))
-        yield None
-        if time.monotonic() > deadline:
-            break
-    page, following = known.page(first, last, skip=skip, limit=limit)
-    about = {"next": following, "indexed": known.indexed, "more": known.full or known.indexed < stop}
-    document = b'{"groups": [%b], %b\n' % (b", ".join(page), json.dumps(about).encode()[1:])
-    yield GROUPS.pack(known.indexed, known.full) + document
-    yield pickle.dumps(known, pickle.HIGHEST_PROTOCOL)
+    module = import_module(f"{__package__}.{what}")
+    yield from collect(
+        kept, lambda: module.collection(encoding), Asked(stop, ended, **page),
+        piece=module.PIECE, read=log.read, time_at=log.times().time_at, end=end, seconds=seconds,
+    )  # fmt: skip
 
 
 def pattern(_log: Log, _kept: bytes, **query: Any) -> Iterator[bytes]:
@@ -181,8 +159,8 @@ def lines(log: Log, _kept: bytes, **asked: Any) -> Iterator[bytes | None]:
 
 
 JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
+    "collect": collect,
     "follow": follow,
-    "groups": groups,
     "index": index,
     "lines": lines,
     "pattern": pattern,
@@ -191,9 +169,9 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
 """Each yields parts of its result, or None: another piece is done."""
 
 NEEDED = {
-    "follow": "telling", "groups": "groups", "index": "index", "lines": "objects", "pattern": "query", "search": "telling",
+    "collect": "", "follow": "telling", "index": "index", "lines": "objects", "pattern": "query", "search": "telling",
 }  # fmt: skip
-"""The module that each needs."""
+"""The module that each needs; empty: the one that it is asked for."""
 
 
 class Link:
@@ -231,7 +209,8 @@ def main() -> None:
         request, fds = received
         line, _, kept = request.partition(b"\n")
         asked = json.loads(line)
-        import_module(f"{__package__}.{NEEDED[asked['job']]}")
+        needed = NEEDED[asked["job"]] or asked["parameters"]["what"]
+        import_module(f"{__package__}.{needed}")
         if not restricted:
             _restrict()  # not before: a process starts as fast as the server lets it
             restricted = True

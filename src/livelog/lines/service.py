@@ -1,6 +1,6 @@
 """What is known of the lines of the logs that somebody asks about: found when they ask, kept up while they do, dropped some time after.
 
-Indexes and groups are made by processes, see `scanner`, a piece at a time and in turn, so that a large log keeps nobody waiting for
+Indexes, groups and problems are found by processes, see `scanner`, a piece at a time and in turn, so that a large log keeps nobody waiting for
 long who asks about a small one. With a data directory, the index is kept beside its log. Refuses to know who asks.
 
 1. What somebody uses (`Indexes.use`) is not dropped.
@@ -13,19 +13,21 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import NamedTuple
 
 from livelog.errors import ScanError
 from livelog.log.info import State
 from livelog.log.source import Source
 
-from .groups import MAX_GROUPS
+from .collecting import HEAD
+from .encodings import encoding_of
 from .index import BLOCK, Index
 from .objects import Lines
-from .scanner import GROUPS
+from .scanner import COLLECTIONS
 from .workers import Scan, Scanners, Turns
 
 BUILDERS = 2
-"""Logs that are indexed, or looked through for groups, at a time."""
+"""Logs that are indexed, or looked through for groups or problems, at a time."""
 
 TURN = 1.0
 """Seconds after which another log has its turn."""
@@ -48,6 +50,43 @@ CLOSING = 1.0
 logger = logging.getLogger(__name__)
 
 
+class Page(NamedTuple):
+    """Which page of a collection is asked for: see `collecting.Asked`."""
+
+    first: int = 0
+    last: int = 10**18
+    skip: int = 0
+    limit: int = 10_000
+    level: str = ""
+    settled: bool = False
+
+
+class Found(NamedTuple):
+    """A page. `items`: as JSON, one in each line, without the last newline. `about`: what else is told, as JSON without the brace in front.
+
+    `following`: what to give as `skip` for the next page, or None. `scanned`: bytes that have been looked at, of the `length` that the log had.
+    """
+
+    items: bytes
+    about: bytes
+    following: int | None
+    scanned: int
+    length: int
+    state: State
+
+
+class _Collected:
+    """A collection as a process has left it for the next one, and the last page."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.kept = b""
+        self.scanned = 0
+        self.question: tuple[Page, int, bool] | None = None
+        self.found: Found | None = None
+        self.whole = False  # whether the same question has the same answer
+
+
 class LogIndexer:
     """What is known of the lines of one log, which may be nothing yet."""
 
@@ -65,14 +104,7 @@ class LogIndexer:
         self._waiting = 0
         self._wanted = float("-inf")
         self._closed = False
-        self._grouping = asyncio.Lock()
-        self._groups = b""  # as a process has left them for the next one
-        self.grouped = 0
-        """Bytes that were looked at for groups."""
-        self._full = False  # whether there are more groups than are kept
-        self._answer: tuple[tuple[int, int, int, int, int, bool], bytes] | None = (
-            None  # to the last question for groups
-        )
+        self._collected = {what: _Collected() for what in COLLECTIONS}
 
     @property
     def making(self) -> bool:
@@ -113,31 +145,37 @@ class LogIndexer:
         if not self._closed and self.index.blocks < self._journal.length // BLOCK:
             self._begin()
 
-    async def find_groups(
-        self, first: int, last: int, patience: float, *, skip: int = 0, limit: int = MAX_GROUPS
-    ) -> tuple[bytes, State]:
-        """A page of the groups that have one of the lines `[first, last]`, as JSON, looked for in what the log has now for `patience` seconds.
+    def scanned(self, what: str) -> int:
+        """How many bytes were looked at for that collection (`scanner.COLLECTIONS`)."""
+        return self._collected[what].scanned
 
-        One piece more of the log is looked at in any case. Returns besides the log's state then. The log's file must be open. Raises: ScanError, DiskError.
+    async def page(self, what: str, asked: Page, patience: float) -> Found:
+        """A page of a collection, looked for in what the log has now for `patience` seconds.
+
+        One piece more of the log is looked at in any case. The log's file must be open. Raises: ScanError, DiskError.
         """
-        journal = self._journal
+        journal, collected = self._journal, self._collected[what]
         length, state = journal.length, journal.state
-        asked = (first, last, skip, limit, length, state.ended)
-        async with self._grouping:
-            if self._answer is not None and self._answer[0] == asked and (self.grouped == length or self._full):
-                return self._answer[1], state
+        question = (asked, length, state.ended)
+        async with collected.lock:
+            if collected.question == question and collected.found is not None and collected.whole:
+                return collected.found
             parameters = {
-                "stop": length, "ended": state.ended, "first": first, "last": last, "skip": skip, "limit": limit,
-                "seconds": patience,
+                "what": what, "stop": length, "ended": state.ended, "encoding": encoding_of(journal.info.content_type),
+                "end": (journal.info.ended or 0) // 1000 if state.ended else 0, "seconds": patience, **asked._asdict(),
             }  # fmt: skip
             parts: list[bytes] = []
-            async with self._scan("groups", parameters, self._groups) as scan:
+            async with self._scan("collect", parameters, collected.kept) as scan:
                 while (part := await scan.part()) is not None:
                     parts.append(part)
-            answer, self._groups = parts
-            self.grouped, self._full = GROUPS.unpack_from(answer)
-            self._answer = asked, answer[GROUPS.size :]
-            return self._answer[1], state
+            items, about, collected.kept = parts
+            collected.scanned, done, running, following = HEAD.unpack_from(items)
+            found = Found(
+                items[HEAD.size :], about, None if following < 0 else following, collected.scanned, length, state
+            )
+            collected.question, collected.found = question, found
+            collected.whole = not running and (done or collected.scanned == length)
+            return found
 
     async def tell(self, lines: Lines) -> tuple[bytes, Lines | None]:
         """What is told of some lines, and which are left then; None: none. The log's file must be open. Raises: ScanError, DiskError."""

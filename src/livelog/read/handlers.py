@@ -3,7 +3,7 @@
     /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, the log's own, or that of a prefix of its name
     /status/{token}[/{name}]    what is known of the log, as JSON
     /events/{token}[/{name}]    the log as an event stream, see `read.events`
-    /lines, /search, /groups    some lines of it, and their numbers; and others: see `read.queries`
+    /lines, /search, /groups, /problems    some lines of it, and their numbers; and others: see `read.queries`
     /view                       the page that shows logs, see `page.viewer`
     /livelog.pyz                the client in one file, see `page.archive`
     /logs/{token}[/{prefix}/]   the list of logs, or of those whose names begin so, as JSON; {token} is ACCESS_TOKEN, or that of a prefix

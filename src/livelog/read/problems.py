@@ -13,7 +13,7 @@ NO_READERS_PATH = define(
     readers=f"{OF_A_LOG} logs livelog.pyz",
 )  # fmt: skip
 NOT_ABOVE_0 = define(
-    400, "the query parameter {parameter} is not a whole number above 0", "a query parameter is 0, such as `?limit=0`", readers="groups logs search",
+    400, "the query parameter {parameter} is not a whole number above 0", "a query parameter is 0, such as `?limit=0`", readers="groups logs problems search",
 )  # fmt: skip
 NOT_A_STATE = define(
     400, "the query parameter state is not one of live, interrupted, complete and aborted", "`?state=` is not a state",
@@ -32,6 +32,10 @@ NOT_A_FORM = define(
 )  # fmt: skip
 NOT_A_GENERATION = define(
     400, "the query parameter before is not the value of next in another page", "`?before=` is not the `next` of a page", readers="logs",
+)  # fmt: skip
+NOT_A_LEVEL = define(
+    400, "the query parameter level is not error, warning or notice, or several of them with commas between", "`?level=` is not a level",
+    readers="problems",
 )  # fmt: skip
 NO_TEXT = define(
     400, "the query parameter q is the text to search for: 1 to {most} characters of one line", "`?q=` is missing, empty, too long, or has more than one line",
@@ -95,7 +99,7 @@ COUNTING = define(
 )  # fmt: skip
 LINES_FAILED = define(
     503, "{reason}: ask again later", "the process that scans lines failed, or reached a limit; with `Retry-After`",
-    readers="lines search groups",
+    readers="lines search groups problems",
     example="looking at the lines of this log takes too much memory: ask again later; and others",
 )  # fmt: skip
 TOO_MANY_SEARCHES = define(

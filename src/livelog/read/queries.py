@@ -2,43 +2,34 @@
 
     /lines/{token}[/{name}]     some lines, and where they are: see `read.line_answers`
     /search/{token}[/{name}]    where a text is: see `read.search_answers`
-    /groups/{token}[/{name}]    which lines belong together
+    /groups/{token}[/{name}]    which lines belong together: see `read.collected_answers`
+    /problems/{token}[/{name}]  errors and warnings: see there
 
 Refuses to know who may ask: `Readers` has found the log, and has its file open. What takes long is done by the threads that
 read the disk, and never on the event loop.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from livelog.errors import DiskError, ScanError
-from livelog.lines.groups import MAX_GROUPS
 from livelog.lines.index import BLOCK
 from livelog.lines.service import Indexes
 from livelog.lines.workers import Scanners
 from livelog.log.source import Source
 from livelog.wire.connection import Connection
 from livelog.wire.exchange import Exchange
-from livelog.wire.fields import whole_number
-from livelog.wire.link import unless_lost
 from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.response import Response
 
 from . import problems
-from .answers import READERS_HEADERS
+from .collected_answers import CollectedAnswers
 from .line_answers import LineAnswers, want
 from .search_answers import SearchAnswers
 
 PATIENCE = 0.1
 """Seconds that an answer that can do without line numbers waits for the index."""
-
-GROUPING_STEP = 0.1
-"""Seconds after which it is looked whether the client still sends: one that may have left gets what is known by then."""
-
-GROUPING = 1.0
-"""Seconds for which an answer waits until groups have been looked for everywhere."""
 
 
 class Queries:
@@ -48,7 +39,11 @@ class Queries:
         self._scanners = Scanners()
         self._indexes = Indexes(self._scanners)
         self._searches = SearchAnswers(self._indexes, self._scanners)
-        answers = {"lines": LineAnswers(self._indexes).answer, "search": self._searches.answer, "groups": self._groups}
+        collected = CollectedAnswers(self._indexes)
+        answers = {
+            "lines": LineAnswers(self._indexes).answer, "search": self._searches.answer,
+            "groups": collected.groups, "problems": collected.problems,
+        }  # fmt: skip
         self.answers: Mapping[str, Callable[[Exchange, Source], Awaitable[Response]]] = {
             resource: partial(_answer, answer) for resource, answer in answers.items()
         }
@@ -90,27 +85,6 @@ class Queries:
         """Go on with the index of a log, if it is being made: a client was told that it is not there yet."""
         if (indexer := self._indexes.get(journal)) is not None:
             want(connection, indexer)
-
-    async def _groups(self, exchange: Exchange, journal: Source) -> Response:
-        query, asked = exchange.request.query, {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_GROUPS)}
-        first, last, skip, limit = (whole_number(name, query.get(name, asked[name])) for name in asked)
-        if not limit:
-            raise problems.NOT_ABOVE_0.error(parameter="limit")
-        connection, loop = exchange.connection, asyncio.get_running_loop()
-        with self._indexes.use(journal) as indexer:
-            async with unless_lost(connection):
-                deadline, before = loop.time() + GROUPING, -1
-                while before < indexer.grouped < journal.length or before < 0:
-                    before, patience = indexer.grouped, min(GROUPING_STEP, deadline - loop.time())
-                    document, state = await indexer.find_groups(
-                        first, last, 0.0 if connection.ended else patience, skip=skip, limit=min(limit, MAX_GROUPS)
-                    )
-                    if connection.ended or loop.time() > deadline:
-                        break
-        headers = {
-            **READERS_HEADERS, "Cache-Control": "no-store", "ETag": journal.etag, "Livelog-State": state.value,
-        }  # fmt: skip
-        return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, document)
 
 
 async def _answer(

@@ -17,10 +17,10 @@ from livelog.errors import DiskError, InvalidAttribute, LeaseLost, LeaseTaken, R
 
 from .response import PHRASES
 
-READERS = "log status logs lines search events groups view livelog.pyz"
+READERS = "log status logs lines search events groups problems view livelog.pyz"
 """What a readers' GET or HEAD asks for: the first segment of its path."""
 
-OF_A_LOG = "log status lines search events groups"
+OF_A_LOG = "log status lines search events groups problems"
 """Those of `READERS` that are about one log."""
 
 PRODUCERS = "put show tell remove limits offset append methods give-up link healthz readyz metrics"

@@ -3,6 +3,7 @@
 Categories: what is told, and in which order · pages · searches that are broken off · long lines · the two forms.
 """
 
+import json
 import random
 import re
 import shutil
@@ -226,6 +227,26 @@ def test_colours_are_in_the_text_of_a_line_unless_it_is_to_be_plain() -> None:
         assert (one["text"], one["line"], one["offset"]) == (text, 2, 9)
         said = answer(query("red", content, by_line=True, plain=plain, grep=True), content)
         assert said == b"2:" + text.encode() + b"\r" * (not plain) + b"\n"
+
+
+def test_of_a_progress_bar_the_plain_text_is_what_it_shows_in_the_end() -> None:
+    content = b"begin\n 10 %\r 50 %\r100 % \x1b[32mdone\x1b[0m\r\n"
+    asked = query("done", content, by_line=True, plain=True)
+    assert documents(asked, content)[0][0]["text"] == "100 % done"
+    assert answer(asked._replace(grep=True), content) == b"2:100 % done\n"
+
+
+def test_what_comes_later_is_in_time_for_the_context_of_a_search_that_goes_on() -> None:
+    content = b"a\nb\nc\nhit\nd\ne\nf\nhit\ng"
+    asked = query("hit", content, by_line=True, before=2, after=1, limit=None, whole=True, live=True)
+    expected = documents(asked._replace(live=False, whole=False), content)[0]
+    for steps in ((3, 7), (9, 13), (5, 20), range(1, 22)):
+        said, left = b"", asked
+        for size in (*steps, len(content), None):
+            left = left._replace(size=len(content) if size is None else size, whole=size is not None)
+            parts = told(left, content)
+            said, left = said + b"".join(text for _, text in parts), parts[-1][0]
+        assert [json.loads(line) for line in said.splitlines()] == expected
 
 
 def test_lines_of_another_encoding_are_utf_8_in_the_text_form() -> None:

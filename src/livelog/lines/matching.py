@@ -5,11 +5,10 @@ those of the log's bytes.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 from typing import NamedTuple
 
-from . import failures
 from .encodings import UTF_8
 from .query import Query
 from .sgr import SEQUENCE, plain
@@ -28,7 +27,7 @@ class Matcher:
     """Finds in lines what a query asks for."""
 
     def __init__(self, query: Query) -> None:
-        self._find = failures.find if query.errors else query.pattern().finditer
+        self._find = _errors() if query.errors else query.pattern().finditer
         self._encoding = query.encoding
         self._case = query.case
         self._needle: bytes | None = None
@@ -74,6 +73,13 @@ class Matcher:
             first, last = map(places.clean, match.span())
             offset = places.raw(first)
             yield Match(offset, places.raw(last - 1) + 1 - offset if last > first else 0, first, clean)
+
+
+def _errors() -> Callable[[str], Iterable[re.Match[str]]]:
+    """What finds lines that tell of an error. Its patterns take as long to compile as a process to start."""
+    from . import failures  # noqa: PLC0415
+
+    return failures.find
 
 
 def all_lines(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 
+from livelog.plain import shown
 from livelog.times import Times, timestamp
 
 from .encodings import UTF_8
@@ -15,7 +16,6 @@ from .hits import Hit, Hits
 from .lines import Read
 from .pieces import Newlines, aligned
 from .query import PLACE, Query
-from .sgr import plain
 
 MAX_LINE_TEXT = 64 * 1024
 """Bytes of the text of a line, in JSON."""
@@ -134,7 +134,8 @@ class _Form:
         data = self._read(line.start, stop).removesuffix(b"\n")
         if stop == line.stop:
             data = data.rstrip(b"\r")
-        text = (plain(data) if query.plain else data).decode(query.encoding, "replace")
+        text = data.decode(query.encoding, "replace")
+        text = shown(text) if query.plain else text
         document = {
             "line": number,
             "offset": offset,
@@ -153,12 +154,14 @@ class _Form:
         line, query = part.line, self._query
         data = self._read(part.start, part.stop)
         ends = part.stop == line.stop
+        if ends:
+            data = data.removesuffix(b"\n")
         if query.plain:
-            data = plain(data.removesuffix(b"\n").rstrip(b"\r") + b"\n" * ends) if ends else plain(data)
-        elif ends:
-            data = data.removesuffix(b"\n") + b"\n"
-        if query.encoding != UTF_8:
+            data = shown(data.decode(query.encoding, "replace")).encode()
+        elif query.encoding != UTF_8:
             data = data.decode(query.encoding, "replace").encode()
+        if ends:
+            data += b"\n"
         head = b""
         if part.start == line.start:
             head = b"--\n" * (query.groups and part.apart)

@@ -15,6 +15,8 @@ from pathlib import Path
 PURE = (
     "ansi",
     "client.commands.filtering",
+    "client.commands.grepping",
+    "client.commands.moments",
     "client.commands.terminal",
     "config",
     "errors",

@@ -115,7 +115,7 @@ class _Search:
         self._last = hit.start
         if not hit.context:
             self._found += 1
-            self._start = hit.offset + 1 if self._query.backwards else hit.offset
+            self._start = hit.start + 1 if self._query.backwards else hit.start
         return True
 
 

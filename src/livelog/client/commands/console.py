@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from livelog.client.api.reader import parse
 from livelog.client.api.writer import Writer, new_name
@@ -61,6 +61,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """See `argparse.ArgumentParser`."""
         self.exit(self._usage_error, f"livelog: {message}\n{self.format_usage()}")
+
+
+class MixedParser(Parser):
+    """One whose options may stand between its other words."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See `argparse.ArgumentParser`."""
+        return self.parse_intermixed_args(args, namespace)
 
 
 def duration(name: str, text: str) -> float:

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "push": ("push", "parser", "push"),
     "tail": ("tail", "parser", "tail"),
     "wait": ("wait", "parser", "wait"),
+    "grep": ("grep", "parser", "grep"),
     "ls": ("look", "ls_parser", "ls"),
     "status": ("look", "status_parser", "status"),
     "open": ("look", "open_parser", "open_in_browser"),

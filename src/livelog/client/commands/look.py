@@ -2,11 +2,14 @@
 
 import argparse
 import json
-from urllib.parse import quote, urlencode, urlsplit
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+from urllib.parse import quote
 
 from livelog.client.settings import load
-from livelog.errors import ConfigError
 
+from .choosing import label_query, listed
 from .console import (
     EX_FAILED,
     EX_GAVE_UP,
@@ -21,7 +24,7 @@ from .console import (
     reference,
     write,
 )
-from .lookup import Target, ask_producers, fetch, locate, make_link, name_of, readers_url, status_of
+from .lookup import ask_producers, locate, make_link, name_of, status_of
 from .terminal import size
 
 BROWSER_TIMEOUT = 60.0
@@ -80,33 +83,25 @@ def ls_parser() -> argparse.ArgumentParser:
 
 def ls(arguments: argparse.Namespace) -> int:
     """List logs. Returns the exit code. Raises: LivelogError."""
-    settings, left, before = load(), arguments.limit, None
-    if settings.access_token is None:
-        raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", 78)
-    readers = readers_url(settings)
-    # A user and a password in the URL take the header field that the token would be in.
-    path, token = (f"/{settings.access_token}", None) if urlsplit(readers).username else ("", settings.access_token)
+    query = {"state": arguments.state, "prefix": arguments.prefix, "label": label_query(arguments.label)}
+    logs = listed(load(), query, arguments.limit)
+    first = next(logs, None)  # what goes wrong is told in place of a list
     if not (arguments.json or arguments.names):
         write(f"{'STATE':11} {'SIZE':>8}  {'BEGAN':20} {'EXIT':>4}  NAME\n".encode())
-    while left > 0:
-        query = {"limit": min(left, 1000), "before": before, "state": arguments.state, "prefix": arguments.prefix}
-        query["label"] = [label.replace("=", ":", 1) for label in arguments.label]
-        asked = urlencode({name: value for name, value in query.items() if value is not None}, doseq=True)
-        page = fetch(Target(f"{readers}/logs{path}?{asked}", token, settings))
-        for log in page["logs"]:
-            if arguments.json or arguments.names:
-                write(f"{log['name'] or '-' if arguments.names else json.dumps(log)}\n".encode())
-                continue
-            code = "" if log["exit_code"] is None else log["exit_code"]
-            title = f"  {log['title']}" if log["title"] else ""
-            began = log["began"][:19] + "Z"
-            write(
-                f"{log['state']:11} {size(log['size']):>8}  {began:20} {code:>4}  {log['name'] or '-'}{title}\n".encode()
-            )
-        left, before = left - len(page["logs"]), page["next"]
-        if before is None:
-            break
+    for log in chain([] if first is None else [first], logs):
+        if arguments.json or arguments.names:
+            write(f"{log['name'] or '-' if arguments.names else json.dumps(log)}\n".encode())
+        else:
+            write(f"{row(log)}\n".encode())
     return 0
+
+
+def row(log: Mapping[str, Any]) -> str:
+    """A log as a line of the list."""
+    code = "" if log["exit_code"] is None else log["exit_code"]
+    title = f"  {log['title']}" if log["title"] else ""
+    began = log["began"][:19] + "Z"
+    return f"{log['state']:11} {size(log['size']):>8}  {began:20} {code:>4}  {log['name'] or '-'}{title}"
 
 
 def status_parser() -> argparse.ArgumentParser:

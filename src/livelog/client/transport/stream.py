@@ -21,8 +21,8 @@ from .wire import TIMEOUT, Unavailable, connect, explain, told
 READ_SIZE = 64 * 1024
 """Bytes that are read at once, at most."""
 
-MAX_LINE = 16 * 1024 * 1024
-"""Bytes of a line, at most: what is longer is not livelog's."""
+MAX_LINE = 64 * 1024 * 1024
+"""Bytes of a line, at most."""
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
 """Seconds before a question is asked again: doubled each time."""
@@ -32,7 +32,7 @@ class Stream:
     """Answers of the server at `url`, to which each question adds its query.
 
     `token`: sent as `Authorization: Bearer`. `give_up`: seconds for which a server that does not answer is tried; `notice`: is called
-    with a line of text when that begins. `direct`: ask the host itself, whatever proxy the environment names.
+    with a line of text when that begins. `breaks`: answers that may break off, one after the other, without a line. `direct`: ask the host itself, whatever proxy the environment names.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Stream:
         ca_file: str | None = None,
         direct: bool = False,
         notice: Callable[[str], None] | None = None,
+        breaks: int | None = None,
     ) -> None:
         parts = urlsplit(url)
         self.headers = Message()
@@ -53,7 +54,8 @@ class Stream:
         self._origin, self._path = Origin.of(parts, direct=direct), parts.path
         self._fields = {"Authorization": f"Bearer {token}"} if token else {}
         self._give_up, self._ca_file, self._notice = give_up, ca_file, notice or (lambda _text: None)
-        self._begun = False
+        self._breaks = breaks
+        self._begun = self._answered = False
         self._heard = time.monotonic()
         self._connection: HTTPConnection | None = None
         self._closed = threading.Event()
@@ -63,17 +65,22 @@ class Stream:
 
         `wait`: seconds that the first answer may take beyond the usual ones. Raises: Refused, GaveUp.
         """
-        pause, noticed, self._heard = FIRST_PAUSE, "", time.monotonic()
+        pause, noticed, broken, self._heard = FIRST_PAUSE, "", 0, time.monotonic()
         while not self._closed.is_set():
             try:
                 for line in self._answer(query(), accept, wait):
-                    pause, noticed = FIRST_PAUSE, ""
+                    pause, noticed, broken = FIRST_PAUSE, "", 0
                     yield line
                 return
             except (OSError, HTTPException) as error:
                 if self._closed.is_set():
                     return
                 reason = explain(error, self._origin)
+                broken += self._answered
+                if broken == self._breaks:
+                    raise Refused(
+                        f"{reason}, {broken} times, before it had answered: a simpler question may help"
+                    ) from error
                 if time.monotonic() - self._heard + pause > self._give_up:
                     raise GaveUp(reason) from error
                 if reason != noticed:
@@ -97,6 +104,7 @@ class Stream:
 
     def _answer(self, query: str, accept: str, wait: float) -> Iterator[bytes]:
         """The lines of one answer. Raises: OSError, HTTPException: ask again; Refused."""
+        self._answered = False
         timeout = max(0.05, min(TIMEOUT, self._heard + self._give_up - time.monotonic()))
         self._connection = connect(self._origin, self._ca_file, timeout)
         connection = self._connection.sock
@@ -112,16 +120,23 @@ class Stream:
                 raise Unavailable(f"{response.status} {text}")
             raise Refused(text, response.status)
         connection.settimeout(None)  # a log may be silent for days
+        self._answered = True
         self.headers, self.away, self._begun, self._heard = response.headers, False, True, time.monotonic()
         yield from self._body(response)
 
     def _body(self, response: HTTPResponse) -> Iterator[bytes]:
-        rest = b""
+        rest, size = [b""], 0
         while data := response.read1(READ_SIZE):
             self._heard = time.monotonic()
-            *whole, rest = (rest + data).split(b"\n")
-            yield from whole
-            if len(rest) > MAX_LINE:
-                raise Refused("this is not an answer of livelog's: it has a line without an end")
+            first, newline, behind = data.partition(b"\n")
+            rest.append(first)
+            size += len(first)
+            if newline:
+                yield b"".join(rest)
+                *whole, last = behind.split(b"\n")
+                yield from whole
+                rest, size = [last], len(last)
+            if size > MAX_LINE:
+                raise Refused(f"the server's answer has a line of more than {MAX_LINE} bytes")
         if response.length:
             raise ConnectionResetError("the connection broke off")

@@ -1,0 +1,93 @@
+"""The logs that a command's words name: links, names, prefixes such as builds/42/, and patterns such as 'builds/*/linux'.
+
+In a pattern, * stands for any characters, slashes, too, ? for one, and [...] for one of those. What is a pattern or a prefix is looked up
+in the list of logs, for which ACCESS_TOKEN is needed, or in its place the token of a prefix.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from livelog.client.settings import ClientSettings
+from livelog.errors import ConfigError, Refused
+
+from .lookup import Target, fetch, locate, name_of, readers_url
+
+
+class Chosen(NamedTuple):
+    """A log, and what it is called here."""
+
+    name: str
+    target: Target
+
+
+def is_pattern(word: str) -> bool:
+    """Whether a word may stand for several logs."""
+    return "://" not in word and (re.search(r"[*?\[]", word) is not None or word.endswith("/"))
+
+
+def stem(word: str) -> str:
+    """What the names begin with for which a pattern stands."""
+    return re.split(r"[*?\[]", word, maxsplit=1)[0]
+
+
+def fits(name: str, words: Sequence[str]) -> bool:
+    """Whether one of some patterns stands for a name; no patterns stand for all."""
+    return not words or any(name.startswith(word) if word.endswith("/") else fnmatchcase(name, word) for word in words)
+
+
+def label_query(labels: Sequence[str]) -> list[str]:
+    """The values of `label` in a question for logs that have all of these labels, each NAME or NAME=VALUE."""
+    return [label.replace("=", ":", 1) for label in labels]
+
+
+def listing(settings: ClientSettings, query: str = "") -> Target:
+    """The list of logs. Raises: ConfigError, ClientError."""
+    if settings.access_token is None:
+        raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", 78)
+    readers = readers_url(settings)
+    # A user and a password in the URL take the header field that the token would be in.
+    if urlsplit(readers).username:
+        return Target(f"{readers}/logs/{settings.access_token}{query}", None, settings)
+    return Target(f"{readers}/logs{query}", settings.access_token, settings)
+
+
+def listed(settings: ClientSettings, query: "dict[str, Any]", most: int | None = None) -> Iterator[dict[str, Any]]:
+    """What is known of the logs that a `query` asks for, newest first. Raises: ConfigError, ClientError."""
+    before, left = None, most
+    while left is None or left > 0:
+        page_query = {**query, "limit": 1000 if left is None else min(left, 1000), "before": before}
+        asked = urlencode({name: value for name, value in page_query.items() if value is not None}, doseq=True)
+        page = fetch(listing(settings, f"?{asked}"))
+        yield from page["logs"]
+        left, before = None if left is None else left - len(page["logs"]), page["next"]
+        if before is None:
+            break
+
+
+def choose(words: Sequence[str], labels: Sequence[str], settings: ClientSettings) -> Iterator[Chosen]:
+    """The logs that some words name, in their order; those of a pattern in that of their names. `labels`: only for patterns.
+
+    Without words, all that have the labels. Raises: ConfigError, ClientError; Refused, if a pattern stands for no log.
+    """
+    told: set[str] = set()
+    for word in words or ["*"]:
+        if not is_pattern(word):
+            name = (
+                urlsplit(word).path.rstrip("/").partition("/log/")[2].partition("/")[2] or "-"
+                if "://" in word
+                else word
+            )
+            names, fixed = [name_of(name) or "-" if "://" not in word else name], locate(word, settings)
+        else:
+            query = {"prefix": stem(word) or None, "label": label_query(labels)}
+            names = sorted(log["name"] for log in listed(settings, query) if fits(log["name"], [word]))
+            fixed = None
+            if not names:
+                raise Refused(f"there is no log {word}" + (" with these labels" if labels else ""), 404)
+        for name in names:
+            if name not in told:
+                told.add(name)
+                yield Chosen(name or "-", fixed or locate(name or "-", settings))

@@ -199,6 +199,12 @@ class Settings:
         "what the limit of file descriptors allows",
         _count,
     )
+    keep_attempts: int = _setting(
+        "LIVELOG_KEEP_ATTEMPTS",
+        "how many logs of one name are kept, the newest included; older ones make room first",
+        _count,
+        1,
+    )
     max_total_size: int | None = _setting(
         "LIVELOG_MAX_TOTAL_SIZE", "size limit of all logs together; unset: no limit", _size
     )

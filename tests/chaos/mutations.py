@@ -81,8 +81,8 @@ MUTATIONS = (
     Mutation(
         "a log that is replaced is not found for a moment",
         "log/catalogue.py",
-        "            self._remove(older)\n        while self",
-        "            self._remove(older)\n            await asyncio.sleep(0.01)\n        while self",
+        "            self._remove(surplus)\n        if older",
+        "            self._remove(surplus)\n            await asyncio.sleep(0.01)\n        if older",
     ),
     Mutation(
         "the events of one who is behind when the log ends lack the rest",

@@ -19,7 +19,7 @@ from .servers import running, wait_until
 
 MEMBERS = {
     "name", "generation", "state", "size", "content_type", "began", "changed", "ended", "reason", "title", "exit_code",
-    "labels", "lines", "readers",
+    "labels", "lines", "readers", "attempts",
 }  # fmt: skip
 
 

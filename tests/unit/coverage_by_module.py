@@ -27,6 +27,7 @@ PURE = (
     "lines.lines",
     "lines.objects",
     "lines.sgr",
+    "log.attempts",
     "log.attributes",
     "log.info",
     "log.retention",

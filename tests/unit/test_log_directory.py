@@ -129,6 +129,56 @@ def test_removing_a_log_leaves_none_that_it_replaced(directory: Directory) -> No
     assert files(directory) == [f"builds+42/{logs[3].generation}.{suffix}" for suffix in ("json", "log")]
 
 
+@pytest.mark.parametrize("kept", [1, 2, 3, 9])
+def test_as_many_logs_of_a_name_are_found_as_are_kept_and_the_others_go(directory: Directory, kept: int) -> None:
+    logs = [info(began=1_700_000_000_000_000 + number) for number in range(4)]
+    for log in (logs[1], logs[3], logs[0], logs[2]):
+        write(directory, log, b"x", State.COMPLETE)
+    write(directory, info("other"), b"x", State.COMPLETE)
+    for _ in range(2):
+        found = [found.info.generation for found in directory.recover(kept) if found.info.name == NAME]
+        assert sorted(found) == [log.generation for log in logs[-kept:]]
+    assert len(files(directory)) == 2 * (min(kept, 4) + 1)
+
+
+def test_only_the_newest_log_of_a_name_can_be_gone_on_with(directory: Directory) -> None:
+    """A kill came before the end of the one before it was kept."""
+    logs = [info(began=1_700_000_000_000_000 + number, upload=Upload(resumable=True)) for number in range(2)]
+    for log in logs:
+        write(directory, log, b"x")
+    for _ in range(2):
+        older, newest = sorted(directory.recover(2), key=lambda found: found.info.order)
+        assert (newest.state, newest.info.ended) == (State.INTERRUPTED, None)
+        assert (older.state, older.info.ended, older.info.reason) == (
+            State.ABORTED, older.changed, "another log of this name began",
+        )  # fmt: skip
+
+
+def test_removing_a_log_leaves_older_ones_that_are_kept(directory: Directory) -> None:
+    logs = [info(began=1_700_000_000_000_000 + number) for number in range(4)]
+    for log in logs:
+        write(directory, log, b"x", State.COMPLETE)
+    directory.remove(logs[3], {logs[2].generation, logs[0].generation})
+    assert sorted(found.info.generation for found in directory.recover(9)) == [logs[0].generation, logs[2].generation]
+    directory.remove(logs[0], {logs[2].generation})
+    directory.remove(logs[2])
+    assert files(directory) == []
+
+
+def test_an_older_log_that_cannot_be_used_is_left_alone_if_it_may_be_one_to_keep(directory: Directory) -> None:
+    """Its file is a link that leads to itself: an error of the system, as of a disk that is damaged there."""
+    logs = [info(began=1_700_000_000_000_000 + number) for number in range(2)]
+    for log in logs:
+        write(directory, log, b"x", State.COMPLETE)
+    damaged = Path(directory.logs) / "builds+42" / f"{logs[0].generation}.log"
+    damaged.unlink()
+    damaged.symlink_to(damaged.name)
+    (found,) = directory.recover(2)
+    assert (found.info.generation, damaged.is_symlink()) == (logs[1].generation, True)
+    (found,) = directory.recover(1)
+    assert len(files(directory)) == 2
+
+
 def test_which_log_is_the_newest_is_none_of_the_clocks_business(directory: Directory) -> None:
     """A log of 2099, and those that replaced it once the clock was right."""
     began = (4_070_908_800_000_000, 1_700_000_000_000_000, 1_800_000_000_000_000)
@@ -273,6 +323,66 @@ def test_a_kill_at_any_call_of_a_draft_that_is_published_leaves_the_old_log_or_a
         count += 1
     assert found.info.generation == new.generation
     assert count >= 5
+
+
+@pytest.mark.parametrize("way", ["begin", "publish"])
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_a_kill_at_any_call_of_a_replacement_keeps_the_log_before_it_or_comes_before_its_begin(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch, kept: int, way: str
+) -> None:
+    """There are as many logs as are kept, the last of which is interrupted: the first one goes when the new one is there."""
+    count, killed = 0, True
+    while killed:
+        *older, new = [info(order=order, upload=Upload(resumable=True)) for order in range(kept + 1)]
+        for log in older:
+            write(directory, log, b"old", State.COMPLETE if log is not older[-1] else None)
+
+        def replace(older: list[LogInfo] = older, new: LogInfo = new) -> None:
+            with directory.create(new) if way == "begin" else directory.draft(new) as file:
+                file.write(b"new one")
+            if way == "publish":
+                directory.publish(new, 7)
+            directory.save(older[-1], State.ABORTED, 3)
+            directory.remove(older[0], {log.generation for log in older[1:]})
+
+        killed = killed_before(monkeypatch, count, replace)
+        found = sorted(directory.recover(kept), key=lambda one: one.info.order)
+        told = [(one.info.generation, one.length) for one in found]
+        before, after = (
+            [(log.generation, 3) for log in older],
+            [*((log.generation, 3) for log in older[1:]), (new.generation, 7)],
+        )
+        if way == "begin" and (new.generation, 0) in told:
+            after[-1] = (new.generation, 0)
+        assert told in (before, after), f"killed before call {count}"
+        assert [one.state.ended for one in found] == [*[True] * (kept - 1), False]
+        assert len(files(directory)) == 2 * len(found), "nothing else is left"
+        directory.remove(found[-1].info)
+        assert files(directory) == []
+        count += 1
+    assert told == after
+    assert count >= 8
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_kill_at_any_call_of_a_removal_leaves_no_older_log_without_the_newer_ones(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """If the newest is removed `alone`, those before it stay, whatever happens."""
+    count, killed = 0, True
+    while killed:
+        logs = [info(began=4 - order, order=order) for order in range(3)]  # the clock goes backwards
+        for log in logs:
+            write(directory, log, b"x", State.COMPLETE)
+        kept = [log.generation for log in logs[:-1]] if alone else []
+        killed = killed_before(monkeypatch, count, lambda logs=logs, kept=kept: directory.remove(logs[-1], kept))  # type: ignore[misc]
+        found = [one.info.generation for one in sorted(directory.recover(3), key=lambda one: one.info.order)]
+        generations = [log.generation for log in logs]
+        assert found in ([generations, generations[:-1]] if alone else [generations[place:] for place in range(4)])
+        assert len(files(directory)) == 2 * len(found)
+        directory.remove(logs[-1])
+        count += 1
+    assert count >= 4
 
 
 def test_a_kill_at_any_call_of_a_change_leaves_what_was_known_or_what_is_new(

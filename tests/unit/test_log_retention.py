@@ -74,6 +74,37 @@ def test_no_log_is_added_where_there_are_as_many_as_there_may_be() -> None:
         kept.check(1)
 
 
+def test_superseded_logs_go_before_all_others_also_while_they_are_used() -> None:
+    logs = [Log(), Log(), Log(used=True), Log()]
+    kept = retention(*logs, max_logs=2)
+    kept.supersede(logs[3])
+    kept.supersede(logs[2])
+    assert list(kept.superseded()) == [logs[3], logs[2]]
+    assert list(kept.candidates(logs[0])) == [logs[3], logs[2], logs[1]]
+    assert all(log in kept for log in logs)
+    kept.admit(4, None)
+    kept.discard(logs[3])
+    assert list(kept.candidates()) == [logs[2], logs[0], logs[1]]
+    kept.clear()
+    assert list(kept.candidates()) == []
+
+
+def test_a_log_that_is_the_newest_again_goes_in_the_order_of_ends() -> None:
+    logs = [Log(ended_at=moment) for moment in (1, 2, 3)]
+    kept = retention(*logs)
+    kept.supersede(logs[1])
+    kept.restore(logs[1])
+    assert (list(kept.candidates()), list(kept.superseded())) == (logs, [])
+
+
+def test_superseded_logs_go_for_their_age_also_while_they_are_used() -> None:
+    logs = [Log(1.0, used=True), Log(1.0, used=True), Log(50.0)]
+    kept = retention(*logs, max_age=10.0)
+    kept.supersede(logs[1])
+    kept.supersede(logs[2])
+    assert kept.too_old(20.0) == [logs[1]]
+
+
 def test_without_limits_no_log_goes() -> None:
     kept = retention(Log(ended_at=-1e9))
     kept.admit(10**9, None)

@@ -3,7 +3,15 @@
 import pytest
 
 from livelog.errors import RequestError
-from livelog.wire.fields import MAX_WAIT, accepts_gzip, media_type, precondition, wait_seconds, whole_number
+from livelog.wire.fields import (
+    MAX_WAIT,
+    accepts_gzip,
+    attempt_and_generation,
+    media_type,
+    precondition,
+    wait_seconds,
+    whole_number,
+)
 from livelog.wire.head import parse_head
 from livelog.wire.request import Request
 
@@ -86,3 +94,27 @@ def test_whether_gzip_is_accepted(field: str, *, accepted: bool) -> None:
 def test_a_media_type_is_without_its_parameters() -> None:
     assert media_type(request("Content-Type: Text/Plain ; charset=x")) == "text/plain"
     assert media_type(request()) == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ({}, (0, None)), ({"attempt": "0"}, (0, None)), ({"attempt": "-12"}, (-12, None)), ({"generation": "x"}, (0, "x")),
+        ({"generation": ""}, (0, "")),
+    ],
+)  # fmt: skip
+def test_a_query_names_a_log_by_its_number_or_its_generation(
+    query: dict[str, str], meant: tuple[int, str | None]
+) -> None:
+    assert attempt_and_generation(query) == meant
+
+
+@pytest.mark.parametrize("attempt", ["", "1", "-", "+0", " 0", "-1.0", "--1", "x", "\u0661", "-" + "9" * 10])
+def test_what_is_no_number_of_an_attempt_is_refused(attempt: str) -> None:
+    with pytest.raises(RequestError, match="the query parameter attempt is 0 for the newest log"):
+        attempt_and_generation({"attempt": attempt})
+
+
+def test_a_number_and_a_generation_do_not_go_together() -> None:
+    with pytest.raises(RequestError):
+        attempt_and_generation({"attempt": "0", "generation": "x"})

@@ -1,46 +1,38 @@
 """Which logs there are: they begin and end here, are found and listed here, and are removed here.
 
-With a data directory, logs outlive the process; without one, a log's file has no name: it is created unlinked
-(`O_TMPFILE`), so that its bytes go when the process goes, even by SIGKILL. Refuses to know who may read or write a log, and to
-decide which log goes because of a limit: `Retention` does.
+Refuses to know who may read or write a log, how its files are made (`Storage` does), and to decide which log goes because of a limit
+(`Retention` does).
 
-1. A name has at most one log: the newest. Readers of an older one keep it until they are done.
-2. Nothing here waits for the disk on the event loop's thread, but for what the constructor does: it runs before there
-   are clients.
-3. Logs are in the order in which they began, by `LogInfo.order`, whatever the clock says and said.
+1. A name has at most as many logs as are to be kept: the newest, which alone may grow, and older ones. Readers of a log that goes keep
+   it until they are done.
+2. Logs are in the order in which they began, by `LogInfo.order`, whatever the clock says and said.
 """
 
 import asyncio
 import contextlib
-import gc
 import logging
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
-from typing import TypeVar
 
 from livelog.config import Settings
 from livelog.errors import DiskError, LeaseLost, Stopping, TooManyLogs
 
 from .adopted import Adopted, Elsewhere, nowhere
 from .arrivals import Arrivals
-from .directory import Directory
-from .disk import ROOM_TIMEOUT, Disk
+from .attempts import NEWEST, Attempts, Which
 from .fences import Fences
-from .info import LogInfo, State, new_generation, now
+from .info import SUPERSEDED, LogInfo, State, new_generation, now
 from .journal import Journal
 from .retention import Retention
 from .source import Source
+from .storage import Storage
 
 UNNAMED = ""
 """The name of the log that has none."""
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class Catalogue:
@@ -50,15 +42,10 @@ class Catalogue:
     """
 
     def __init__(self, settings: Settings, elsewhere: Elsewhere = nowhere) -> None:
-        self._directory = Directory(settings.data_dir) if settings.data_dir is not None else None
-        self._disk = Disk(
-            self._directory.logs if self._directory is not None else settings.temp_dir or tempfile.gettempdir(),
-            max_used=settings.max_total_size,
-            reserve=settings.disk_reserve,
-            evict=self._evict,
-        )
-        self._journals: dict[str, Journal] = {}
-        self._retention = Retention(settings.max_logs, settings.max_age, self._is_used)
+        self._storage = Storage(settings, self._evict, self._evict_older)
+        self._disk = self._storage.disk
+        self._logs = Attempts[Journal](settings.keep_attempts)
+        self._retention = Retention(settings.max_logs, settings.max_age, self._storage.is_used)
         self.ended_count: Counter[State] = Counter()
         """How many logs have ended since the start, by their last state."""
         self.retired_count = 0
@@ -72,51 +59,55 @@ class Catalogue:
         self._adopted = Adopted(elsewhere, self.arrivals.announce)
         self._closed = False
         self._last: tuple[Journal, ...] = ()  # the logs there were when the catalogue was closed
-        if self._directory is not None:
-            self._recover(self._directory)
+        self._recover(settings.keep_attempts)
 
-    def _recover(self, directory: Directory) -> None:
-        gc.disable()  # nothing here is garbage; looking for some takes a fifth of the time
-        try:
-            found = sorted(directory.recover(), key=lambda found: found.info.order)
-        finally:
-            gc.enable()
-        for info, state, length, changed in found:
-            info.order = self._last_order = max(self._last_order + 1, info.order)
-            self._journals[info.name] = Journal(
-                info, self._disk, file=None, directory=directory, length=length, state=state, changed=changed
-            )
-            self._disk.used += length
-        ended = [journal for journal in self._journals.values() if journal.state.ended]
+    def _recover(self, kept: int) -> None:
+        for journal in self._storage.recover(kept):
+            journal.info.order = self._last_order = max(self._last_order + 1, journal.info.order)
+            self._logs.add(journal)
+        ended = [journal for journal in self._logs if journal.state.ended]
         # Who says that it ended in the future had a wrong clock: it has ended now, at the latest.
         moment = now()
         ended.sort(key=lambda journal: min(moment, journal.info.ended or 0))
         for journal in ended:
             self._retention.add(journal)
             journal.ended_at -= max(0, moment - (journal.info.ended or 0)) / 1e6
+            if self._logs.newest(journal.info.name) is not journal:
+                self._retention.supersede(journal)
 
-    def get(self, name: str) -> Journal | None:
-        """The log of that name that is written here, if it ever began."""
-        return self._journals.get(name)
+    def get(self, name: str, which: Which = NEWEST) -> Journal | None:
+        """The log of that name that is written here and meant by `which`, if it is there."""
+        return self._logs.newest(name) if which is NEWEST else self._logs.find(name, which)
 
-    async def locate(self, name: str) -> Source | None:
-        """The log of that name, wherever it is written; None: there is none."""
-        return self._journals.get(name) or await self._adopted.find(name)
+    def attempts(self, name: str) -> tuple[Journal, ...]:
+        """All logs of that name that are written here, the newest in front."""
+        return self._logs.of(name)
+
+    def count(self, name: str) -> int:
+        """How many logs of that name are written here."""
+        return len(self._logs.of(name))
+
+    async def locate(self, name: str, which: Which = NEWEST) -> Source | None:
+        """The log of that name that is meant by `which`, wherever it is written; None: it is not there."""
+        if (here := self.get(name, which)) is not None or which.attempt:
+            return here
+        log = await self._adopted.find(name)  # of what is written elsewhere, only the newest log of a name is known
+        return log if log is not None and which.generation in (None, log.info.generation) else None
 
     def adopt(self, log: Source) -> None:
         """Have a log found here that is written elsewhere, for as long as it grows. Whoever waits for it gets it."""
         self._adopted.adopt(log)
 
-    async def open(self, name: str) -> Source | None:
-        """The log of that name, its file open until the caller's `release`; None: there is none.
+    async def open(self, name: str, which: Which = NEWEST) -> Source | None:
+        """The log that `locate` finds, its file open until the caller's `release`; None: there is none.
 
         One that is replaced or removed before its file is open is looked up again. Raises: DiskError.
         """
-        while (log := await self.locate(name)) is not None:
+        while (log := await self.locate(name, which)) is not None:
             try:
                 await log.open()
             except DiskError as error:
-                if not isinstance(error.cause, FileNotFoundError) or await self.locate(name) is log:
+                if not isinstance(error.cause, FileNotFoundError) or await self.locate(name, which) is log:
                     raise
             else:
                 return log
@@ -125,7 +116,7 @@ class Catalogue:
     @property
     def durable(self) -> bool:
         """Whether what is on file outlives this process."""
-        return self._directory is not None
+        return self._storage.durable
 
     @property
     def used(self) -> int:
@@ -137,15 +128,19 @@ class Catalogue:
         if self._closed:
             return "the server is stopping"
         try:
-            self._retention.admit(len(self._journals), None)
+            self._retention.admit(len(self._logs), None)
         except TooManyLogs as error:
             return str(error)
         refusal = await self._disk.refusal(sum(log.length for log in self._retention.candidates()))
         return None if refusal is None else refusal.strerror
 
     def newest_first(self) -> Iterator[Journal]:
-        """All logs, those that began last in front."""
-        return reversed(self._journals.values())
+        """The newest log of each name, those that began last in front."""
+        return self._logs.newest_first()
+
+    def all(self) -> Iterator[Journal]:
+        """All logs, in no order."""
+        return iter(self._logs)
 
     def known(self) -> list[Source]:
         """As `newest_first`, with those that are written elsewhere, as far as they are known here and still grow."""
@@ -157,27 +152,23 @@ class Catalogue:
         """The log of that name, waiting at most `timeout` seconds for it to begin."""
         if (log := await self.locate(name)) is not None or timeout <= 0 or self._closed:
             return log
-        return await self.arrivals.wait(name, timeout) or self._journals.get(name)
+        return await self.arrivals.wait(name, timeout) or self._logs.newest(name)
 
     async def begin(self, info: LogInfo) -> Journal:
-        """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended.
+        """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended, and goes if it is one too many.
 
         Its `generation`, its `order` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
         Nothing is removed for it before its file is there. Raises: DiskError, TooManyLogs, Stopping, LeaseLost.
         """
-        info, directory = await self._admitted(info), self._directory
+        info = await self._admitted(info)
         self._beginning += 1
         try:
-            older = self._journals.get(info.name)
-            replaced = 0 if older is None else older.length
-            file = await self._make(
-                partial(directory.create, info, replaced) if directory is not None else self._disk.open_unlinked
-            )
-            journal = Journal(info, self._disk, file=file, directory=directory)
+            older = self._logs.newest(info.name)
+            journal = await self._storage.create(info, 0 if older is None else older.length)
             try:
                 await self._list(journal)
             except (LeaseLost, Stopping, TooManyLogs):
-                self._undo(journal)
+                self._storage.undo(journal)
                 raise
         finally:
             self._beginning -= 1
@@ -188,35 +179,30 @@ class Catalogue:
 
         An older log of that name goes neither for its age nor to make room meanwhile.
         """
-        info, directory = await self._admitted(info), self._directory
-        if (older := self._journals.get(info.name)) is not None:
+        info = await self._admitted(info)
+        if (older := self._logs.newest(info.name)) is not None:
             older.acquire()
         try:
-            file = await self._make(
-                partial(directory.draft, info) if directory is not None else self._disk.open_unlinked
-            )
+            journal = await self._storage.draft(info)
         except BaseException:
             if older is not None:
                 older.release()
             raise
-        journal = Journal(info, self._disk, file=file, directory=directory)
         self._drafts[journal] = older
         return journal
 
     async def publish(self, draft: Journal) -> None:
         """Have a draft, all of which is on file, in place of an older log of that name. Raises: as `begin`; then it is a draft still."""
-        info, directory = draft.info, self._directory
-        self._check(info)
-        info.order = self._next_order()
-        if directory is not None:
-            await self._make(partial(directory.publish, info, draft.length))
+        self._check(draft.info)
+        draft.info.order = self._next_order()
+        await self._storage.publish(draft)
         await self._list(draft)
         self._forget_draft(draft)
 
     async def _admitted(self, info: LogInfo) -> LogInfo:
         """What is known of a log that may begin. Raises: TooManyLogs, Stopping, LeaseLost; DiskError, if there is no room for it."""
         self._check(info)
-        self._retention.admit(len(self._journals) + self._beginning, self._journals.get(info.name))
+        self._retention.admit(len(self._logs) + self._beginning, self._logs.newest(info.name))
         if await self._disk.check(0) is not None:
             refusal = await self._disk.check(sum(log.length for log in self._retention.candidates()))
             if refusal is not None:
@@ -228,66 +214,45 @@ class Catalogue:
         """Raises: Stopping, LeaseLost, if no log can begin any more, or not under so small a fencing number."""
         if self._closed:
             raise Stopping
-        self._fences.check(info, self._journals.get(info.name))
+        self._fences.check(info, self._logs.newest(info.name))
 
     def _next_order(self) -> int:
         """Larger than that of all logs. Near the time, so that logs of which it is not known have their places by it."""
         self._last_order = max(self._last_order + 1, now())
         return self._last_order
 
-    async def _make(self, job: Callable[[], T]) -> T:
-        """Have a thread make a log's file, as soon as there is room that is on its way back. Raises: DiskError."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + ROOM_TIMEOUT
-        while True:
-            try:
-                return await loop.run_in_executor(self._disk.writers, job)
-            except OSError as error:
-                failure = DiskError("creating the log's file", error)
-                if not failure.full or not await self._disk.room_returns(deadline):
-                    raise failure from error
-
     async def _list(self, journal: Journal) -> None:
         """Have a new log, whose file is there, in place of an older one of that name. Raises: TooManyLogs, Stopping, LeaseLost."""
         name = journal.info.name
-        if (older := self._journals.get(name)) is not None:
+        if (older := self._logs.newest(name)) is not None:
             with contextlib.suppress(DiskError):
-                await self.end(older, State.ABORTED, "another log of this name began", journal.info.fence)
+                await self.end(older, State.ABORTED, SUPERSEDED, journal.info.fence)
         self._check(journal.info)  # its file took so long that there is no list any more, or that another log has begun
-        if older is not None:
-            self._remove(older)
-        while self._retention.is_full(len(self._journals)) and self._evict():
+        for surplus in self._logs.surplus(name):
+            self._remove(surplus)
+        if older is not None and older in self._logs:
+            self._retention.supersede(older)
+            self.arrivals.tell_removed(older)  # it is not in the list any more
+        while self._retention.is_full(len(self._logs)) and self._evict():
             pass
         if older is None:
-            self._retention.check(len(self._journals))  # those that could go may be used by now
-        if self._directory is None:
-            journal.acquire()  # its file has no name: it must stay open while there is the log
-        newest = next(self.newest_first(), journal)
-        self._journals[name] = journal
-        if newest.info.order > journal.info.order:  # it began later, and was quicker
-            self._journals = dict(sorted(self._journals.items(), key=lambda item: item[1].info.order))
+            self._retention.check(len(self._logs))  # those that could go may be used by now
+        self._storage.keep(journal)
+        self._logs.add(journal)
         self.arrivals.announce(journal)
 
     async def scratch(self) -> Journal:
         """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
-        return Journal(LogInfo("", "", now()), self._disk, file=await self._make(self._disk.open_unlinked))
+        return await self._storage.scratch()
 
     async def discard(self, journal: Journal) -> None:
         """Need a scratch journal, or a draft, no longer. What is still on its way to the file is waited for: it is used, too."""
         await journal.flush()
         if journal in self._drafts:
             self._forget_draft(journal)
-            self._undo(journal)
+            self._storage.undo(journal)
         else:
-            self._disk.used -= journal.length
-            journal.release()
-
-    def _undo(self, journal: Journal) -> None:
-        """Have a new log, which was not listed, as if it had never been; the caller has released it thereby."""
-        if self._directory is None:
-            journal.acquire()
-        self._erase(journal, None if self._directory is None else self._directory.discard)
-        journal.release()
+            self._storage.drop(journal)
 
     def _forget_draft(self, draft: Journal) -> None:
         if (older := self._drafts.pop(draft)) is not None:
@@ -299,7 +264,7 @@ class Catalogue:
         try:
             await journal.close(state, reason, number)
         finally:
-            if self._journals.get(info.name) is journal and journal not in self._retention and journal.state.ended:
+            if journal in self._logs and journal not in self._retention and journal.state.ended:
                 self._retention.add(journal)
                 self.ended_count[journal.state] += 1
                 fields = {
@@ -315,29 +280,42 @@ class Catalogue:
         Raises: LeaseLost; DiskError, if its files are left; then it is there again after a restart.
         """
         journal.fence(number)
-        removal = self._remove(journal)
-        _log_event("removed", journal)
-        if removal is not None:
-            try:
-                await asyncio.shield(asyncio.wrap_future(removal))
-            except OSError as error:
-                raise DiskError("removing the log's files", error) from error
+        await self._removal_of([journal])
+
+    async def remove_all(self, journal: Journal, number: int = 0) -> None:
+        """Remove a log, the newest of its name, and all older ones. See `remove`."""
+        journal.fence(number)
+        await self._removal_of(self._up_to(journal))
+
+    async def _removal_of(self, journals: list[Journal]) -> None:
+        removals = []
+        for journal in journals:
+            removals.append(self._remove(journal))
+            _log_event("removed", journal)
+        for removal in removals:
+            if removal is not None:
+                try:
+                    await asyncio.shield(asyncio.wrap_future(removal))
+                except OSError as error:
+                    raise DiskError("removing the log's files", error) from error
+
+    def _up_to(self, journal: Journal) -> list[Journal]:
+        """That log and the older ones of its name, the oldest in front: if it goes, so do they."""
+        logs = reversed(self._logs.of(journal.info.name))
+        return [log for log in logs if log.info.order <= journal.info.order]
 
     def _remove(self, journal: Journal) -> Future[None] | None:
         """Forget a log now. Returns the removal of its files by a thread, if it has any with names."""
-        del self._journals[journal.info.name]
+        name, was_newest = journal.info.name, self._logs.newest(journal.info.name) is journal
+        self._logs.remove(journal)
         self._fences.removed(journal.info)
         self._retention.discard(journal)
-        self.arrivals.tell_removed(journal)
-        return self._erase(journal, None if self._directory is None else self._directory.remove)
-
-    def _erase(self, journal: Journal, remove: Callable[[LogInfo], None] | None) -> Future[None] | None:
-        """Remove the files of a log, by `remove` those that have names; see `_remove`."""
-        self._disk.used -= journal.length
-        removal = journal.remove(None if remove is None else partial(remove, journal.info))
-        if removal is not None:
-            removal.add_done_callback(_removed)
-        return removal
+        if was_newest:
+            self.arrivals.tell_removed(journal)
+            if (newest := self._logs.newest(name)) is not None:
+                self._retention.restore(newest)
+                self.arrivals.announce(newest)
+        return self._storage.remove(journal, {log.info.generation for log in self._logs.of(name)})
 
     def _evict(self) -> bool:
         """Remove the log that goes first to make room. Returns whether there was one."""
@@ -346,9 +324,15 @@ class Catalogue:
         self._retire(journal, "removed to make room")
         return True
 
-    def _is_used(self, journal: Journal) -> bool:
-        """Whether somebody reads a log that has ended. Without a directory, the catalogue itself is a user."""
-        return bool(journal.watchers) or journal.users > (self._directory is None)
+    def _evict_older(self) -> bool:
+        """Remove superseded logs, until one gives its room back at once, since nobody reads it. Returns whether there was any."""
+        superseded = tuple(self._retention.superseded())
+        for journal in superseded:
+            is_used = self._storage.is_used(journal)
+            self._retire(journal, "removed to make room")
+            if not is_used:
+                break
+        return bool(superseded)
 
     async def retire(self) -> None:
         """Remove, for ever, the logs that ended longer ago than the settings allow."""
@@ -358,35 +342,29 @@ class Catalogue:
             await asyncio.sleep(pause)
 
     def _retire(self, journal: Journal, what: str) -> None:
-        self._remove(journal)
-        self.retired_count += 1
-        _log_event(what, journal)
+        """Remove a log because of a limit, unless it has gone: after the older ones of its name, which it outlives."""
+        if journal in self._logs:
+            for log in self._up_to(journal):
+                self._remove(log)
+                self.retired_count += 1
+                _log_event(what, log)
 
     def close(self) -> None:
         """Begin no more logs; tell those who wait for one, or for one to grow, that nothing will come any more."""
         self._closed = True
-        self._last = tuple(self._journals.values())
+        self._last = tuple(self._logs)
         for journal in self._last:
             if not journal.state.ended:
                 journal.suspend()
-            if self._directory is None:
-                journal.release()
-        self._journals.clear()
+            self._storage.let_go(journal)
+        self._logs.clear()
         self._retention.clear()
         self.arrivals.close()
 
     def stop(self) -> None:
         """Let the threads end, once nobody reads or writes any more, and another process have the directory."""
-        self._disk.stop()
-        # While a write hangs, the process has not let go of its logs: then the lock goes with the process.
-        if self._directory is not None and not any(journal.writing for journal in self._last):
-            self._directory.close()
+        self._storage.stop(self._last)
 
 
 def _log_event(what: str, journal: Journal) -> None:
     logger.info("log %s", what, extra={"fields": {"log": journal.info.name, "bytes": journal.length}})
-
-
-def _removed(job: Future[None]) -> None:
-    if (error := job.exception()) is not None:
-        logger.error("the files of a log that was removed are left: %s", error)

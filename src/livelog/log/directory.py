@@ -14,7 +14,8 @@ All functions here wait for the disk. Refuses to know which logs are needed. Inv
 kill finds them true:
 
 1. A .json is whole: it is written under another name, .new, and then renamed.
-2. A .log with a .json is a log. Of several in a folder the newest counts, by `LogInfo.order`, and the others are removed.
+2. A .log with a .json is a log. Of several in a folder the newest ones are kept, by `LogInfo.order`, as many as a name may have; the
+   others are removed. Only the newest one can be gone on with: one before it that had not ended was aborted.
 3. A .json is made after its .log, and removed after it, as .times and .index are: a lone one is what is left of a log that was removed, and a
    lone .log is one that had not begun if it is empty; else its .json was lost, and its bytes are an aborted log's.
    A .part is nothing, whatever is beside it; its .json is made before it becomes a .log.
@@ -32,7 +33,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple, cast
 
@@ -41,7 +42,7 @@ from livelog.errors import ConfigError
 from livelog.names import is_name
 
 from .disk import open_unlinked
-from .info import GENERATION, LogInfo, State
+from .info import GENERATION, SUPERSEDED, LogInfo, State
 from .info import began as time_of
 
 GENERATION_LENGTH = len("20261122T121846.123456Z-1a2b3c4d")
@@ -208,14 +209,16 @@ class Directory:
             os.unlink(path)
         return replaced
 
-    def remove(self, info: LogInfo) -> None:
-        """Remove a log, and before it what is left of those that it replaced: nothing brings one of them back.
+    def remove(self, info: LogInfo, kept: Collection[str] = ()) -> None:
+        """Remove a log, and before it what is left of older ones, save the generations `kept`: nothing brings one of them back.
 
         Whoever has its file open can still read it. Raises: OSError.
         """
         folder = os.path.dirname(self._path(info))
         with contextlib.suppress(FileNotFoundError):
-            for generation in _generations(os.listdir(folder)):
+            for generation in sorted(_generations(os.listdir(folder)), key=lambda each: self._orders.get(each, 0)):
+                if generation in kept:
+                    continue
                 if self._orders.get(generation, info.order) <= info.order:
                     self._remove(os.path.join(folder, generation))
         self._keep_spare()
@@ -232,8 +235,11 @@ class Directory:
         with contextlib.suppress(OSError):  # there may be another generation
             os.rmdir(os.path.dirname(path))
 
-    def recover(self) -> Iterator[Found]:
-        """The logs that are there, in no order; removes what a kill has left half-made or half-removed. Raises: OSError."""
+    def recover(self, kept: int = 1) -> Iterator[Found]:
+        """The logs that are there, the newest `kept` ones of each name, in no order. Raises: OSError.
+
+        Removes the other ones, and what a kill has left half-made or half-removed.
+        """
         with os.scandir(self.logs) as entries:
             folders = list(entries)
         for folder in folders:
@@ -242,7 +248,7 @@ class Directory:
                 logger.warning("left alone, it is no log's folder: %s", path)
                 continue
             with self._left_alone():  # one log's fault is no reason not to serve the others
-                yield from self._recover_folder(name, path)
+                yield from self._recover_folder(name, path, kept)
 
     @staticmethod
     @contextlib.contextmanager
@@ -252,34 +258,39 @@ class Directory:
         except OSError as error:
             logger.warning("left alone, it cannot be used: %s", error)
 
-    def _recover_folder(self, name: str, path: str) -> Iterator[Found]:
-        """The log that is there, if any."""
+    def _recover_folder(self, name: str, path: str, kept: int) -> Iterator[Found]:
+        """The logs that are there, if any."""
         files = set(os.listdir(path))
         generations, logs = _generations(files), list[Found]()
-        unusable: tuple[str, OSError] | None = None
+        unusable: dict[str, OSError] = {}
         for generation in generations:
             try:
                 found = self._find(name, generation, os.path.join(path, generation), files)
             except OSError as error:
-                unusable = (generation, error)
+                unusable[generation] = error
             else:
                 logs += [] if found is None else [found]
-        newest = max(logs, key=lambda one: (one.info.order, one.info.generation), default=None)
-        if unusable is not None and (newest is None or newest.info.generation < unusable[0]):
-            raise unusable[1]  # an older log is not what this name stands for
+        logs.sort(key=lambda one: (one.info.order, one.info.generation))
+        newest = logs[-1] if logs else None
+        if unusable and (newest is None or newest.info.generation < max(unusable)):
+            raise unusable[max(unusable)]  # an older log is not what this name stands for
+        logs = logs[-kept:]
+        remaining = {one.info.generation for one in logs}
         for generation in generations:
             stem = os.path.join(path, generation)
-            if newest is None or generation != newest.info.generation:
+            if generation not in remaining:
                 with self._left_alone():  # what cannot be removed is no reason not to serve the newest
+                    if generation in unusable and kept > 1:
+                        raise unusable[generation]  # it may be one to keep
                     self._remove(stem)
             else:
                 for suffix in (".new", ".times.new"):
                     if generation + suffix in files:
                         os.unlink(stem + suffix)
-        if newest is not None:
-            self._orders[newest.info.generation] = newest.info.order
-            yield newest
-        else:
+        for one in logs:
+            self._orders[one.info.generation] = one.info.order
+            yield one if one is newest else _superseded(one)
+        if not logs:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 
@@ -358,6 +369,14 @@ def _judged(info: LogInfo, state: State, length: int, size: int, changed: int) -
     else:
         info = replace(info, ended=changed, reason="the server was killed")
     return Found(info, State.ABORTED, size, changed)
+
+
+def _superseded(found: Found) -> Found:
+    """What became of a log after which another one of its name began."""
+    if found.state.ended:
+        return found
+    info = replace(found.info, ended=found.changed, reason=SUPERSEDED)
+    return found._replace(info=info, state=State.ABORTED)
 
 
 def _content(path: str, limit: int) -> bytes:

@@ -4,8 +4,8 @@ Refuses to know what is in a file. Invariants:
 
 1. Nothing here waits for the disk on the event loop's thread, but for what the constructor does before there are clients.
 2. `used` counts every byte of every log that is kept, those included that are on their way to the disk.
-3. Room is made by `evict`, one log at a time, and only if that is what it takes. Room that is on its way back, since
-   files are being removed, is waited for before a write fails.
+3. Room is made by `evict`, one log at a time, and only if that is what it takes to keep the limits. If the disk itself is full,
+   `evict_older` alone makes room. Room that is on its way back, since files are being removed, is waited for before a write fails.
 4. Small writes that come together go to a thread together, so that a thousand logs do not cost a thousand turns of one.
    A large one goes alone, and keeps no small one waiting.
 """
@@ -75,7 +75,8 @@ class Disk:
     """The disk that `directory` is on.
 
     `max_used`: bytes that all logs together may have; `reserve`: bytes of the disk that must stay free; None: no
-    limit. `evict` removes a log that may go; False: there is no such log.
+    limit. `evict` removes a log that may go; `evict_older` one that goes before all others, since another log has replaced it. False:
+    there is no such log.
     Raises: OSError, if no file can be made there.
     """
 
@@ -86,11 +87,13 @@ class Disk:
         max_used: int | None = None,
         reserve: int | None = None,
         evict: Callable[[], bool] = lambda: False,
+        evict_older: Callable[[], bool] = lambda: False,
     ) -> None:
         self._directory = directory
         self._max_used = max_used
         self._reserve = reserve
         self._evict = evict
+        self._evict_older = evict_older
         self.used = 0
         self._free = 0
         self._given = self._gone = 0  # bytes that threads were told to give back, and those that they have
@@ -201,12 +204,12 @@ class Disk:
             self._returned = None
 
     async def room_returns(self, deadline: float) -> bool:
-        """Wait until some room has come back that is on its way, at most until `deadline`, a time of the event loop.
+        """Wait until some room has come back to a disk that is full, at most until `deadline`, a time of the event loop.
 
-        Returns whether some has. At once, if none is on its way.
+        Returns whether some has. At once, if none is on its way, and none can be made by `evict_older`.
         """
         loop = asyncio.get_running_loop()
-        if not self._returning or self._stopped or loop.time() >= deadline:
+        if self._stopped or loop.time() >= deadline or not (self._returning or self._evict_older()):
             return False
         if self._returned is None:
             self._returned = loop.create_future()
@@ -230,7 +233,8 @@ class Disk:
 
     def _settle(self, write: Write, admitted: int, count: int, error: OSError | None) -> None:
         """A write is over, of which `admitted` bytes count as used, and the file took `count`; if it was full, it may go on."""
-        if error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT) and self._returning and not self._stopped:
+        is_full = error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if error is not None and is_full and not self._stopped and (self._returning or self._evict_older()):
             task = asyncio.get_running_loop().create_task(self._retry(write, admitted, count, error))
             self._retrying.add(task)
             task.add_done_callback(self._retrying.discard)

@@ -20,12 +20,12 @@ class Fences:
 
     def removed(self, info: LogInfo) -> None:
         """A log went."""
-        self._gone.pop(info.name, None)
-        self._gone[info.name] = info.fence
+        self._gone[info.name] = max(info.fence, self._gone.pop(info.name, 0))
         if len(self._gone) > MAX_FENCES:
             del self._gone[next(iter(self._gone))]
 
     def check(self, info: LogInfo, older: Source | None) -> None:
         """Raises: LeaseLost, if `info.fence` is too small for a log to begin where there is an `older` one of that name, or none."""
-        if info.fence < (self._gone.get(info.name, 0) if older is None else older.info.fence):
+        # The older one may have begun before the log that went last.
+        if info.fence < max(self._gone.get(info.name, 0), 0 if older is None else older.info.fence):
             raise LeaseLost

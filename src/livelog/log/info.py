@@ -22,6 +22,9 @@ from .attributes import Attributes
 DEFAULT_TYPE = "text/plain; charset=utf-8"
 """The content type of a log whose producer named none that browsers only show."""
 
+SUPERSEDED = "another log of this name began"
+"""Why a log was aborted that had not ended when the next one of its name began."""
+
 GENERATION = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}", re.ASCII)
 
 T = TypeVar("T")

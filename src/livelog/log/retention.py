@@ -3,8 +3,10 @@
 Keeps the logs that have ended in the order of their ends. Refuses to remove a log, and to measure the disk: `Catalogue` and
 `Disk` do that, and ask here which log goes. Invariants:
 
-1. The log that ended first goes first.
-2. A log that is being written or read never goes because of a limit.
+1. Logs that are superseded, since another log of their name began, go before all others: no name loses its newest log because older
+   ones are kept. They go also while they are read: as with any log that is removed, whoever reads it keeps it.
+2. Of the others, one that is being written or read never goes because of a limit.
+3. Among logs to which the same applies, the one that ended first goes first.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,27 +40,46 @@ class Retention(Generic[L]):
         self._max_logs = max_logs
         self._max_age = max_age
         self._is_used = is_used
-        self._ended: dict[L, None] = {}  # the one that ended first in front
+        self._ended: dict[L, None] = {}  # those that are not superseded, the one that ended first in front
+        self._superseded: dict[L, None] = {}  # in the same order
 
     def __contains__(self, log: L) -> bool:
         """Whether it is known that `log` has ended, and that it is still there."""
-        return log in self._ended
+        return log in self._ended or log in self._superseded
 
     def add(self, log: L) -> None:
         """`log` has ended: after all those that were added before."""
         self._ended[log] = None
 
+    def supersede(self, log: L) -> None:
+        """Another log of the name of `log`, which has ended, has begun."""
+        del self._ended[log]
+        self._superseded[log] = None
+
+    def restore(self, log: L) -> None:
+        """`log`, which was superseded, is the newest of its name again."""
+        del self._superseded[log]
+        self._ended[log] = None
+        self._ended = dict.fromkeys(sorted(self._ended, key=lambda log: log.ended_at))
+
     def discard(self, log: L) -> None:
         """`log` is there no more, if it was."""
         self._ended.pop(log, None)
+        self._superseded.pop(log, None)
 
     def clear(self) -> None:
         """No log is there any more."""
         self._ended.clear()
+        self._superseded.clear()
+
+    def superseded(self) -> Iterator[L]:
+        """The logs that are superseded, the one that goes first in front."""
+        return iter(self._superseded)
 
     def candidates(self, spared: L | None = None) -> Iterator[L]:
         """The logs that may go to make room, the one that goes first in front; never `spared`."""
-        return (log for log in self._ended if log is not spared and not self._is_used(log))
+        yield from self._superseded
+        yield from (log for log in self._ended if log is not spared and not self._is_used(log))
 
     def admit(self, count: int, replaced: L | None) -> None:
         """One more log may begin where there are `count`, in place of `replaced`, if that is one.
@@ -90,4 +111,7 @@ class Retention(Generic[L]):
         if self._max_age is None:
             return []
         horizon = now - self._max_age
-        return [log for log in self._ended if log.ended_at < horizon and not self._is_used(log)]
+        return [log for log in (*self._superseded, *self._ended) if log.ended_at < horizon and self._may_go(log)]
+
+    def _may_go(self, log: L) -> bool:
+        return log in self._superseded or not self._is_used(log)

@@ -3,8 +3,26 @@
 `changed` is the time of the last byte; `lines` is how many there are, if somebody has asked for lines before. All of it is as of one moment.
 """
 
+from collections.abc import Sequence
+
 from .info import timestamp
 from .source import Source
+
+
+def describe_attempts(logs: Sequence[Source]) -> list[dict[str, object]]:
+    """What is told of all logs of a name together, the newest in front: which ones there are."""
+    return [
+        {
+            "attempt": -place,
+            "generation": log.info.generation,
+            "state": log.state.value,
+            "began": timestamp(log.info.began),
+            "ended": timestamp(log.info.ended) if log.state.ended and log.info.ended is not None else None,
+            "size": log.length,
+            "exit_code": log.info.attributes.exit_code,
+        }
+        for place, log in enumerate(logs)
+    ]
 
 
 def describe(journal: Source) -> dict[str, object]:

@@ -107,7 +107,7 @@ class Monitoring:
 
         yield InfoMetricFamily("livelog", "What runs here.", {"version": __version__})
         logs = GaugeMetricFamily("livelog_logs", "Logs that there are, by state.", labels=["state"])
-        counted = Counter(journal.state for journal in self._catalogue.newest_first())
+        counted = Counter(journal.state for journal in self._catalogue.all())
         for state in State:
             logs.add_metric([state.value], counted[state])
         yield logs

@@ -21,17 +21,18 @@ from dataclasses import replace
 
 from livelog.config import Settings
 from livelog.errors import LeaseTaken, Stopping
+from livelog.log.attempts import NEWEST, Which
 from livelog.log.catalogue import UNNAMED, Catalogue
 from livelog.log.info import LogInfo, State, Upload
 from livelog.log.journal import Journal
 from livelog.log.leases import Lease, LocalLeases, holding
 from livelog.log.lifecycle import Lifecycle
-from livelog.log.status import describe
+from livelog.log.status import describe, describe_attempts
 from livelog.names import is_name, is_prefix
 from livelog.tokens import Access, Verdict, bearer
 from livelog.wire import problem
 from livelog.wire.exchange import Exchange
-from livelog.wire.fields import media_type, precondition
+from livelog.wire.fields import attempt_and_generation, media_type, precondition
 from livelog.wire.request import Request
 from livelog.wire.response import Response
 from livelog.wire.routes import Resource, Routes
@@ -247,7 +248,9 @@ class Producers:
         link = self._fields.of_log(exchange.request, name)
         if (journal := self._catalogue.get(name)) is None:
             raise problems.NOT_BEGUN_BUT_LINK.error(link)
-        text = json.dumps({**describe(journal), "link": link["Livelog-Link"], "view": link["Livelog-View"]}) + "\n"
+        attempts = describe_attempts(self._catalogue.attempts(name))
+        told = {"attempts": attempts, "link": link["Livelog-Link"], "view": link["Livelog-View"]}
+        text = json.dumps({**describe(journal), **told}) + "\n"
         headers = {**PRODUCERS_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
         return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, text.encode())
 
@@ -257,16 +260,25 @@ class Producers:
         return response(204, {**self._fields.of_prefix(exchange.request, prefix), "Cache-Control": "no-store"})
 
     async def _remove(self, exchange: Exchange, name: str) -> Response:
+        """Remove all logs of a name, or the one that a query names: an older one whoever writes the newest, which is not touched."""
+        query = exchange.request.query
+        is_named = "attempt" in query or "generation" in query
+        which = Which(*attempt_and_generation(query))
+        if is_named and (journal := self._known(name, which)) is not self._known(name):
+            _check_preconditions(exchange.request, journal)
+            await self._catalogue.remove(journal, journal.info.fence)
+            return response(204, {})
         try:
             lease = await self._leases.grant(name)
         except LeaseTaken as error:
             raise problems.LOG_WRITTEN.error() from error
         try:
-            journal = self._known(name)
+            journal = self._known(name, which)
             _check_preconditions(exchange.request, journal)
             if not journal.state.ended:
                 await self._lifecycle.end(journal, State.ABORTED, "the log was removed", lease)
-            await self._catalogue.remove(journal, lease.number)
+            remove = self._catalogue.remove if is_named else self._catalogue.remove_all
+            await remove(journal, lease.number)
         finally:
             self._leases.release(lease)
         return response(204, {})
@@ -291,10 +303,11 @@ class Producers:
             raise problems.NO_UPLOAD.error()
         return journal
 
-    def _known(self, name: str) -> Journal:
-        if (journal := self._catalogue.get(name)) is None:
-            raise problems.NO_LOG.error()
-        return journal
+    def _known(self, name: str, which: Which = NEWEST) -> Journal:
+        """The log of that name that is meant by `which`. Raises: RequestError, if it is not there."""
+        if (journal := self._catalogue.get(name, which)) is not None:
+            return journal
+        raise (problems.NO_LOG if self._catalogue.get(name) is None else problems.NO_ATTEMPT).error()
 
     def _refuse_if_stopping(self) -> None:
         if self._stopping:

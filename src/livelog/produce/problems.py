@@ -58,6 +58,9 @@ NOT_BEGUN_BUT_LINK = define(
 NO_LOG = define(
     404, "there is no log of that name", "`PATCH` or `DELETE` of a log that does not exist", producers="tell remove",
 )  # fmt: skip
+NO_ATTEMPT = define(
+    404, "this log is not kept, or not any more", "`DELETE` of an attempt or a generation that is not there", producers="remove",
+)  # fmt: skip
 NO_UPLOAD = define(
     404, "there is no such upload: its log was replaced or removed, or never began",
     "the upload's address is wrong, or its log was replaced", producers="offset append give-up",

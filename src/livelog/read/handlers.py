@@ -26,10 +26,11 @@ from functools import partial
 from livelog.config import Settings
 from livelog.errors import STOPPED
 from livelog.lines.lines import MAX_LINES, start_of_last
+from livelog.log.attempts import Which
 from livelog.log.catalogue import UNNAMED, Catalogue
 from livelog.log.info import State
 from livelog.log.source import Source
-from livelog.log.status import describe
+from livelog.log.status import describe, describe_attempts
 from livelog.names import is_name, is_prefix
 from livelog.operate.metrics import Histogram
 from livelog.page.archive import NAME, ClientArchive
@@ -38,9 +39,8 @@ from livelog.tokens import Access, Verdict, bearer
 from livelog.wire import problem, ranges
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.exchange import Exchange
-from livelog.wire.fields import precondition, wait_seconds, whole_number
+from livelog.wire.fields import attempt_and_generation, precondition, wait_seconds, whole_number
 from livelog.wire.link import unless_lost
-from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
 from livelog.wire.request import Request
 from livelog.wire.response import Response
@@ -51,6 +51,7 @@ from .answers import PREFLIGHT_HEADERS, READERS_HEADERS, json_answer, parts_answ
 from .event_fanout import EventFanout
 from .events import answer_events
 from .fanout import ByteFanout, Fanouts
+from .finding import Finder
 from .listing import Listing
 from .queries import Queries
 from .selection import state_named
@@ -80,6 +81,7 @@ class Readers:
         self._settings = settings
         self._access = access
         self._catalogue = catalogue
+        self._finder = Finder(catalogue)
         self.queries = Queries()
         self._viewer = Viewer(READERS_HEADERS)
         self._client = ClientArchive(READERS_HEADERS)
@@ -92,6 +94,7 @@ class Readers:
             "log": self._answer_log, "events": partial(answer_events, self._events), **self.queries.answers
         }  # fmt: skip
         handlers: dict[str, Handler] = {name: partial(self._open, answer) for name, answer in about_logs.items()}
+        handlers["events"] = partial(self._open, about_logs["events"], replaced=True)  # which is told by an event
         handlers |= {"status": self._status, "logs": self._listing.answer, "view": self._view, NAME: self._archive}
         self._routes = Routes(
             {
@@ -140,7 +143,8 @@ class Readers:
         if journal is None or self.queries.has_index(journal):
             return None
         exchange.connection.note_log(name)
-        return json_answer(describe(journal), {"ETag": journal.etag})
+        document = describe(journal) | {"attempts": describe_attempts(self._catalogue.attempts(name))}
+        return json_answer(document, {"ETag": journal.etag})
 
     async def _preflight(self, _exchange: Exchange, _name: str) -> Response:
         return Response(204, PREFLIGHT_HEADERS)
@@ -151,9 +155,9 @@ class Readers:
     async def _archive(self, exchange: Exchange, _name: str) -> Response:
         return await self._client.answer(exchange.request)
 
-    async def _open(self, answer: LogHandler, exchange: Exchange, name: str) -> Response:
-        """What `answer` says of the log of that name, whose file is open meanwhile. Raises: as `answer`."""
-        journal = await self._opened(exchange, name, wait_seconds(exchange.request))
+    async def _open(self, answer: LogHandler, exchange: Exchange, name: str, *, replaced: bool = False) -> Response:
+        """What `answer` says of the log of that name, whose file is open meanwhile; see `Finder.open`. Raises: as `answer`."""
+        journal = await self._finder.open(exchange, name, replaced=replaced)
         try:
             return await answer(exchange, journal)
         finally:
@@ -196,47 +200,19 @@ class Readers:
             raise problems.EXPIRED.error(EXPIRED)
         raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
 
-    async def _opened(self, exchange: Exchange, name: str, timeout: float) -> Source:
-        """The log of that name, its file open until `release`; waits at most `timeout` seconds for it to begin.
-
-        Raises: RequestError, DiskError.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
-        while (journal := await self._catalogue.open(name)) is None:
-            await self._journal(exchange, name, deadline - loop.time())
-        exchange.connection.note_log(name)
-        return journal
-
-    async def _journal(self, exchange: Exchange, name: str, timeout: float) -> Source:
-        """The log of that name, waiting at most `timeout` seconds for it to begin. Raises: RequestError."""
-        connection = exchange.connection
-        journal: Source | None = self._catalogue.get(name)
-        if journal is not None:
-            connection.note_log(name)
-            return journal
-        connection.waiting = True
-        try:
-            async with unless_lost(connection):
-                journal = await self._catalogue.wait(name, 0 if connection.ended else timeout)
-        finally:
-            connection.waiting = False
-        if journal is None:
-            raise problems.NOT_BEGUN.error(RETRY_AFTER)
-        connection.note_log(name)
-        return journal
-
     async def _status(self, exchange: Exchange, name: str) -> Response:
         """What is known of a log; with `?wait=N`, and `size=L` or `state=S`, once it has other than L bytes, another state, or is over."""
         request = exchange.request
         if (known := request.query.get("state")) is not None:
             known = state_named(known).value
         known_size = whole_number("size", request.query["size"]) if "size" in request.query else None
-        timeout, is_new = wait_seconds(request), await self._catalogue.locate(name) is None
-        journal = await self._journal(exchange, name, timeout)
+        timeout, which = wait_seconds(request), Which(*attempt_and_generation(request.query))
+        is_new = await self._catalogue.locate(name, which) is None
+        journal = await self._finder.find(exchange, name, which, timeout)
         if (known_size, known) != (None, None) and not is_new:
             await self._change(exchange, journal, known_size, known or journal.state.value, timeout)
         document, length = describe(journal), journal.length
+        document["attempts"] = describe_attempts(self._catalogue.attempts(name) or [journal])
         document["lines"] = lines = await self.queries.known_lines(journal, length)
         if lines is None:
             self.queries.want_lines(exchange.connection, journal)
@@ -275,9 +251,6 @@ class Readers:
         }
         live = not journal.state.ended
         headers["Cache-Control"] = "no-store, no-transform" if live else "private, no-cache"
-        generation = journal.info.generation
-        if request.query.get("generation", generation) != generation:  # for links, which send no If-Match
-            raise problems.ANOTHER_GENERATION.error()
         if (status := precondition(request, journal.etag, confirms=not live and journal.tag_confirms)) is not None:
             if status == 412:
                 raise problems.REPLACED.error()

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from itertools import islice
 
@@ -43,6 +43,9 @@ LOOKED_AT_ONCE = 1024
 
 FORMS = {"json": "application/json", "ndjson": "application/x-ndjson", "events": "text/event-stream"}
 
+Tell = Callable[[Source], str]
+"""What is told of a log, as JSON."""
+
 
 class Listing:
     """Answers the requests for lists of a catalogue's logs."""
@@ -62,12 +65,16 @@ class Listing:
             return Response(200, stream_fields(FORMS[wanted]), stream=stream)
         newest_first = self._catalogue.known()
         if wanted == "ndjson":
-            return _lines(newest_first, selection, before, size)
+            return _lines(newest_first, selection, before, size, self._told)
         page = min(PAGE_SIZE if size is None else size, MAX_PAGE_SIZE)
-        return json_text(await _page(newest_first, selection, before, page), {})
+        return json_text(await _page(newest_first, selection, before, page, self._told), {})
+
+    def _told(self, log: Source) -> str:
+        """What is told of one log: its status, and how many logs of its name there are."""
+        return json.dumps(describe(log) | {"attempts": max(1, self._catalogue.count(log.info.name))})
 
 
-async def _page(newest_first: Sequence[Source], selection: Selection, before: str | None, size: int) -> str:
+async def _page(newest_first: Sequence[Source], selection: Selection, before: str | None, size: int, tell: Tell) -> str:
     """The first `size` logs that are selected, and older than the generation `before`, as JSON.
 
     `next` in it is what to give as `before` to get the next page; null: there is none.
@@ -80,7 +87,7 @@ async def _page(newest_first: Sequence[Source], selection: Selection, before: st
             for log in some:
                 if more := len(logs) == size:
                     break
-                logs.append(json.dumps(describe(log)))
+                logs.append(tell(log))
                 last = log
             if more:
                 break
@@ -88,14 +95,16 @@ async def _page(newest_first: Sequence[Source], selection: Selection, before: st
     return f'{{"logs": [{", ".join(logs)}], "next": {json.dumps(following)}}}\n'
 
 
-def _lines(newest_first: Sequence[Source], selection: Selection, before: str | None, size: int | None) -> Response:
+def _lines(
+    newest_first: Sequence[Source], selection: Selection, before: str | None, size: int | None, tell: Tell
+) -> Response:
     """As `_page`, but a line of JSON for each log, and all of them if `size` is None."""
 
     async def stream(writer: BodyWriter) -> None:
         left = len(newest_first) if size is None else size
         async with unless_lost(writer), contextlib.aclosing(_selected(newest_first, selection, before)) as found:
             async for some in found:
-                told = "".join(json.dumps(describe(log)) + "\n" for log in some[:left]).encode()
+                told = "".join(tell(log) + "\n" for log in some[:left]).encode()
                 if told:
                     writer.write(b"%x\r\n%b\r\n" % (len(told), told) if writer.chunked else told)
                     await writer.drained()

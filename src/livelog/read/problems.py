@@ -72,6 +72,10 @@ NOT_A_PREFIX = define(
     400, "this is not a prefix: the names of logs begin with a prefix, which ends in '/', such as builds/42/",
     "the token is right, but the path does not hold a valid prefix", readers="logs",
 )  # fmt: skip
+NO_ATTEMPT = define(
+    404, "there is no attempt {attempt} of this log: the oldest one that is kept is {oldest}", "`?attempt=` names a log that is not kept, or not any more",
+    readers=OF_A_LOG,
+)  # fmt: skip
 NOT_BEGUN = define(
     404, "this log has not begun: ask again, or with ?wait=60 to wait for it", "the log has not begun, or was removed; with `Retry-After`",
     readers=OF_A_LOG,
@@ -88,7 +92,8 @@ REPLACED = define(
     412, "this is not the log that If-Match names: it was replaced", "`If-Match` names another log", readers="log",
 )  # fmt: skip
 ANOTHER_GENERATION = define(
-    412, "this is not the log of that generation: it was replaced", "`?generation=` names another log", readers="log",
+    412, "this is not the log of that generation: it was replaced", "`?generation=` names a log that is not kept, or not any more",
+    readers=OF_A_LOG.replace(" events", ""),
 )  # fmt: skip
 NOT_IN_THE_LOG = define(
     416, "the log has {length} bytes {so_far}: none of them is in that range", "the range has no byte of the log", readers="log",

@@ -1,6 +1,7 @@
 """What fields of a request and parameters of its query mean, wherever they mean the same. No I/O."""
 
 import re
+from collections.abc import Mapping
 
 from . import problem
 from .request import Request
@@ -48,6 +49,16 @@ def whole_number(parameter: str, text: str) -> int:
     if not re.fullmatch("[0-9]+", text, re.ASCII):
         raise problem.NOT_A_NUMBER.error(parameter=parameter)
     return int(text[:18])
+
+
+def attempt_and_generation(query: Mapping[str, str]) -> tuple[int, str | None]:
+    """Which log of a name a query means: attempt 0, the newest, or -1, the one before it, and so on; or that generation. Raises: RequestError."""
+    generation, attempt = query.get("generation"), query.get("attempt")
+    if attempt is None:
+        return 0, generation
+    if generation is not None or not re.fullmatch("0|-[0-9]{1,9}", attempt, re.ASCII):
+        raise problem.NOT_AN_ATTEMPT.error()
+    return int(attempt), None
 
 
 def accepts_gzip(request: Request) -> bool:

@@ -219,6 +219,11 @@ DISK_FULL = define(
     example="writing the log failed: No space left on device; and others",
 )  # fmt: skip
 
+NOT_AN_ATTEMPT = define(
+    400, "the query parameter attempt is 0 for the newest log of a name, -1 for the one before it, and so on; it does not go with generation",
+    "`?attempt=` is not such a number, or stands beside `?generation=`", readers=OF_A_LOG, producers="remove",
+)  # fmt: skip
+
 # Of the readers' port.
 
 NOT_A_NUMBER = define(

@@ -119,10 +119,15 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write(json.dumps(known).encode() + b"\n")
         return 0
+    attempts = known.pop("attempts", [])
     for name, value in known.items():
         text = ", ".join(map("=".join, value.items())) if isinstance(value, dict) else value
         if text not in (None, ""):
             write(f"{name.replace('_', ' ') + ':':14} {text}\n".encode())
+    for one in attempts if len(attempts) > 1 else []:
+        title = f"attempt {one['attempt']}:"
+        code = "" if one["exit_code"] is None else f", exit code {one['exit_code']}"
+        write(f"{title:14} {one['state']}, {size(one['size'])}, began {one['began'][:19]}Z{code}\n".encode())
     return 0
 
 

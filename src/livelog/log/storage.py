@@ -1,0 +1,152 @@
+"""Where the files of logs are: in a data directory, or without a name. They are made here, found again after a restart, and removed.
+
+With a data directory, logs outlive the process. Without one, a log's file has no name: it is created unlinked (`O_TMPFILE`), so that its
+bytes go when the process goes, even by SIGKILL; it stays open for as long as there is the log. Refuses to know which logs there are.
+
+Nothing here waits for the disk on the event loop's thread, but for the constructor and `recover`: they run before there are clients.
+"""
+
+import asyncio
+import gc
+import logging
+import tempfile
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future
+from functools import partial
+from typing import TypeVar
+
+from livelog.config import Settings
+from livelog.errors import DiskError
+
+from .directory import Directory
+from .disk import ROOM_TIMEOUT, Disk
+from .info import LogInfo, now
+from .journal import Journal
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Storage:
+    """The files of all logs, where `settings` say. `evict`, `evict_older`: see `Disk`.
+
+    Raises: OSError, if no file can be made; ConfigError.
+    """
+
+    def __init__(self, settings: Settings, evict: Callable[[], bool], evict_older: Callable[[], bool]) -> None:
+        self._directory = Directory(settings.data_dir) if settings.data_dir is not None else None
+        self.disk = Disk(
+            self._directory.logs if self._directory is not None else settings.temp_dir or tempfile.gettempdir(),
+            max_used=settings.max_total_size,
+            reserve=settings.disk_reserve,
+            evict=evict,
+            evict_older=evict_older,
+        )
+
+    @property
+    def durable(self) -> bool:
+        """Whether what is on file outlives this process."""
+        return self._directory is not None
+
+    def recover(self, kept: int) -> list[Journal]:
+        """The logs that are there, the newest `kept` ones of each name, in the order in which they began. Raises: OSError."""
+        if (directory := self._directory) is None:
+            return []
+        gc.disable()  # nothing here is garbage; looking for some takes a fifth of the time
+        try:
+            found = sorted(directory.recover(kept), key=lambda found: found.info.order)
+        finally:
+            gc.enable()
+        self.disk.used += sum(log.length for log in found)
+        return [
+            Journal(info, self.disk, file=None, directory=directory, length=length, state=state, changed=changed)
+            for info, state, length, changed in found
+        ]
+
+    async def create(self, info: LogInfo, replaced: int) -> Journal:
+        """A new log, in place of one that has `replaced` bytes. Its file is open for the caller. Raises: DiskError."""
+        directory = self._directory
+        job = partial(directory.create, info, replaced) if directory is not None else self.disk.open_unlinked
+        return Journal(info, self.disk, file=await self._make(job), directory=directory)
+
+    async def draft(self, info: LogInfo) -> Journal:
+        """As `create`, but what is found after a restart, unless `publish` comes first, is no log. Raises: DiskError."""
+        directory = self._directory
+        job = partial(directory.draft, info) if directory is not None else self.disk.open_unlinked
+        return Journal(info, self.disk, file=await self._make(job), directory=directory)
+
+    async def publish(self, draft: Journal) -> None:
+        """Have a draft be a log that has just begun. Raises: DiskError; then it is a draft still."""
+        if self._directory is not None:
+            await self._make(partial(self._directory.publish, draft.info, draft.length))
+
+    async def scratch(self) -> Journal:
+        """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
+        return Journal(LogInfo("", "", now()), self.disk, file=await self._make(self.disk.open_unlinked))
+
+    async def _make(self, job: Callable[[], T]) -> T:
+        """Have a thread make a log's file, as soon as there is room that is on its way back. Raises: DiskError."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + ROOM_TIMEOUT
+        while True:
+            try:
+                return await loop.run_in_executor(self.disk.writers, job)
+            except OSError as error:
+                failure = DiskError("creating the log's file", error)
+                if not failure.full or not await self.disk.room_returns(deadline):
+                    raise failure from error
+
+    def keep(self, journal: Journal) -> None:
+        """There is that log from now on: a file without a name stays open until `remove` or `let_go`."""
+        if self._directory is None:
+            journal.acquire()
+
+    def let_go(self, journal: Journal) -> None:
+        """The server stops: that log is not needed any more."""
+        if self._directory is None:
+            journal.release()
+
+    def is_used(self, journal: Journal) -> bool:
+        """Whether somebody reads a log that has ended. Without a directory, `keep` is one of the file's users."""
+        return bool(journal.watchers) or journal.users > (self._directory is None)
+
+    def remove(self, journal: Journal, kept: Collection[str]) -> Future[None] | None:
+        """Remove a log, and what is left of older ones, save the generations `kept`. Whoever reads it keeps it.
+
+        Returns the removal of its files by a thread, if it has any with names.
+        """
+        directory = self._directory
+        return self._erase(journal, None if directory is None else partial(directory.remove, journal.info, kept))
+
+    def undo(self, journal: Journal) -> None:
+        """Have a new log, which nobody was told of, as if it had never been; the caller has released it thereby."""
+        self.keep(journal)
+        directory = self._directory
+        self._erase(journal, None if directory is None else partial(directory.discard, journal.info))
+        journal.release()
+
+    def drop(self, scratch: Journal) -> None:
+        """Have a scratch journal vanish; the caller has released it thereby."""
+        self.disk.used -= scratch.length
+        scratch.release()
+
+    def _erase(self, journal: Journal, job: Callable[[], None] | None) -> Future[None] | None:
+        """Remove the files of a log, by `job` those that have names."""
+        self.disk.used -= journal.length
+        removal = journal.remove(job)
+        if removal is not None:
+            removal.add_done_callback(_removed)
+        return removal
+
+    def stop(self, logs: Iterable[Journal]) -> None:
+        """Let the threads end, once nobody reads or writes any more, and another process have the directory. `logs`: all there were."""
+        self.disk.stop()
+        # While a write hangs, the process has not let go of its logs: then the lock goes with the process.
+        if self._directory is not None and not any(journal.writing for journal in logs):
+            self._directory.close()
+
+
+def _removed(job: Future[None]) -> None:
+    if (error := job.exception()) is not None:
+        logger.error("the files of a log that was removed are left: %s", error)

@@ -22,7 +22,7 @@ PACE = 0.2
 """Seconds from one round to the next, at least."""
 
 SHARE = 3
-"""So many times what a round took passes before the next one."""
+"""So many times what a round took passes before the next one; once, if a search has more to tell."""
 
 ROUNDS = 2
 """Rounds at a time, of different logs."""
@@ -137,7 +137,7 @@ class Rounds:
         queries = [member.query._replace(size=size, whole=not last)._asdict() for member in members]
         is_plain = not any(member.query.regex for member in members)
         scanners = self._followers.scanners if is_plain else self.scanners
-        turns, current = self._followers.turns, -1
+        turns, current, behind = self._followers.turns, -1, False
         await turns.take()
         begun = loop.time()
         try:
@@ -150,6 +150,7 @@ class Rounds:
                     (current,) = MEMBER.unpack_from(part)
                     if len(part) > MEMBER.size and not (word := members[current].word).done():
                         _, ended, length = PLACE.unpack_from(part, MEMBER.size)
+                        behind = behind or not ended
                         text = MEMBER.size + PLACE.size + length
                         left = json.loads(part[MEMBER.size + PLACE.size : text])
                         word.set_result(Word(part[text:], left, ended > 1, ended > 0 and over[current]))
@@ -160,7 +161,8 @@ class Rounds:
         finally:
             turns.give_back()
         self._members = [member for member in self._members if not member.word.done()]
-        self._next = loop.time() + max(PACE, SHARE * (loop.time() - begun))
+        took = loop.time() - begun
+        self._next = loop.time() + (took if behind else max(PACE, SHARE * took))
 
 
 class Followers:

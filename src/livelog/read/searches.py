@@ -44,7 +44,7 @@ LOOKS = 8
 """Turns of the event loop within which it is noticed that clients have left: with one their connection is seen to have ended, and
 with some more their tasks have."""
 
-FAR = 4 * 1024 * 1024
+FAR = 1024 * 1024
 """Bytes by which a search that follows may be behind: with more it is one that has turns of its own."""
 
 FOLLOWERS = 256

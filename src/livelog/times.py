@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
+from heapq import heappush, heapreplace
 from struct import Struct
 from typing import NamedTuple
 
@@ -188,6 +189,38 @@ class Times:
         self._block, self._stop = block, following[0] if following is not None else 1 << 64
 
 
+class Gaps:
+    """The `most` longest times in which nothing came, in milliseconds: (length, minus begin, offset of what came then), of notes in order from `began` on."""
+
+    def __init__(self, began: int, most: int) -> None:
+        self.longest: list[tuple[int, int, int]] = []
+        """A heap, the shortest in front."""
+        self._last = began
+        self._most = most
+
+    def note(self, offset: int, moment: int) -> None:
+        """Something came, or the log ended."""
+        gap = (moment - self._last, -self._last, offset)  # of equal ones the first
+        self._last = moment
+        if len(self.longest) < self._most:
+            if gap[0] > 0:
+                heappush(self.longest, gap)
+        elif self.longest and gap > self.longest[0]:
+            heapreplace(self.longest, gap)
+
+    def told(self) -> list[dict[str, object]]:
+        """The longest first, as JSON has them."""
+        return [
+            {
+                "seconds": length / 1000,
+                "offset": offset,
+                "began": timestamp(-before),
+                "ended": timestamp(length - before),
+            }
+            for length, before, offset in sorted(self.longest, reverse=True)
+        ]
+
+
 class Cursor:
     """The notes of a log that grows, in order from byte `start` on: each is read once. `read`, `size` and `began` are those of `Times`.
 
@@ -200,7 +233,7 @@ class Cursor:
         self._read = read
         self._place = BLOCK * max(0, Times(began, read, size).block_of(start))
         self._moment = began
-        """The time of the last byte that was taken."""
+        """The time of the byte `start` of the last call."""
         self._last = 0, began  # the last note that was read
         self._ahead: list[Note] = []
 
@@ -210,11 +243,8 @@ class Cursor:
         passed = bisect_right(self._ahead, start, key=_offset_of)
         if passed:
             self._moment = self._ahead[passed - 1][1]
-        taken = max(passed, bisect_left(self._ahead, stop, key=_offset_of))
-        found = [(start, self._moment), *self._ahead[passed:taken]]
-        self._moment = found[-1][1]
-        del self._ahead[:taken]
-        return found
+            del self._ahead[:passed]
+        return [(start, self._moment), *self._ahead[: bisect_left(self._ahead, stop, key=_offset_of)]]
 
     def _fill(self, stop: int) -> None:
         """Read on, up to a note of byte `stop` or later, or to the end."""

@@ -388,7 +388,7 @@ def opened(path: str) -> object:
 
 
 def told(data: bytes) -> object:
-    return text_event(0, data), whole_characters(data)
+    return text_event(0, data, [(0, 0)]), whole_characters(data)
 
 
 @pytest.mark.parametrize(

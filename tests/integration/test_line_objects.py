@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -79,7 +80,9 @@ def test_places_are_lines_bytes_and_times(server: Server) -> None:
             raw = lines(server, "paced", f"?from={early}&until={late}")
             assert raw.body == b"".join(b"line %d\n" % line["line"] for line in wanted)
     assert objects(server, "paced", f"&from=2&until={times[-1]}&count=1") == every[1:2]
-    assert objects(server, "paced", f"&from=time:{moment(every[-1])}") == every[-1:]
+    assert objects(server, "paced", f"&from=time:{moment(every[-1])}") == [
+        line for line in every if line["time"] == times[-1]
+    ]
     assert objects(server, "paced", "&from=byte:7&until=byte:21") == every[1:3]
     assert objects(server, "paced", "&until=3") == every[:2]
     assert objects(server, "paced", "&from=5&until=2") == objects(server, "paced", "&from=99") == []
@@ -122,6 +125,65 @@ def test_plain_text_is_what_a_terminal_shows(server: Server) -> None:
 )
 def test_question_that_is_none_is_refused(server: Server, query: str) -> None:
     assert lines(server, "paced", f"?{query}").status == 400
+
+
+def events(server: Server, name: str, *, stop: int) -> list[dict[str, Any]]:
+    """The texts of a log, up to byte `stop` of it."""
+    with contextlib.closing(server.connect()) as reader:
+        ask(reader, "GET", path_of(name, TOKEN, "events"))
+        reader.wait(
+            lambda answer: b"id: %d\n" % stop in answer.body and bytes(answer.body).endswith(b"\n\n"), "the events"
+        )
+        data = re.findall(rb"^data: (.*)$", bytes(reader.answer().body), re.MULTILINE)
+    return [event for event in map(json.loads, data) if "text" in event]
+
+
+def test_events_tell_the_time_of_each_line(server: Server) -> None:
+    """Those of who comes late, and of who was there."""
+    producer = begin(server, "told")
+    with contextlib.closing(server.connect()) as reader:
+        ask(reader, "GET", path_of("told", TOKEN, "events"))
+        for number, pause in enumerate(PAUSES, 1):
+            elapse(pause)
+            producer.send(chunk(b"line %d\n" % number))
+            reader.wait(lambda answer, number=number: b"id: %d\n" % (7 * number) in answer.body, "the line")  # type: ignore[misc]
+        live = [json.loads(data) for data in re.findall(rb"^data: (.*)$", bytes(reader.answer().body), re.MULTILINE)]
+    wanted = {line["offset"]: line["time"] for line in objects(server, "told")}
+    for found in ([event for event in live if "text" in event], events(server, "told", stop=42)):
+        told: dict[int, float] = {}
+        for event in found:
+            told[event["offset"]] = moment(event)
+            told |= {offset: moment(event) + later / 1000 for offset, later in event.get("times", [])}
+        for offset, time in wanted.items():
+            assert abs(told[max(known for known in told if known <= offset)] - moment({"time": time})) < 0.0005
+    finish_chunked(producer)
+
+
+def finish_chunked(producer: Any) -> None:
+    producer.send(chunk(b""))
+    finish(producer)
+
+
+def test_status_tells_durations_and_the_longest_gaps(server: Server) -> None:
+    answer = request(server.get, "GET", path_of("paced", TOKEN, "status") + "?gaps=2")
+    status = json.loads(answer.body)
+    began, ended = (datetime.fromisoformat(status[key]).timestamp() for key in ("began", "ended"))
+    assert (round(status["elapsed"], 2), status["idle"]) == (round(ended - began, 2), None)
+    every = objects(server, "paced")
+    assert [gap["offset"] for gap in status["gaps"]] == [28, 14]
+    for gap, number in zip(status["gaps"], (4, 2), strict=True):
+        assert (gap["began"], gap["ended"]) == (every[number - 1]["time"], every[number]["time"])
+        assert gap["seconds"] == pytest.approx(moment(every[number]) - moment(every[number - 1]), abs=0.0005)
+    producer = begin(server, "silent")
+    producer.send(chunk(b"one\n"))
+    wait_until(lambda: status_of(server, "silent")["size"] == 4, "the line")
+    elapse(0.05)
+    live = status_of(server, "silent")
+    assert live["elapsed"] >= live["idle"] >= 0.05
+    assert "gaps" not in live
+    assert json.loads(request(server.get, "GET", path_of("silent", TOKEN, "status") + "?gaps=0").body)["gaps"] == []
+    assert request(server.get, "GET", path_of("silent", TOKEN, "status") + "?gaps=x").status == 400
+    finish_chunked(producer)
 
 
 def test_client_that_leaves_ends_its_stream_and_one_that_does_not_read_keeps_nobody_waiting(server: Server) -> None:

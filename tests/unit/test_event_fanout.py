@@ -116,9 +116,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     really = sse.text_event
 
-    def counted(start: int, data: bytes) -> bytes:
+    def counted(start: int, data: bytes, notes: list[tuple[int, int]]) -> bytes:
         sizes.append(len(data))
-        return really(start, data)
+        return really(start, data, notes)
 
     monkeypatch.setattr(module, "text_event", counted)
     return sizes

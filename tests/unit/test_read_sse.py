@@ -45,7 +45,7 @@ def test_texts_of_pieces_are_the_text_of_the_whole(content: bytes, cuts: list[in
         data = content[start:stop]
         if stop < len(content):
             data = data[: whole_characters(data)]
-        lines = text_event(start, data).decode().split("\n")
+        lines = text_event(start, data, [(start, 1000)]).decode().split("\n")
         document = json.loads(lines[1].removeprefix("data: "))
         assert document["offset"] == start
         text += document["text"]
@@ -64,3 +64,10 @@ def test_the_end_has_an_id_that_no_text_has_and_that_is_the_same_number(size: in
     assert (fields["event"], json.loads(fields["data"])) == ("end", {"state": "aborted", "size": size})
     assert int(fields["id"]) == size
     assert fields["id"] != str(size)
+
+
+def test_an_event_tells_when_each_part_of_its_text_came() -> None:
+    _, data, *_ = text_event(10, b"one\ntwo\n", [(10, 1000), (14, 2500)]).decode().split("\n")
+    assert json.loads(data.removeprefix("data: ")) == {
+        "offset": 10, "text": "one\ntwo\n", "time": "1970-01-01T00:00:01.000Z", "times": [[14, 1500]]
+    }  # fmt: skip

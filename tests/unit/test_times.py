@@ -13,6 +13,7 @@ from livelog.times import (
     FORMER_BLOCK,
     Cursor,
     End,
+    Gaps,
     Note,
     Times,
     encode,
@@ -207,6 +208,18 @@ def test_no_damage_is_an_error_and_times_stay_in_order(junk: bytes, place: int, 
 def test_number_without_an_end_is_no_note() -> None:
     data, _ = encode(START, [(5, BEGAN + 20)])
     assert list(times(data + b"\x80" * 30).notes(0, 99)) == [(0, BEGAN), (5, BEGAN + 20)]
+
+
+def test_longest_gaps_are_told_in_their_order() -> None:
+    found = Gaps(BEGAN, 3)
+    for offset, later in ((0, 0), (5, 30), (9, 40), (12, 70), (13, 170), (14, 190), (15, 205)):
+        found.note(offset, BEGAN + later)
+    told = found.told()
+    assert [(gap["offset"], gap["seconds"]) for gap in told] == [(13, 0.1), (5, 0.03), (12, 0.03)]
+    assert (told[0]["began"], told[0]["ended"]) == (timestamp(BEGAN + 70), timestamp(BEGAN + 170))
+    none = Gaps(BEGAN, 0)
+    none.note(0, BEGAN + 5)
+    assert none.told() == []
 
 
 # The former format.

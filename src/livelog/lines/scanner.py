@@ -61,15 +61,15 @@ class Log:
     def __init__(self, fd: int, times: int | None, began: int) -> None:
         self._fd = fd
         self._times = times
-        self._began = began
+        self.began = began
 
     def times(self) -> "Times":
         """When the bytes came that there are now."""
         from livelog.times import Times  # noqa: PLC0415
 
         if (fd := self._times) is None:
-            return Times(self._began)
-        return Times(self._began, lambda start, stop: os.pread(fd, stop - start, start), os.fstat(fd).st_size)
+            return Times(self.began)
+        return Times(self.began, lambda start, stop: os.pread(fd, stop - start, start), os.fstat(fd).st_size)
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes `[start, stop)`. Raises: OSError."""
@@ -158,9 +158,24 @@ def lines(log: Log, _kept: bytes, **asked: Any) -> Iterator[bytes | None]:
         yield None if told is None else json.dumps(told[1] and told[1]._asdict()).encode() + b"\n" + told[0]
 
 
+def gaps(log: Log, _kept: bytes, *, size: int, most: int, ended: int | None) -> Iterator[bytes | None]:
+    """The longest times in which nothing of the first `size` bytes came, as JSON; of a log that has `ended` (milliseconds), up to then."""
+    from livelog.times import Gaps  # noqa: PLC0415
+
+    found = Gaps(log.began, most)
+    for number, (offset, moment) in enumerate(log.times().notes(0, size)):
+        found.note(offset, moment)
+        if number % 10_000 == 0:
+            yield None
+    if ended is not None:
+        found.note(size, ended)
+    yield json.dumps(found.told()).encode()
+
+
 JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
     "collect": collect,
     "follow": follow,
+    "gaps": gaps,
     "index": index,
     "lines": lines,
     "pattern": pattern,
@@ -169,7 +184,7 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
 """Each yields parts of its result, or None: another piece is done."""
 
 NEEDED = {
-    "collect": "", "follow": "telling", "index": "index", "lines": "objects", "pattern": "query", "search": "telling",
+    "collect": "", "follow": "telling", "gaps": "lines", "index": "index", "lines": "objects", "pattern": "query", "search": "telling",
 }  # fmt: skip
 """The module that each needs; empty: the one that it is asked for."""
 

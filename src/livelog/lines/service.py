@@ -177,6 +177,14 @@ class LogIndexer:
             collected.whole = not running and (done or collected.scanned == length)
             return found
 
+    async def find_gaps(self, size: int, most: int, ended: int | None) -> object:
+        """The longest times in which nothing came: see `scanner.gaps`. The log's file must be open. Raises: ScanError, DiskError."""
+        told = b"[]"
+        async with self._scan("gaps", {"size": size, "most": most, "ended": ended}) as scan:
+            while (part := await scan.part()) is not None:
+                told = part
+        return json.loads(told)
+
     async def tell(self, lines: Lines) -> tuple[bytes, Lines | None]:
         """What is told of some lines, and which are left then; None: none. The log's file must be open. Raises: ScanError, DiskError."""
         told = b""

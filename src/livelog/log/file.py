@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, BinaryIO, TypeVar, cast
 
 from livelog.errors import DiskError
-from livelog.times import Times
+from livelog.times import Cursor, Times
 
 from .disk import Disk
 from .info import LogInfo, State
@@ -172,6 +172,21 @@ class LogFile:
         """See `Source.times_fileno`."""
         file = None if self._times is None else self._times.file
         return None if file is None else file.fileno()
+
+    def times_from(self, start: int) -> Cursor:
+        """See `Source.times_from`."""
+        fd = self.times_fileno()
+        return Cursor(self.info.began // 1000, self._read_times, 0 if fd is None else os.fstat(fd).st_size, start)
+
+    def _read_times(self, start: int, stop: int) -> bytes:
+        if (fd := self.times_fileno()) is None:
+            return b""
+        if (
+            not self._disk.nowait
+        ):  # a read never waits; or nobody can tell, and what is asked for was written a moment ago
+            return read_notes(fd, start, stop)
+        data = bytearray(stop - start)
+        return bytes(data[: os.preadv(fd, [data], start, self._disk.nowait)])
 
     def times(self) -> Times:
         """See `Source.times`."""

@@ -15,7 +15,7 @@ What an implementation owes its readers:
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from livelog.times import Times
+from livelog.times import Cursor, Times
 
 from .info import LogInfo, State
 
@@ -105,6 +105,9 @@ class Source(Protocol):
 
         The notes of all bytes below `length` are there. A log that grows may get a descriptor later.
         """
+
+    def times_from(self, start: int) -> Cursor:
+        """When the bytes from `start` on came, as the log grows. Neither this nor its `take` waits for the disk: BlockingIOError, if it would."""
 
     def times(self) -> Times:
         """When the bytes below `length` came. Its methods wait for the disk: they are for a thread, see `run`."""

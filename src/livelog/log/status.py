@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from .info import timestamp
+from .info import now, timestamp
 from .source import Source
 
 
@@ -31,3 +31,15 @@ def describe(journal: Source) -> dict[str, object]:
     if not journal.state.ended:  # it may be about to: the end's time and reason are kept before it is one
         info |= {"ended": None, "reason": ""}
     return {**info, "changed": timestamp(journal.changed), "lines": None, "readers": journal.readers}
+
+
+def durations(journal: Source) -> dict[str, object]:
+    """`elapsed`, the seconds from the begin to the end or to now; and `idle`, those since the last byte, null after the end."""
+    info, moment = journal.info, now()
+    if journal.state.ended and info.ended is not None:
+        return {"elapsed": _seconds(info.ended - info.began), "idle": None}
+    return {"elapsed": _seconds(moment - info.began), "idle": _seconds(moment - journal.changed)}
+
+
+def _seconds(microseconds: int) -> float:
+    return round(max(0, microseconds) / 1e6, 3)

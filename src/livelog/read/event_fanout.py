@@ -15,11 +15,14 @@ character of which bytes are missing waits for them. Refuses to know of the end 
 import asyncio
 import contextlib
 import time
+from bisect import bisect_left
+from functools import partial
 
 from livelog.errors import DiskError
 from livelog.log.info import State
 from livelog.log.source import Source
 from livelog.operate.metrics import Histogram
+from livelog.times import Cursor, Note
 from livelog.wire.body_writer import BodyWriter
 
 from .fanout import FRAME_LIMIT, Fanout
@@ -49,6 +52,8 @@ class EventFanout(Fanout):
         self._readers_timer: asyncio.TimerHandle | None = None
         self._left_told: dict[BodyWriter, tuple[State, int | None]] = {}  # of those who have just ceased to be members
         self._step = MAX_EVENT
+        self._cursor: Cursor | None = None
+        """When what comes for the members came."""
         self._heard = self._loop.time()
         self._silence: asyncio.TimerHandle | None = None
 
@@ -73,6 +78,7 @@ class EventFanout(Fanout):
     async def _follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
         """See `Fanout._follow`."""
         journal, told, readers_told = self.journal, None, None
+        cursor: Cursor | None = None
         while True:
             self._behind[writer] = offset
             await writer.drained()
@@ -90,7 +96,12 @@ class EventFanout(Fanout):
             if offset < stop:
                 is_whole = ended or bool(self._members)
                 data = await self._read(offset, min(stop, offset + self._step))
-                frame, count = self._frame(offset, data, is_last=is_whole and offset + len(data) == stop)
+                try:
+                    cursor = cursor or journal.times_from(offset)
+                    notes = cursor.take(offset, offset + len(data))
+                except BlockingIOError:
+                    notes = await journal.run(partial(_notes, journal, offset, offset + len(data)))
+                frame, count = self._frame(offset, data, notes, is_last=is_whole and offset + len(data) == stop)
                 if count:
                     _write(writer, frame, chunked=chunked)
                     offset += count
@@ -114,6 +125,7 @@ class EventFanout(Fanout):
                 continue
             if not self._members:
                 self._settle_at(offset)
+            cursor = None
             try:
                 offset = await self._join(writer, chunked=chunked)
             finally:
@@ -123,16 +135,16 @@ class EventFanout(Fanout):
         journal = self.journal
         return journal.read(start, stop) if journal.is_cached(start, stop) else await journal.fetch(start, stop)
 
-    def _frame(self, start: int, data: bytes, *, is_last: bool) -> tuple[bytes, int]:
+    def _frame(self, start: int, data: bytes, notes: list[Note], *, is_last: bool) -> tuple[bytes, int]:
         """An event with text of the log's bytes from `start` on, and how many it has: as many of `data` as there is room for.
 
-        `is_last`: nothing comes behind `data` that could complete a character.
+        `notes`: when these bytes came, see `Cursor.take`. `is_last`: nothing comes behind `data` that could complete a character.
         """
         while True:
             count = len(data) if is_last else whole_characters(data)
             if not count:
                 return b"", 0
-            frame = text_event(start, data[:count])
+            frame = text_event(start, data[:count], notes[: bisect_left(notes, (start + count,))])
             if len(frame) <= FRAME_LIMIT + 128 or len(data) <= FRAME_LIMIT // 8:
                 break
             # Much is escaped, a byte by up to six characters. The next events are not made in vain either.
@@ -145,6 +157,7 @@ class EventFanout(Fanout):
     def _settle_at(self, offset: int) -> None:
         """The first member comes, with all there is: its place is that of the members."""
         self.offset, self._seen = offset, (self.journal.length, self.journal.state)
+        self._cursor = None
         self._heard = self._loop.time()
         if self._silence is None:
             self._silence = self._loop.call_later(KEEP_ALIVE, self._break_silence)
@@ -173,15 +186,17 @@ class EventFanout(Fanout):
         journal, started, began = self.journal, self._loop.time(), time.perf_counter()
         state, length, start = journal.state, journal.length, self.offset
         stop = min(length, start + self._step)
-        data, frame, count = None, b"", 0
+        data, notes, frame, count = None, list[Note](), b"", 0
         if start < stop and journal.is_cached(start, stop):
-            with contextlib.suppress(DiskError):
+            with contextlib.suppress(DiskError, BlockingIOError):
+                self._cursor = self._cursor or journal.times_from(start)
+                notes = self._cursor.take(start, stop)
                 data = journal.read(start, stop)
         if data is None and start < stop:
             self._pass_done(started, 0.0, start)  # each looks for itself, and meets the error
             return
         if data is not None:
-            frame, count = self._frame(start, data, is_last=state.ended and stop == length)
+            frame, count = self._frame(start, data, notes, is_last=state.ended and stop == length)
         if state is not self._told and not state.ended:
             self._told = state
             frame = event("state", str(start), {"state": state.value, "size": length}) + frame
@@ -208,6 +223,11 @@ class EventFanout(Fanout):
             wait, self._heard = KEEP_ALIVE, self._loop.time()
             self._serve(self._due(COMMENT, _chunk(COMMENT)), self._heard, 0.0)
         self._silence = self._loop.call_later(max(wait, 1.0), self._break_silence)
+
+
+def _notes(journal: Source, start: int, stop: int) -> list[Note]:
+    """When these bytes came, as `Cursor.take` tells it. Waits for the disk."""
+    return list(journal.times().notes(start, stop))
 
 
 def _chunk(data: bytes) -> bytes:

@@ -40,6 +40,7 @@ async def answer_events(fanouts: Fanouts[EventFanout], exchange: Exchange, journ
         return Response(204, headers)
     if is_another:
         return pieces_answer(journal, headers, partial(_replaced, journal))
+    await journal.open_times()
     journal.acquire()
     stream = partial(_events_from, fanouts, journal, start)
     return Response(200, headers, stream=stream, done=journal.release)

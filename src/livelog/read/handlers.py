@@ -30,7 +30,7 @@ from livelog.log.attempts import Which
 from livelog.log.catalogue import UNNAMED, Catalogue
 from livelog.log.info import State
 from livelog.log.source import Source
-from livelog.log.status import describe, describe_attempts
+from livelog.log.status import describe, describe_attempts, durations
 from livelog.names import is_name, is_prefix
 from livelog.operate.metrics import Histogram
 from livelog.page.archive import NAME, ClientArchive
@@ -58,6 +58,9 @@ from .selection import state_named
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Buckets, in seconds, for the time of a fan-out's pass."""
+
+MAX_GAPS = 1000
+"""Gaps in one answer."""
 
 EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="the link has expired"'}
 """RFC 6750 section 3.1."""
@@ -143,7 +146,9 @@ class Readers:
         if journal is None or self.queries.has_index(journal):
             return None
         exchange.connection.note_log(name)
-        document = describe(journal) | {"attempts": describe_attempts(self._catalogue.attempts(name))}
+        document = (
+            describe(journal) | durations(journal) | {"attempts": describe_attempts(self._catalogue.attempts(name))}
+        )
         return json_answer(document, {"ETag": journal.etag})
 
     async def _preflight(self, _exchange: Exchange, _name: str) -> Response:
@@ -211,11 +216,14 @@ class Readers:
         journal = await self._finder.find(exchange, name, which, timeout)
         if (known_size, known) != (None, None) and not is_new:
             await self._change(exchange, journal, known_size, known or journal.state.value, timeout)
-        document, length = describe(journal), journal.length
+        document, length = describe(journal) | durations(journal), journal.length
         document["attempts"] = describe_attempts(self._catalogue.attempts(name) or [journal])
         document["lines"] = lines = await self.queries.known_lines(journal, length)
         if lines is None:
             self.queries.want_lines(exchange.connection, journal)
+        if "gaps" in request.query:
+            most = min(whole_number("gaps", request.query["gaps"]), MAX_GAPS)
+            document["gaps"] = await self.queries.gaps(exchange, journal, most) if most else []
         return json_answer(document, {"ETag": journal.etag})
 
     async def _change(self, exchange: Exchange, journal: Source, size: int | None, state: str, timeout: float) -> None:

@@ -104,7 +104,7 @@ COUNTING = define(
 )  # fmt: skip
 LINES_FAILED = define(
     503, "{reason}: ask again later", "the process that scans lines failed, or reached a limit; with `Retry-After`",
-    readers="lines search groups problems",
+    readers="lines search groups problems status",
     example="looking at the lines of this log takes too much memory: ask again later; and others",
 )  # fmt: skip
 TOO_MANY_SEARCHES = define(

@@ -20,6 +20,7 @@ from livelog.lines.workers import Scanners
 from livelog.log.source import Source
 from livelog.wire.connection import Connection
 from livelog.wire.exchange import Exchange
+from livelog.wire.link import unless_lost
 from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.response import Response
 
@@ -80,6 +81,19 @@ class Queries:
                 finally:
                     journal.release()
         return None
+
+    async def gaps(self, exchange: Exchange, journal: Source, most: int) -> object:
+        """The longest times in which nothing of a log came. Raises: RequestError, DiskError, ConnectionError."""
+        length, ended = journal.length, journal.info.ended if journal.state.ended else None
+        await journal.open()
+        try:
+            with self._indexes.use(journal) as indexer:
+                async with unless_lost(exchange.connection):
+                    return await indexer.find_gaps(length, most, None if ended is None else ended // 1000)
+        except ScanError as error:
+            raise problems.LINES_FAILED.error(RETRY_AFTER, reason=str(error)) from error
+        finally:
+            journal.release()
 
     def want_lines(self, connection: Connection, journal: Source) -> None:
         """Go on with the index of a log, if it is being made: a client was told that it is not there yet."""

@@ -5,6 +5,9 @@ for them, so that the texts one after the other are the text of all bytes.
 """
 
 import json
+from collections.abc import Sequence
+
+from livelog.times import Note, timestamp
 
 MAX_EVENT = 64 * 1024
 """Bytes of the log in one event."""
@@ -18,9 +21,13 @@ def event(kind: str, identifier: str | None, document: object) -> bytes:
     return f"{name}data: {json.dumps(document)}\n\n".encode()
 
 
-def text_event(start: int, data: bytes) -> bytes:
-    """An event with the bytes of a log from `start` on. Its id is how many bytes a client has that has got it."""
-    return event("", str(start + len(data)), {"offset": start, "text": data.decode("utf-8", "replace")})
+def text_event(start: int, data: bytes, notes: Sequence[Note]) -> bytes:
+    """An event with the bytes of a log from `start` on, and when they came. Its id is how many bytes a client has that has got it."""
+    (_, began), *later = notes
+    document: dict[str, object] = {"offset": start, "text": data.decode("utf-8", "replace"), "time": timestamp(began)}
+    if later:
+        document["times"] = [(offset, moment - began) for offset, moment in later]
+    return event("", str(start + len(data)), document)
 
 
 def end_event(state: str, size: int) -> bytes:

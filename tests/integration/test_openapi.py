@@ -81,7 +81,7 @@ def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str
     with running() as server:
         for name in ("", "a", "b/c"):
             send(server, name, CONTENT)
-        assert "Tested: 84" in check(tmp_path, "openapi.yaml", server.get, token, config, examples)
+        assert "Tested: 87" in check(tmp_path, "openapi.yaml", server.get, token, config, examples)
 
 
 @pytest.mark.parametrize(

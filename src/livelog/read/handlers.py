@@ -53,6 +53,7 @@ from .events import answer_events
 from .fanout import ByteFanout, Fanouts
 from .finding import Finder
 from .listing import Listing
+from .prefix_search import PrefixSearch
 from .queries import Queries
 from .selection import state_named
 
@@ -93,6 +94,7 @@ class Readers:
         self._bytes = Fanouts(ByteFanout, self.pass_seconds, self._count_readers)
         self._events = Fanouts(EventFanout, self.pass_seconds, self._count_readers)
         self._listing = Listing(catalogue)
+        self._prefix_search = PrefixSearch(catalogue, self.queries.searches)
         about_logs: Mapping[str, LogHandler] = {
             "log": self._answer_log, "events": partial(answer_events, self._events), **self.queries.answers
         }  # fmt: skip
@@ -128,6 +130,9 @@ class Readers:
         elif kind == NAME:
             if rest:
                 raise problems.NO_READERS_PATH.error()
+        elif kind == "search" and ("prefix" in request.query or (rest.endswith("/") and rest.count("/") > 2)):
+            resource.handler(request.method)
+            return await self._prefix_search.answer(exchange, self._authorised_prefix(request, rest[1:]))
         elif kind != "view":
             name = self._authorised(request, rest[1:])
         return await resource.handler(request.method)(exchange, name)

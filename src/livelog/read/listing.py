@@ -58,7 +58,11 @@ class Listing:
         """Answer one request for the logs below a prefix. Raises: RequestError."""
         request = exchange.request
         wanted = form(request, FORMS)
-        selection, before, size = Selection.of(request, prefix), _before(request), _size(request)
+        selection, before, size = (
+            Selection.of(request, prefix),
+            generation_of("before", request.query.get("before")),
+            _size(request),
+        )
         if wanted == "events":
             snapshot = partial(_snapshot, selection, before, PAGE_SIZE if size is None else size)
             stream = partial(self._events.watch, selection=selection, snapshot=snapshot)
@@ -137,7 +141,7 @@ async def _selected(
     newest_first: Sequence[Source], selection: Selection, before: str | None
 ) -> AsyncGenerator[list[Source], None]:
     """The logs that are selected, and older than the generation `before`, some at a time; others have their turns between."""
-    place = 0 if before is None else _place_behind(newest_first, before)
+    place = 0 if before is None else place_behind(newest_first, before)
     some: list[Source] = []
     for looked, log in enumerate(islice(newest_first, place, None), 1):
         if selection.takes(log.info, log.state, log.info.attributes):
@@ -149,7 +153,7 @@ async def _selected(
     yield some
 
 
-def _place_behind(newest_first: Sequence[Source], generation: str) -> int:
+def place_behind(newest_first: Sequence[Source], generation: str) -> int:
     """Where in the list the logs begin that are older than that one; if it is gone, by the time that its generation tells."""
     for place, journal in enumerate(newest_first):
         if journal.info.generation == generation:
@@ -158,11 +162,11 @@ def _place_behind(newest_first: Sequence[Source], generation: str) -> int:
     return bisect_right(newest_first, -moment, key=lambda journal: -journal.info.order)
 
 
-def _before(request: Request) -> str | None:
-    before = request.query.get("before")
-    if before is not None and not GENERATION.fullmatch(before):
-        raise problems.NOT_A_GENERATION.error()
-    return before
+def generation_of(parameter: str, text: str | None) -> str | None:
+    """The generation that a parameter names, behind which a list goes on; None: it begins with the newest. Raises: RequestError."""
+    if text is not None and not GENERATION.fullmatch(text):
+        raise problems.NOT_A_GENERATION.error(parameter=parameter)
+    return text
 
 
 def _size(request: Request) -> int | None:

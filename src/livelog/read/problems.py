@@ -19,6 +19,10 @@ NOT_A_STATE = define(
     400, "the query parameter state is not one of live, interrupted, complete and aborted", "`?state=` is not a state",
     readers="status logs",
 )  # fmt: skip
+NOT_OF_MANY = define(
+    400, "a search of many logs has no follow and no from: give the value of next as older", "`?follow=1` or `?from=` with a search of a prefix",
+    readers="search",
+)  # fmt: skip
 NOT_A_LABEL = define(
     400, "the query parameter label is the name of a label, or the name and the value: KEY or KEY:VALUE", "`?label=` does not begin with the name of a label",
     readers="logs",
@@ -31,7 +35,7 @@ NOT_A_FORM = define(
     400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="lines logs search",
 )  # fmt: skip
 NOT_A_GENERATION = define(
-    400, "the query parameter before is not the value of next in another page", "`?before=` is not the `next` of a page", readers="logs",
+    400, "the query parameter {parameter} is not the value of next in another page", "`?before=` or `?older=` is not the `next` of a page", readers="logs search",
 )  # fmt: skip
 NOT_A_LEVEL = define(
     400, "the query parameter level is not error, warning or notice, or several of them with commas between", "`?level=` is not a level",

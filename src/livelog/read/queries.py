@@ -39,10 +39,11 @@ class Queries:
     def __init__(self) -> None:
         self._scanners = Scanners()
         self._indexes = Indexes(self._scanners)
-        self._searches = SearchAnswers(self._indexes, self._scanners)
+        self.searches = SearchAnswers(self._indexes, self._scanners)
+        """Those of one log; others search many."""
         collected = CollectedAnswers(self._indexes)
         answers = {
-            "lines": LineAnswers(self._indexes).answer, "search": self._searches.answer,
+            "lines": LineAnswers(self._indexes).answer, "search": self.searches.answer,
             "groups": collected.groups, "problems": collected.problems,
         }  # fmt: skip
         self.answers: Mapping[str, Callable[[Exchange, Source], Awaitable[Response]]] = {
@@ -56,7 +57,7 @@ class Queries:
     async def close(self) -> None:
         """Keep what shall be found again after a restart, and end all processes."""
         await self._indexes.close()
-        await self._searches.close()
+        await self.searches.close()
         await self._scanners.close()
 
     def has_index(self, journal: Source) -> bool:

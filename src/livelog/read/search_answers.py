@@ -19,6 +19,7 @@ from livelog.wire.exchange import Exchange
 from livelog.wire.fields import whole_number
 from livelog.wire.link import leaving, unless_lost
 from livelog.wire.problem import RETRY_AFTER
+from livelog.wire.request import Request
 from livelog.wire.response import Response
 
 from . import problems
@@ -52,6 +53,16 @@ class SearchAnswers:
         """End what belongs to searches that follow logs."""
         await self._searches.followers.close()
 
+    def check(self, request: Request) -> None:
+        """Raises: RequestError, if that is no search."""
+        _query(request.query, 0, grep=False)
+
+    async def begin(self, request: Request, journal: Source, most: int) -> Search:
+        """A search of one log of many, which tells `most` hits at most, in JSON. Raises: as `answer`."""
+        query = _query(request.query, journal.length, grep=False)
+        query = query._replace(encoding=encoding_of(journal.info.content_type), limit=most)
+        return await self._begun(journal, query)
+
     async def answer(self, exchange: Exchange, journal: Source) -> Response:
         """What a search finds. Raises: RequestError, ScanError, DiskError, ConnectionError."""
         connection, request = exchange.connection, exchange.request
@@ -60,13 +71,19 @@ class SearchAnswers:
             encoding=encoding_of(journal.info.content_type)
         )
         headers = stream_headers(journal, "text/plain; charset=utf-8" if grep else FORMS["ndjson"])
+        with leaving(connection):
+            async with unless_lost(connection):
+                search = await self._begun(journal, query)
+        return pieces_answer(journal, headers, search.tell, search.close)
+
+    async def _begun(self, journal: Source, query: Query) -> Search:
+        """A search that has begun, or waits for its turn, and whose pattern is right. Raises: RequestError, ScanError, DiskError."""
         search: Search | None = None
         try:
-            with leaving(connection):
-                async with unless_lost(connection), asyncio.timeout(FIRST_WORD):
-                    search = await self._searches.admit(journal, query)
-                    await search.begin()
-            return pieces_answer(journal, headers, search.tell, search.close)
+            async with asyncio.timeout(FIRST_WORD):
+                search = await self._searches.admit(journal, query)
+                await search.begin()
+            return search
         except BaseException as error:
             if search is not None:
                 search.close()

@@ -45,6 +45,12 @@ class Selection:
             text=query.get("q", "").casefold(),
         )
 
+    @classmethod
+    def below(cls, request: Request, prefix: str) -> "Selection":
+        """As `of`, by prefix, label and state alone: of a search of logs, the other parameters mean lines. Raises: RequestError."""
+        found = cls.of(request, prefix)
+        return cls(found.prefixes, found.labels, found.state)
+
     def takes(self, info: LogInfo, state: State, attributes: Attributes) -> bool:
         """Whether a log is one of them that is known so, with that state and these attributes."""
         return (

@@ -1,0 +1,169 @@
+"""`/search/{token}/{prefix}/?q=`: a search of one log after another, of all whose names begin so, the newest first.
+
+Each log is searched as by itself, by `Searches`; its hits get its name. Refuses to know who may ask. Invariants:
+
+1. At most one search of a request is under way, so a request has one turn at a time.
+2. A request looks at `MOST_LOGS` logs, for `MOST_SECONDS`, and begins no further log when it has told `limit` hits. `next` is what to give as `older` to go on.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator
+from functools import partial
+
+from livelog.errors import DiskError, RequestError, ScanError
+from livelog.log.catalogue import Catalogue
+from livelog.log.source import Source
+from livelog.wire.body_writer import BodyWriter
+from livelog.wire.exchange import Exchange
+from livelog.wire.fields import whole_number
+from livelog.wire.link import leaving, unless_lost
+from livelog.wire.problem import RETRY_AFTER
+from livelog.wire.response import Response
+
+from . import problems
+from .answers import form, stream_fields
+from .listing import generation_of, place_behind
+from .search_answers import DEFAULT_HITS, FORMS, MAX_HITS, SearchAnswers
+from .searches import Search
+from .selection import Selection
+
+MOST_LOGS = 1000
+"""Logs that one request looks at."""
+
+MOST_SECONDS = 60.0
+"""Seconds after which no further log is begun."""
+
+PROGRESS = 0.1
+"""Seconds from one word about progress to the next."""
+
+MOST_HITS_OF_ONE = 1000
+"""Hits of one log: it tells where a search of that log alone goes on."""
+
+
+class PrefixSearch:
+    """Answers searches of many logs. `searches` makes the search of each."""
+
+    def __init__(self, catalogue: Catalogue, searches: SearchAnswers) -> None:
+        self._catalogue = catalogue
+        self._searches = searches
+
+    async def answer(self, exchange: Exchange, prefix: str) -> Response:
+        """What a search finds below a prefix. Raises: RequestError, ScanError, DiskError, ConnectionError."""
+        request = exchange.request
+        form(request, {"ndjson": FORMS["ndjson"]})
+        if request.query.get("follow") == "1" or "from" in request.query:
+            raise problems.NOT_OF_MANY.error()
+        limit = whole_number("limit", request.query.get("limit", str(DEFAULT_HITS)))
+        if not limit:
+            raise problems.NOT_ABOVE_0.error(parameter="limit")
+        self._searches.check(request)
+        selection, older = Selection.below(request, prefix), generation_of("older", request.query.get("older"))
+        known = self._catalogue.known()
+        logs = [
+            log
+            for log in known[0 if older is None else place_behind(known, older) :]
+            if selection.takes(log.info, log.state, log.info.attributes)
+        ]
+        try:
+            with leaving(exchange.connection):
+                async with unless_lost(exchange.connection):
+                    first = await self._begin(exchange, logs[0]) if logs else None
+        except ScanError as error:
+            raise problems.LINES_FAILED.error(RETRY_AFTER, reason=error) from error
+
+        def done() -> None:
+            if first is not None:
+                first.close()
+                logs[0].release()
+
+        stream = partial(self._stream, exchange, logs, first, min(limit, MAX_HITS))
+        return Response(200, stream_fields(FORMS["ndjson"]), stream=stream, done=done)
+
+    async def _begin(self, exchange: Exchange, log: Source) -> Search | None:
+        """The search of a log, whose file is open for it; None: the log is not there any more."""
+        try:
+            await log.open()
+        except DiskError as error:
+            if isinstance(error.cause, FileNotFoundError):
+                return None
+            raise
+        try:
+            return await self._searches.begin(exchange.request, log, MOST_HITS_OF_ONE)
+        except BaseException:
+            log.release()
+            raise
+
+    async def _stream(
+        self, exchange: Exchange, logs: list[Source], first: Search | None, limit: int, writer: BodyWriter
+    ) -> None:
+        if writer.ended:
+            raise ConnectionResetError("the peer has left")
+        writer.endless = True
+        async with unless_lost(writer), contextlib.aclosing(self._found(exchange, logs, first, limit, writer)) as found:
+            async for text in found:
+                writer.write(b"%x\r\n%b\r\n" % (len(text), text) if writer.chunked else text)
+                await writer.drained()
+                await asyncio.sleep(0)
+        if writer.chunked:
+            writer.write(b"0\r\n\r\n")
+
+    async def _found(
+        self, exchange: Exchange, logs: list[Source], first: Search | None, limit: int, writer: BodyWriter
+    ) -> AsyncGenerator[bytes, None]:
+        """What is found in each of these logs, and the end."""
+        loop = asyncio.get_running_loop()
+        began = spoken = loop.time()
+        hits, looked = 0, 0
+        for log in logs:
+            if looked == MOST_LOGS or hits >= limit or (looked and loop.time() - began > MOST_SECONDS):
+                break
+            looked += 1
+            try:
+                search = first if looked == 1 else await self._begin(exchange, log)
+            except (RequestError, ScanError, DiskError) as error:
+                yield _line({"done": True, "hits": None, "next": None, "error": str(error)})
+                return
+            if search is None:
+                continue
+            try:
+                async with contextlib.aclosing(search.tell(writer)) as told:
+                    async for text in told:
+                        named, count, end = _named(text, log)
+                        hits += count
+                        if named:
+                            yield named
+                        if end is not None and (end.get("error") or end.get("next") is not None):
+                            facts = {"name": log.info.name, "generation": log.info.generation}
+                            yield _line({**facts, "next": end["next"], **{k: end[k] for k in ("error",) if k in end}})
+            finally:
+                if looked > 1:
+                    log.release()
+            if loop.time() - spoken > PROGRESS:
+                spoken = loop.time()
+                yield _line({"searched": looked, "of": len(logs), "hits": hits})
+        more = looked < len(logs)
+        yield _line(
+            {"done": True, "hits": hits, "logs": looked, "next": logs[looked - 1].info.generation if more else None}
+        )
+
+
+def _named(text: bytes, log: Source) -> tuple[bytes, int, dict[str, object] | None]:
+    """What is told of one log, with its name in each hit; how many hits; and how the search of it ended, if it did."""
+    head = b'{"name": %b, "generation": %b, ' % (
+        json.dumps(log.info.name).encode(),
+        json.dumps(log.info.generation).encode(),
+    )
+    named, hits, end = [], 0, None
+    for line in text.splitlines(keepends=True):
+        if line.startswith(b'{"done"'):
+            end = json.loads(line)
+        elif not line.startswith(b'{"scanned"'):
+            named.append(head + line[1:])
+            hits += not line.rstrip().endswith(b'"context": true}')
+    return b"".join(named), hits, end
+
+
+def _line(document: dict[str, object]) -> bytes:
+    return json.dumps(document).encode() + b"\n"

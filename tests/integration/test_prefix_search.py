@@ -1,0 +1,93 @@
+"""A search of all logs of a prefix: the newest first, each hit with its log, and where it goes on."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from livelog.tokens import Access
+from tests.conformance.wire import Ending
+from tests.harness import TOKEN, Server
+
+from .logs import begin, request, send
+from .servers import running
+
+LOGS = {
+    "builds/1/a": b"one\nerror: first\n",
+    "builds/1/b": b"nothing\n",
+    "builds/2/a": b"error: x\nerror: y\nerror: z\n",
+    "builds/2": b"error: no log of builds/2/\n",
+    "other": b"error: elsewhere\n",
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running() as server:
+        for name, content in LOGS.items():
+            send(server, name, content, "Livelog-Label: kind=" + name[-1])
+        producer = begin(server, "builds/3/live")
+        yield server
+        producer.reset()
+
+
+def search(server: Server, query: str, path: str = f"/search/{TOKEN}/builds/") -> tuple[list[Any], Any]:
+    """The hits and the last line of an answer, all of which came."""
+    answer = request(server.get, "GET", f"{path}?{query}")
+    assert (answer.status, answer.ending) == (200, Ending.CLEAN), answer.body
+    assert answer["Content-Type"] == "application/x-ndjson"
+    found = [json.loads(line) for line in answer.body.splitlines()]
+    return [one for one in found if "line" in one or "name" in one], found[-1]
+
+
+def places(hits: list[Any]) -> list[tuple[str, int]]:
+    return [(hit["name"], hit["line"]) for hit in hits]
+
+
+def test_all_logs_of_a_prefix_are_searched_the_newest_first(server: Server) -> None:
+    """By the path and by the parameter; a log's hits from its end, or from its begin."""
+    expected = [("builds/2", 1), ("builds/2/a", 3), ("builds/2/a", 2), ("builds/2/a", 1), ("builds/1/a", 2)]
+    hits, end = search(server, "q=error")
+    assert places(hits) == expected
+    assert end == {"done": True, "hits": 5, "logs": 5, "next": None}
+    assert hits[-1]["text"] == "error: first"
+    assert search(server, "q=error&prefix=builds/", f"/search/{TOKEN}") == (hits, end)
+    hits, _ = search(server, "q=error&dir=forward", f"/search/{TOKEN}/builds/2/")
+    assert places(hits) == [("builds/2/a", 1), ("builds/2/a", 2), ("builds/2/a", 3)]
+    assert places(search(server, "q=error&label=kind:a&state=complete")[0]) == expected[1:]
+    hits, _ = search(server, "q=y&context=1", f"/search/{TOKEN}/builds/2/")
+    assert [(hit["line"], hit.get("context", False)) for hit in hits] == [(3, True), (2, False), (1, True)]
+    assert search(server, "q=x", f"/search/{TOKEN}/none/") == ([], {"done": True, "hits": 0, "logs": 0, "next": None})
+
+
+def test_search_goes_on_behind_the_log_at_which_it_stopped(server: Server) -> None:
+    """No hit twice, and none left out."""
+    found, before = [], ""
+    while True:
+        hits, end = search(server, f"q=error&limit=2{before}")
+        found += places(hits)
+        if end["next"] is None:
+            break
+        before = f"&older={end['next']}"
+    assert found == places(search(server, "q=error")[0])
+    assert len(before) > 10
+
+
+def test_prefix_token_searches_its_logs_and_no_other(server: Server) -> None:
+    token = Access(TOKEN).prefix_token("builds/2/")
+    hits, _ = search(server, "q=error", f"/search/{token}/builds/2/")
+    assert {name for name, _ in places(hits)} == {"builds/2/a"}
+    for path in (f"/search/{token}/builds/", f"/search/{token}/other/", f"/search/{token}/builds/1/"):
+        assert request(server.get, "GET", f"{path}?q=error").status == 401
+    assert request(server.get, "GET", f"/search/{token}?q=error&prefix=builds/").status == 401
+
+
+@pytest.mark.parametrize(
+    "query", ["", "q=", "q=(&regex=1", "q=x&follow=1", "q=x&from=3", "q=x&as=text", "q=x&limit=0", "q=x&older=y"]
+)
+def test_what_is_no_search_of_many_is_refused(server: Server, query: str) -> None:
+    assert request(server.get, "GET", f"/search/{TOKEN}/builds/?{query}").status == 400
+    assert request(server.get, "PUT", f"/search/{TOKEN}/builds/?q=x").status == 405
+    head = request(server.get, "HEAD", f"/search/{TOKEN}/builds/?q=x")
+    assert (head.status, head.body) == (200, b"")

@@ -16,6 +16,7 @@ PURE = (
     "ansi",
     "client.commands.filtering",
     "client.commands.grepping",
+    "client.commands.merging",
     "client.commands.moments",
     "client.commands.terminal",
     "config",

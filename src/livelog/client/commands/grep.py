@@ -4,7 +4,6 @@ import argparse
 import os
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from functools import partial
 from urllib.parse import urlencode
 
@@ -14,9 +13,10 @@ from livelog.errors import LivelogError, LogReplaced, Refused
 
 from .choosing import Chosen, choose
 from .console import EX_INTERRUPTED, MixedParser, exit_codes, natural, note, period, reference, write
+from .grep_options import add_pattern_options
 from .grepping import Asked, Form, Found, expression, found
 from .lookup import patiently, place_of
-from .moments import EXAMPLES, moment, told
+from .moments import told
 from .terminal import Neutraliser
 
 FOUND, NONE, TROUBLE = 0, 1, 2
@@ -38,32 +38,6 @@ the log is. A log that grows is searched up to where it is; livelog tail --grep 
 EXITS = exit_codes(
     f"{FOUND} a line was found", f"{NONE} none was", f"{TROUBLE} usage, or something went wrong", EX_INTERRUPTED
 )
-
-
-def time(text: str) -> datetime:
-    """An option's time."""
-    try:
-        return moment(text, datetime.now().astimezone())
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def add_pattern_options(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options that say what around a match is shown, and since when."""
-    parser.add_argument("-i", "--ignore-case", action="store_true", help="upper and lower case are the same")
-    parser.add_argument("-v", "--invert-match", action="store_true", help="show the lines that do not match")
-    parser.add_argument(
-        "-F", "--fixed-strings", action="store_true", help="the pattern is a text, not an expression of Python's re"
-    )
-    parser.add_argument("-A", "--after-context", metavar="N", type=natural, help="show N lines after each match, too")
-    parser.add_argument("-B", "--before-context", metavar="N", type=natural, help="show N lines before each match, too")
-    parser.add_argument(
-        "-C", "--context", metavar="N", type=natural, default=0, help="show N lines around each match, too"
-    )
-    parser.add_argument(
-        "--since", metavar="TIME", type=time, help=f"only lines that came at this time or later, {EXAMPLES}"
-    )
-    parser.add_argument("--until", metavar="TIME", type=time, help="only lines that came before this time")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ from livelog.client.api.reader import Reader
 from livelog.client.settings import ClientSettings, load
 from livelog.errors import LogAborted, LogReplaced, Refused
 
+from .choosing import is_pattern
 from .console import (
     EX_ABORTED,
     EX_FAILED,
@@ -25,7 +26,7 @@ from .console import (
     EX_SETTING,
     EX_UNAUTHORISED,
     EX_USAGE,
-    Parser,
+    MixedParser,
     exit_codes,
     interval,
     lasting,
@@ -35,7 +36,9 @@ from .console import (
     reference,
     write,
 )
+from .grep_options import add_pattern_options
 from .lookup import FEW, Place, few_lines, last_lines, locate, patiently, place_of, status_of
+from .moments import FORMS
 from .output import Replacement, noticing_the_end_of, opened_for_writing
 from .terminal import RESET, Neutraliser
 
@@ -48,6 +51,8 @@ byte is lost, and none is shown twice.
   livelog tail http://localhost:60023/log/secretpuppy/nightly     by its link, or a link of the viewer
   livelog tail nightly                                            by its name
   livelog tail -n +1 --no-follow nightly | grep error             everything there is so far
+  livelog tail --grep 'error|warning' -C 2 nightly                only lines that match, and those around them
+  livelog tail --since 5m --timestamps=short 'builds/42/*'        several logs, merged by time; new ones join
   livelog tail -o nightly.log nightly                             into a file; the same command resumes a broken one
 """
 
@@ -69,12 +74,13 @@ EXITS = exit_codes(
 )
 
 
-class TailParser(Parser):
+class TailParser(MixedParser):
     """Takes `-5` for `-n 5`, as other programs of that name do."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See `argparse.ArgumentParser`."""
         words: list[str] = []
+        args = ["--timestamps=arrival" if word == "--timestamps" else word for word in args or ()]
         for index, word in enumerate(args or ()):
             if word == "--":
                 words += (args or ())[index:]
@@ -91,7 +97,13 @@ class TailParser(Parser):
 def parser() -> argparse.ArgumentParser:
     """What `livelog tail` takes."""
     parser = TailParser("tail", HELP, EXITS)
-    parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
+    parser.add_argument(
+        "logs",
+        metavar="URL|NAME|PATTERN",
+        type=reference,
+        nargs="*",
+        help="links, names, prefixes such as builds/42/, or patterns such as 'builds/*'; several logs are merged by the times of their lines",
+    )
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument(
         "-n",
@@ -121,7 +133,23 @@ def parser() -> argparse.ArgumentParser:
         help="keep trying this long to reach the server (default 5m)",
     )
     parser.add_argument(
-        "--timestamps", action="store_true", help="print before each line the time at which it arrived at this command"
+        "--timestamps",
+        metavar="FORM",
+        choices=("arrival", *FORMS),
+        help="print before each line its time: iso, short (the time of day), relative (seconds since the first line), delta (since the line before); alone, of one log: the time at which it arrived at this command",
+    )
+    chosen = parser.add_argument_group("whole lines, with their times")
+    chosen.add_argument("--grep", metavar="RE", help="show only lines that match this pattern of Python's re")
+    add_pattern_options(chosen)
+    chosen.add_argument(
+        "--label",
+        metavar="NAME[=VALUE]",
+        action="append",
+        default=[],
+        help="of logs that fit a pattern, only those that have this label; may be repeated",
+    )
+    chosen.add_argument(
+        "--max-logs", metavar="N", type=natural, default=50, help="follow at most N logs at a time (default 50)"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object for each line")
     parser.add_argument(
@@ -145,6 +173,23 @@ def lines(text: str) -> tuple[bool, int]:
 
 def tail(arguments: argparse.Namespace) -> int:
     """Show a log. Returns the exit code. Raises: LivelogError."""
+    several = len(arguments.logs) != 1 or is_pattern(arguments.logs[0])
+    if not arguments.logs and not arguments.label:
+        parser().error("which log? Name it by its link or name; 'builds/42/*': all whose names fit")
+    by_line = (
+        "grep",
+        "invert_match",
+        "since",
+        "until",
+        "before_context",
+        "after_context",
+        "context",
+        "ignore_case",
+        "fixed_strings",
+    )
+    if several or any(getattr(arguments, name) for name in by_line) or arguments.timestamps not in (None, "arrival"):
+        return _lines(arguments)
+    arguments.log = arguments.logs[0]
     if arguments.lines is not None and arguments.lines[0]:
         arguments.from_line, arguments.lines = arguments.lines[1], None
     if arguments.output is not None and (
@@ -154,6 +199,25 @@ def tail(arguments: argparse.Namespace) -> int:
     fd = 1 if arguments.output is None else opened_for_writing(arguments.output)
     with noticing_the_end_of(fd) if fd is not None else contextlib.nullcontext():
         return _Tail(arguments, load()).show(fd)
+
+
+def _lines(arguments: argparse.Namespace) -> int:
+    """Show whole lines, of one log or several. Returns the exit code. Raises: LivelogError."""
+    if arguments.bytes is not None or arguments.output is not None or arguments.exit_status:
+        parser().error(
+            "--bytes, -o and --exit-status are for one log as it is: not with patterns, times, or several logs"
+        )
+    if arguments.grep is None and (arguments.invert_match or arguments.ignore_case or arguments.fixed_strings):
+        parser().error("-v, -i and -F say how --grep is meant")
+    if arguments.from_line is not None:
+        arguments.lines = (True, arguments.from_line)
+    from .tail_lines import tail_lines  # noqa: PLC0415  # one log as it is need not wait for it
+
+    try:
+        with noticing_the_end_of(1):
+            return tail_lines(arguments)
+    except ValueError as error:
+        parser().error(f"argument --grep: {error}")
 
 
 class _Tail:

@@ -483,6 +483,9 @@ def test_log_whose_producer_was_away_for_too_long_is_told_of_the_end_and_can_be_
             assert process.returncode == 5
         if durable:  # what was acknowledged is there only
             assert here.status("away")["exit_code"] == 5
+            if not errors:  # what it had not heard of before it was away it has sent again
+                assert here.log("away") == b"begun\nended\n"
+                return
             assert _advised(errors)[:3] == ["push", "--name", "away-rest"]
         else:
             assert here.run("run", "-q", "--name", "away/other", "--", "true").returncode == 0

@@ -1,7 +1,7 @@
 """When the bytes of a log came: notes beside the log, and how they are found. No I/O.
 
 A *note* is an offset in the log and a time, in milliseconds since the epoch: the bytes from there up to the next note came at
-that time, or less than `RESOLUTION` milliseconds later. Notes are kept in blocks of `BLOCK` bytes. A block begins with a header, its
+that time, or less than `RESOLUTION` milliseconds later. Notes are kept in blocks of `NOTES_BLOCK` bytes. A block begins with a header, its
 first note and a code of it (CRC-32); each further note is the milliseconds and the bytes since the one before, as two varints (LEB128);
 zeros fill what is left. Refuses to know where notes are kept: whoever has them gives a function that reads.
 
@@ -22,7 +22,7 @@ from heapq import heappush, heapreplace
 from struct import Struct
 from typing import NamedTuple
 
-BLOCK = 4096
+NOTES_BLOCK = 4096
 """Bytes of a block of notes."""
 
 RESOLUTION = 10
@@ -61,7 +61,7 @@ def encode(end: End, notes: Iterable[Note]) -> tuple[bytes, End]:
         if time <= moment or (place <= offset and size):
             continue
         note = _varint(time - moment) + _varint(place - offset)
-        room = -size % BLOCK
+        room = -size % NOTES_BLOCK
         if len(note) > room:
             data += bytes(room)
             first = place.to_bytes(8, "big") + time.to_bytes(8, "big")
@@ -77,11 +77,11 @@ def end_of(read: Read, size: int, began: int, length: int) -> End:
 
     A note of bytes that never came, since the server was killed first, is behind it.
     """
-    for block in reversed(range(-(-size // BLOCK))):
-        offsets, moments, ends = _decode(read(block * BLOCK, (block + 1) * BLOCK))
+    for block in reversed(range(-(-size // NOTES_BLOCK))):
+        offsets, moments, ends = _decode(read(block * NOTES_BLOCK, (block + 1) * NOTES_BLOCK))
         count = bisect_left(offsets, length)
         if count:
-            return End(block * BLOCK + ends[count - 1], offsets[count - 1], moments[count - 1])
+            return End(block * NOTES_BLOCK + ends[count - 1], offsets[count - 1], moments[count - 1])
     return End(0, 0, began)
 
 
@@ -113,7 +113,7 @@ class Times:
     def __init__(self, began: int, read: Read = lambda _start, _stop: b"", size: int = 0) -> None:
         self._began = began
         self._read = read
-        self._blocks = -(-size // BLOCK)
+        self._blocks = -(-size // NOTES_BLOCK)
         self._block = -1
         """The block whose notes are in `_offsets` and `_moments`."""
         self._offsets: list[int] = []
@@ -146,7 +146,7 @@ class Times:
         last = start, self.time_at(start)
         yield last
         for block in range(max(0, self._find(start, 0)), self._blocks):
-            offsets, moments, _ = _decode(self._read(block * BLOCK, (block + 1) * BLOCK))
+            offsets, moments, _ = _decode(self._read(block * NOTES_BLOCK, (block + 1) * NOTES_BLOCK))
             for note in zip(offsets, moments, strict=True):
                 if note[0] >= stop:
                     return
@@ -156,7 +156,11 @@ class Times:
 
     def header(self, block: int) -> Note | None:
         """The first note of a block; None: it has none, or there is no such block."""
-        return _first(self._read(block * BLOCK, block * BLOCK + _HEADER.size)) if block < self._blocks else None
+        return (
+            _first(self._read(block * NOTES_BLOCK, block * NOTES_BLOCK + _HEADER.size))
+            if block < self._blocks
+            else None
+        )
 
     def block_of(self, offset: int) -> int:
         """The last block that begins with a note of that byte or one before; -1: there is none."""
@@ -184,7 +188,9 @@ class Times:
         """Have the notes of a block at hand; -1: none."""
         if block == self._block:
             return
-        self._offsets, self._moments, _ = _decode(self._read(block * BLOCK, (block + 1) * BLOCK) if block >= 0 else b"")
+        self._offsets, self._moments, _ = _decode(
+            self._read(block * NOTES_BLOCK, (block + 1) * NOTES_BLOCK) if block >= 0 else b""
+        )
         following = self._next(block)
         self._block, self._stop = block, following[0] if following is not None else 1 << 64
 
@@ -231,7 +237,7 @@ class Cursor:
 
     def __init__(self, began: int, read: Read, size: int, start: int) -> None:
         self._read = read
-        self._place = BLOCK * max(0, Times(began, read, size).block_of(start))
+        self._place = NOTES_BLOCK * max(0, Times(began, read, size).block_of(start))
         self._moment = began
         """The time of the byte `start` of the last call."""
         self._last = 0, began  # the last note that was read
@@ -249,15 +255,15 @@ class Cursor:
     def _fill(self, stop: int) -> None:
         """Read on, up to a note of byte `stop` or later, or to the end."""
         while not self._ahead or self._ahead[-1][0] < stop:
-            inside = self._place % BLOCK
-            following = self._place - inside + BLOCK
+            inside = self._place % NOTES_BLOCK
+            following = self._place - inside + NOTES_BLOCK
             data = self._read(self._place, following)
             offsets, moments, ends = _decode_rest(data, 0, *self._last) if inside else _decode(data)
             if ends:
                 self._ahead += zip(offsets, moments, strict=True)
                 self._last = self._ahead[-1]
                 self._place += ends[-1]
-            if inside + len(data) < BLOCK:
+            if inside + len(data) < NOTES_BLOCK:
                 return
             self._place = following
 

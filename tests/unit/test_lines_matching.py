@@ -17,7 +17,7 @@ from livelog.lines.hits import Hit
 from livelog.lines.pieces import OVERLAP, PIECE
 from livelog.lines.query import Query
 
-from .searching import backwards, query, reader, search, told
+from .searching import backwards, documents, query, reader, search, told
 
 
 def hits(asked: Query, content: bytes) -> list[Hit]:
@@ -197,3 +197,18 @@ def test_the_text_of_a_hit_is_around_it_in_whole_characters(before: int, behind:
     assert size == whole if whole < 1000 else 990 <= size <= 1000
     assert content[hit.offset : hit.offset + hit.length] == b"needle"
     assert hit.start == 6
+
+
+@pytest.mark.parametrize("content", [b"", b"a", b"a\n", b"ab\ncd\n", b"\n\n"])
+@pytest.mark.parametrize("text", ["$", "x*", "a|$"])
+@pytest.mark.parametrize("limit", [1, 2])
+def test_pages_of_empty_matches_end(content: bytes, text: str, limit: int) -> None:
+    whole, _ = documents(query(text, content, regex=True), content)
+    paged, start = [], 0
+    for _ in range(20):
+        found, last = documents(query(text, content, regex=True, limit=limit, start=start), content)
+        paged += found
+        if last["next"] is None:
+            break
+        start = min(last["next"], len(content))  # as the server takes it
+    assert (last["next"], [hit["offset"] for hit in paged]) == (None, [hit["offset"] for hit in whole])

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livelog.times import (
-    BLOCK,
     FORMER_BLOCK,
+    NOTES_BLOCK,
     Cursor,
     End,
     Gaps,
@@ -117,14 +117,14 @@ def test_what_is_noted_at_once_or_one_by_one_is_found(steps: list[tuple[int, int
 def test_notes_of_many_blocks_are_found() -> None:
     notes = many(4000)
     data, _ = encode(START, notes)
-    assert len(data) > 3 * BLOCK
+    assert len(data) > 3 * NOTES_BLOCK
     found, stop = times(data), notes[-1][0] + 1
     assert list(found.notes(0, stop)) == notes
     for offset, moment in [*notes[::37], *notes[::-41]]:
         assert (found.time_at(offset), found.offset_at(moment), found.offset_at(moment - 1)) == (moment, offset, offset)
     assert found.offset_at(notes[-1][1] + 1) is None
-    assert [found.header(block) in notes for block in range(-(-len(data) // BLOCK))].count(False) == 0
-    assert found.header(len(data) // BLOCK + 1) is None
+    assert [found.header(block) in notes for block in range(-(-len(data) // NOTES_BLOCK))].count(False) == 0
+    assert found.header(len(data) // NOTES_BLOCK + 1) is None
     assert encode(START, notes[:1900])[0] + encode(encode(START, notes[:1900])[1], notes[1900:])[0] == data
 
 
@@ -152,7 +152,7 @@ def test_cursor_reads_each_note_once_as_it_comes(start: int, step: int) -> None:
             taken += ([first] if place in noted and place > start else []) + rest
             place = upto
     assert taken == [note for note in notes if note[0] > start]
-    assert reads[0] < 2 * len(data) + BLOCK
+    assert reads[0] < 2 * len(data) + NOTES_BLOCK
 
 
 def test_log_that_goes_on_forgets_notes_of_bytes_that_never_came() -> None:
@@ -168,15 +168,15 @@ def test_log_that_goes_on_forgets_notes_of_bytes_that_never_came() -> None:
             assert data[: end.size] == encode(START, kept)[0]
 
 
-@pytest.mark.parametrize("harm", [bytes(BLOCK), b"\xff" * BLOCK, b"\x80" * 30 + bytes(BLOCK - 30)])
+@pytest.mark.parametrize("harm", [bytes(NOTES_BLOCK), b"\xff" * NOTES_BLOCK, b"\x80" * 30 + bytes(NOTES_BLOCK - 30)])
 @pytest.mark.parametrize("where", [{0}, {1}, {2}, {1, 2}, {0, 1}, {0, 1, 2}, {0, 1, 2, 3}])
 def test_damaged_blocks_have_the_time_of_the_last_note_before(harm: bytes, where: set[int]) -> None:
     notes = many(4000)
     data = bytearray(encode(START, notes)[0])
-    blocks = -(-len(data) // BLOCK)
+    blocks = -(-len(data) // NOTES_BLOCK)
     firsts = [times(bytes(data)).header(block) for block in range(blocks)]
     for block in where:
-        data[block * BLOCK : (block + 1) * BLOCK] = harm
+        data[block * NOTES_BLOCK : (block + 1) * NOTES_BLOCK] = harm
     found = times(bytes(data))
     left = []
     for block, first in enumerate(firsts):
@@ -192,10 +192,10 @@ def test_damaged_blocks_have_the_time_of_the_last_note_before(harm: bytes, where
 
 
 @settings(max_examples=30)
-@given(st.binary(max_size=2 * BLOCK), st.integers(0, 1 << 40), st.integers(BEGAN - 10, BEGAN + (1 << 40)))
+@given(st.binary(max_size=2 * NOTES_BLOCK), st.integers(0, 1 << 40), st.integers(BEGAN - 10, BEGAN + (1 << 40)))
 def test_no_damage_is_an_error_and_times_stay_in_order(junk: bytes, place: int, moment: int) -> None:
     whole = WHOLE
-    for data in (junk, whole[:BLOCK] + junk, whole[: BLOCK + 500] + junk, whole[:30] + junk):
+    for data in (junk, whole[:NOTES_BLOCK] + junk, whole[: NOTES_BLOCK + 500] + junk, whole[:30] + junk):
         found = times(data)
         assert found.time_at(place) >= BEGAN
         found.offset_at(moment)

@@ -20,7 +20,7 @@ from .sgr import MAX_SEQUENCE, style_after
 BLOCK = 64 * 1024
 """Bytes of a block."""
 
-READ_SIZE = 256 * 1024
+SCANNED_AT_ONCE = 256 * 1024
 """Bytes read at a time."""
 
 _HEAD = struct.Struct("=QQQ")
@@ -30,9 +30,9 @@ _MAGIC = int.from_bytes(b"livelog1", "big")
 def scan(read: Read, first: int, stop: int, style: str) -> list[tuple[int, str]]:
     """For each of the blocks `[first, stop)`: its newlines, and the style behind it, if `style` is in force in front."""
     found = []
-    for start in range(first * BLOCK, stop * BLOCK, READ_SIZE):
+    for start in range(first * BLOCK, stop * BLOCK, SCANNED_AT_ONCE):
         margin = min(start, MAX_SEQUENCE)
-        data = read(start - margin, min(start + READ_SIZE, stop * BLOCK))
+        data = read(start - margin, min(start + SCANNED_AT_ONCE, stop * BLOCK))
         for place in range(margin, len(data), BLOCK):
             style = style_after(style, data, max(0, place - MAX_SEQUENCE), place + BLOCK)
             found.append((data.count(b"\n", place, place + BLOCK), style))

@@ -29,10 +29,10 @@ from .workers import Scan, Scanners, Turns
 BUILDERS = 2
 """Logs that are indexed, or looked through for groups or problems, at a time."""
 
-TURN = 1.0
+INDEX_TURN = 1.0
 """Seconds after which another log has its turn."""
 
-PROCESSOR = 20.0
+INDEX_PROCESSOR = 20.0
 """Seconds of the processor that a process may take in such a turn."""
 
 SOON = 2 * 1024
@@ -41,7 +41,10 @@ SOON = 2 * 1024
 WANTED = 15.0
 """Seconds for which an index is made for somebody who has been told that there is none yet, and who may ask again."""
 
-IDLE = 60.0
+INDEX_PATIENCE = 0.1
+"""Seconds that an answer that can do without line numbers waits for the index."""
+
+FORGOTTEN_AFTER = 60.0
 """Seconds without a question after which what is known is dropped, or up to twice as many."""
 
 CLOSING = 1.0
@@ -200,7 +203,7 @@ class LogIndexer:
         """A job over the log, in turn. Raises: ScanError."""
         await self._turns.take()
         try:
-            scan = await self._scanners.begin(job, self._journal, parameters, kept, seconds=PROCESSOR, reuse=True)
+            scan = await self._scanners.begin(job, self._journal, parameters, kept, seconds=INDEX_PROCESSOR, reuse=True)
             try:
                 yield scan
             finally:
@@ -222,7 +225,7 @@ class LogIndexer:
         await journal.open()
         try:
             while (first := self.index.blocks) < stop and not self._closed:
-                parameters = {"first": first, "stop": stop, "style": self.index.style, "seconds": TURN}
+                parameters = {"first": first, "stop": stop, "style": self.index.style, "seconds": INDEX_TURN}
                 async with self._scan("index", parameters) as scan:
                     while (part := await scan.part()) is not None:
                         self.index.add(json.loads(part))
@@ -278,7 +281,7 @@ class Indexes:
             indexer.users -= 1
             indexer.used = asyncio.get_running_loop().time()
 
-    async def retire(self, idle: float = IDLE) -> None:
+    async def retire(self, idle: float = FORGOTTEN_AFTER) -> None:
         """Drop, for ever, what nobody has used for `idle` seconds."""
         while True:
             await asyncio.sleep(idle)

@@ -26,7 +26,7 @@ SILENCE = 120.0
 """Seconds without a word after which a process is taken to hang: it has to read a piece from the disk, or waits for the
 processor."""
 
-IDLE = 15.0
+KEPT_IDLE = 15.0
 """Seconds for which a process without a job is kept for the next one."""
 
 EXCESS: Mapping[int, str] = {
@@ -265,7 +265,7 @@ class Scanners:
             self.end(worker)
             return
         self._idle = worker
-        self._idle_end = asyncio.get_running_loop().call_later(IDLE, self._end_idle)
+        self._idle_end = asyncio.get_running_loop().call_later(KEPT_IDLE, self._end_idle)
 
     def _end_idle(self) -> None:
         worker, self._idle, self._idle_end = self._idle, None, None

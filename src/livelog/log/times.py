@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO, cast
 
-from livelog.times import BLOCK, End, Note, encode, end_of, former_notes, is_notes
+from livelog.times import NOTES_BLOCK, End, Note, encode, end_of, former_notes, is_notes
 
 MAX_KEPT = 1000
 """Notes that wait for a disk that takes none."""
@@ -86,7 +86,7 @@ class TimesFile:
             return None
         try:
             fd = file.fileno()
-            if is_notes(read_notes(fd, 0, BLOCK)) or not (size := os.fstat(fd).st_size):
+            if is_notes(read_notes(fd, 0, NOTES_BLOCK)) or not (size := os.fstat(fd).st_size):
                 return file
             data, _ = encode(End(0, 0, self._began), former_notes(read_notes(fd, 0, size), self._began))
             if not data:

@@ -30,7 +30,7 @@ MAX_ON_PAGE = 10_000
 STEP = 0.1
 """Seconds after which it is looked whether the client still sends: one that may have left gets what is known by then."""
 
-PATIENCE = 1.0
+LOOKING = 1.0
 """Seconds for which an answer waits until the lines have been looked at everywhere."""
 
 AT_ONCE = 1000
@@ -65,7 +65,7 @@ class CollectedAnswers:
         connection, loop = exchange.connection, asyncio.get_running_loop()
         with self._indexes.use(journal) as indexer:
             async with unless_lost(connection):
-                deadline, before = loop.time() + PATIENCE, -1
+                deadline, before = loop.time() + LOOKING, -1
                 while True:
                     patience = 0.0 if connection.ended else min(STEP, deadline - loop.time())
                     found = await indexer.page(what, page, patience)

@@ -15,7 +15,7 @@ from livelog.lines.encodings import encoding_of
 from livelog.lines.index import BLOCK, Index
 from livelog.lines.lines import Read, end_of_first, start_of_last
 from livelog.lines.objects import Lines
-from livelog.lines.service import Indexes, LogIndexer
+from livelog.lines.service import INDEX_PATIENCE, Indexes, LogIndexer
 from livelog.log.source import Source
 from livelog.times import Times, timestamp
 from livelog.wire.body_writer import BodyWriter
@@ -29,9 +29,6 @@ from livelog.wire.response import Response
 from . import problems
 from .answers import READERS_HEADERS, form, parts_answer, pieces_answer, stream_headers
 from .line_places import Asked, Places, asked
-
-PATIENCE = 0.1
-"""Seconds that an answer that can do without line numbers waits for the index."""
 
 NEW = 1024 * 1024
 """Bytes that may have come behind what is indexed for an answer to be about them, too."""
@@ -79,7 +76,7 @@ class LineAnswers:
     async def _bytes(self, exchange: Exchange, journal: Source, indexer: LogIndexer, which: Asked) -> Response:
         found, length, state = None, journal.length, journal.state
         if which.place.line is None and which.until.line is None:
-            index = indexer.index if await indexer.soon(PATIENCE) else None
+            index = indexer.index if await indexer.soon(INDEX_PATIENCE) else None
             length, state = journal.length, journal.state
             found = await journal.run(partial(_find, which, length, journal.read, journal.times(), index))
             if index is None and found is not None:

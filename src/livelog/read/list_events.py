@@ -49,7 +49,7 @@ GROWTH_PAUSE = 1.0
 AT_ONCE = 32
 """Logs of which a pass tells in one turn of the event loop."""
 
-TURN = 0.002
+PASS_TURN = 0.002
 """Seconds after which a pass that looks who watches what gives others their turns."""
 
 MOST_MISSED = 10_000
@@ -236,7 +236,7 @@ class ListEvents:
                         if log not in frames:
                             frames[log] = b"".join(_frames(log, kind))
                         told.setdefault(group, []).append((log, kind))
-                    if time.perf_counter() - began > TURN:
+                    if time.perf_counter() - began > PASS_TURN:
                         spent += time.perf_counter() - began
                         await asyncio.sleep(0)
                         began = time.perf_counter()

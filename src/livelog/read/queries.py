@@ -15,7 +15,7 @@ from functools import partial
 
 from livelog.errors import DiskError, ScanError
 from livelog.lines.index import BLOCK
-from livelog.lines.service import Indexes
+from livelog.lines.service import INDEX_PATIENCE, Indexes
 from livelog.lines.workers import Scanners
 from livelog.log.source import Source
 from livelog.wire.connection import Connection
@@ -28,9 +28,6 @@ from . import problems
 from .collected_answers import CollectedAnswers
 from .line_answers import LineAnswers, want
 from .search_answers import SearchAnswers
-
-PATIENCE = 0.1
-"""Seconds that an answer that can do without line numbers waits for the index."""
 
 
 class Queries:
@@ -69,7 +66,7 @@ class Queries:
         if self._indexes.get(journal) is None:
             return None
         with self._indexes.use(journal) as indexer, contextlib.suppress(DiskError, ScanError):
-            if await indexer.soon(PATIENCE):
+            if await indexer.soon(INDEX_PATIENCE):
                 await journal.open()
                 try:
                     start = min(indexer.index.blocks, length // BLOCK) * BLOCK

@@ -1,7 +1,7 @@
 """Searches: their turns, and what is told of each to its client, however slowly that reads.
 
 A search is a process that has a turn while it computes. A client that does not read loses the turn and the process; when it
-has read, its search goes on where that was. Whoever waits for a turn gets one soon: a search that has had one for `TURN` goes to
+has read, its search goes on where that was. Whoever waits for a turn gets one soon: a search that has had one for `SEARCH_TURN` goes to
 the end of the queue.
 """
 
@@ -31,13 +31,13 @@ SEARCHES = 4
 WAITING = 16
 """Searches that may wait for their turn."""
 
-TURN = 2.0
+SEARCH_TURN = 2.0
 """Seconds after which a search lets others have their turn."""
 
 READING = 1.0
 """Seconds that a client has to read what its search has found, before others have the turn."""
 
-PROCESSOR = 120.0
+SEARCH_PROCESSOR = 120.0
 """Seconds of the processor for one search: then it ends as one with many hits does, and can be gone on with."""
 
 LOOKS = 8
@@ -50,7 +50,7 @@ FAR = 1024 * 1024
 FOLLOWERS = 256
 """Searches that may follow logs at a time."""
 
-PATIENCE = 0.1
+PROGRESS = 0.1
 """Seconds from one word to the next while lines are counted."""
 
 
@@ -76,7 +76,7 @@ class Searches:
             await asyncio.sleep(0)
         if self.active >= SEARCHES + WAITING:
             raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER)
-        return Search(self, journal, query._replace(seconds=PROCESSOR))
+        return Search(self, journal, query._replace(seconds=SEARCH_PROCESSOR))
 
 
 class Search:
@@ -165,7 +165,7 @@ class Search:
             text = await self._part(scan)
             if text:
                 yield text
-            if self._searches.turns.waited_for and asyncio.get_running_loop().time() - self._since > TURN:
+            if self._searches.turns.waited_for and asyncio.get_running_loop().time() - self._since > SEARCH_TURN:
                 self._pause()
 
     async def _follow(self, writer: BodyWriter) -> AsyncIterator[bytes]:
@@ -177,7 +177,7 @@ class Search:
             while not last and not self._full:
                 if journal.length - max(searched, self._query.start) > FAR:
                     searched = journal.length
-                    self._query = self._query._replace(size=searched, seconds=PROCESSOR)
+                    self._query = self._query._replace(size=searched, seconds=SEARCH_PROCESSOR)
                     self._ended = False
                     async for text in self._found():
                         yield text
@@ -204,7 +204,7 @@ class Search:
         """Count the lines of the log, for a moment, if their numbers are asked for. Returns whether they are known."""
         if not self._counted and self._query.start and self._query.numbered:
             with self._searches.indexes.use(self._journal) as indexer:
-                if not await indexer.ready(PATIENCE):
+                if not await indexer.ready(PROGRESS):
                     return False
                 self._blocks = indexer.index.newlines.tobytes()
         self._counted = True

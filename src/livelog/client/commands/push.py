@@ -40,7 +40,7 @@ from .files import LOOK, File, followed, has_its_size
 from .spools import discard
 from .terminal import size
 
-PATIENCE = 300.0
+STUCK_AFTER = 300.0
 """Seconds without progress after which it gives up on a file."""
 
 AHEAD = 4 * 1024 * 1024
@@ -234,7 +234,7 @@ class _Ending:
 
 def _progress(sender: Sender, file: File | None, ending: _Ending, arguments: argparse.Namespace, path: Path) -> int:
     """Wait until `sender` is done, and show how far it is."""
-    patience = PATIENCE if arguments.drain is None else duration("--drain", arguments.drain)
+    patience = STUCK_AFTER if arguments.drain is None else duration("--drain", arguments.drain)
     began, moved, shown = time.monotonic(), (time.monotonic(), -1), sys.stderr.isatty() and not arguments.quiet
     if not arguments.quiet and sender.begun.wait(0.5) and sender.link:
         note_links(sender)

@@ -33,6 +33,7 @@ Commands; each explains itself with --help:
   push        send standard input, or a file
   tail        show a log, then what comes
   grep        print the lines that match, of one log or several
+  show        show a log in a few thousand bytes: its state, its problems, its end
   wait        wait until a log ends, or has a line that matches
   ls          list logs
   status      show the status of a log
@@ -112,7 +113,7 @@ LINK_EXIT_CODES = (
     "reached, 64-67 a wrong port, 78 any other wrong setting."
 )
 
-CLIENT_COMMANDS = ("run", "push", "tail", "grep", "wait", "ls", "status", "open", "rm", "spools")
+CLIENT_COMMANDS = ("run", "push", "tail", "grep", "show", "wait", "ls", "status", "open", "rm", "spools")
 """Those of `client.commands.dispatch`, which is imported only for them: the others need not wait for it."""
 
 

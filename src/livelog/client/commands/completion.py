@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 SHELLS = ("bash", "zsh", "fish")
 
-NAMED = ("tail", "grep", "wait", "status", "open", "link", "rm")
+NAMED = ("tail", "grep", "show", "wait", "status", "open", "link", "rm")
 """Commands that take the name of a log."""
 
 MANY = 10_000

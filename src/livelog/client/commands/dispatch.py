@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tail": ("tail", "parser", "tail"),
     "wait": ("wait", "parser", "wait"),
     "grep": ("grep", "parser", "grep"),
+    "show": ("show", "parser", "show"),
     "ls": ("look", "ls_parser", "ls"),
     "status": ("look", "status_parser", "status"),
     "open": ("look", "open_parser", "open_in_browser"),

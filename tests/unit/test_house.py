@@ -5,6 +5,8 @@ There are no exceptions, but for functions of tests that sleep, each with its re
 
 import ast
 import functools
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,3 +179,26 @@ def _sleeps(node: ast.AST) -> bool:
         and ast.unparse(node.func) in ("time.sleep", "asyncio.sleep", "sleep")
         and not (isinstance(node.args[0], ast.Constant) and node.args[0].value == 0)
     )
+
+
+def test_server_starts_without_what_only_its_scanner_needs() -> None:
+    """Patterns take long to compile: each of these modules would be 1 to 10 % of the time from exec to ready."""
+    heavy = {
+        "beginnings",
+        "failures",
+        "filtering",
+        "forms",
+        "groups",
+        "hits",
+        "levels",
+        "matching",
+        "problems",
+        "recognition",
+        "telling",
+        "traces",
+    }
+    code = "import sys, livelog.server; print(*(name for name in sys.modules if name.startswith('livelog.')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
+    assert "livelog.lines.service" in loaded
+    assert not {name.removeprefix("livelog.lines.") for name in loaded} & heavy
+    assert "livelog.plain" not in loaded

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
+from .collecting import ERROR, WARNING
 from .forms import MAX_MESSAGE, Problem
-from .levels import ERROR, WARNING
 from .traces import EXCEPTION, Trace
 
 _Begin = Callable[[re.Match[str]], Trace]

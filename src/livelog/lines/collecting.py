@@ -13,6 +13,9 @@ from typing import NamedTuple, Protocol
 
 from .lines import Read
 
+ERROR, WARNING, NOTICE = LEVELS = "error", "warning", "notice"
+"""The levels of problems. They are here, because the server knows them, and must not load how problems are recognised."""
+
 HEAD = Struct("!Q??q")
 """How many bytes have been looked at, whether more would change nothing, whether what is told changes with the time, and what to give as
 `skip` to get the next page (-1: there is none)."""

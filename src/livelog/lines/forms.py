@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from .levels import ERROR, NOTICE, WARNING
+from .collecting import ERROR, NOTICE, WARNING
 
 MAX_MESSAGE = 500
 """Characters of a message, and of a file's name."""

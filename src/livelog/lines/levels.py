@@ -8,10 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-ERROR, WARNING, NOTICE = "error", "warning", "notice"
-
-LEVELS = (ERROR, WARNING, NOTICE)
-"""The levels of problems."""
+from .collecting import ERROR, WARNING
 
 NONE = ""
 """The level of what is no problem: INFO, DEBUG."""

@@ -19,10 +19,10 @@ from typing import NamedTuple
 from livelog.times import timestamp
 
 from . import beginnings, failures, prefixes
-from .collecting import Clock
+from .collecting import LEVELS, Clock
 from .encodings import UTF_8
 from .forms import MAX_MESSAGE
-from .levels import LEVELS, MAX_JSON
+from .levels import MAX_JSON
 from .recognition import recognised
 from .sgr import plain
 from .traces import MAX_MAYBE, Part, Trace

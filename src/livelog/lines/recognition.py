@@ -7,8 +7,8 @@
 import re
 
 from . import beginnings, failures, forms, levels
+from .collecting import ERROR, NOTICE, WARNING
 from .forms import Problem
-from .levels import ERROR, WARNING
 from .traces import Trace
 
 _ECHO = re.compile(
@@ -88,7 +88,7 @@ def _levelled(text: str, *, harmless: bool) -> Problem | None:
         or (None if harmless else levels.from_words(text.lstrip(" ")))
     )
     if record is not None and record.level != levels.NONE:
-        if record.level == levels.NOTICE:
+        if record.level == NOTICE:
             return _NONE
         inner = forms.find(record.message)
         if inner is not None and inner.kind != "text":

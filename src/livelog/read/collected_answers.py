@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from livelog.errors import DiskError, ScanError
-from livelog.lines.levels import LEVELS
+from livelog.lines.collecting import LEVELS
 from livelog.lines.service import Found, Indexes, LogIndexer, Page
 from livelog.log.source import Source
 from livelog.wire.body_writer import BodyWriter

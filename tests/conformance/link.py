@@ -87,6 +87,10 @@ class Connection:
         except (ConnectionError, ssl.SSLError):
             pass
 
+    def cork(self) -> None:
+        """Send nothing small before the end of this side, with which it then goes."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
     def answer(self) -> AnswerParser:
         """The answer to the oldest request that has not been settled."""
         if self._answer is None:

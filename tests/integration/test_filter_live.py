@@ -5,6 +5,7 @@ Categories: what comes, and the end · times · many filters of one log · patte
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
 from tests.harness import TOKEN, Server, ask, chunk
 
-from .logs import Answer, begin, finish, path_of, request, send
+from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import running, wait_until
 
 
@@ -91,6 +92,7 @@ def test_filter_of_a_log_that_is_aborted_says_so(server: Server) -> None:
 def test_filter_ends_with_its_limit_and_counts_from_where_it_begins(server: Server) -> None:
     producer = begin(server, "limited")
     producer.send(chunk(b"a\n" * 10))
+    wait_until(lambda: status_of(server, "limited")["size"] == 20, "all of it")
     lines = following(server, "limited", q="a", limit="12", lines="1", **{"from": 16})
     lines.wait(lambda answer: answer.body.count(b"\n") == 2, "what there is")
     producer.send(chunk(b"a\n" * 20))
@@ -105,8 +107,11 @@ def test_lines_can_be_chosen_by_the_time_at_which_they_came(server: Server) -> N
     producer = begin(server, "timed")
     lines = following(server, "timed", q="line", lines="1")
     for number in range(4):
+        began = time.monotonic()
         producer.send(chunk(b"line %d\n" % number))
         lines.wait(lambda answer, number=number: answer.body.count(b"\n") > number, "the line")  # type: ignore[misc]
+        # Times are told to 10 ms: lines that come within that have the same.
+        wait_until(lambda began=began: time.monotonic() > began + 0.03, "the next line's own time")  # type: ignore[misc]
     producer.send(chunk(b""))
     finish(producer)
     *found, _ = documents(finish(lines))

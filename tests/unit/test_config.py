@@ -42,6 +42,7 @@ ROWS: list[tuple[str, str, str, object, str, object]] = [
     ("resume_grace", "LIVELOG_RESUME_GRACE", "--resume-grace", 60.0, "2m", 120.0),
     ("max_log_size", "LIVELOG_MAX_LOG_SIZE", "--max-log-size", None, "1000000", 1000000),
     ("max_logs", "LIVELOG_MAX_LOGS", "--max-logs", None, "7", 7),
+    ("keep_attempts", "LIVELOG_KEEP_ATTEMPTS", "--keep-attempts", 1, "3", 3),
     ("max_total_size", "LIVELOG_MAX_TOTAL_SIZE", "--max-total-size", None, "10G", 10 * 1024**3),
     ("max_age", "LIVELOG_MAX_AGE", "--max-age", None, "7d", 604800.0),
     ("disk_reserve", "LIVELOG_DISK_RESERVE", "--disk-reserve", None, "512m", 512 * 1024**2),

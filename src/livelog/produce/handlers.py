@@ -27,7 +27,7 @@ from livelog.log.info import LogInfo, State, Upload
 from livelog.log.journal import Journal
 from livelog.log.leases import Lease, LocalLeases, holding
 from livelog.log.lifecycle import Lifecycle
-from livelog.log.status import describe, describe_attempts
+from livelog.log.status import describe, describe_attempts, durations
 from livelog.names import is_name, is_prefix
 from livelog.tokens import Access, Verdict, bearer
 from livelog.wire import problem
@@ -250,7 +250,7 @@ class Producers:
             raise problems.NOT_BEGUN_BUT_LINK.error(link)
         attempts = describe_attempts(self._catalogue.attempts(name))
         told = {"attempts": attempts, "link": link["Livelog-Link"], "view": link["Livelog-View"]}
-        text = json.dumps({**describe(journal), **told}) + "\n"
+        text = json.dumps({**describe(journal), **durations(journal), **told}) + "\n"
         headers = {**PRODUCERS_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
         return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, text.encode())
 

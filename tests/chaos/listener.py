@@ -100,6 +100,9 @@ class Listener:
                 )
             self._ledger.note(reading.who, f"{reading.log}: {data}")
             self._ledger.told(reading, data["state"], data["size"])
+        elif kind == "readers":
+            if data["readers"] < 1:
+                raise self._ledger.broken(reading.who, f"nobody follows, not even this one: {data}", reading.log)
         elif data["state"] not in ("live", "interrupted"):
             raise self._ledger.broken(reading.who, f"a state that is none: {data}", reading.log)
         if int(self._id) != self._offset:

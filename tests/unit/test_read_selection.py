@@ -102,6 +102,16 @@ def test_what_is_no_selection_is_refused(parameter: str, text: str, said: str) -
     assert error.value.status == 400
 
 
+def test_a_search_selects_logs_by_prefix_label_and_state_alone() -> None:
+    query = urlencode(
+        {"prefix": "builds/", "label": "branch:main", "state": "live", "q": "nowhere", "since": "2027-01-01T00:00:00Z"}
+    )
+    request = Request("GET", ("/search", query), (1, 1), Fields([]), None)
+    assert Selection.below(request, "builds/42/") == Selection(
+        ("builds/42/", "builds/"), (("branch", "main"),), State.LIVE
+    )
+
+
 @pytest.mark.parametrize("state", State)
 def test_states_have_their_names(state: State) -> None:
     assert state_named(state.value) is state

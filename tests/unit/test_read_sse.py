@@ -58,6 +58,10 @@ def test_an_event_of_a_kind_says_so() -> None:
     assert event("state", "7", {"state": "live"}) == b'event: state\nid: 7\ndata: {"state": "live"}\n\n'
 
 
+def test_an_event_without_an_id_leaves_the_one_before() -> None:
+    assert event("grew", None, {}) == b"event: grew\ndata: {}\n\n"
+
+
 @pytest.mark.parametrize("size", [0, 7, 10, 2**53])
 def test_the_end_has_an_id_that_no_text_has_and_that_is_the_same_number(size: int) -> None:
     fields = dict(line.split(": ", 1) for line in end_event("aborted", size).decode().strip().split("\n"))

@@ -341,18 +341,22 @@ static size_t unescape(char *text, size_t count) { /* of JSON: the pattern has n
 }
 
 static void take_event_line(struct reader *r, char *text, size_t count) { /* without its end; there is a zero behind it */
-    static const char first[] = "data: {\"offset\": ", second[] = ", \"text\": \"", last[] = "\"}";
-    char *end;
+    static const char first[] = "data: {\"offset\": ", second[] = ", \"text\": \"", time[] = "\", \"time\": \"";
+    char *end, *stop;
     if (!count) r->is_text = true;
     else if (!strncmp(text, "id: ", 4)) r->event_id = atoll(text + 4);
     else if (!strncmp(text, "event: ", 7)) {
         r->is_text = false;
         if (!strcmp(text + 7, "end")) r->told_end = true;
     } else if (r->is_text && !strncmp(text, first, sizeof first - 1)) {
-        if (strtoll(text + sizeof first - 1, &end, 10) != r->offset || strncmp(end, second, sizeof second - 1) ||
-            strcmp(text + count - (sizeof last - 1), last)) { break_off(r, "an event that is not the next one"); return; }
+        if (strtoll(text + sizeof first - 1, &end, 10) != r->offset || strncmp(end, second, sizeof second - 1) || text[count - 1] != '}') {
+            break_off(r, "an event that is not the next one");
+            return;
+        }
         end += sizeof second - 1;
-        take_body(r, end, unescape(end, text + count - (sizeof last - 1) - end));
+        stop = strchr(end, '"'); /* the pattern has none: here the text ends */
+        if (!stop || (strcmp(stop, "\"}") && strncmp(stop, time, sizeof time - 1))) { break_off(r, "an event whose text does not end"); return; }
+        take_body(r, end, unescape(end, stop - end));
         if (r->state == IN_BODY && r->offset != r->event_id) break_off(r, "an event with another id");
     } else if (r->is_text && *text != ':') break_off(r, "a line that belongs to no event");
 }

@@ -89,6 +89,9 @@ def _block(line: int, language: str, inside: list[str], mark: re.Match[str] | No
 
 
 def shows(output: str, expected: tuple[str, ...]) -> bool:
-    """Whether `output` is what a document says: line by line, `...` for any lines."""
-    pattern = "".join("(?:.*\n)*?" if line.strip() == "..." else re.escape(line) + "\n" for line in expected)
+    """Whether `output` is what a document says: line by line, `...` for any lines, and within a line for any text."""
+    any_text = re.escape("...")
+    pattern = "".join(
+        "(?:.*\n)*?" if line.strip() == "..." else re.escape(line).replace(any_text, ".*?") + "\n" for line in expected
+    )
     return re.fullmatch(pattern, output if output.endswith("\n") else output + "\n") is not None

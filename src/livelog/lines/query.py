@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from .encodings import UTF_8
 
+PROGRESS = 0.1
+"""Seconds from one word about progress to the next."""
+
 PLACE = struct.Struct("!dBI")
 """The seconds of the processor that a search took until there, whether it has ended (1: all has been looked at; 2: it may tell no more), and the length of what it has left: a `Query` is
 gone on with by replacing those members, which follow in JSON."""

@@ -15,16 +15,13 @@ from .filtering import Lines, Part
 from .hits import Hit, Hits
 from .lines import Read
 from .pieces import Newlines, aligned
-from .query import PLACE, Query
+from .query import PLACE, PROGRESS, Query
 
 MAX_LINE_TEXT = 64 * 1024
 """Bytes of the text of a line, in JSON."""
 
 MAX_TOLD = 64 * 1024
 """Bytes that wait to be told."""
-
-PROGRESS = 0.1
-"""Seconds from one word about progress to the next."""
 
 
 def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> Iterator[bytes | None]:

@@ -9,6 +9,11 @@ from .info import now, timestamp
 from .source import Source
 
 
+def describe_alone(journal: Source, attempts: Sequence[Source]) -> dict[str, object]:
+    """What is told of one log that is asked for by itself: `describe`, how long, and all logs of its name, the newest in front."""
+    return {**describe(journal), **durations(journal), "attempts": describe_attempts(attempts)}
+
+
 def describe_attempts(logs: Sequence[Source]) -> list[dict[str, object]]:
     """What is told of all logs of a name together, the newest in front: which ones there are."""
     return [

@@ -27,7 +27,7 @@ from livelog.log.info import LogInfo, State, Upload
 from livelog.log.journal import Journal
 from livelog.log.leases import Lease, LocalLeases, holding
 from livelog.log.lifecycle import Lifecycle
-from livelog.log.status import describe, describe_attempts, durations
+from livelog.log.status import describe_alone
 from livelog.names import is_name, is_prefix
 from livelog.tokens import Access, Verdict, bearer
 from livelog.wire import problem
@@ -248,9 +248,8 @@ class Producers:
         link = self._fields.of_log(exchange.request, name)
         if (journal := self._catalogue.get(name)) is None:
             raise problems.NOT_BEGUN_BUT_LINK.error(link)
-        attempts = describe_attempts(self._catalogue.attempts(name))
-        told = {"attempts": attempts, "link": link["Livelog-Link"], "view": link["Livelog-View"]}
-        text = json.dumps({**describe(journal), **durations(journal), **told}) + "\n"
+        told = {"link": link["Livelog-Link"], "view": link["Livelog-View"]}
+        text = json.dumps({**describe_alone(journal, self._catalogue.attempts(name)), **told}) + "\n"
         headers = {**PRODUCERS_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
         return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, text.encode())
 

@@ -30,7 +30,7 @@ from livelog.log.attempts import Which
 from livelog.log.catalogue import UNNAMED, Catalogue
 from livelog.log.info import State
 from livelog.log.source import Source
-from livelog.log.status import describe, describe_attempts, durations
+from livelog.log.status import describe_alone
 from livelog.names import is_name, is_prefix
 from livelog.operate.metrics import Histogram
 from livelog.page.archive import NAME, ClientArchive
@@ -151,10 +151,7 @@ class Readers:
         if journal is None or self.queries.has_index(journal):
             return None
         exchange.connection.note_log(name)
-        document = (
-            describe(journal) | durations(journal) | {"attempts": describe_attempts(self._catalogue.attempts(name))}
-        )
-        return json_answer(document, {"ETag": journal.etag})
+        return json_answer(describe_alone(journal, self._catalogue.attempts(name)), {"ETag": journal.etag})
 
     async def _preflight(self, _exchange: Exchange, _name: str) -> Response:
         return Response(204, PREFLIGHT_HEADERS)
@@ -221,8 +218,7 @@ class Readers:
         journal = await self._finder.find(exchange, name, which, timeout)
         if (known_size, known) != (None, None) and not is_new:
             await self._change(exchange, journal, known_size, known or journal.state.value, timeout)
-        document, length = describe(journal) | durations(journal), journal.length
-        document["attempts"] = describe_attempts(self._catalogue.attempts(name) or [journal])
+        document, length = describe_alone(journal, self._catalogue.attempts(name) or [journal]), journal.length
         document["lines"] = lines = await self.queries.known_lines(journal, length)
         if lines is None:
             self.queries.want_lines(exchange.connection, journal)

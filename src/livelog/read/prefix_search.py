@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from livelog.errors import DiskError, RequestError, ScanError
+from livelog.lines.query import PROGRESS
 from livelog.log.catalogue import Catalogue
 from livelog.log.source import Source
 from livelog.wire.body_writer import BodyWriter
@@ -34,9 +35,6 @@ MOST_LOGS = 1000
 
 MOST_SECONDS = 60.0
 """Seconds after which no further log is begun."""
-
-PROGRESS = 0.1
-"""Seconds from one word about progress to the next."""
 
 MOST_HITS_OF_ONE = 1000
 """Hits of one log: it tells where a search of that log alone goes on."""

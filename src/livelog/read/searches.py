@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 from livelog.errors import STOPPED, ScanError, ScanRefused
-from livelog.lines.query import PLACE, Query
+from livelog.lines.query import PLACE, PROGRESS, Query
 from livelog.lines.scanner import PIECE_SECONDS
 from livelog.lines.service import Indexes
 from livelog.lines.workers import Scan, Scanners, Turns
@@ -49,9 +49,6 @@ FAR = 1024 * 1024
 
 FOLLOWERS = 256
 """Searches that may follow logs at a time."""
-
-PROGRESS = 0.1
-"""Seconds from one word to the next while lines are counted."""
 
 
 class Searches:

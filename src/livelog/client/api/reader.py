@@ -28,6 +28,7 @@ from typing import NamedTuple, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from livelog.client.transport.origin import Origin
+from livelog.client.transport.stream import FIRST_PAUSE, LAST_PAUSE
 from livelog.client.transport.wire import TIMEOUT, Unavailable, connect, explain, told
 from livelog.errors import ClientError, GaveUp, LogAborted, LogReplaced, Refused
 
@@ -36,9 +37,6 @@ READ_SIZE = 256 * 1024
 
 GIVE_UP = 300.0
 """Seconds without a word from the server until the reader gives up, by default."""
-
-FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
-"""Seconds before a broken connection is tried again: doubled each time."""
 
 ENDLESS = 2**53 - 1
 """A last position that asks to follow (RFC 8673 section 2)."""

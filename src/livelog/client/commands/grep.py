@@ -8,7 +8,6 @@ from functools import partial
 from urllib.parse import urlencode
 
 from livelog.client.settings import load
-from livelog.client.transport.stream import Stream
 from livelog.errors import LivelogError, LogReplaced, Refused
 
 from .choosing import Chosen, choose
@@ -211,10 +210,7 @@ class _Grep:
                 ).offset
             return "?" + urlencode(query | {"from": offset})
 
-        stream = Stream(
-            target.other("search").url, token=target.token, give_up=arguments.give_up, ca_file=self._settings.ca_file,
-            direct=self._settings.is_default(target.url), notice=note, breaks=3,
-        )  # fmt: skip
+        stream = target.other("search").stream(arguments.give_up, note, breaks=3)
         for told_line in stream.lines(ask, "text/plain"):
             tag = stream.headers.get("ETag") or generation
             if generation not in ("", tag):

@@ -14,9 +14,10 @@ from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
-from livelog.client.api.reader import FIRST_PAUSE, LAST_PAUSE, LONGEST_WAIT, parse
+from livelog.client.api.reader import LONGEST_WAIT, parse
 from livelog.client.settings import ClientSettings
 from livelog.client.transport.origin import Origin, is_loopback, shown
+from livelog.client.transport.stream import FIRST_PAUSE, LAST_PAUSE, Stream
 from livelog.client.transport.wire import TIMEOUT, Answer, Wire, connect, explain, told
 from livelog.errors import GaveUp, Refused
 from livelog.names import valid_name
@@ -44,6 +45,15 @@ class Target(NamedTuple):
     def other(self, resource: str, query: str = "") -> "Target":
         """Something else that there is of the same log, such as its `status`."""
         return self._replace(url=_other(self.url, resource, self.settings) + query)
+
+    def stream(
+        self, give_up: float, notice: Callable[[str], None] | None = None, *, breaks: int | None = None
+    ) -> Stream:
+        """Answers of the server at this address that come as lines; see `Stream`."""
+        return Stream(
+            self.url, token=self.token, give_up=give_up, ca_file=self.settings.ca_file,
+            direct=self.settings.is_default(self.url), notice=notice, breaks=breaks,
+        )  # fmt: skip
 
 
 def make_link(

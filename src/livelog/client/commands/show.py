@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from livelog.client.settings import load
-from livelog.client.transport.stream import Stream
 from livelog.errors import Refused
 
 from .console import (
@@ -222,10 +221,7 @@ class _Seen:
 
     def _lines(self, **query: object) -> list[dict[str, Any]]:
         """Lines of the log, with their numbers."""
-        settings, log = self._log.settings, self._log.other("lines")
-        stream = Stream(
-            log.url, token=log.token, give_up=SEARCHING, ca_file=settings.ca_file, direct=settings.is_default(log.url)
-        )
+        stream = self._log.other("lines").stream(SEARCHING)
         asked = {**query, "as": "ndjson", "generation": self._known["generation"]} | (
             {"plain": 1} if self.plain else {}
         )

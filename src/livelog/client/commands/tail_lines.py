@@ -172,11 +172,7 @@ class _TailLines:
         return min((hit.start for hit in search(self._stream(log), asked_back)), default=last)
 
     def _stream(self, log: Chosen) -> Stream:
-        target = log.target
-        return Stream(
-            target.other("search").url, token=target.token, give_up=self._arguments.give_up, ca_file=self._settings.ca_file,
-            direct=self._settings.is_default(target.url), notice=self._notice,
-        )  # fmt: skip
+        return log.target.other("search").stream(self._arguments.give_up, self._notice)
 
     def _watch(self) -> None:
         """Tell of the logs that fit, those there are and those that begin: in a thread of its own."""
@@ -190,11 +186,7 @@ class _TailLines:
                 "label": label_query(self._arguments.label),
             }
             asked = "?" + urlencode({name: value for name, value in query.items() if value}, doseq=True)
-            target = listing(self._settings)
-            stream = Stream(
-                target.url, token=target.token, give_up=self._arguments.give_up, ca_file=self._settings.ca_file,
-                direct=self._settings.is_default(target.url), notice=self._notice,
-            )  # fmt: skip
+            stream = listing(self._settings).stream(self._arguments.give_up, self._notice)
             generations: set[str] = set()
             for kind, known in _events(stream.lines(lambda: asked, "text/event-stream")):
                 if (

@@ -11,7 +11,6 @@ from functools import partial
 from livelog.client.api.reader import Reader
 from livelog.client.api.search import Query, search
 from livelog.client.settings import load
-from livelog.client.transport.stream import Stream
 from livelog.errors import LogReplaced
 
 from .console import (
@@ -148,14 +147,7 @@ class _Wait:
             raise LogReplaced("the log was replaced by another one")
         asked = Query(wanted.text, regex=not wanted.fixed, case=not wanted.ignore_case, limit=1)
         if wanted.text and place.offset:
-            stream = Stream(
-                log.other("search").url,
-                token=log.token,
-                give_up=give_up,
-                ca_file=self._settings.ca_file,
-                direct=direct,
-                notice=self.say,
-            )
+            stream = log.other("search").stream(give_up, self.say)
             for hit in search(stream, asked, place.generation):
                 return self._found(hit.text)
         reader = Reader(

@@ -25,7 +25,7 @@ MAX_LINE = 64 * 1024 * 1024
 """Bytes of a line, at most."""
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
-"""Seconds before a question is asked again: doubled each time."""
+"""Seconds before a question is asked again after its connection broke: doubled each time."""
 
 
 class Stream:

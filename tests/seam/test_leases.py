@@ -280,6 +280,31 @@ async def test_an_end_that_was_under_way_when_a_lease_was_taken_away_comes_first
             journal.release()
 
 
+@over_both
+@on_loop
+async def test_who_takes_an_upload_over_lets_another_log_begin_in_its_place(kind: Kind, tmp_path: Path) -> None:
+    """Also while the upload is ended already, under the lease of the log that replaces it."""
+    async with granting(kind) as granter:
+        with opened(tmp_path) as catalogue:
+            lifecycle = Lifecycle(catalogue, await granter.other(), 60.0)
+            async with holding(granter.leases, NAME) as older:
+                journal = await lifecycle.begin(info(older))
+                await lifecycle.interrupt(journal, "the producer left", older)
+                journal.release()
+            async with holding(granter.leases, NAME) as lease:
+                beginning = asyncio.ensure_future(lifecycle.begin(info(lease)))
+                await turns(lambda: journal.info.fence == lease.number)
+                revoking = asyncio.ensure_future(lifecycle.revoke(journal))
+                newer = await beginning
+                await until_idle(granter)
+                lease.hold(holder := Holder())
+                assert await revoking
+                assert (holder.broken_by, lease.is_over) == ("", False)
+                await lifecycle.end(newer, State.COMPLETE, "the body ended", lease)
+                newer.release()
+            lifecycle.close()
+
+
 # Granters that are lost.
 
 

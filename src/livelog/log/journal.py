@@ -56,7 +56,7 @@ class Journal(LogFile):
 
     __slots__ = (
         "_arrived", "_closing", "_directory", "_eager", "_flushed", "_holding", "_later", "_not_before", "_noted", "_notes", "_opening",
-        "_pending", "_pending_size", "_removed", "_saving", "_writing", "_writing_size", "ended_at", "failure",
+        "_pending", "_pending_size", "_removed", "_saving", "_writing", "_writing_size", "ended_at", "failure", "written_under",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,8 @@ class Journal(LogFile):
         self.failure: DiskError | None = None
         self.ended_at = self._loop.time()
         """When the log ended, if it has, in seconds of the event loop's clock, which nobody sets."""
+        self.written_under = info.fence
+        """The fencing number of the lease under which the log began, or was resumed last. Whoever ends or removes it raises the fence only."""
         self._directory = directory
         self._opening: asyncio.Future[BinaryIO] | None = None
         self._removed = False
@@ -214,6 +216,7 @@ class Journal(LogFile):
         Raises: LeaseLost.
         """
         self.fence(number)
+        self.written_under = number
         if self.state is State.INTERRUPTED:
             self.state = State.LIVE
             self._wake()

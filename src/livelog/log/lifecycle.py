@@ -56,10 +56,11 @@ class Lifecycle:
         """
         name = journal.info.name
         while self._catalogue.get(name) is journal:
-            fence = journal.info.fence
-            if await self._leases.revoke(name, fence, TAKEN_OVER, patience=self._patience):
+            # Not its fence: that is the other log's number while it takes this one's place.
+            number = journal.written_under
+            if await self._leases.revoke(name, number, TAKEN_OVER, patience=self._patience):
                 break
-            if journal.info.fence == fence:
+            if journal.written_under == number:
                 return self._catalogue.get(name) is not journal
         if journal.state is State.LIVE and self._catalogue.get(name) is journal:
             await self._settle(journal)

@@ -23,7 +23,7 @@ run: $(VENV)/server
 
 ## test: set everything up, run all tests but those that take long by nature; it says which it leaves to `make long`
 test: $(VENV)/dev
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "not long" --hypothesis-profile=short
 
 ## long: the tests that `make test` leaves: more kills, more seeds, larger logs, every hostile input
 long: $(VENV)/dev
@@ -31,7 +31,7 @@ long: $(VENV)/dev
 
 ## quick: the tests for the inner loop: pure modules, properties, conformance
 quick: $(VENV)/dev
-	$(PYTEST) -q -m "not long" tests/unit tests/fuzz tests/conformance
+	$(PYTEST) -q -m "not long" --hypothesis-profile=short tests/unit tests/fuzz tests/conformance
 
 ## check: lint, formatting, types
 check: $(VENV)/dist

@@ -4,6 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+
+def examples(count: int) -> settings:
+    """For a property test: `count` examples, where others try a hundred; see `tests/conftest.py`."""
+    return settings(max_examples=max(5, count * settings().max_examples // 100))
 
 
 def sample(values: Iterable[Any], *kept: Any) -> list[Any]:

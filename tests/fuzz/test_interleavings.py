@@ -18,7 +18,7 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -468,9 +468,7 @@ def _tail(content: bytes, count: int) -> int:
 
 @pytest.mark.parametrize("examples", sample([25, 100], 25))
 def test_any_interleaving_delivers_exactly_the_bytes_and_the_right_ending(examples: int) -> None:
-    bounds = settings(
-        max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-    )
+    bounds = settings(max_examples=examples, stateful_step_count=30)
     with serving() as server:
         Interleavings.server = server
         run_state_machine_as_test(Interleavings, settings=bounds)

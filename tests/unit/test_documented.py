@@ -6,6 +6,7 @@ well they are explained.
 
 import ast
 import dataclasses
+import functools
 import re
 from pathlib import Path
 
@@ -34,15 +35,16 @@ def all_pages() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *paths])
 
 
+@functools.cache
+def constants(path: Path) -> set[str]:
+    """The string constants of a module."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
 def strings(pattern: str, paths: list[Path] = SOURCES) -> set[str]:
-    """The string constants of the program that match `pattern` wholly, docstrings apart."""
-    found = set()
-    for path in paths:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(pattern, node.value):
-                found.add(node.value)
-    return found
+    """The string constants of the program that match `pattern` wholly."""
+    return {text for path in paths for text in constants(path) if re.fullmatch(pattern, text)}
 
 
 def cells(text: str) -> set[str]:

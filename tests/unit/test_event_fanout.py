@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.log.info import State
@@ -22,6 +22,7 @@ from livelog.read import fanout as fanout_module
 from livelog.read import sse
 from livelog.read.event_fanout import COMMENT, EventFanout
 from livelog.read.fanout import FRAME_LIMIT
+from tests.sample import examples
 
 from .followers import Reader
 from .followers import house as house_of
@@ -400,7 +401,7 @@ async def test_a_pass_in_several_turns_tells_everybody_once(monkeypatch: pytest.
 # Anything at all.
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(
     st.lists(
         st.one_of(

@@ -10,12 +10,13 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.log.info import State
 from livelog.read import fanout as fanout_module
 from livelog.read.fanout import FRAME_LIMIT, ByteFanout
+from tests.sample import examples
 
 from .followers import House, Reader
 from .followers import house as house_of
@@ -366,7 +367,7 @@ async def test_passes_keep_a_distance_and_then_send_all_that_has_arrived() -> No
 # Anything at all.
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(
         st.one_of(

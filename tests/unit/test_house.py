@@ -65,14 +65,23 @@ def modules() -> dict[str, ast.Module]:
 
 
 @functools.cache
+def statements(node: ast.AST) -> list[ast.AST]:
+    """A module or statement, and all statements in it, wherever they are, with what is made of them (handlers, cases)."""
+    below = [
+        child for field in ("body", "orelse", "finalbody", "handlers", "cases") for child in getattr(node, field, ())
+    ]
+    return [node, *(statement for child in below for statement in statements(child))]
+
+
 def imports(module: ast.AST) -> list[ast.Import | ast.ImportFrom]:
     """The statements of a module that import something, wherever they are in it."""
-    return [node for node in ast.walk(module) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [node for node in statements(module) if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def imported(name: str, module: ast.AST, known: dict[str, ast.Module]) -> Iterator[str]:
     """What a module imports: modules below `livelog`, and other packages with a colon in front."""
-    package = name.split(".") if name in {other.rpartition(".")[0] for other in known} else name.split(".")[:-1]
+    is_package = not name or any(other.startswith(f"{name}.") for other in known)
+    package = name.split(".") if is_package else name.split(".")[:-1]
     for node in imports(module):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -93,7 +102,7 @@ def imported(name: str, module: ast.AST, known: dict[str, ast.Module]) -> Iterat
 def for_types(module: ast.Module) -> list[ast.stmt]:
     """The statements below `if TYPE_CHECKING`, which never run."""
     guards = (
-        node for node in ast.walk(module) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        node for node in statements(module) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
     )
     return [statement for guard in guards for statement in guard.body]
 

@@ -11,13 +11,14 @@ import subprocess
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.lines.filtering import PART
 from livelog.lines.pieces import PIECE
 from livelog.lines.query import Query
 from livelog.lines.telling import MAX_LINE_TEXT
+from tests.sample import examples
 
 from .searching import answer, backwards, documents, query, told
 
@@ -52,7 +53,7 @@ CONTENT = st.lists(
 AROUND = st.integers(0, 4)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(CONTENT, st.sampled_from(["a", "ab", "x", "c", "^$", "b$", "zz"]), AROUND, AROUND, st.booleans())
 def test_lines_are_those_that_a_plain_search_finds_and_backwards_is_the_reverse(
     content: bytes, text: str, before: int, after: int, invert: bool
@@ -78,7 +79,7 @@ def test_lines_are_those_that_a_plain_search_finds_and_backwards_is_the_reverse(
             assert re.match(text, content[one["offset"] :].decode(errors="surrogateescape"), re.MULTILINE)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(CONTENT, AROUND, AROUND, st.booleans(), st.integers(1, 5), st.booleans())
 def test_pages_of_any_size_neither_repeat_nor_lose_a_line(
     content: bytes, before: int, after: int, invert: bool, limit: int, forward: bool
@@ -96,7 +97,7 @@ def test_pages_of_any_size_neither_repeat_nor_lose_a_line(
     assert pages == whole
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(CONTENT, st.integers(0, 400), st.integers(0, 400), st.booleans())
 def test_a_search_between_two_places_is_one_of_the_lines_that_begin_there(
     content: bytes, low: int, size: int, by_line: bool

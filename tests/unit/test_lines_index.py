@@ -7,12 +7,13 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.lines.index import BLOCK, Index, scan
 from livelog.lines.lines import Read
 from livelog.lines.sgr import style_after
+from tests.sample import examples
 
 SIZES = st.sampled_from([0, 1, 70, BLOCK - 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
 
@@ -52,7 +53,7 @@ def places(content: bytes) -> list[int]:
     return sorted(place for edge in edges for place in (edge - 1, edge, edge + 1) if 0 <= place <= len(content))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(CONTENT, st.lists(st.integers(0, 9), max_size=3).map(sorted))
 def test_an_index_says_what_a_plain_count_says(content: bytes, steps: list[int]) -> None:
     index, read = index_of(content, *steps), reader(content)
@@ -63,7 +64,7 @@ def test_an_index_says_what_a_plain_count_says(content: bytes, steps: list[int])
         assert index.style_at(place, read) == style_after("", content, 0, place)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(CONTENT)
 def test_the_line_of_an_offset_begins_at_the_offset_of_the_line(content: bytes) -> None:
     index, read = index_of(content), reader(content)
@@ -75,7 +76,7 @@ def test_the_line_of_an_offset_begins_at_the_offset_of_the_line(content: bytes) 
     assert index.offset_of(10**18, len(content), read) is None
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(CONTENT, st.integers(0, 5))
 def test_an_index_that_is_behind_says_the_same(content: bytes, blocks: int) -> None:
     index, behind, read = index_of(content), Index(), reader(content)

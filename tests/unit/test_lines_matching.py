@@ -10,12 +10,13 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.lines.hits import Hit
 from livelog.lines.pieces import OVERLAP, PIECE
 from livelog.lines.query import Query
+from tests.sample import examples
 
 from .searching import backwards, documents, query, reader, search, told
 
@@ -185,7 +186,7 @@ def test_progress_goes_from_nothing_to_all() -> None:
         assert words[-1] == {"done": True, "hits": 0, "next": None}
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.integers(0, 3000), st.integers(0, 3000))
 def test_the_text_of_a_hit_is_around_it_in_whole_characters(before: int, behind: int) -> None:
     line = "ü" * before + "needle" + "€" * behind

@@ -3,7 +3,6 @@
 Refuses to judge whether they show what the document says.
 """
 
-import ast
 import re
 import tomllib
 from pathlib import Path
@@ -35,10 +34,9 @@ def rows(heading: str) -> list[list[str]]:
 def known_tests() -> set[str]:
     """The names of all tests that there are."""
     return {
-        node.name
+        name
         for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+        for name in re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
 
 

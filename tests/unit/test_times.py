@@ -5,7 +5,7 @@ from itertools import pairwise
 from zlib import crc32
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.times import (
@@ -23,6 +23,7 @@ from livelog.times import (
     moment_of,
     timestamp,
 )  # fmt: skip
+from tests.sample import examples
 
 BEGAN = 1_700_000_000_000
 
@@ -191,7 +192,7 @@ def test_damaged_blocks_have_the_time_of_the_last_note_before(harm: bytes, where
     assert cursor(bytes(data), 0).take(0, notes[-1][0] + 1)[1:] == [note for note in left if note[0]]
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.binary(max_size=2 * NOTES_BLOCK), st.integers(0, 1 << 40), st.integers(BEGAN - 10, BEGAN + (1 << 40)))
 def test_no_damage_is_an_error_and_times_stay_in_order(junk: bytes, place: int, moment: int) -> None:
     whole = WHOLE

@@ -233,10 +233,13 @@ class Proxy:
             for source, target in ((near, far), (far, near)):
                 threading.Thread(target=self._pass_on, args=(source, target, left), daemon=True).start()
 
+    def _send_on(self, data: bytes, target: socket.socket) -> None:
+        target.sendall(data)
+
     def _pass_on(self, source: socket.socket, target: socket.socket, left: list[int]) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                target.sendall(data[: left[0]])
+                self._send_on(data[: left[0]], target)
                 left[0] -= len(data)
                 if left[0] <= 0:
                     self.cut += 1

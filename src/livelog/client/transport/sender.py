@@ -5,31 +5,33 @@
     PATCH {upload}   Upload-Complete: ?0   the bytes from there
     PATCH {upload}   Upload-Complete: ?1   no bytes: that was all, and this is how the job ended; or DELETE: it was not
 
+A request whose content is known to be the last says ?1 itself: the server cannot give the upload up between content and end.
+
 A thread of its own does it, so that whoever writes never waits. Refuses to decide what a failure means for the job. Invariants:
 
 1. A byte is released from the spool once the server has said by 104 that not even its own crash loses it. So a server
    that keeps its logs in memory only gets all of them again after a crash, and the log is whole.
 2. Nothing is sent twice to the same place: each connection begins at the offset that the server tells.
 3. A log that has lost a byte, or whose writer failed, is never completed: it ends as an aborted one.
+4. A log counts as delivered only once the server has answered its end, or tells by HEAD that it has the end.
 """
 
 import contextlib
 import logging
 import random
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any, Protocol
 from urllib.parse import quote, urljoin, urlsplit
 
 from livelog.client.settings import ClientSettings
 from livelog.errors import Refused
 
 from .origin import Origin, shown
-from .waiting import readable
+from .spool import Source
+from .waiting import readable, socket_pair
 from .wire import Answer, Unavailable, Wire, explain
 
 CHUNK = 256 * 1024
@@ -48,24 +50,8 @@ _EXPIRING = re.compile(r"/(?:log|view)/[^/]+\.[0-9]+(?:/|$)")
 """A link whose token tells when it expires."""
 
 _INTEROP = {"Upload-Draft-Interop-Version": "8"}
-_UNENDED = {"Upload-Complete": "?0", "Transfer-Encoding": "chunked"}
 
 logger = logging.getLogger("livelog")
-
-
-class Source(Protocol):
-    """Where the bytes of a log come from: see `Spool`, which is one."""
-
-    start: int
-    ended: bool
-    about: dict[str, Any]
-
-    @property
-    def end(self) -> int: ...  # noqa: D102
-    @property
-    def failure(self) -> OSError | None: ...  # noqa: D102
-    def read(self, offset: int, size: int, /) -> bytes: ...  # noqa: D102
-    def release(self, offset: int, /) -> None: ...  # noqa: D102
 
 
 class Sender(threading.Thread):
@@ -106,11 +92,15 @@ class Sender(threading.Thread):
         self._location: str = spool.about.get("location", "")
         """Where the upload is, below the server's URL: that may have got another prefix by the time a spool is sent."""
         self._target = ""
+        self._completes = False
+        """Whether the request that is under way completes the log with its content."""
+        self._gave_up = False
+        """Whether the server has aborted an upload of this log between its content and its end."""
         self._wire: Wire | None = None
         self._sleeping = False
         self._hurry = threading.Event()
         # Sockets, since they can be waited for together with a connection.
-        self._alarm, self._alarmed = _pipe()
+        self._alarm, self._alarmed = socket_pair()
 
     def wake(self) -> None:
         """There is more in the spool."""
@@ -190,15 +180,28 @@ class Sender(threading.Thread):
             sent = self._begin(wire) if not self._location else self._resume(wire)
             if sent is not None:
                 while not self._is_all(sent := self._stream(wire, sent)):
-                    self._head(wire, "PATCH", self._location, {**_append(sent), **_UNENDED})
-                self._end(wire, sent)
+                    self._patch(wire, sent)
+                if not self._completes:
+                    self._end(wire, sent)
             self.delivered = True
 
     def _begin(self, wire: Wire) -> int:
         if self._spool.start:
             raise Refused("the server has lost this log, and what was acknowledged is not here any more")
-        self._head(wire, "PUT", self._path(), {**self._fields, **_UNENDED})
+        # More than one piece is not sent at once to who may not know resumable uploads: see `_stream`.
+        known = self._gave_up or self._spool.end <= CHUNK
+        self._head(wire, "PUT", self._path(), {**self._fields, **self._content_fields(completes=known)})
         return 0
+
+    def _patch(self, wire: Wire, offset: int) -> None:
+        """Begin a request that appends from `offset` on."""
+        self._head(wire, "PATCH", self._location, {**_append(offset), **self._content_fields(completes=True)})
+
+    def _content_fields(self, *, completes: bool) -> dict[str, str]:
+        """Header fields of a request with content. `completes`: it may complete the log, if all of that is known."""
+        self._completes = completes and self._spool.ended and not self.aborted and self._spool.failure is None
+        ended = {"Upload-Complete": "?1", **self.final_fields} if self._completes else {"Upload-Complete": "?0"}
+        return {"Transfer-Encoding": "chunked", **ended}
 
     def _path(self) -> str:
         return f"/log{'/' if self._name else ''}{quote(self._name)}"
@@ -218,17 +221,21 @@ class Sender(threading.Thread):
             self._wire = wire
             self._head(wire, "HEAD", self._location, {})
             answer = wire.answer()
-            if answer.status == 410 and (etag := answer.field("ETag")):  # else another log has the name
-                self._head(wire, "PATCH", self._path(), {"If-Match": etag, "Content-Length": "0", **self.final_fields})
-                wire.answer()
+            if answer.status == 410:  # else another log has the name
+                self._tell_aborted(wire, answer)
+
+    def _tell_aborted(self, wire: Wire, answer: Answer) -> None:
+        """Tell how the job has ended, of a log that the server has aborted, as `answer` says."""
+        if self.final_fields and (etag := answer.field("ETag")):
+            self._head(wire, "PATCH", self._path(), {"If-Match": etag, "Content-Length": "0", **self.final_fields})
+            wire.answer()
 
     def _resume(self, wire: Wire) -> int | None:
         """Go on where the server says; None: it has everything."""
         self._head(wire, "HEAD", self._location, {})
         answer = wire.answer()
         if answer.status in (404, 410):
-            # The server was started again and had nothing on disk, or nobody came back in time.
-            self._forget(answer)
+            self._forget(wire, answer)
             return self._begin(wire)
         self._check(answer)
         if answer.field("Upload-Complete") == "?1":
@@ -236,12 +243,21 @@ class Sender(threading.Thread):
         self.acknowledged = offset = _number(answer.field("Upload-Offset"))
         if not self._spool.start <= offset <= self._spool.end:
             raise Refused(f"the server has {offset} bytes, but here are those from {self._spool.start} on")
-        self._head(wire, "PATCH", self._location, {**_append(offset), **_UNENDED})
+        self._patch(wire, offset)
         return offset
 
-    def _forget(self, answer: Answer) -> None:
+    def _forget(self, wire: Wire, answer: Answer) -> None:
+        """Have the log begin anew: the server was started again and had nothing on disk, or nobody came back in time.
+
+        Raises: Refused, if not all bytes are here any more, or if another log has the name: that one is not replaced.
+        """
         if self._spool.start:
             raise Refused(f"the log cannot be resumed: {answer}", answer.status)
+        if answer.status == 404:
+            self._head(wire, "HEAD", self._path(), {})
+            if (other := wire.answer()).status != 404:
+                self._check(other)
+                raise Refused("another log has its name now", 412)
         self._location = ""
         if answer.status == 410 and "If-None-Match" in self._fields and (etag := answer.field("ETag")):
             # The log of that name is the beginning of this one: it, and no other, may be replaced.
@@ -252,10 +268,10 @@ class Sender(threading.Thread):
         """Send the spool's bytes from `sent` as they come, and the end of the body. Returns how many the server has then.
 
         The body ends early if no interim response has told the upload's address: what is on the way may swallow those, and the
-        final one tells it as well.
+        final one tells it as well. A request that completes the log has all of it. Raises: as `_attempt`.
         """
         spool, sent_at, deadline = self._spool, 0.0, time.monotonic() + FIRST_WORD
-        while self._location or (left := deadline - time.monotonic()) > 0:
+        while self._location or self._completes or (left := deadline - time.monotonic()) > 0:
             while wire.ready():
                 self._hear(wire)
             self._sleeping = True
@@ -270,8 +286,14 @@ class Sender(threading.Thread):
                 sent_at = time.monotonic()
             elif self._is_all(sent):
                 break
-            elif self._alarmed.fileno() in readable([wire, self._alarmed], None if self._location else left):
-                self._alarmed.recv(4096)
+            else:
+                patience = None if self._location or self._completes else left
+                if self._alarmed.fileno() in readable([wire, self._alarmed], patience):
+                    self._alarmed.recv(4096)
+        if (
+            self._completes and spool.failure is not None
+        ):  # found out while it is sent: the body must not end as a whole one
+            raise HTTPException(f"the log cannot be completed: {spool.failure.strerror or spool.failure}")
         wire.chunk(b"")
         while (answer := wire.receive()) is None or answer.status < 200:
             if answer is not None:
@@ -285,17 +307,24 @@ class Sender(threading.Thread):
         return sent
 
     def _is_all(self, sent: int) -> bool:
-        return self._spool.ended and sent == self._spool.end
+        """Whether nothing follows the first `sent` bytes: they are all, or the rest cannot be read any more."""
+        spool = self._spool
+        return spool.ended and (sent == spool.end or (spool.failure is not None and not spool.read(sent, 1)))
 
     def _end(self, wire: Wire, size: int) -> None:
+        """End a log whose content the server has. Raises: as `_attempt`; then it is not known to have ended so."""
         if self.aborted or self._spool.failure is not None:
             self._head(wire, "DELETE", self._location, self.final_fields)
+            answer = wire.answer()
+            if answer.status == 410:  # the server has aborted it already
+                self._tell_aborted(wire, answer)
+                return
         else:
             ended = {"Upload-Complete": "?1", "Content-Length": "0", **self.final_fields}
             self._head(wire, "PATCH", self._location, {**_append(size), **ended})
-        answer = wire.answer()
-        if answer.status != 410:  # what was given up before
-            self._check(answer)
+            answer = wire.answer()
+            self._gave_up = answer.status == 410
+        self._check(answer)
 
     def _hear(self, wire: Wire) -> None:
         """One response that comes while the body is sent; a final one is a refusal."""
@@ -339,10 +368,9 @@ class Sender(threading.Thread):
         if answer.status < 300:
             return
         passing = answer.status >= 500 and answer.status not in (501, 505)
-        if passing or answer.status in (408, 409, 429):
-            raise Unavailable(str(answer))
-        if answer.status == 410:
-            self._forget(answer)
+        # An upload that is not there any more is asked for again, which tells whether the log can begin anew: see `_resume`.
+        gone = answer.status == 410 or (answer.status == 404 and self._location)
+        if passing or gone or answer.status in (408, 409, 429):
             raise Unavailable(str(answer))
         raise Refused(f"{shown(self._settings.server)} refuses this log: {answer}", answer.status)
 
@@ -363,10 +391,3 @@ def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise HTTPException(f"the server tells an offset that is none: {text[:40]!r}")
     return int(text)
-
-
-def _pipe() -> tuple[socket.socket, socket.socket]:
-    pair = socket.socketpair()
-    for end in pair:
-        end.setblocking(False)
-    return pair

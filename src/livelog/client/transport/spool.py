@@ -21,7 +21,7 @@ import shutil
 import threading
 from collections import deque
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 MEMORY = 4 * 1024 * 1024
 """Bytes held in memory at most; beyond that, all of them go to disk."""
@@ -37,6 +37,21 @@ class _Segment(NamedTuple):
     start: int
     path: Path
     fd: int
+
+
+class Source(Protocol):
+    """Where the bytes of a log come from: see `Spool`, which is one."""
+
+    start: int
+    ended: bool
+    about: dict[str, Any]
+
+    @property
+    def end(self) -> int: ...  # noqa: D102
+    @property
+    def failure(self) -> OSError | None: ...  # noqa: D102
+    def read(self, offset: int, size: int, /) -> bytes: ...  # noqa: D102
+    def release(self, offset: int, /) -> None: ...  # noqa: D102
 
 
 class Spool:

@@ -3,6 +3,7 @@
 import array
 import fcntl
 import select
+import socket
 import termios
 from collections.abc import Iterable
 from typing import Protocol
@@ -25,3 +26,11 @@ def available(pipe: int) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
     return count[0]
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets that do not block: what is sent into the first one can be received from the second."""
+    first, second = socket.socketpair()
+    first.setblocking(False)
+    second.setblocking(False)
+    return first, second

@@ -16,7 +16,6 @@ import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
 from heapq import heappush, heapreplace
 from struct import Struct
@@ -349,7 +348,9 @@ def moment_of(text: str, *, down: bool = False) -> int:
     So what came at that time or later is what has that time or a later one. Raises: ValueError, if it is neither.
     """
     if re.fullmatch(r"[0-9]{1,11}(?:\.[0-9]+)?", text, re.ASCII):
-        return int((Decimal(text[:64]) * 1000).to_integral_value(ROUND_FLOOR if down else ROUND_CEILING))
+        seconds, _, fraction = text[:64].partition(".")
+        exact = int(seconds) * 1000 + int(fraction[:3].ljust(3, "0"))
+        return exact if down or not fraction[3:].strip("0") else exact + 1
     # The + of a zone is a space in a query string, unless it is escaped.
     time = datetime.fromisoformat(re.sub(r" (?=[0-9]{2}:?[0-9]{2}$)", "+", text) if "T" in text else text)
     if time.tzinfo is None:

@@ -1,7 +1,9 @@
 """The head of an answer, as bytes: what frames the body, and what becomes of the connection."""
 
 import re
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -24,6 +26,14 @@ def fields(
     assert len(found) == len(rest)
     assert re.fullmatch(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT", found.pop("Date"))
     return {"": line, **found}
+
+
+def test_the_date_is_that_of_the_answer() -> None:
+    began = int(time.time())
+    answer = head(Response(204, {}), method="GET", version=(1, 1), keep=True).decode()
+    date = parsedate_to_datetime(answer.partition("Date: ")[2].partition("\r\n")[0])
+    assert began <= date.timestamp() <= time.time()
+    assert f"Date: {date:%a, %d %b %Y %H:%M:%S} GMT" in answer
 
 
 def test_an_answer_with_a_body_has_its_length_and_a_type() -> None:

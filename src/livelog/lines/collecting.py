@@ -5,7 +5,6 @@ Refuses to know how long a piece may take: each is small enough.
 """
 
 import json
-import pickle
 import time
 from collections.abc import Callable, Iterator
 from struct import Struct
@@ -87,6 +86,8 @@ def collect(
     longer, each piece is looked at by itself. `time_at`: when bytes came; `end`: when the log ended, in milliseconds since the epoch, 0 if it has not.
     Yields None after each piece; then `HEAD` and the page's JSON, one in each line; what else is told, as JSON without a brace in front; and what to keep.
     """
+    import pickle  # noqa: PLC0415  # the server has this module, too, and collects nothing itself
+
     known: Collection = pickle.loads(kept) if kept else new()  # noqa: S301  # a scanner has made it, and only the server had it
     deadline = time.monotonic() + seconds
     while known.indexed < asked.stop and not known.done:

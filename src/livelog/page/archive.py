@@ -10,9 +10,7 @@ import hashlib
 import io
 import pkgutil
 import sys
-import zipfile
 from collections.abc import Iterator, Mapping
-from importlib import resources
 
 from livelog.wire import problem
 from livelog.wire.fields import precondition
@@ -46,6 +44,8 @@ def build() -> bytes:
         return pkgutil.get_data(__package__, NAME) or b""  # the standalone program has no sources, but this
     except OSError:
         pass
+    import zipfile  # noqa: PLC0415  # 2 MB with what it imports, which a server has no use for until somebody asks
+
     content = io.BytesIO()
     content.write(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -64,6 +64,8 @@ def digest(archive: bytes) -> str:
 def _sources() -> Iterator[tuple[str, bytes]]:
     """The names of files in the archive, and their contents."""
     yield "__main__.py", MAIN.encode()
+    from importlib import resources  # noqa: PLC0415  # as above
+
     package = resources.files("livelog")
     for name in FILES:
         yield f"livelog/{name}", package.joinpath(name).read_bytes()

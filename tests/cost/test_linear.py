@@ -152,6 +152,13 @@ def colours(n: int) -> bytes:
                 b"in ",
                 b"The command ",
                 b".rb:1:in `",
+                b"npm WARN ERESOLVE x\nnpm WARN y\n",
+                b"[WARNING] a.b:1: x\n[WARNING] y\n",
+                b"INFO - WARNING: ",
+                b"warning: is deprecated ",
+                b"a.b : warning A1: ",
+                b"console.error:\n  x\n",
+                b"a.py:1: XWarning: x\n  y\n",
             )
         ),
         pytest.param(

@@ -14,7 +14,7 @@ def _begun(kind: str, mode: str, *, state: str = "", level: str = ERROR, sure: b
     def begin(match: re.Match[str]) -> Trace:
         groups = match.groupdict()
         row, column = groups.get("row"), groups.get("column")
-        told = WARNING if (groups.get("level") or "").lower() == "warning" else level
+        told = WARNING if (groups.get("level") or "").lower() in ("warning", "warn") else level
         problem = Problem(
             told, (groups.get("text") or match[0]).strip()[:MAX_MESSAGE], kind, groups.get("file"), int(row) if row else None,
             int(column) if column else None,
@@ -39,15 +39,23 @@ _BEGINNINGS: tuple[tuple[str, _Begin, str], ...] = (
     ("** (", _begun("exception", "frames", state="head"), r"\*\* (?P<text>\([\w.]{1,100}\) .*)"),
     ("error", _begun("text", "code"), r"error(?:\[(?P<code>[A-Z]{1,5}\d{1,6})\])?: (?P<text>.*)"),
     ("warning", _begun("text", "code", level=WARNING), r"warning(?:\[(?P<code>[\w\-:]{1,60})\])?: (?P<text>.*)"),
-    ("CMake ", _begun("compiler", "indented"), r"CMake (?:Deprecation )?(?P<level>Error|Warning)(?: \(dev\))?(?: at (?P<file>[^\s:]{1,300})(?::(?P<row>\d{1,9}))?(?: \(.{0,200}\))?)?:\s{0,3}$"),
+    ("CMake ", _begun("compiler", "indented"), r"CMake (?:Deprecation )?(?P<level>Error|Warning)(?: \(dev\))?(?: (?:at|in) (?P<file>[^\s:]{1,300})(?::(?P<row>\d{1,9}))?(?: \(.{0,200}\))?)?:\s{0,3}$"),
     (":", _begun("compiler", "indented"), r"(?P<file>[^\s:()]{1,300}):(?P<row>\d{1,9}):(?P<column>\d{1,9}): (?P<level>error|warning):(?: \[[^\]]{1,80}\]){0,3}\s{0,3}$"),
     (" in ", _begun("compiler", "next"), r"(?P<level>ERROR|WARNING) in (?P<file>\S{1,300})(?: (?P<row>\d{1,9}):(?P<column>\d{1,9})(?:-\S{1,20})?)?\s{0,3}$"),
+    ("Warning: ", _begun("compiler", "source", level=WARNING), r"(?P<lead>\s{0,20})(?P<file>(?:[A-Za-z]:)?[^\s:]{1,300}\.pyx?|<[\w .]{1,60}>|sys):(?P<row>\d{1,9}): (?P<text>[\w.]{0,80}Warning: .*)"),
+    ("fail: ", _begun("log", "indented"), r"fail: [A-Za-z][\w.`+<>,]{1,200}\[\d{1,9}\]\s{0,3}$"),
+    ("warn: ", _begun("log", "indented"), r"(?P<level>warn): [A-Za-z][\w.`+<>,]{1,200}\[\d{1,9}\]\s{0,3}$"),
+    ("WARN", _begun("text", "next", level=WARNING), r"WARN(?:ING)?S?:?\s{0,3}$"),
+    ("Warning message", _begun("text", "next", level=WARNING), r"(?P<text>Warning messages?:)\s{0,3}$"),
+    ("console.", _begun("log", "console"), r"(?P<text>console\.(?P<level>error|warn):?)\s{0,3}$"),
     ("● ", _begun("test", "jest"), r" {0,4}● (?!(?:Console|Deprecation Warning|Validation Warning)\b|\S{1,100}\.\w{1,20}\b)(?P<text>\S.*)"),
     ("FAIL ", _begun("test", "vitest"), r"\s{0,2}FAIL {1,3}(?:\|?[\w ]{0,20}\|? )?(?P<text>(?P<file>[\w./\-@]{1,300}\.\w{1,5}) > .*)"),
     ("E  ", _begun("test", "pytest"), r"E {3,20}(?P<text>\S.*)"),
     ("--- FAIL: ", _begun("test", "gotest"), r"\s{0,40}--- FAIL: (?P<text>.{1,300}?)(?: \([\d.]{1,12}s\))?$"),
     ("not ok", _begun("test", "tap"), r"\s{0,40}not ok\b(?!.{0,400}# ?(?i:todo|skip)\b)(?: \d{1,9})?(?: -)? ?(?P<text>.*)"),
     ("npm ", _begun("tool", "npm"), r"npm (?:ERR!|error) (?P<text>\S.*)"),
+    ("npm ", _begun("tool", "npm warning", level=WARNING), r"npm (?:WARN|warn) (?P<lead>E[A-Z]{3,20}|old lockfile)\b(?P<text>.*)"),
+    ("┌ ", _begun("log", "box"), r"┌ (?P<level>Error|Warning): (?P<text>.*)"),
     ("FAILURE: Build failed", _begun("tool", "gradle"), r"FAILURE: Build failed with an exception"),
     ("│ ", _begun("tool", "box"), r"│ (?P<level>Error|Warning): (?P<text>.*)"),
     ("", _begun("exception", "exception", state="head"), EXCEPTION.pattern),

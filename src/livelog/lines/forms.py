@@ -35,7 +35,7 @@ _PATH = r"(?P<file>(?:[A-Za-z]:)?(?:file://)?[^\s:()\[\]'\"<>|,=][^:()\[\]'\"<>|
 _SEVERITY = r"(?P<level>(?i:fatal error|internal compiler error|catastrophic error|error|warning|fatal|warn|hint|info|note|remark|message|style|performance|portability))"
 
 _WARNING_WORDS = ("warning", "warn", "w", "deprecated", "r", "c", "⚠", "style", "performance", "portability")
-_NO_PROBLEM = ("note", "info", "hint", "remark", "message")
+_NO_PROBLEM = ("note", "info", "hint", "remark", "message", "information")
 
 
 def _number(text: str | None) -> int | None:
@@ -112,6 +112,12 @@ def _compiled(match: re.Match[str]) -> Problem | None:
     return Problem(level, text, "compiler", file or None, _number(groups.get("row")), _number(groups.get("column")))
 
 
+def _summed_up(match: re.Match[str]) -> Problem | None:
+    """How many problems a linter has found; None: none."""
+    errors, warnings = int(match["errors"]), int(match["warnings"])
+    return Problem(ERROR if errors else WARNING, match["text"], "test") if errors or warnings else None
+
+
 def _fixed(level: str, kind: str) -> Callable[[re.Match[str]], Problem]:
     def make(match: re.Match[str]) -> Problem:
         groups = match.groupdict()
@@ -151,12 +157,12 @@ _FORMS: tuple[tuple[str, _Make, str], ...] = (
     ("[", _logged, r"\s{0,20}##\[(?P<level>error|warning|notice)\](?P<text>.*)"),
     # Compilers and linters.
     ("):", _compiled, (rf"\s{{0,20}}{_PATH}\((?P<row>\d{{1,9}})(?:[,:](?P<column>\d{{1,9}}))?(?:[,\-:][\d,\-]{{1,30}})?\)[ ]?: ?(?:[\w ]{{0,30}}? )?{_SEVERITY}"
-      r"(?:(?: |\[)(?P<code>(?:[A-Za-z]{1,12}[\-_]?|#)\d{1,6})\]?)?[ ]?: ?(?P<text>.*)")),
+      r"(?:(?: |\[)(?P<code>(?:[A-Za-z]{1,12}[\-_]?|#)\d{1,6}(?:-D)?)\]?)?[ ]?: ?(?P<text>.*)")),
     ("):", _compiled, rf"\s{{0,20}}{_PATH}\((?P<row>\d{{1,9}})(?:[,:](?P<column>\d{{1,9}}))?\)[ ]?: (?P<code>[A-Z]{{1,4}}\d{{3,5}})[: ]{{1,2}}(?P<text>.*)"),
     (": runtime error: ", _fixed(ERROR, "crash"), rf"{_PATH}:(?P<row>\d{{1,9}}):(?P<column>\d{{1,9}}): runtime error: (?P<text>.*)"),
     (":", _compiled, (rf"\s{{0,20}}{_PATH}:(?P<row>\d{{1,9}})(?:[:.](?P<column>\d{{1,9}}))?(?:-[\d:]{{1,20}})?(?::| -) ?(?:\[[\w\-]{{1,30}}\] ?)?(?:\w{{1,20}} )?\[?{_SEVERITY}\]?"
       r"(?:[ \[]{1,2}(?P<code>[A-Za-z\-]{1,20}\d{1,6})\]?)?[ ]?(?::|$| -|(?<=\]))[ ]?(?P<text>.*)")),
-    (":", _compiled, r"(?P<level>e|w|error|warn|warning|Error|ERROR|WARN|WARNING):? (?P<file>(?:file://)?[^\s:\[\]()]{1,300}\.\w{1,8}):\[?(?P<row>\d{1,9})(?:[:,] ?(?P<column>\d{1,9}))?\]?:? (?P<text>.*)"),
+    (":", _compiled, r"(?P<level>e|w|error|warn|warning|Error|ERROR|WARN|WARNING):? (?P<file>(?:file://)?[^\s:\[\]()]{1,300}\.\w{1,8}):(?:\[|[ ]\()?(?P<row>\d{1,9})(?:[:,] ?(?P<column>\d{1,9}))?[\])]?:? (?P<text>.*)"),
     (":", _compiled, (r"\s{0,20}(?P<file>[\w./\\\-@+ ]{1,200}\.(?:py|pyi|ipynb|rb|js|jsx|ts|tsx|c|cc|cpp|h|hpp|go|sh|yml|yaml|sql|css|md|rst|tf|php|html|pl|lua|ex|exs)):(?P<row>\d{1,9})(?::(?P<column>\d{1,9}))?:? "
       r"(?P<code>[A-Z]{1,5}\d{2,5})(?:\[\w{1,20}\])?[: ]{1,2}(?P<text>.*)")),
     ("line ", _compiled, (rf"\s{{0,20}}[\"'](?P<file>[^\"']{{1,300}})[\"'], line (?P<row>\d{{1,9}})(?:\.(?P<column>\d{{1,9}}))?: (?:[\w#\-]{{1,20}}: )?(?:\{{\w\}} )?{_SEVERITY}"
@@ -164,13 +170,26 @@ _FORMS: tuple[tuple[str, _Make, str], ...] = (
     (": line ", _flagged("compiler"), r"(?P<file>[^\s:]{1,300}): line (?P<row>\d{1,9}), col (?P<column>\d{1,9}), (?P<level>Error|Warning) - (?P<text>.*)"),
     ("[", _flagged("compiler"), r"(?P<file>[\w./\\\-@]{1,300}\.\w{1,8}):(?P<row>\d{1,9})(?::(?P<column>\d{1,9}))?:? \[(?P<level>[ECWRF])(?:\d{1,5}[^\]]{0,100})?\] (?P<text>.*)"),
     ("ing in ", _flagged("compiler"), r"\d{1,6}\. (?P<level>ERROR|WARNING) in (?P<text>(?P<file>\S{1,300}) \(at line (?P<row>\d{1,9})\))"),
-    ("warning: ", _fixed(WARNING, "compiler"), r"(?P<file>(?:[A-Za-z]:)?[^\s:]{1,300}\.(?:py|rb|pyx)):(?P<row>\d{1,9}): (?P<text>(?:[\w.]{1,80}Warning|warning): .*)"),
+    ("warning: ", _fixed(WARNING, "compiler"), r"\s{0,20}(?P<file>(?:[A-Za-z]:)?[^\s:]{1,300}\.(?:py|rb|pyx)):(?P<row>\d{1,9}): (?P<text>(?:[\w.]{1,80}Warning|warning): .*)"),
     (".go:", _fixed(ERROR, "compiler"), r"(?:vet: )?(?P<file>(?:[A-Za-z]:)?[\w./\\\-@+]{1,300}\.go):(?P<row>\d{1,9}):(?P<column>\d{1,9}): (?!\s)(?P<text>(?!.{0,200}\b(?:INFO|DEBUG)\b).+)"),
     (".rb:", _flagged("compiler"), r"(?P<file>[\w./\-]{1,200}\.\w{1,8}):(?P<row>\d{1,9}):(?P<column>\d{1,9}): (?P<level>[EFCWR]): (?P<text>.*)"),
     (" ", _flagged("compiler"), r"\s{1,20}(?P<row>\d{1,7}):(?P<column>\d{1,6})\s{1,9}(?P<level>error|warning|✖|⚠)\s{1,9}(?P<text>\S.*)"),
+    ("warning: ", _flagged("compiler"), r"(?P<row>\d{1,7}):(?P<column>\d{1,6})\s{1,9}(?P<level>Warning): (?P<text>\S.*)"),
+    ("error: ", _flagged("compiler"), r"(?P<row>\d{1,7}):(?P<column>\d{1,6})\s{1,9}(?P<level>Error): (?P<text>\S.*)"),
+    (" • ", _flagged("compiler"), r"\s{0,20}(?P<level>error|warning|info|hint) • (?P<text>.{1,2000}?) • (?P<file>[^\s•:]{1,300}):(?P<row>\d{1,9}):(?P<column>\d{1,9})\b"),
+    ("warning - ", _flagged("compiler"), r"\s{0,20}(?P<level>warning) - (?P<file>[^\s:]{1,300}\.\w{1,8}):(?P<row>\d{1,9}):(?P<column>\d{1,9}) - (?P<text>.*)"),
+    ("error - ", _flagged("compiler"), r"\s{0,20}(?P<level>error) - (?P<file>[^\s:]{1,300}\.\w{1,8}):(?P<row>\d{1,9}):(?P<column>\d{1,9}) - (?P<text>.*)"),
+    ("]: (", _flagged("compiler"), r"\[(?P<file>[^\s\]:]{1,300}):(?P<row>\d{1,9})(?::\d{1,9})?\]: \((?P<level>error|warning|style|performance|portability|information)\) (?P<text>.*)"),
+    ("^-", _flagged("compiler"), r"\s{0,200}\^-{1,200} ?(?P<text>SC\d{1,6} \((?P<level>error|warning|info|style)\): .*)"),
+    ("(line ", _fixed(WARNING, "compiler"), r"\s{0,4}- (?P<text>[A-Z]\w{3,60}: .{1,1000} \(line \d{1,9}\))\s{0,3}$"),
+    ("%warning", _flagged("compiler"), r"%(?P<level>Warning)(?:-\w{1,40})?: (?:(?P<file>[^\s:]{1,300}):(?P<row>\d{1,9}):(?:(?P<column>\d{1,9}):)? )?(?P<text>.*)"),
+    ("%error", _flagged("compiler"), r"%(?P<level>Error)(?:-\w{1,40})?: (?:(?P<file>[^\s:]{1,300}):(?P<row>\d{1,9}):(?:(?P<column>\d{1,9}):)? )?(?P<text>.*)"),
+    ("warning", _fixed(WARNING, "compiler"), r"Warning(?:\[\w{1,20}\]| \(\d{1,9}\)| \d{1,4}(?: \[[\w\-]{1,60}\])?): (?P<text>.*)"),
     (": undefined ", _fixed(ERROR, "compiler"), r"(?:[\w./\-+]{0,100}ld(?:\.\w{2,5})?(?:\.exe)?: )?(?P<file>[\w./\-+]{1,300}?):(?:(?P<row>\d{1,9}):|\([\w.+$\-\[\]]{1,200}\):) ?(?P<text>undefined (?:reference|symbol).*)"),
     ("line ", _fixed(ERROR, "tool"), r"(?P<file>[\w./\-]{1,200}): line (?P<row>\d{1,9}): (?P<text>(?!\s{0,9}\d{1,9} (?:Killed|Aborted|Segm|Bus)).*(?:not found|No such file|denied|syntax error|unbound variable|unexpected|cannot|invalid|ambiguous|expected).*)"),
-    (": ", _flagged("compiler"), r"(?:MSBUILD|LINK|CSC|CVTRES|(?P<file>[\w.\-\\/]{1,200}\.(?:obj|lib|exe|dll|res|csproj|sln|vcxproj))) : (?P<level>fatal error|error|warning) (?P<text>[A-Z]{1,6}\d{1,5}: .*)"),
+    (" : ", _flagged("compiler"), (r"\s{0,20}(?:MSBUILD|LINK|CSC|CVTRES|EXEC|VBC|cl|(?P<file>(?:[A-Za-z]:)?[^:*?\"<>|]{1,300}\.\w{1,10})) : (?:[Cc]ommand line )?(?P<level>fatal error|error|warning) "
+      r"(?P<text>(?:: )?(?<=: )\S.*|[A-Z]{1,8}\d{1,6} ?: .*)")),
+    ("warn", _flagged("compiler"), r"\s{0,20}(?P<level>warn|warning)(?: ?:)? (?P<text>[A-Z]{1,8}\d{3,6}: .*)"),
     (" line ", _flagged("compiler"), r"(?:PHP )?(?P<level>(?i:fatal|parse|recoverable fatal|catchable fatal) error|Warning|Deprecated): {1,2}(?P<text>.{1,2000}?) in (?P<file>\S{1,300}?)(?: on line |:)(?P<row>\d{1,9})"),
     # Tests.
     ("test-unexpected", _error_test, r"TEST-UNEXPECTED-[A-Z\-]{1,20} \| (?:(?P<file>[^|\s]{1,300}) \| )?(?P<text>.*)"),
@@ -184,7 +203,8 @@ _FORMS: tuple[tuple[str, _Make, str], ...] = (
     ("failed", _error_test, r"test (?P<text>\S{1,300}(?: - should panic)?) \.\.\. FAILED"),
     ("fail", _error_test, r"\s{0,4}FAIL\s{1,3}(?:\|?[\w ]{0,20}\|?\s)?(?P<text>(?P<file>[\w./\-@]{1,300}\.\w{1,5})\b.*)"),
     ("fail", _error_test, r"(?:FAIL|ERROR): (?P<text>\w{1,200} \([\w.<>: ]{1,300}\).{0,500})$"),
-    ("", _error_test, r"\s{0,20}[✖✗✘✕\u00d7❌] (?P<text>\S.*)"),
+    (" problem", _summed_up, r"\s{0,20}[✖✗✘✕\u00d7❌] (?P<text>\d{1,9} problems? \((?P<errors>\d{1,9}) errors?, (?P<warnings>\d{1,9}) warnings?\).*)"),
+    ("", _error_test, r"\s{0,20}[✖✗✘✕\u00d7❌] (?!\d{1,9} problems? \(0 errors)(?P<text>\S.*)"),
     # Tools that have failed.
     ("***", _error_tool, r"\w{0,20}make(?:\.exe)?(?:\[\d{1,9}\])?: \*\*\* (?P<text>\[(?:(?P<file>[^\s:\]]{1,200}):(?P<row>\d{1,9}): )?.*)"),
     ("***", _error_tool, r"(?P<file>[\w./\-]{1,200}):(?P<row>\d{1,9}): \*\*\* (?P<text>.*)"),
@@ -193,6 +213,9 @@ _FORMS: tuple[tuple[str, _Make, str], ...] = (
     ("e: ", _error_tool, r"E: (?P<text>\S.*)"),
     ("w: ", _warning_tool, r"W: (?P<text>\S.*)"),
     ("npm ", _flagged("tool"), r"(?:\S{1,60} )?npm (?P<level>(?i:warn|error))(?= )(?P<text>.*)"),
+    ("box (", _fixed(WARNING, "compiler"), r"(?P<text>(?:Over|Under)full \\[hv]box \(.*)"),
+    ("slf4j(w)", _warning_tool, r"SLF4J\(W\): (?P<text>.*)"),
+    ("... warning", _warning_tool, r"\* (?P<text>checking .{1,200} \.\.\. (?:\[[\w/. ]{1,30}\] )?WARNING)\s{0,3}$"),
     ("npm err!", _error_tool, r"npm ERR! ?(?P<text>.*)"),
     ("err_pnpm", _error_tool, r".{0,40}?\bERR_PNPM_\w{1,60}\s{1,9}(?P<text>.*)"),
     ("", _flagged("tool"), r"(?P<level>error|warning) (?P<text>(?:Command failed|An unexpected error|Couldn't find|Your lockfile|No lockfile|Workspaces|package\.json|.{1,100} > |\[\d/\d\]|Found incompatible|The engine).*)"),

@@ -18,7 +18,7 @@ MAX_JSON = 32 * 1024
 
 _WORDS = {
     **dict.fromkeys(("ee", "fatal", "panic", "dpanic", "emerg", "emergency", "alert", "crit", "critical", "severe", "error", "err", "eror"), ERROR),
-    **dict.fromkeys(("warn", "warning", "wrn", "warnings"), WARNING),
+    **dict.fromkeys(("warn", "warning", "wrn", "warnings", "ww", "critical warning"), WARNING),
     **dict.fromkeys(("ftl", "fail", "failure"), ERROR),
     **dict.fromkeys(("notice", "info", "information", "informational", "debug", "trace", "verbose", "inf", "dbg", "trc", "fine", "config"), NONE),
 }  # fmt: skip
@@ -166,6 +166,9 @@ _LOGFMT_VALUE = re.compile(
 
 def from_logfmt(text: str) -> Levelled | None:
     """What a line of `key=value` says of its level; None: it says nothing of one."""
+    small = text.lower()
+    if not ("level=" in small or "lvl=" in small or "severity=" in small):  # most lines
+        return None
     found = _LOGFMT.search(text)
     if found is None or (level := level_of(found[1])) is None:
         return None
@@ -175,16 +178,17 @@ def from_logfmt(text: str) -> Levelled | None:
     return Levelled(level, _message(values) or text, *_place(values))
 
 
-_LEVEL = r"(?:FATAL|EE|PANIC|EMERG(?:ENCY)?|ALERT|CRIT(?:ICAL)?|SEVERE|ERROR|ERR|EROR|WARN(?:ING)?|WRN|NOTICE|INFO(?:RMATION)?|INF|DEBUG|DBG|TRACE|VERBOSE)"
+_LEVEL = r"(?:FATAL|EE|PANIC|EMERG(?:ENCY)?|ALERT|CRITICAL[ ]WARNING|CRIT(?:ICAL)?|SEVERE|ERROR|ERR|EROR|WARN(?:ING)?|WRN|NOTICE|INFO(?:RMATION)?|INF|DEBUG|DBG|TRACE|VERBOSE)"
 _BRACKETED = re.compile(
-    r"(?:[\w./$\-]{1,80}[ ]{1,5}){0,2}(?:[\[(][^\[\]()]{1,80}[\])][ \-:]{0,3}){0,3}"
-    rf"(?:[\[(<][ ]{{0,9}}(?:[\w.\-]{{1,40}}[:/][ ]?)?(?P<level>(?i:{_LEVEL}))[ ]{{0,9}}[\])>]|(?P<letter>\[[EFWI](?=\]|[ ]\d))(?:[^\]]{{0,80}})\])"
+    r"(?:\u25b2[ ]|(?:[\w./$\-]{1,80}:?[ ]{1,5}){0,2}|[\w.\-]{1,40}(?:\[\w{1,40}\])?[ ])(?:[\[(][^\[\]()]{1,80}[\])][ \-:]{0,3}){0,3}"
+    rf"(?:[\[(<][ ]{{0,9}}(?:[\w.\-]{{1,40}}[:/][ ]?)?(?P<level>(?i:{_LEVEL}|WW))[ ]{{0,9}}[\])>]|(?P<letter>\[[EFWI](?=\]|[ ]\d))(?:[^\]]{{0,80}})\])"
     r"[ :\-]{0,4}(?P<text>.*)",
     re.DOTALL,
 )
 _PLAIN = re.compile(
-    # `2026-11-28 02:03:04,123 - name - ERROR - text`, `[main] ERROR a.b.C - text`, `ERROR:name:text`, `ERROR a.b.C: text`
-    r"(?:\d{1,9}[ ]{1,3})?(?:[\[(][^\[\]()]{0,80}[\])][ ]{0,3}){0,3}(?:-?[ ]{0,3}(?:[\w./$\-:*]{1,80}[ ]{1,40}(?:-[ ]|:[ ]|\[[^\[\]]{1,60}\][ ]{1,3})"
+    # `2026-11-28 02:03:04,123 - name - ERROR - text`, `[main] ERROR a.b.C - text`, `ERROR:name:text`, `ERROR a.b.C: text`,
+    # `E, [2026-11-28T02:03:04.123456 #12] ERROR -- : text`, `2026-11-28 02:03:04.123 | ERROR    | name:function:12 - text`
+    r"(?:\d{1,9}[ ]{1,3}|\|[ ]|log4j:|[DIWEFA],[ ]\[[^\[\]]{1,80}\][ ]{1,3})?(?:[\[(][^\[\]()]{0,80}[\])][ ]{0,3}){0,3}(?:-?[ ]{0,3}(?:[\w./$\-:*]{1,80}[ ]{1,40}(?:-[ ]|:[ ]|\[[^\[\]]{1,60}\][ ]{1,3})"
     r"|\w{1,40}[.$:/][\w./$\-:*]{0,80}[ ]{1,40})){0,2}?(?:-[ ])?"
     rf"(?P<level>{_LEVEL})(?![\w/=.\-])(?:[ ]{{0,9}}\[[^\[\]]{{1,80}}\])?(?:(?<=[A-Z]):[\w.\-]{{1,80}}:(?=\S))?[ \t:|\-]{{0,9}}(?P<text>.*)",
     re.DOTALL,
@@ -199,6 +203,13 @@ _ANDROID = re.compile(
     r"(?:\d\d-\d\d [\d:.]{8,20}\s{1,9}\d{1,9}\s{1,9}\d{1,9} ([VDIWEFA]) |\d\d-\d\d [\d:.]{8,20} ([VDIWEFA])/|([VDIWEFA])/(?=[\w.\-:]{1,60}\s{0,30}\(\s{0,9}\d))(.*)",
     re.DOTALL,
 )
+_TIMED = re.compile(  # Chromium, TensorFlow, Rust's env_logger
+    r"\[[\d:/.]{1,60}:(?P<level>[A-Z]{1,20}):(?P<file>[\w.\-/]{1,100})[(:](?P<row>\d{1,9})\)?\][ ]?(?P<text>.*)"
+    r"|(?P<letter>[EFWI])[ ](?P<source>[\w.\-/]{1,100}\.\w{1,4}):(?P<line>\d{1,9})\][ ](?P<message>.*)"
+    r"|\[\d{4}-\d\d-\d\dT[\d:.]{8,20}Z?[ ](?P<word>[A-Z]{4,8})[ ]{1,3}[\w:\-]{1,100}\][ ]?(?P<rest>.*)",
+    re.DOTALL,
+)
+_TIMED_STARTS = frozenset("[EFWI")
 _LETTERS = {"E": ERROR, "F": ERROR, "A": ERROR, "W": WARNING}
 
 
@@ -208,6 +219,12 @@ def from_words(text: str) -> Levelled | None:
         return Levelled(_LETTERS.get(match[1], NONE), match[4], match[2], int(match[3]))
     if (match := _ANDROID.match(text)) is not None:
         return Levelled(_LETTERS.get(match[1] or match[2] or match[3], NONE), match[4].strip())
+    if text[:1] in _TIMED_STARTS and (match := _TIMED.match(text)) is not None:
+        if match["letter"]:
+            return Levelled(_LETTERS.get(match["letter"], NONE), match["message"], match["source"], int(match["line"]))
+        if (level := level_of(match["level"] or match["word"])) is not None:
+            row = int(match["row"]) if match["row"] else None
+            return Levelled(level, match["text"] or match["rest"] or "", match["file"], row)
     match = _BRACKETED.match(text)
     if match is not None and match["letter"]:
         return Levelled(_LETTERS.get(match["letter"][1], NONE), match["text"])
@@ -215,4 +232,4 @@ def from_words(text: str) -> Levelled | None:
     level = None if match is None else level_of(match["level"])
     if match is None or level is None:
         return None
-    return Levelled(level, match["text"].strip() or text.strip())
+    return Levelled(level, match["text"].strip() or ("" if level == WARNING else text.strip()))

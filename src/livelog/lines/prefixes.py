@@ -14,7 +14,7 @@ _TIME = r"(?:T|[ _])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?[ ]?(?:Z|UTC|GMT|[+-]\d\d:?\d
 
 _PREFIX = re.compile(
     # A service of docker compose, of foreman; a pod of kubectl; a step of BuildKit; one job of several in one stream.
-    r"(?P<service>[a-z][\w./\-]{0,60}?[ ]{0,30}\|(?:[ ]|$)|\[pod/[\w./\-]{1,200}\][ ]|\#\d{1,5}[ ](?:\d{1,6}\.\d{1,4}(?:[ ]|$))?"
+    r"(?P<service>[a-z][\w./\-]{0,60}?[ ]{0,30}\|(?:[ ]|$)|\[pod/[\w./\-]{1,200}\][ ]|[A-Z]{2,20}\(\d{1,9}\)[ ]\|[ ]|\#\d{1,5}[ ](?:\d{1,6}\.\d{1,4}(?:[ ]|$))?"
     r"|(?:@?[a-z][\w\-./]{0,60}:)(?:build|test|lint|check|typecheck|dev):[\w\-:]{0,40}[ ]"
     r"|[^\t]{1,120}\t[^\t]{1,120}\t(?=\ufeff?\d{4}-\d\d-\d\dT))"
     # syslog, RFC 3164 and 5424
@@ -25,6 +25,8 @@ _PREFIX = re.compile(
     # ISO 8601, in brackets of several kinds, with a word in front of it as Taskcluster has
     rf"|\[(?:[a-z:_\-]{{1,20}}[ ])?\d{{4}}[\-/]\d\d[\-/]\d\d{_TIME}\]:?[ ]?|\d{{4}}[\-/.]\d\d[\-/.]\d\d{_TIME}(?:[ ]-)?(?:[ :]|\t|$)"
     rf"|\(?\d{{4}}-\d\d-\d\d{_TIME}\)?(?:[ :]|\t)"
+    # as Hadoop writes it
+    rf"|\d\d/\d\d/\d\d{_TIME}[ ]"
     # a time of the day; days and months as C writes them
     r"|\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:[ ][+-]\d{4})?\]?[ ](?![ ]{0,9}--> )|\[[ ]{0,6}\d{1,8}\.\d{3,6}\][ ]"
     r"|\[?[A-Z][a-z]{2}[ ][A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ]\d\d:\d\d:\d\d(?:\.\d{1,9})?[ ]\d{4}\]?[ ]"

@@ -46,7 +46,7 @@ MAX_SERVICES = 16
 
 _SIGNS = (
     *failures.SIGNS, "warn", "wrn", "notice", "deprecat", "not ok", "***", "unstable", "aborted", "killed", "unexpected", "fault",
-    "obsolete", ".go:", "): ", "##vso[", " e ", " f ", " w ", "\ne: ", " e: ", "\nw: ", " w: ", "e   ", "** (", ":in ",
+    "obsolete", "outdated", "abandoned", "will be removed in", "uninitialized value", "(!)", "[!]", "(ww)", "box (", "slf4j(w)", "^-", "(line ", "(style)", ".go:", "): ", "##vso[", " e ", " f ", " w ", "\ne: ", " e: ", "\nw: ", " w: ", "e   ", "** (", ":in ",
     "✖", "✗", "✘", "✕", "\u00d7", "❌", "●", "⚠",
 )  # fmt: skip
 _FEWEST = tuple(
@@ -144,7 +144,7 @@ class Problems:
         stripped = prefixes.strip(text)
         if len(self._open) >= MAX_SERVICES and stripped.service not in self._open:
             self._close(next(iter(self._open)))
-        if stripped.text[:1] == " " and len(text) < MAX_MESSAGE and _LINTED.match(stripped.text):
+        if stripped.text[:1] in _LINT_STARTS and len(text) < MAX_MESSAGE and _LINTED.match(stripped.text):
             self._lint(above, line)
         self._go_on(stripped.service, stripped.text, line, offset, harmless=stripped.harmless)
 
@@ -256,7 +256,8 @@ class Problems:
         return {"counts": self.all()[1], "more": self.full}
 
 
-_LINTED = re.compile(r"\s{1,20}\d{1,7}:\d{1,6}\s{1,9}(?:error|warning|✖|⚠)\s")
+_LINTED = re.compile(r"\s{0,20}\d{1,7}:\d{1,6}\s{1,9}(?:(?:error|warning|✖|⚠)\s|(?:Error|Warning): )")
+_LINT_STARTS = frozenset(" 0123456789")
 _FILE_LINE = re.compile(r"(?:[A-Za-z]:)?[\w./\\@+\- ()\[\]]{0,300}[\w\])]\.\w{1,8}|[\w./\\@+\-]{0,200}/[\w.\-]{1,100}")
 
 

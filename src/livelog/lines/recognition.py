@@ -14,24 +14,50 @@ from .traces import Trace
 _ECHO = re.compile(
     r"\+{1,5} \S|\$ |\[command\]|##\[(?:command|debug|section|group|endgroup|add-matcher|remove-matcher)\]|::(?:group|endgroup|debug|set-output|add-matcher"
     r"|remove-matcher|add-mask|add-path|set-env|save-state|stop-commands)\b|> (?:git|\S{1,100}@\S{1,40} )|\s{1,20}> git |\s{0,40}echo "
-    r"|(?:env|shell|with): |\s{0,12}[A-Z][A-Z0-9_]{2,60}: \S{0,300}$|\[\w{1,20}\] \$ |Run "
+    r"|(?:env|shell|with): |\s{0,12}(?!(?:WARNINGS?|WARN|ERROR|FATAL|CRITICAL|SEVERE|DEPRECATED|DEPRECATION|FAILED|FAILURE|FAIL): )[A-Z][A-Z0-9_]{2,60}: \S{0,300}$|\[\w{1,20}\] \$ |Run "
 )
 """A command, not what it prints."""
 
 _BOILERPLATE = re.compile(
     r"(?i:\[ERROR\]\s{0,9}(?:$|-> \[Help|To see the full stack|Re-run Maven|For more information|\[Help \d|After correcting|  mvn <|Please refer to|BUILD FAILURE)"
-    r"|not ok\b.{0,400}# ?(?:todo|skip)\b|npm ERR!\s{0,9}$|\s{0,20}(?:\d{1,9} )?(?:errors?|warnings?)(?: generated| and \d{1,9}\b.{0,40})?[.:]?\s{0,3}$|Error:?\s{0,3}$"
+    r"|not ok\b.{0,400}# ?(?:todo|skip)\b|npm ERR!\s{0,9}$|\s{0,20}(?!(?-i:WARNING):?\s{0,3}$)(?:\d{1,9} )?(?:errors?|warnings?)(?: generated| and \d{1,9}\b.{0,40})?[.:]?\s{0,3}$|Error:?\s{0,3}$"
     # what compilers add to a message, tables of figures, settings
     r"|\s{0,20}\S{1,300}?:\d{1,9}(?::\d{1,9})?: (?:note|info|remark): |[A-Z][\w ()+/\-.]{1,60}\s{4,60}\d[\d.,]{0,20}\s{0,3}%?$|\s{1,20}[\w\-]{1,40}: error\s{0,3}$"
-    r"|(?:total )?number of \w{1,20}(?: \w{1,20}){0,3}: 0\s{0,3}$)"
+    r"|\s{0,20}[✖✗✘✕\u00d7❌] 0 problems\b|(?:total )?number of \w{1,20}(?: \w{1,20}){0,3}: 0\s{0,3}$)"
 )
 """What stands beside problems, and is none itself."""
 
+_WARNING_SIGN = re.compile(
+    r"warn|deprecat|obsolete|outdated|abandoned|will be removed in|uninitialized value|⚠|\(!\)|\[!\]"
+)
 _WARNED = re.compile(
     r"(?i:\s{0,20}(?:[\w./\-]{1,60}: )?warnings?(?: \[[\w\-]{1,60}\]|\(s\))?: \S|.{0,200}?\bwarning: \S)|.{0,300}?\b[A-Z]\w{0,80}Warning: \S"
-    r"|(?i:\s{0,20}(?:⚠|(?:npm|lerna|yarn) warn\b|(?:the )?.{0,80}\b(?:is|are) deprecated\b))"
+    r"|\s{0,20}(?:[*!#=>~\-:|+]{1,12} ?WARN(?:ING)?\b|WARNING!|Warning in \S.{0,200}? ?:|\(!\) \S|\[!\] \S|Use of uninitialized value)"
+    r"|(?i:\s{0,20}(?:warn(?:ing)?(?: :|[ ]{1,9}[\-\u2013•]|[ ]{2,9}(?!\d{1,9}\s{0,3}$))[ ]?\S|⚠|(?:npm|lerna|yarn) warn\b|\[?deprecat(?:ed|ion)\]?(?:[:!]|(?<=\]))|deprecated [\w ]{1,60} used\b"
+    r"|.{0,200}?\b(?:is|are|was|were|been|being|now) (?:now |being )?(?:deprecated|abandoned|outdated|obsolete)\b|.{0,200}?\bwill be removed in (?:an?|the|v?\d|version|future|next)\b"
+    r"|.{0,200}?\b(?:compiled|completed|finished|succeeded|built|done|passed) with (?:\d{1,9} )?warnings?\b))",
+    re.DOTALL,
 )
-_NOT_WARNED = re.compile(r"(?i:\b(?:0|no|without) warnings?\b|warnings?: ?(?:0|none|false|off|no)\b)")
+_WARNING_FIRST = re.compile(
+    r"\s{0,20}(?:(?:[\w./\-+]{1,60}: )?[Ww]arning(?: \[[\w\-]{1,60}\]|\(s\))?: \S|Warning in \S.{0,200}? ?:|WARNING! |⚠|\(!\) \S|(?:\(node:\d{1,9}\) )?(?:\[\w{1,20}\] )?[A-Z]\w{0,60}Warning: \S)"
+)
+"""What begins with a word that it is a warning: one, whatever other words follow (`Warning: failed to load x`)."""
+
+_NOT_WARNED = re.compile(
+    r"(?i:\b(?:0|no|without) warnings?\b|warnings?: ?(?:(?:0|none|false|off)\b|no\s{0,3}$)|\b(?:not|n't|never|if|whether|when) (?:\w{1,20} ){0,2}(?:deprecated|outdated|obsolete|abandoned)\b"
+    r"|\b(?:warnings|console|log|logger|logging)\.warn(?:ing)?\()"
+)
+
+_WARNED_INSIDE = re.compile(
+    r"(?:.{0,200}?[|\])>:\-] {0,3})?(?:\[WARNING\]|(?:WARNING|Warning|warning):) (?P<text>\S.*)", re.DOTALL
+)
+"""A warning in a record whose level says that it is no problem: what another program has written, and a logger has passed on."""
+
+_PROGRESS = re.compile(
+    r"(?:Generating|Loading|Constructing|Building|Compiling|Copying|Downloading|Checking|Creating|Processing|Parsing|Reading|Writing) [^:]{1,300}\.\.\.\s{0,3}$"
+    r"|Standard Doclet version |Javadoc Warnings\s{0,3}$|\d{1,9} (?:warnings?|errors?)\s{0,3}$|0\s{0,3}$|[\-=*#~]{3,300}\s{0,3}$"
+)
+"""What a logger calls a warning only because a program has written it where it writes errors."""
 _SOURCE = re.compile(
     r"[\s+\-]{1,200}(?:.{0,7000}[;{},(]\s{0,3}$|(?:if|for|while|try|except|raise|throw|return|assert|def|func|public|private|import|from|case|catch|\}|//|\*|#)\b)|.{0,500}(?:throw new |\) (?:throws \S.{0,200})?\{$)|\}|\s{0,99}(?://|/\*|\* |#{1,3} |fi$|done$)",
     re.DOTALL,
@@ -67,11 +93,15 @@ def recognised(text: str, *, harmless: bool) -> Trace | None:
             problem,
             trace.mode if trace is not None else "code" if problem.kind == "compiler" else "frames",
             "" if problem.kind == "compiler" else "head",
+            lead[0] if problem.kind == "compiler" and (lead := _LEAD.match(text)) is not None else "",
         )
     if trace is not None:
         return None if failures.passed(text) or (trace.problem.level == ERROR and not failures.tells(text)) else trace
     return None
 
+
+_LEAD = re.compile(r"\[(?:WARNING|ERROR|warn|error)\] ")
+"""The level in front of each line of a message, as Maven and sbt have it."""
 
 MAX_PLACE = 400
 """Characters in front of the words that tell of an error: what is further behind is a part of something larger that is shown."""
@@ -88,7 +118,7 @@ def _levelled(text: str, *, harmless: bool) -> Problem | None:
         or (None if harmless else levels.from_words(text.lstrip(" ")))
     )
     if record is not None and record.level != levels.NONE:
-        if record.level == NOTICE:
+        if record.level == NOTICE or (record.level == WARNING and _says_nothing(record.message)):
             return _NONE
         inner = forms.find(record.message)
         if inner is not None and inner.kind != "text":
@@ -101,17 +131,22 @@ def _levelled(text: str, *, harmless: bool) -> Problem | None:
         if failures.says_none(record.message):
             return _NONE
         return Problem(record.level, record.message or text.strip(), "log", record.file, record.row, record.column)
-    if not _SOURCE.match(text) and failures.tells(text if not harmless else f"INFO {text}", MAX_PLACE):
+    small = text.lower()
+    warns = _WARNING_SIGN.search(small) is not None and not _NOT_WARNED.search(text)
+    if warns and record is None and not harmless and _WARNING_FIRST.match(text):
+        return Problem(WARNING, text.strip().removeprefix("Warning: "), "text")
+    if failures.tells(text if not harmless else f"INFO {text}", MAX_PLACE) and not _SOURCE.match(text):
         return Problem(
             ERROR, text.strip(), "crash" if _CRASHED.search(text) else "test" if _TESTED.match(text) else "text"
         )
-    if (
-        record is None
-        and not harmless
-        and any(sign in text.lower() for sign in ("warn", "deprecat", "⚠"))
-        and _WARNED.match(text)
-        and not _NOT_WARNED.search(text)
-        and not failures.passed(text)
-    ):
-        return Problem(WARNING, text.strip(), "text")
-    return _NONE
+    if not warns or failures.passed(text):
+        return _NONE
+    if record is not None or harmless:
+        inside = _WARNED_INSIDE.match(text if record is None else record.message)
+        return _NONE if inside is None else Problem(WARNING, inside["text"], "log")
+    return Problem(WARNING, text.strip(), "text") if _WARNED.match(text) else _NONE
+
+
+def _says_nothing(message: str) -> bool:
+    """Whether there is nothing to warn of in the message of a warning."""
+    return not message.strip() or _PROGRESS.match(message) is not None

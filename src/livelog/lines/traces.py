@@ -206,7 +206,16 @@ _CODE = re.compile(
 
 
 def _code(trace: Trace, text: str) -> Part:
-    """What a compiler shows of the sources: lines of them, and marks below."""
+    """What a compiler shows of the sources: lines of them, and marks below. `lead`: the level that is in front of each of them."""
+    if trace.lead:
+        if not text.startswith(trace.lead):
+            return Part.NO
+        text = text[len(trace.lead) :]
+        if text[:1] == " " and text.strip():
+            return Part.YES
+        if trace.state == "" and text.strip() and _CODE.match(text) is None:
+            trace.state = "code"  # the line of the source, of which a mark tells where
+            return Part.MAYBE
     if trace.problem.row is None and (
         place := re.match(r"\s{0,20}(?:--> |╭─\[|┌─ |,-\[)(.{1,300}?):(\d{1,9})(?::(\d{1,9}))?", text)
     ):
@@ -345,11 +354,37 @@ def _npm(trace: Trace, text: str) -> Part:
     return Part.YES
 
 
-_box = _until(r"╵", 200, r"(?!)")
+def _npm_warning(trace: Trace, text: str) -> Part:
+    """What npm warns of in several lines: engines, peers, an old lock file."""
+    match = re.match(r"npm (?:WARN|warn)\b ?(.*)", text, re.DOTALL)
+    if match is None:
+        return Part.NO
+    rest = match[1]
+    if rest.startswith(trace.lead):
+        rest = rest[len(trace.lead) :]
+        return Part.YES if trace.lead[0] != "E" or rest.startswith(("  ", " }")) else Part.NO
+    return (
+        Part.NO if trace.lead != "ERESOLVE" or re.match(r"deprecated |[A-Z]{3,20} |using |config ", rest) else Part.YES
+    )
+
+
+def _source(trace: Trace, text: str) -> Part:
+    """The line of the source that Python shows below a warning, two spaces further to the right."""
+    return Part.LAST if text.startswith(f"{trace.lead}  ") and text.strip() else Part.NO
+
+
+def _console(trace: Trace, text: str) -> Part:
+    """What a page has told its console: the lines below, further to the right."""
+    part = _indented(trace, text)
+    return Part.NO if part is Part.MAYBE else part
+
+
+_box = _until(r"[╵└]", 200, r"(?!)")
 
 _MODES: dict[str, Callable[[Trace, str], Part]] = {
     "frames": _frames, "exception": _frames, "python": _python, "group": _group, "go": _go, "rust": _rust, "code": _code, "indented": _indented,
-    "next": _next, "jest": _block, "vitest": _block, "pytest": _pytest, "gotest": _go_test, "tap": _tap, "npm": _npm, "box": _box,
+    "next": _next, "jest": _block, "vitest": _block, "pytest": _pytest, "gotest": _go_test, "tap": _tap, "npm": _npm, "npm warning": _npm_warning,
+    "console": _console, "source": _source, "box": _box,
     "sanitizer": _until(r"==\d{1,9}==ABORTING|={10,}\s{0,9}$", 400, r"(?!)"),
     "race": _until(r"={10,}\s{0,9}$", 400, r"(?!)"),
     "gradle": _until(r"BUILD FAILED", 100, r"\* What went wrong:"),

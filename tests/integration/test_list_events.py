@@ -85,6 +85,12 @@ def watching(server: Server, query: str = "?as=events", *path_and_headers: str) 
         yield watcher
 
 
+def in_list(status: dict[str, Any]) -> dict[str, Any]:
+    """What the list tells of a log that has this status by itself."""
+    members = {member: status[member] for member in status if member not in ("elapsed", "idle")}
+    return members | {"attempts": len(status["attempts"])}
+
+
 def test_life_of_a_log_is_told_step_by_step(server: Server) -> None:
     """Each event has its status; bytes are told together, and no event has an id: who comes back gets a list anew."""
     with watching(server, "?prefix=life/", f"/logs/{TOKEN}", "Accept: text/event-stream") as watcher:
@@ -100,10 +106,11 @@ def test_life_of_a_log_is_told_step_by_step(server: Server) -> None:
         assert finish(producer).status == 201
         ended = watcher.wait("ended", "life/a")
         status = status_of(server, "life/a")
-        assert ended == {member: status[member] for member in status if member not in ("attempts", "elapsed", "idle")}
+        assert ended == in_list(status)
         assert (ended["state"], ended["size"]) == ("complete", 254)
         request(server.put, "DELETE", "/log/life/a")
-        assert watcher.wait("removed", "life/a")["generation"] == begun["generation"]
+        removed = watcher.wait("removed", "life/a")
+        assert (removed["generation"], begun["attempts"], removed["attempts"]) == (begun["generation"], 1, 0)
         kinds = [kind for kind, _ in watcher.told]
         assert kinds.count("grew") < 10
         assert [kind for kind in kinds if kind != "grew"] == ["begun", "changed", "ended", "removed"]
@@ -142,10 +149,7 @@ def test_what_there_is_comes_first_as_much_as_is_asked_for(server: Server) -> No
             *logs, (_, listed) = watcher.all
             assert [(kind, data["name"]) for kind, data in logs] == [("log", f"there/{number}") for number in expected]
             assert listed == {"logs": len(expected), "next": logs[-1][1]["generation"] if len(expected) < 5 else None}
-            status = status_of(server, "there/4")
-            assert logs[0][1] == {
-                member: status[member] for member in status if member not in ("attempts", "elapsed", "idle")
-            }
+            assert logs[0][1] == in_list(status_of(server, "there/4"))
     page = request(server.get, "GET", f"/logs/{TOKEN}?prefix=there/&before={listed['next']}").json
     assert [log["name"] for log in page["logs"]] == ["there/2", "there/1", "there/0"]
 

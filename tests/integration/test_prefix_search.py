@@ -84,10 +84,38 @@ def test_prefix_token_searches_its_logs_and_no_other(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "q=", "q=(&regex=1", "q=x&follow=1", "q=x&from=3", "q=x&as=text", "q=x&limit=0", "q=x&older=y"]
-)
+    "query",
+    ["", "q=", "q=(&regex=1", "q=x&follow=1", "q=x&from=3", "q=x&as=text", "q=x&limit=0", "q=x&older=y", "q=x&attempt=-1", "q=x&generation=y"],
+)  # fmt: skip
 def test_what_is_no_search_of_many_is_refused(server: Server, query: str) -> None:
     assert request(server.get, "GET", f"/search/{TOKEN}/builds/?{query}").status == 400
     assert request(server.get, "PUT", f"/search/{TOKEN}/builds/?q=x").status == 405
     head = request(server.get, "HEAD", f"/search/{TOKEN}/builds/?q=x")
     assert (head.status, head.body) == (200, b"")
+
+
+def test_path_that_ends_in_a_slash_is_a_prefix_wherever_the_token_is(server: Server) -> None:
+    """Of one segment, too, with a token in a header; without any, it stands for all logs, which only ACCESS_TOKEN opens."""
+    prefix, own = Access(TOKEN).prefix_token("builds/"), Access(TOKEN).read_token("")
+    found = search(server, "q=error")
+    for token in (TOKEN, prefix):
+        answer = request(server.get, "GET", "/search/builds/?q=error", f"Authorization: Bearer {token}")
+        told = [json.loads(line) for line in answer.body.splitlines()]
+        assert [line for line in told if "searched" not in line] == [*found[0], found[1]]
+    everywhere = places(search(server, "q=error", f"/search/{TOKEN}/")[0])
+    assert everywhere == [("other", 1), *places(found[0])]
+    assert request(server.get, "GET", "/search/?q=error", f"Authorization: Bearer {TOKEN}").status == 200
+    for token in (prefix, own):
+        assert request(server.get, "GET", f"/search/{token}/?q=error").status == 401
+        assert request(server.get, "GET", "/search/?q=error", f"Authorization: Bearer {token}").status == 401
+
+
+def test_answer_that_has_become_long_says_where_to_go_on(server: Server) -> None:
+    """After 16 MiB no further log is begun."""
+    for name in ("long/1", "long/2"):
+        send(server, name, (b"x" * 65_000 + b"\n") * 300)
+    send(server, "long/3", b"x\n")
+    found, end = search(server, "q=x&lines=1", f"/search/{TOKEN}/long/")
+    assert (len(found), found[-1]["name"], end["logs"]) == (301, "long/2", 2)
+    found, end = search(server, f"q=x&lines=1&older={end['next']}", f"/search/{TOKEN}/long/")
+    assert (len(found), found[-1]["name"], end["logs"], end["next"]) == (300, "long/1", 1, None)

@@ -16,6 +16,11 @@ from .servers import running
 
 STATES = "the query parameter state is not one of live, interrupted, complete and aborted"
 
+PLACE = (
+    "the query parameter {} is not a place: the number of a line, such as 120, a byte, such as byte:4096, or a time with its zone, such as "
+    "2026-11-25T05:26:53Z"
+)
+
 QUESTIONS = [
     ("/status/{token}/a?state=foo", STATES),
     ("/status/{token}/a?wait=1&size=4&state=foo", STATES),
@@ -28,6 +33,13 @@ QUESTIONS = [
     ("/logs/{token}?before=20261127", "the query parameter before is not the value of next in another page"),
     ("/logs/{token}?limit=0", "the query parameter limit is not a whole number above 0"),
     ("/logs/{token}?limit=-1", "the query parameter limit is not a whole number"),
+    ("/lines/{token}/a?until=x", PLACE.format("until")),
+    ("/lines/{token}/a?from=byte:x", PLACE.format("from")),
+    ("/lines/{token}/a?from=-1", PLACE.format("from")),
+    ("/lines/{token}/a?from=1&until=", PLACE.format("until")),
+    ("/lines/{token}/a?from=0", "lines are counted from 1"),
+    ("/lines/{token}/a?at=byte:1", "the query parameter at is not a whole number"),
+    ("/problems/{token}/a?as=xml", "the query parameter as is not one of json, ndjson"),
 ]
 
 

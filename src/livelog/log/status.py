@@ -38,6 +38,11 @@ def describe(journal: Source) -> dict[str, object]:
     return {**info, "changed": timestamp(journal.changed), "lines": None, "readers": journal.readers}
 
 
+def describe_in_list(journal: Source, kept: int) -> dict[str, object]:
+    """What is told of one log of many: `describe`, and how many logs of its name are kept."""
+    return {**describe(journal), "attempts": kept}
+
+
 def durations(journal: Source) -> dict[str, object]:
     """`elapsed`, the seconds from the begin to the end or to now; and `idle`, those since the last byte, null after the end."""
     info, moment = journal.info, now()

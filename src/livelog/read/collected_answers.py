@@ -23,9 +23,12 @@ from livelog.wire.request import Request
 from livelog.wire.response import Response
 
 from . import problems
-from .answers import READERS_HEADERS, pieces_answer, stream_headers
+from .answers import READERS_HEADERS, form, pieces_answer, stream_headers
 
 MAX_ON_PAGE = 10_000
+
+FORMS = {"json": "application/json", "ndjson": "application/x-ndjson"}
+"""In which problems can be told."""
 
 STEP = 0.1
 """Seconds after which it is looked whether the client still sends: one that may have left gets what is known by then."""
@@ -55,7 +58,7 @@ class CollectedAnswers:
         request = exchange.request
         page = _page(request)._replace(level=_level(request))
         follow = request.query.get("follow") == "1"
-        if not follow and not _wants_lines(request):
+        if form(request, FORMS) == "json" and not follow:
             return await self._page("problems", b'{"problems": [', page, exchange, journal)
         limit = page.limit if "limit" in request.query else None
         headers = stream_headers(journal, "application/x-ndjson")
@@ -156,9 +159,3 @@ def _level(request: Request) -> str:
     if any(level not in LEVELS for level in text.split(",")) and "level" in request.query:
         raise problems.NOT_A_LEVEL.error()
     return text
-
-
-def _wants_lines(request: Request) -> bool:
-    """Whether a request wants lines of JSON: by `?as=`, which wins, or by its Accept."""
-    form = request.query.get("as")
-    return form == "ndjson" if form is not None else "application/x-ndjson" in request.fields.get("Accept", "")

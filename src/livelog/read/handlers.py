@@ -130,7 +130,7 @@ class Readers:
         elif kind == NAME:
             if rest:
                 raise problems.NO_READERS_PATH.error()
-        elif kind == "search" and ("prefix" in request.query or (rest.endswith("/") and rest.count("/") > 2)):
+        elif kind == "search" and ("prefix" in request.query or rest.endswith("/")):
             resource.handler(request.method)
             return await self._prefix_search.answer(exchange, self._authorised_prefix(request, rest[1:]))
         elif kind != "view":

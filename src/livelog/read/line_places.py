@@ -7,6 +7,7 @@ that began to come then or later). Both ends of an interval are places, and the 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from livelog.errors import RequestError
 from livelog.lines.index import BLOCK, Index
 from livelog.lines.lines import MAX_BYTES, MAX_LINES, Read
 from livelog.times import RESOLUTION, Times, moment_of
@@ -76,13 +77,17 @@ def _at_most(number: int, most: int | None) -> int:
 def _place(name: str, text: str) -> Place:
     """The place that a parameter names. Raises: RequestError."""
     kind, colon, rest = text.partition(":")
-    if colon and kind == "byte":
-        return Place(offset=whole_number(name, rest))
     if colon and kind == "time":
         return Place(moment=_moment(name, rest))
     if "-" in text.lstrip("-"):
         return Place(moment=_moment(name, text))
-    number = whole_number(name, text)
+    is_byte = bool(colon) and kind == "byte"
+    try:
+        number = whole_number(name, rest if is_byte else text)
+    except RequestError as error:
+        raise problems.NOT_A_PLACE.error(parameter=name) from error
+    if is_byte:
+        return Place(offset=number)
     if not number:
         raise problems.LINE_0.error()
     return Place(line=number)

@@ -31,7 +31,7 @@ from livelog.log.attributes import Attributes
 from livelog.log.catalogue import Catalogue
 from livelog.log.info import State
 from livelog.log.source import Source
-from livelog.log.status import describe
+from livelog.log.status import describe_in_list
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.link import unless_lost
 
@@ -91,7 +91,7 @@ class ListEvents:
                     while not member.is_lost and not self._closed:
                         if member.missed:
                             some = [(log, member.missed.pop(log)) for log in list(islice(member.missed, AT_ONCE))]
-                            await _send(writer, _each(frame for log, kind in some for frame in _frames(log, kind)))
+                            await _send(writer, _each(frame for log, kind in some for frame in self._frames(log, kind)))
                         elif writer.blocked:
                             await writer.drained()
                         else:
@@ -234,7 +234,7 @@ class ListEvents:
                         before is not None and group.selection.takes(log.info, *before)
                     ):
                         if log not in frames:
-                            frames[log] = b"".join(_frames(log, kind))
+                            frames[log] = b"".join(self._frames(log, kind))
                         told.setdefault(group, []).append((log, kind))
                     if time.perf_counter() - began > PASS_TURN:
                         spent += time.perf_counter() - began
@@ -264,6 +264,14 @@ class ListEvents:
         if noted == REMOVED or log.at_end:
             self._untrack(log)
         return noted, before
+
+    def _frames(self, log: Source, kind: str) -> Iterator[bytes]:
+        """The event, or the events, of a change."""
+        kept = self._catalogue.count(log.info.name)
+        status = describe_in_list(log, kept if kind == REMOVED else max(1, kept))
+        yield event(kind, None, status)
+        if kind == BEGUN and log.state.ended:
+            yield event(ENDED, None, status)
 
 
 class _Known:
@@ -337,14 +345,6 @@ def _add(noted: dict[Source, str], log: Source, kind: str) -> None:
     """Note a change besides that which is noted of the log already: the one that tells more stays."""
     order = (GREW, CHANGED, ENDED, BEGUN, REMOVED)
     noted[log] = max(noted.get(log, GREW), kind, key=order.index)
-
-
-def _frames(log: Source, kind: str) -> Iterator[bytes]:
-    """The event, or the events, of a change."""
-    status = describe(log)
-    yield event(kind, None, status)
-    if kind == BEGUN and log.state.ended:
-        yield event(ENDED, None, status)
 
 
 async def _deliver(group: _Group, changes: list[tuple[Source, str]], frame: bytes) -> float:

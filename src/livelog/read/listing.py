@@ -17,7 +17,7 @@ from itertools import islice
 from livelog.log.catalogue import Catalogue
 from livelog.log.info import GENERATION, began
 from livelog.log.source import Source
-from livelog.log.status import describe
+from livelog.log.status import describe_in_list
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.exchange import Exchange
 from livelog.wire.fields import whole_number
@@ -64,7 +64,7 @@ class Listing:
             _size(request),
         )
         if wanted == "events":
-            snapshot = partial(_snapshot, selection, before, PAGE_SIZE if size is None else size)
+            snapshot = partial(_snapshot, self._described, selection, before, PAGE_SIZE if size is None else size)
             stream = partial(self._events.watch, selection=selection, snapshot=snapshot)
             return Response(200, stream_fields(FORMS[wanted]), stream=stream)
         newest_first = self._catalogue.known()
@@ -75,7 +75,10 @@ class Listing:
 
     def _told(self, log: Source) -> str:
         """What is told of one log: its status, and how many logs of its name there are."""
-        return json.dumps(describe(log) | {"attempts": max(1, self._catalogue.count(log.info.name))})
+        return json.dumps(self._described(log))
+
+    def _described(self, log: Source) -> dict[str, object]:
+        return describe_in_list(log, max(1, self._catalogue.count(log.info.name)))
 
 
 async def _page(newest_first: Sequence[Source], selection: Selection, before: str | None, size: int, tell: Tell) -> str:
@@ -122,7 +125,11 @@ def _lines(
 
 
 async def _snapshot(
-    selection: Selection, before: str | None, size: int, newest_first: list[Source]
+    described: Callable[[Source], dict[str, object]],
+    selection: Selection,
+    before: str | None,
+    size: int,
+    newest_first: list[Source],
 ) -> AsyncGenerator[tuple[str, object], None]:
     """As `_page`, as events: `log` for each, then `listed`, which tells how many they are and what `next` is."""
     count, last = 0, None
@@ -132,7 +139,7 @@ async def _snapshot(
                 if count == size:
                     yield "listed", {"logs": count, "next": None if last is None else last.info.generation}
                     return
-                yield "log", describe(log)
+                yield "log", described(log)
                 count, last = count + 1, log
     yield "listed", {"logs": count, "next": None}
 

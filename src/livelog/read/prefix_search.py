@@ -3,7 +3,7 @@
 Each log is searched as by itself, by `Searches`; its hits get its name. Refuses to know who may ask. Invariants:
 
 1. At most one search of a request is under way, so a request has one turn at a time.
-2. A request looks at `MOST_LOGS` logs, for `MOST_SECONDS`, and begins no further log when it has told `limit` hits. `next` is what to give as `older` to go on.
+2. A request looks at `MOST_LOGS` logs, for `MOST_SECONDS`, and begins no further log when it has told `limit` hits, or `MOST_BYTES`. `next` is what to give as `older` to go on.
 """
 
 import asyncio
@@ -36,6 +36,9 @@ MOST_LOGS = 1000
 MOST_SECONDS = 60.0
 """Seconds after which no further log is begun."""
 
+MOST_BYTES = 16 * 1024 * 1024
+"""Bytes of an answer, after which no further log is begun."""
+
 MOST_HITS_OF_ONE = 1000
 """Hits of one log: it tells where a search of that log alone goes on."""
 
@@ -51,8 +54,9 @@ class PrefixSearch:
         """What a search finds below a prefix. Raises: RequestError, ScanError, DiskError, ConnectionError."""
         request = exchange.request
         form(request, {"ndjson": FORMS["ndjson"]})
-        if request.query.get("follow") == "1" or "from" in request.query:
-            raise problems.NOT_OF_MANY.error()
+        for parameter in ("follow", "from", "attempt", "generation"):
+            if parameter in request.query and (parameter != "follow" or request.query["follow"] == "1"):
+                raise problems.NOT_OF_MANY.error(parameter=parameter)
         limit = whole_number("limit", request.query.get("limit", str(DEFAULT_HITS)))
         if not limit:
             raise problems.NOT_ABOVE_0.error(parameter="limit")
@@ -113,9 +117,10 @@ class PrefixSearch:
         """What is found in each of these logs, and the end."""
         loop = asyncio.get_running_loop()
         began = spoken = loop.time()
-        hits, looked = 0, 0
+        hits, looked, size = 0, 0, 0
         for log in logs:
-            if looked == MOST_LOGS or hits >= limit or (looked and loop.time() - began > MOST_SECONDS):
+            is_enough = looked == MOST_LOGS or hits >= limit or size >= MOST_BYTES
+            if is_enough or (looked and loop.time() - began > MOST_SECONDS):
                 break
             looked += 1
             try:
@@ -130,6 +135,7 @@ class PrefixSearch:
                     async for text in told:
                         named, count, end = _named(text, log)
                         hits += count
+                        size += len(named)
                         if named:
                             yield named
                         if end is not None and (end.get("error") or end.get("next") is not None):

@@ -20,8 +20,8 @@ NOT_A_STATE = define(
     readers="status logs",
 )  # fmt: skip
 NOT_OF_MANY = define(
-    400, "a search of many logs has no follow and no from: give the value of next as older", "`?follow=1` or `?from=` with a search of a prefix",
-    readers="search",
+    400, "a search of many logs looks at the newest log of each name as it is now, and goes on with older, the value of next: {parameter} is of a search of one log",
+    "`?follow=1`, `?from=`, `?attempt=` or `?generation=` with a search of a prefix", readers="search",
 )  # fmt: skip
 NOT_A_LABEL = define(
     400, "the query parameter label is the name of a label, or the name and the value: KEY or KEY:VALUE", "`?label=` does not begin with the name of a label",
@@ -32,7 +32,7 @@ NOT_A_BEGIN = define(
     "`?since=` or `?until=` is not a time", readers="logs search",
 )  # fmt: skip
 NOT_A_FORM = define(
-    400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="lines logs search",
+    400, "the query parameter as is not one of {forms}", "`?as=` is not a form of this answer", readers="lines logs problems search",
 )  # fmt: skip
 NOT_A_GENERATION = define(
     400, "the query parameter {parameter} is not the value of next in another page", "`?before=` or `?older=` is not the `next` of a page", readers="logs search",
@@ -64,6 +64,10 @@ WHICH_LINES = define(
 )  # fmt: skip
 LINE_0 = define(
     400, "lines are counted from 1", "`?from=0` or `?until=0`", readers="lines",
+)  # fmt: skip
+NOT_A_PLACE = define(
+    400, "the query parameter {parameter} is not a place: the number of a line, such as 120, a byte, such as byte:4096, or a time with its zone, such as 2026-11-25T05:26:53Z",
+    "`?from=` or `?until=` is not a place", readers="lines",
 )  # fmt: skip
 NOT_A_TIME = define(
     400, "the query parameter {parameter} is not a time such as 2026-11-25T05:26:53Z, and not seconds since the epoch",

@@ -25,9 +25,9 @@ run: $(VENV)/server
 test: $(VENV)/dev
 	$(PYTEST) -m "not long" --hypothesis-profile=short
 
-## long: the tests that `make test` leaves: more kills, more seeds, larger logs, every hostile input
+## long: the tests that `make test` leaves: more kills, more seeds, larger logs, every hostile input; each process has an interpreter of its own
 long: $(VENV)/dev
-	$(PYTEST) -m long
+	TESTS_START=exec $(PYTEST) -m long
 
 ## quick: the tests for the inner loop: pure modules, properties, conformance
 quick: $(VENV)/dev

@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from tests.conformance.link import Address, Connection
 from tests.conformance.wire import AnswerParser
+from tests.starts import forked
 
 TOKEN = "secret-puppy_42"
 TIMEOUT = 25.0
@@ -89,17 +89,20 @@ def serving(
     """Run a server with free ports and `environment` on top; it is killed at the end if it still runs.
 
     `tls`: give any address with a client's TLS context to have `get` use that context.
-    `wrapper`: a command that makes itself the server, such as `prlimit --nofile=100`.
+    `wrapper`: a command that makes itself the server, such as `prlimit --nofile=100`. A server with none is forked (`tests/starts.py`).
     """
     variables = {"ACCESS_TOKEN": TOKEN, "LIVELOG_PUT_PORT": "0", "LIVELOG_GET_PORT": "0", **(environment or {})}
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ}
     with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
-        process = subprocess.Popen(
-            [*wrapper, sys.executable, "-X", "dev", "-W", "error", "-m", "livelog"],
-            env={**inherited, **variables},
-            stdout=subprocess.PIPE,
-            stderr=log,
+        process = forked(
+            ("-X", "dev", "-W", "error"),
+            (),
+            {**inherited, **variables},
+            None,
+            subprocess.PIPE,
+            log,
             text=True,
+            wrapper=wrapper,
         )
         assert process.stdout is not None
         try:

@@ -20,8 +20,10 @@ from typing import Any
 
 from livelog.client.settings import ClientSettings
 from tests.harness import TIMEOUT, TOKEN, reserved_port
+from tests.starts import forked
 
-COMMAND = (sys.executable, "-W", "error", "-m", "livelog")
+OPTIONS = ("-W", "error")
+COMMAND = (sys.executable, *OPTIONS, "-m", "livelog")
 
 LINK = re.compile(r"^livelog: readers: (http://\S+)$", re.MULTILINE)
 
@@ -70,22 +72,21 @@ class Place:
     ) -> subprocess.CompletedProcess[bytes]:
         """The command, which is expected to end by itself."""
         changes |= variables or {}
-        return subprocess.run(
-            (*COMMAND, *words), input=data, capture_output=True, timeout=60, env=self.environment(**changes)
-        )
+        streams = (None if data is None else subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
+        with forked(OPTIONS, words, self.environment(**changes), *streams) as process:
+            try:
+                output, errors = process.communicate(data, 60)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess((*COMMAND, *words), process.returncode, output, errors)
 
     @contextlib.contextmanager
     def started(
         self, *words: str, stdin: Any = subprocess.DEVNULL, **changes: str
     ) -> Iterator[subprocess.Popen[bytes]]:
         """The command, which is ended with this block if it still runs."""
-        with subprocess.Popen(
-            (*COMMAND, *words),
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self.environment(**changes),
-        ) as process:
+        with forked(OPTIONS, words, self.environment(**changes), stdin, subprocess.PIPE, subprocess.PIPE) as process:
             try:
                 yield process
             finally:
@@ -102,12 +103,8 @@ class Place:
             **changes,
         }
         with (self.home / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                (sys.executable, "-W", "error", "-m", "livelog"),
-                env={"PATH": os.environ["PATH"], "HOME": str(self.home), **settings},
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
+            environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **settings}
+            self.process = forked(OPTIONS, (), environment, None, subprocess.PIPE, log)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert b" ready: " in line, (self.home / "server.log").read_text()

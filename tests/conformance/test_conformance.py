@@ -9,13 +9,14 @@ import re
 import secrets
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
+
+from tests.starts import forked
 
 from .casebook import Case, load
 from .checks import Failure
@@ -41,9 +42,7 @@ class Server:
         if certificate is not None:
             environment |= {"SERVER_CRT_FILE": str(certificate[0]), "SERVER_KEY_FILE": str(certificate[1])}
         with self._errors.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "livelog"], env=environment, stdout=subprocess.PIPE, stderr=errors
-            )
+            self._process = forked((), (), environment, None, subprocess.PIPE, errors)
         try:
             self.target = self._target(self._ready_line(), tls=certificate is not None)
         except BaseException:

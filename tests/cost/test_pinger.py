@@ -112,7 +112,7 @@ def test_wait_for_a_server_that_is_held_is_seen(server: Server, pinger: Pinger) 
 
     def hold() -> None:
         os.kill(server.pid, signal.SIGSTOP)
-        elapse(2 * LONGEST)
+        elapse(4 * LONGEST)  # the pinger, too, may have to wait for a processor before it asks
         os.kill(server.pid, signal.SIGCONT)
 
     with pytest.raises(AssertionError, match="the longest waits"):

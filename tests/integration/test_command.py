@@ -355,7 +355,7 @@ def test_token_is_never_written_whatever_happens() -> None:
     """At DEBUG=*, with the token in every place of good, wrong and broken requests; nor is it in the command line."""
     secret = "S3cr3t-tok3n_never.shown~"
     echoed = []
-    with running({"DEBUG": "*", "ACCESS_TOKEN": secret}) as server:
+    with running({"DEBUG": "*", "ACCESS_TOKEN": secret}, wrapper=("env",)) as server:  # its command line is its own
         with contextlib.closing(begin(server)) as producer:
             producer.send(chunk(b"x"))
             for request in (

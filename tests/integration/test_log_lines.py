@@ -400,7 +400,7 @@ def test_no_secret_is_written_anywhere(tmp_path: Path, form: str) -> None:
     environment = {
         "LIVELOG_LOG_FORMAT": form, "LIVELOG_DATA_DIR": str(tmp_path), "LIVELOG_WRITE_TOKEN": WRITE_TOKEN, "DEBUG": "*",
     }  # fmt: skip
-    with running(environment) as server:
+    with running(environment, wrapper=("env",)) as server:  # its command line is its own
         secrets = go_through_everything(server)
         written = {
             "the figures": request(server.put, "GET", "/metrics").body.decode(),

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -201,14 +202,14 @@ async def test_many_logs_are_told_to_many_watchers_while_others_have_their_turns
                 await stack.enter_async_context(watching(listed, Selection(prefixes=(f"{number}/",))))
                 for number in range(50)
             ]
-            loop, longest, ended = asyncio.get_running_loop(), 0.0, False
+            longest, ended = 0.0, False
 
             async def ping() -> None:
                 nonlocal longest
                 while not ended:
-                    before = loop.time()
+                    before = time.thread_time()  # what others on this machine take is nobody's fault here
                     await asyncio.sleep(0)
-                    longest = max(longest, loop.time() - before)
+                    longest = max(longest, time.thread_time() - before)
 
             pinging = asyncio.create_task(ping())
             for journal in journals:

@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
         put = _address(options.put, insecure=options.insecure)
         get = _address(options.get, insecure=options.insecure)
         cases = [case for case in load() if options.case.lower() in case.name.lower()]
-        return _Report(options.known).run(cases, Target(put, get, token, options.timeout))
+        return _Report(options.known).run(cases, Target(put, get, token, options.timeout, options.attempts))
     except (Failure, CaseError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--case", default="", metavar="SUBSTRING", help="only cases whose name contains this")
     parser.add_argument("--insecure", action="store_true", help="accept any certificate")
     parser.add_argument("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="limit of each wait")
+    parser.add_argument("--attempts", action="store_true", help="the server keeps three logs of each name")
     parser.add_argument("--known", default="", metavar="PEER", help="allow the differences known of PEER")
     return parser
 

@@ -4,10 +4,12 @@ It refuses what it does not know: an unknown key, a missing one or an unknown `{
 a misspelt expectation would otherwise pass for ever.
 1. `vary` makes one case of each of its rows, putting the row's values into every string.
 2. `{text*N}` in any string is N times that text, so that long inputs stay readable.
-3. Only the runner knows `{token}`, `{etag}` and the values saved by earlier answers; they stay as they are.
+3. `json`, `ndjson` and `events` are JSON text, since TOML has no null.
+4. Only the runner knows `{token}`, `{etag}` and the values saved by earlier answers; they stay as they are.
 """
 
 import base64
+import json
 import re
 import tomllib
 from collections import Counter
@@ -22,7 +24,7 @@ LOGS = ("none", "live", "complete", "aborted")
 FRAMINGS = ("content-length", "chunked", "close-delimited", "none")
 ENDINGS = ("clean", "cut", "open", "any")
 BREAKS = ("reset", "fin")
-NEEDS = ("", "loopback")
+NEEDS = ("", "loopback", "attempts")
 
 RUN_TIME = frozenset({"token", "etag", "put_host", "put_port", "get_host"})
 
@@ -57,11 +59,19 @@ class Expect:
     differ: Mapping[str, str]
     """Fields that are there with another value than this."""
     save: Mapping[str, str]
-    """Variable -> field whose value later steps use as `{variable}`."""
+    """Variable -> field whose value later steps use as `{variable}`; or the field, a blank, and the expression whose group that is."""
     body: bytes | None
     body_match: str | None
     parts: tuple[Piece, ...] | None
     any_order: bool
+    json: object
+    """What the body has to be as JSON, see `checks.mismatch`; None: it need not be JSON."""
+    ndjson: list[object] | None
+    """The same of each of its lines, but for those that tell of progress."""
+    events: list[object] | None
+    """The same of each of its server-sent events, see `checks.events_in`."""
+    keep: Mapping[str, str]
+    """Variable -> where in the JSON of the body its value is, such as `logs.0.generation`, for later steps."""
     framing: str | None
     ending: str
     reusable: bool | None
@@ -110,6 +120,14 @@ class More:
     on: str
     body: bytes
     ending: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoreEvents:
+    """Read on in an answer of server-sent events that was left open, until it has these; it stays open."""
+
+    on: str
+    events: list[object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +185,7 @@ class Leave:
     on: str
 
 
-Step: TypeAlias = Request | Answer | More | AwaitHead | Produce | Append | Finish | Break | Send | Leave
+Step: TypeAlias = Request | Answer | More | MoreEvents | AwaitHead | Produce | Append | Finish | Break | Send | Leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +284,22 @@ class _Table:
             raise CaseError(f"{self.where}: {key} must be text or base64, not {value!r}")
         return value.encode()
 
+    def document(self, key: str) -> object:
+        """The value of JSON text, in which null and numbers are what they are; None if there is no such key."""
+        if key not in self:
+            return None
+        try:
+            return json.loads(self.text(key))
+        except ValueError as error:
+            raise CaseError(f"{self.where}: {key} is not JSON: {error}") from error
+
+    def documents(self, key: str) -> list[object] | None:
+        """A list of values, as JSON text."""
+        value = self.document(key)
+        if value is not None and not isinstance(value, list):
+            raise CaseError(f"{self.where}: {key} must be a list in JSON")
+        return value
+
     def mapping(self, key: str) -> dict[str, str]:
         table = _Table(self.take(key, {}), f"{self.where}: {key}")
         return {name: table.text(name) for name in table.raw}
@@ -362,6 +396,7 @@ def _saved(value: object) -> Iterator[str]:
     """The variables that answers in `value` are saved under."""
     if isinstance(value, dict):
         yield from value.get("save", {})
+        yield from value.get("keep", {})
         for item in value.values():
             yield from _saved(item)
     elif isinstance(value, list):
@@ -411,6 +446,7 @@ _STEPS: Mapping[str, Callable[[_Table], Step]] = {
     "request": _request,
     "append": lambda table: Append(table.text("on", "producer"), table.data("append")),
     "more": _more,
+    "events": lambda table: MoreEvents(table.text("on"), table.documents("events") or []),
     "head": lambda table: AwaitHead(table.text("on"), int(str(table.take("head")))),
     "produce": lambda table: Produce(table.text("on", "producer"), table.texts("produce")),
     "finish": _finish,
@@ -434,6 +470,10 @@ def _expect(table: _Table) -> Expect:
         body_match=table.text("body_match") if "body_match" in table else None,
         parts=tuple(_piece(part) for part in table.tables("parts")) if "parts" in table else None,
         any_order=table.flag("any_order"),
+        json=table.document("json"),
+        ndjson=table.documents("ndjson"),
+        events=table.documents("events"),
+        keep=table.mapping("keep"),
         framing=table.choice("framing", FRAMINGS, "") if "framing" in table else None,
         ending=table.choice("ending", ENDINGS, "clean"),
         reusable=table.flag("reusable") if "reusable" in table else None,

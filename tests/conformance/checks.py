@@ -3,6 +3,7 @@
 It checks only what the case says; an expectation left out is a free choice of the server.
 """
 
+import json
 import re
 from collections.abc import Callable
 
@@ -10,6 +11,9 @@ from .casebook import Expect
 from .wire import AnswerParser, Head, multipart_parts
 
 Fill = Callable[[str], str]
+
+PROGRESS = frozenset({"scanned", "searched"})
+"""What a line of JSON has that tells how far a search is. When there are such lines is the server's choice."""
 
 
 class Failure(Exception):
@@ -48,8 +52,8 @@ def check_fields(head: Head, expect: Expect, fill: Fill) -> None:
             raise Failure(f"{name} is {_brief(head.get(name))}, expected another value")
 
 
-def check_body(answer: AnswerParser, head: Head, expect: Expect) -> None:
-    """Raises: Failure, and WireFault if a multipart body is malformed."""
+def check_body(answer: AnswerParser, head: Head, expect: Expect, fill: Fill) -> None:
+    """Check the body; `fill` puts run-time values into an expected one. Raises: Failure, and WireFault if a multipart body is malformed."""
     body = bytes(answer.body)
     if expect.body is not None:
         compare("body", body, expect.body)
@@ -59,6 +63,103 @@ def check_body(answer: AnswerParser, head: Head, expect: Expect) -> None:
         raise Failure(f"body {body[:200]!r}, expected to match {expect.body_match!r}")
     if expect.parts is not None:
         _check_parts(body, head, expect)
+    if expect.json is not None:
+        _agree("JSON", document_of(body), filled(expect.json, fill))
+    if expect.ndjson is not None:
+        lines = [document_of(line) for line in body.splitlines()]
+        told = [line for line in lines if not isinstance(line, dict) or "done" in line or not PROGRESS & line.keys()]
+        _agree("lines of JSON", told, filled(expect.ndjson, fill))
+    if expect.events is not None:
+        check_events(body, expect.events, fill)
+
+
+def document_of(text: bytes) -> object:
+    """Raises: Failure, if that is not JSON."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failure(f"{text[:200]!r} is not JSON: {error}") from error
+
+
+def filled(value: object, fill: Fill) -> object:
+    """An expected value with the run-time values in its texts."""
+    if isinstance(value, dict):
+        return {key: filled(item, fill) for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, fill) for item in value]
+    return fill(value) if isinstance(value, str) else value
+
+
+def mismatch(got: object, wanted: object, where: str = "") -> str | None:
+    """How a value of JSON differs from what is wanted; None: it is that.
+
+    An object may have further members, and must not have one of which "!" is wanted. A list has exactly these items. A text that
+    begins with ~ is a regular expression, for a text or, of any other value, for its JSON.
+    """
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        for key, item in wanted.items():
+            if (item == "!") == (key in got):
+                return f"{where}.{key} is {'there' if key in got else 'missing'} in {json.dumps(got)[:200]}"
+            if key in got and (why := mismatch(got[key], item, f"{where}.{key}")) is not None:
+                return why
+        return None
+    if isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
+        found = (
+            mismatch(one, item, f"{where}[{place}]") for place, (one, item) in enumerate(zip(got, wanted, strict=True))
+        )
+        return next((why for why in found if why is not None), None)
+    if isinstance(wanted, str) and wanted.startswith("~"):
+        agrees = re.fullmatch(wanted[1:], got if isinstance(got, str) else json.dumps(got), re.DOTALL) is not None
+    else:
+        agrees = type(got) is type(wanted) and got == wanted
+    return None if agrees else f"{where} is {json.dumps(got)[:300]}, expected {json.dumps(wanted)[:300]}"
+
+
+def events_in(body: bytes) -> list[object]:
+    """The whole events of a stream: of each its type, its data and, if it has one, its id.
+
+    Messages that follow each other are joined into one, since it is the server's choice how it cuts a text. Comments are left out, and so are
+    the events `readers`, which may come at any time.
+    """
+    found: list[list[object]] = []
+    for block in body.decode("utf-8", "replace").split("\n\n")[:-1]:
+        fields: dict[str, str] = {}
+        for line in block.split("\n"):
+            name, colon, value = line.partition(": ")
+            if colon and name:
+                fields[name] = value
+        kind = fields.get("event", "message")
+        if "data" not in fields or kind == "readers":
+            continue
+        data = document_of(fields["data"].encode())
+        last = found[-1] if found else None
+        if kind == "message" and last is not None and last[0] == kind and isinstance(data, dict):
+            joined = last[1]
+            assert isinstance(joined, dict)
+            last[1:] = [
+                joined | {"text": joined["text"] + data["text"]},
+                *[fields[name] for name in ("id",) if name in fields],
+            ]
+        else:
+            found.append([kind, data, *[fields[name] for name in ("id",) if name in fields]])
+    return [*found]
+
+
+def check_events(body: bytes, wanted: list[object], fill: Fill) -> None:
+    """That the events are these; of each that is wanted without an id, that may be any. Raises: Failure."""
+    expected = filled(wanted, fill)
+    assert isinstance(expected, list)
+    got = events_in(body)
+    told = [
+        one[: len(item)] if isinstance(one, list) and isinstance(item, list) else one
+        for one, item in zip(got, expected, strict=False)
+    ]
+    _agree("events", [*told, *got[len(told) :]], expected)
+
+
+def _agree(what: str, got: object, wanted: object) -> None:
+    if (why := mismatch(got, wanted)) is not None:
+        raise Failure(f"{what}: {why}")
 
 
 def _check_parts(body: bytes, head: Head, expect: Expect) -> None:

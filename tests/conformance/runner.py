@@ -10,6 +10,7 @@ It knows only what any client can see: two ports and a token. It starts no serve
 """
 
 import contextlib
+import re
 import ssl
 import time
 from collections.abc import Iterable
@@ -26,12 +27,23 @@ from .casebook import (
     Finish,
     Leave,
     More,
+    MoreEvents,
     Produce,
     Request,
     Send,
     Step,
 )
-from .checks import Failure, check_body, check_fields, check_framing, check_status, compare
+from .checks import (
+    Failure,
+    check_body,
+    check_events,
+    check_fields,
+    check_framing,
+    check_status,
+    compare,
+    document_of,
+    events_in,
+)
 from .link import Address, Connection, Late
 from .wire import Framing, Head, WireFault
 
@@ -48,6 +60,8 @@ class Target:
     get: Address
     token: str = field(repr=False)
     timeout: float = TIMEOUT
+    attempts: bool = False
+    """The server keeps at least the last three logs of a name."""
     unsettled: bool = False
     """The last case failed: its producer may still be connected."""
 
@@ -65,6 +79,8 @@ def unmet_need(case: Case, target: Target) -> str | None:
     """Why the case cannot be run against this server, whatever its state."""
     if case.needs == "loopback" and target.put.host not in LOOPBACK:
         return "the producers' side is not on the loopback interface"
+    if case.needs == "attempts" and not target.attempts:
+        return "needs a server that keeps three logs of a name (LIVELOG_KEEP_ATTEMPTS=3), and --attempts to say that this is one"
     return None
 
 
@@ -137,6 +153,9 @@ class _Run:
         self._target = target
         self._connections: dict[str, Connection] = {}
         self._producers: dict[str, _Producer] = {}
+        self._events_read: dict[
+            str, int
+        ] = {}  # where in an answer on this connection the events begin that no step was about
         self._opened: list[tuple[str, Connection]] = []
         self._variables = {
             "token": target.token,
@@ -205,6 +224,8 @@ class _Run:
                 self._check(step.on, step.expect)
             case More():
                 self._more(step)
+            case MoreEvents():
+                self._more_events(step)
             case AwaitHead():
                 self._await_head(step)
             case Produce():
@@ -251,6 +272,17 @@ class _Run:
         compare("further bytes", bytes(answer.body[seen:]), step.body)
         if answer.ending is not None:
             connection.settle()
+
+    def _more_events(self, step: MoreEvents) -> None:
+        connection = self._connection(step.on)
+        start = self._events_read[step.on]
+        self._await_events(connection, step.on, start, len(step.events))
+        check_events(bytes(connection.answer().body[start:]), step.events, self._fill)
+
+    def _await_events(self, connection: Connection, name: str, start: int, count: int) -> None:
+        """Read on until there are so many events behind the byte at `start` of the body."""
+        answer = connection.wait(lambda answer: len(events_in(bytes(answer.body[start:]))) >= count, f"{count} events")
+        self._events_read[name] = answer.body.rfind(b"\n\n") + 2
 
     def _produce(self, name: str, headers: Iterable[str]) -> None:
         lines = [self._fill(line) for line in headers]
@@ -329,12 +361,19 @@ class _Run:
         check_status(answer, head, expect)
         check_fields(head, expect, self._fill)
         check_framing(answer, expect)
-        for variable, header in expect.save.items():
-            self._variables[variable] = head.get(header) or ""
-            if not self._variables[variable]:
-                raise Failure(f"no {header}, and later steps need it")
-        self._read(connection, len(expect.body or b""), expect.ending)
-        check_body(answer, head, expect)
+        for variable, source in expect.save.items():
+            header, _, pattern = source.partition(" ")
+            found = re.search(pattern or "(.+)", head.get(header) or "")
+            if found is None:
+                raise Failure(f"no {source}, and later steps need it")
+            self._variables[variable] = found[1]
+        if expect.events is not None and expect.ending == "open":
+            self._await_events(connection, name, 0, len(expect.events))
+        else:
+            self._read(connection, len(expect.body or b""), expect.ending)
+        check_body(answer, head, expect, self._fill)
+        for variable, path in expect.keep.items():
+            self._variables[variable] = _member(document_of(bytes(answer.body)), path)
         self._check_secret(head, bytes(answer.body))
         connection.must_answer = bool(expect.reusable)
         if answer.ending is not None:
@@ -455,6 +494,19 @@ class _Run:
         if etag is None:
             raise Failure("the log has no ETag")
         return etag
+
+
+def _member(document: object, path: str) -> str:
+    """The text or number at a place in JSON, such as `logs.0.generation`. Raises: Failure."""
+    value: object = document
+    for step in path.split("."):
+        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        elif isinstance(value, dict) and step in value:
+            value = value[step]
+        else:
+            raise Failure(f"there is no {path} in {document!r}, and later steps need it")
+    return str(value)
 
 
 def _has(lines: Iterable[str], name: str) -> bool:

@@ -33,12 +33,14 @@ READY = re.compile(
 class Server:
     """A livelog process on free ports, ready when constructed."""
 
-    def __init__(self, folder: Path, certificate: tuple[Path, Path] | None) -> None:
+    def __init__(self, folder: Path, certificate: tuple[Path, Path] | None, *, attempts: bool = False) -> None:
         self._token = secrets.token_urlsafe(24)
         self._errors = folder / f"stderr-{secrets.token_hex(4)}.txt"
         ours = ("LIVELOG_", "SERVER_", "ACCESS_TOKEN", "DEBUG")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment |= {"ACCESS_TOKEN": self._token, "LIVELOG_PUT_PORT": "0", "LIVELOG_GET_PORT": "0"}
+        if attempts:
+            environment["LIVELOG_KEEP_ATTEMPTS"] = "3"
         if certificate is not None:
             environment |= {"SERVER_CRT_FILE": str(certificate[0]), "SERVER_KEY_FILE": str(certificate[1])}
         with self._errors.open("wb") as errors:
@@ -97,7 +99,7 @@ class Server:
 
 
 class Servers:
-    """The servers of one scheme: one for most cases, fresh ones for those that need them."""
+    """The servers of one scheme: one for most cases, one that keeps attempts, fresh ones for those that need them."""
 
     def __init__(self, folder: Path, certificate: tuple[Path, Path] | None) -> None:
         self._folder = folder
@@ -110,9 +112,9 @@ class Servers:
             with Server(self._folder, self._certificate) as server:
                 run_case(case, server.target)
             return
-        kind = "without a log" if case.log == "none" else "shared"
+        kind = "without a log" if case.log == "none" else case.needs if case.needs == "attempts" else "shared"
         if kind not in self._kept:
-            self._kept[kind] = Server(self._folder, self._certificate)
+            self._kept[kind] = Server(self._folder, self._certificate, attempts=kind == "attempts")
         run_case(case, self._kept[kind].target)
 
     def stop(self) -> None:
@@ -148,12 +150,12 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def _cases() -> Iterator[Any]:
-    """All cases on http, then on https, where two of three are left to `make long`."""
+    """All cases on http, then on https, where seven of eight are left to `make long`."""
     cases = load()
     for case in cases:
         yield pytest.param("http", case, id=f"http-{case.name}")
     for place, case in enumerate(cases):
-        marks = [pytest.mark.needs("openssl"), *([pytest.mark.long] if place % 3 else [])]
+        marks = [pytest.mark.needs("openssl"), *([pytest.mark.long] if place % 8 else [])]
         yield pytest.param("https", case, id=f"https-{case.name}", marks=marks)
 
 

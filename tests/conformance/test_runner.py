@@ -17,7 +17,7 @@ import pytest
 from tests.harness import reserved_port
 
 from .casebook import Append, Case, CaseError, Request, load
-from .checks import Failure
+from .checks import Failure, events_in, mismatch
 from .link import Address, Connection, Late
 from .runner import Target, has_log, run_case, unmet_need
 from .wire import AnswerParser, Ending, Framing, WireFault, multipart_parts
@@ -483,3 +483,58 @@ def test_an_answer_that_does_not_come_is_late() -> None:
         with pytest.raises(Late, match="no answer within"):
             connection.wait_head()
         connection.close()
+
+
+# JSON and events
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted"),
+    [
+        ({"a": 1, "b": None}, {"a": 1}),
+        ({"a": None}, {"a": None, "b": "!"}),
+        ({"a": 1.5, "b": "x"}, {"a": "~[0-9.]+", "b": "~x|y"}),
+        ({"a": None, "b": [1]}, {"a": "~null|2", "b": "~\\[.*\\]"}),
+        ([{"a": 1}, {}], [{}, {}]),
+    ],
+)
+def test_a_value_of_json_agrees_with_what_is_wanted_of_it(got: object, wanted: object) -> None:
+    assert mismatch(got, wanted) is None
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted", "where"),
+    [
+        ({"a": 1}, {"a": 2}, ".a is 1"),
+        ({"a": 1}, {"a": True}, ".a is 1"),
+        ({"a": 1}, {"a": "1"}, ".a is 1"),
+        ({}, {"a": "~.*"}, ".a is missing"),
+        ({"a": None}, {"a": "!"}, ".a is there"),
+        ({"a": [{"b": "xy"}]}, {"a": [{"b": "~x"}]}, ".a[0].b is"),
+        ([1, 2], [1], " is [1, 2]"),
+        ([], {}, " is []"),
+    ],
+)
+def test_where_a_value_of_json_differs_is_told(got: object, wanted: object, where: str) -> None:
+    assert (mismatch(got, wanted) or "").startswith(where)
+
+
+def test_events_are_read_whole_with_messages_joined_and_comments_left_out() -> None:
+    stream = (
+        b'event: state\ndata: {"state": "live"}\n\n'
+        b': comment\n\nevent: readers\ndata: {"readers": 1}\n\n'
+        b'id: 2\ndata: {"offset": 0, "text": "ab"}\n\nid: 3\ndata: {"offset": 2, "text": "c"}\n\n'
+        b'id: 03\nevent: end\ndata: {}\n\ndata: {"half'
+    )
+    assert events_in(stream) == [
+        ["state", {"state": "live"}], ["message", {"offset": 0, "text": "abc"}, "3"], ["end", {}, "03"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["{", "[]x", ""])
+def test_a_case_whose_json_is_none_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_text(
+        f"[[case]]\nname = 'x'\nlog = 'live'\nexpect = {{ status = 200, ndjson = '{text}' }}\n"
+    )
+    with pytest.raises(CaseError, match="is not JSON"):
+        load(tmp_path)

@@ -1,1 +1,1 @@
-"""HTTP/1.1 as bytes: heads, and the problems that answers tell of. Knows nothing of logs; no I/O."""
+"""HTTP/1.1: heads, bodies, connections, and errors as answers. Knows nothing of logs."""

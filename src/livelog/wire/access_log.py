@@ -1,4 +1,4 @@
-"""What is logged of each connection when it is over: one line, without secrets."""
+"""The access log: one line for each connection when it has ended, without secrets."""
 
 import asyncio
 import logging
@@ -9,21 +9,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class ConnectionStats:
-    """What a connection was used for. `began`: on the event loop's clock, in seconds."""
+    """What the access log says about one connection. `began`: seconds on the event loop's clock."""
 
     peer: str
     began: float
     requests: int = 0
     statuses: dict[int, int] = field(default_factory=dict)
-    """How often each status was answered."""
+    """The number of answers, by status."""
     log: str | None = None
-    """The name of the log that was asked for last."""
+    """The name of the log of the last request; None: no request named one."""
     received: int = 0
-    """Bytes of logs that came from the peer."""
+    """Bytes of logs received from the peer."""
     sent: int = 0
-    """Bytes of streamed bodies that went to the peer, framing included."""
+    """Bytes of streamed bodies sent to the peer, framing included."""
     end: str | None = None
-    """Why it ended otherwise than by an orderly close, in words."""
+    """Why the connection broke off, in words; None: it was closed in an orderly way."""
 
     def answered(self, status: int) -> None:
         """Count an answer."""
@@ -33,7 +33,7 @@ class ConnectionStats:
 def write_line(port: str, stats: ConnectionStats) -> None:
     """Log a connection to `port` that is over."""
     if not stats.requests:
-        return  # a port that was tried, a connection that was kept in case: of no interest to anybody
+        return  # a port scan, or a connection that a client opened and did not use
     fields = {
         "port": port, "peer": stats.peer, "requests": stats.requests,
         "statuses": ",".join(f"{status}" if count == 1 else f"{status}*{count}" for status, count in stats.statuses.items()),

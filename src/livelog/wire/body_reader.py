@@ -1,11 +1,11 @@
-"""One request's body, from a connection into a sink.
+"""The reader of one request's body: it moves the body's content from a connection into a sink.
 
-Receives into a buffer that is used again and again, takes the content out of its framing in place, and hands it on. Refuses
-to know what the body is, and what its end means. Invariants:
+It receives into a buffer that is reused, finds the content in the framing without copying it, and appends it to the sink. It does not
+know what the content is, or what follows from its end. Invariants:
 
-1. What arrived is appended, in order, once, whatever happens next; but for what exceeds the limit.
-2. `end` gives a result only if the body ended as its framing says; everything else is an error.
-3. At most `MAX_PENDING` bytes wait for the sink; then the connection is not read.
+1. Each byte of content that arrived is appended once, in order, whatever happens later. Bytes beyond the limit are not appended.
+2. `end` has a result only if the body ended as its framing says. In all other cases it has an exception.
+3. At most `MAX_PENDING` bytes wait for the sink. The connection is not read while there are more.
 """
 
 import asyncio
@@ -19,66 +19,66 @@ from livelog.errors import LivelogError, RequestError
 from .framing import MAX_PIECES, Decoder, Piece
 
 BUFFER_SIZE = 1024 * 1024
-"""Bytes received at a time. Large: what arrives while the disk's thread writes is written together."""
+"""Bytes received at a time, at most. It is large so that all that arrives during one write to the disk goes into the next write."""
 
 SMALL = 16 * 1024
-"""Content up to this many bytes is copied out of the buffer, which then need not be lent to the sink."""
+"""Content of at most this many bytes is copied, so that the buffer need not be lent to the sink."""
 
 MANY_PIECES = 512
-"""More pieces than this are copied together: a system call over so many costs more."""
+"""If there are more pieces than this, they are joined by a copy: one system call over more pieces costs more than the copy."""
 
 MAX_PENDING = 4 * 1024 * 1024
-"""Bytes of memory that one producer may have waiting for the sink."""
+"""Bytes of memory that one body may occupy while they wait for the sink."""
 
 PIECE_COST = 1024
-"""Bytes of memory that the smallest piece is taken to cost while it waits: so that many of them are bounded, too."""
+"""Bytes that a waiting piece counts for, at least: the memory of many tiny pieces is bounded by this."""
 
 ACKNOWLEDGE_DISTANCE = 0.5
-"""Seconds from one acknowledgement to the next, at least."""
+"""The smallest time in seconds between two acknowledgements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most bytes that a body may add to its sink, and the error of one that has more."""
+    """The number of bytes that a body may append to its sink, and the error that is raised if it has more."""
 
     size: int
     error: RequestError
 
 
 class Sink(Protocol):
-    """What the content of a body is appended to."""
+    """The destination of a body's content, such as a journal."""
 
     @property
     def failure(self) -> LivelogError | None:
-        """Why nothing can be appended any more."""
+        """Why nothing can be appended any more; None: the sink works."""
 
     def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:
-        """Append `pieces`, which stay as they are until `written` is called: then they are on file, or there is a failure."""
+        """Append `pieces`. The caller does not change them until `written` is called: then they are on file, or `failure` is set."""
 
 
 class Inflow(Protocol):
-    """What a body's reader needs of the connection by which the body comes."""
+    """What a `BodyReader` needs from its connection."""
 
     def pause(self) -> None:
-        """Read nothing more for now."""
+        """Stop reading from the socket until `resume`."""
 
     def resume(self) -> None:
-        """Read again."""
+        """Read from the socket again."""
 
     def note_received(self, size: int) -> None:
-        """Count that many bytes of content."""
+        """Count `size` bytes of content."""
 
     def body_ended(self, rest: bytes) -> None:
-        """The body has ended; `rest` came behind it."""
+        """The body has ended. `rest`: the bytes that were received after it."""
 
     def body_failed(self) -> None:
-        """Nobody wants what is still to come of the body."""
+        """The body was refused, or its handler has left: what still arrives of it is not needed."""
 
 
 class Buffers:
-    """The buffers of one port: one is current, into which all its connections receive; those that a sink reads are lent.
+    """The receive buffers of one port. All its connections receive into the current one; a buffer that a sink still reads is lent.
 
-    The current one is filled and emptied in one callback, so that one is enough for any number of connections.
+    The current buffer is filled and emptied within one callback, so one is enough for any number of connections.
     """
 
     def __init__(self, size: int = BUFFER_SIZE) -> None:
@@ -87,19 +87,19 @@ class Buffers:
         self._free: list[bytearray] = []
 
     def lend(self) -> bytearray:
-        """The current buffer, until it is given back; another one becomes current."""
+        """Lend the current buffer until `give_back`. Another one becomes the current buffer."""
         lent = self.current
         self.current = self._free.pop() if self._free else bytearray(self._size)
         return lent
 
     def give_back(self, buffer: bytearray) -> None:
-        """End a loan. A few buffers are kept for the next."""
+        """Take a lent buffer back. A few are kept to be used again."""
         if len(self._free) < MAX_PENDING // BUFFER_SIZE:
             self._free.append(buffer)
 
 
 class BodyReader:
-    """Receives one body, which is framed as `decoder` says, into `sink`. `on_written`: called when more of it is on file."""
+    """Receives one body, framed as `decoder` says, into `sink`. `on_written`: called when more of the body is on file."""
 
     def __init__(
         self,
@@ -118,18 +118,18 @@ class BodyReader:
         self._limit = limit
         self._on_written = on_written
         self.size = 0
-        """Bytes of content that have come, what exceeds the limit included."""
-        self._carry = b""  # framing that is not whole yet
+        """Bytes of content received so far, including those beyond the limit."""
+        self._carry = b""  # the beginning of framing whose rest has not arrived
         self._pending = 0
         self._paused = False
-        self._going_on = False  # whether the carry will be looked at in the loop's next turn
-        self._broken: ConnectionError | None = None  # what to raise when all that has come was looked at
+        self._going_on = False  # whether `_go_on` is scheduled for the loop's next turn
+        self._broken: ConnectionError | None = None  # raised when all that was received has been decoded
         self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the body has ended. Raises: ConnectionError, if it breaks off; RequestError, if it is framed wrongly or
-        exceeds the limit; what the sink fails with."""
+        """Done when the body has ended. Its exceptions: ConnectionError, if the connection is lost before; RequestError, if the framing is
+        wrong or the limit is exceeded; the sink's `failure`."""
 
     def feed(self, data: memoryview) -> memoryview:
-        """Take in what had come before the connection was read for this. Returns what is not the body's."""
+        """Decode `data`, which was received together with the head. Returns the bytes behind the body."""
         while data and not self.end.done():
             room = self.get_buffer()
             count = min(len(data), len(room))
@@ -139,13 +139,13 @@ class BodyReader:
         return data
 
     def get_buffer(self) -> memoryview:
-        """Where to receive to."""
+        """The memory into which the connection receives next."""
         buffer, carried = self._buffers.current, len(self._carry)
         buffer[:carried] = self._carry
         return memoryview(buffer)[carried:]
 
     def buffer_updated(self, size: int) -> None:
-        """That many bytes were received."""
+        """`size` bytes were received into the memory that `get_buffer` returned."""
         buffer, stop = self._buffers.current, len(self._carry) + size
         pieces, consumed = self._decoder.decode(buffer, stop)
         is_more = len(pieces) >= MAX_PIECES and consumed < stop
@@ -171,7 +171,7 @@ class BodyReader:
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        """Look at more of what has come: the body is in so many pieces that others must have their turns between them."""
+        """Decode more of what was received. A body of very many chunks is decoded in several turns of the loop, so that others are served between them."""
         self._going_on = False
         if self.end.done():
             return
@@ -185,7 +185,7 @@ class BodyReader:
             self._connection.resume()
 
     def lost(self, error: ConnectionError) -> None:
-        """No more will come, for that reason. What has come counts first."""
+        """The connection is lost: `error`. What was received before is decoded first."""
         self._broken = error
         if not self._going_on:
             self._fail(error)

@@ -1,10 +1,10 @@
-"""The body of one answer, on its way into a connection's transport.
+"""The writer of one answer's body: it writes into a connection's transport.
 
-Knows `write`, `send` (a file's bytes, by `sendfile` where there is no TLS) and backpressure that is told at once. Refuses to
-know what is sent, and of HTTP but for what the framing is. Invariants:
+`write` takes bytes; `send` takes a part of a file, and uses `sendfile` where there is no TLS. `blocked` and `on_blocked` report
+backpressure at once. The module does not know what is sent. Of HTTP it knows only how the body is framed. Invariants:
 
-1. Little more than one `write`'s bytes wait in memory for the socket: `blocked` says so, `drained` waits for it.
-2. Used on the event loop's thread only.
+1. Hardly more than the bytes of one `write` wait in memory for the socket. `blocked` is true while they do; `drained` waits until they are gone.
+2. All methods are called on the event loop's thread.
 """
 
 import asyncio
@@ -15,26 +15,25 @@ from typing import Protocol
 from .sockets import bytes_unsent, reset_connection
 
 SENDFILE_SLICE = 4 * 1024 * 1024
-"""Bytes given to one `sendfile`, which takes less when the socket is full: what one reader may take of the event
-loop before others get a turn."""
+"""Bytes passed to one `sendfile` call; the call sends fewer when the socket is full. It bounds the time that one reader keeps the
+event loop from the others."""
 
 COPY_SLICE = 128 * 1024
 """Bytes read and written at a time where `sendfile` cannot be used: eight TLS records."""
 
 
 TLS_SLICE = 64 * 1024
-"""Bytes of these that are encrypted at a time. OpenSSL and the transport keep room for as many, and more than half again, for
-each peer that does not read."""
+"""Bytes of a copy that are encrypted at a time. For each peer that does not read, OpenSSL and the transport hold about 1.6 times as many."""
 
 
 class Content(Protocol):
-    """Bytes that can be sent: those of a file that is open."""
+    """An open file whose bytes can be sent."""
 
     def fileno(self) -> int:
         """The file's descriptor."""
 
     def is_cached(self, start: int, stop: int) -> bool:
-        """Whether the bytes `[start, stop)` can be read without waiting for the disk."""
+        """Whether the bytes `[start, stop)` are in the page cache, so that reading them does not wait for the disk."""
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes `[start, stop)`."""
@@ -44,10 +43,10 @@ class Content(Protocol):
 
 
 class BodyWriter:
-    """What writes a body into `transport`. The connection tells it what becomes of that: `pause`, `resume`, `lost`, `ended`.
+    """Writes one body into `transport`. The connection calls `pause`, `resume` and `lost`, and sets `ended`.
 
-    `chunked`: whoever writes has to write chunks (RFC 9112 section 7.1). `close_delimited`: the body ends with the connection
-    (section 6.3), so that any other end must be a reset. `ended`: the peer has said that it sends no more.
+    `chunked`: the caller writes chunks (RFC 9112 section 7.1). `close_delimited`: the body ends with the connection (RFC 9112
+    section 6.3), so a body that breaks off must end with a reset. `ended`: the peer has closed its sending side.
     """
 
     __slots__ = (
@@ -63,20 +62,20 @@ class BodyWriter:
         self.chunked = chunked
         self.close_delimited = close_delimited
         self.endless = False
-        """Whether nobody knows when the body ends: then a peer that says that it sends no more is taken to leave."""
+        """Whether the body follows a log without a known end. Then a peer that closes its sending side is taken to have left."""
         self.sent = 0
-        """Bytes sent so far, or on their way."""
+        """Bytes given to the transport so far."""
         self.blocked = transport.get_write_buffer_size() > 0
         """Whether bytes wait for the socket to take them."""
         self.on_blocked: Callable[[BodyWriter], None] | None = None
         """Called when the socket did not take all of a `write`, and when the connection is lost."""
         self.on_lost: Callable[[], None] | None = None
-        """Called when the connection is lost: see `connection.unless_lost`."""
+        """Called when the connection is lost; `connection.unless_lost` uses it."""
         self._copies = transport.get_extra_info("sslcontext") is not None
         self._flushing = False
         self._writable: asyncio.Future[None] | None = None
 
-    # What the connection tells.
+    # Called by the connection.
 
     def pause(self) -> None:
         """The socket did not take all that was written."""
@@ -102,11 +101,11 @@ class BodyWriter:
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
 
-    # What sends.
+    # Called by whoever sends the body.
 
     @property
     def is_lost(self) -> bool:
-        """Whether the connection is."""
+        """Whether the connection is lost, or closing."""
         return self.transport is None
 
     @property
@@ -115,15 +114,15 @@ class BodyWriter:
         return self.blocked or self._writable is not None or self._flushing
 
     def check(self) -> asyncio.Transport:
-        """The transport. Raises: ConnectionError, if the connection is closed or closing."""
+        """Return the transport. Raises: ConnectionError, if the connection is closed or closing."""
         if self.transport is None or self.transport.is_closing():
             raise ConnectionResetError("the peer is gone")
         return self.transport
 
     def write(self, data: bytes) -> None:
-        """Write `data`. Wait for `drained` before the next write if `blocked` thereafter.
+        """Write `data`. If `blocked` is true afterwards, await `drained` before the next `write`.
 
-        Without effect on a closed connection: `check` tells.
+        On a closed connection nothing happens; `check` raises then.
         """
         if self.transport is not None:
             self.sent += len(data)
@@ -140,9 +139,9 @@ class BodyWriter:
         self.check()
 
     async def send(self, content: Content, start: int, stop: int) -> None:
-        """Send bytes of the content `[start, stop)`, letting others have their turns.
+        """Send the bytes `[start, stop)` of `content`, and give the event loop to others between slices.
 
-        Raises: ConnectionError, if the peer goes first; DiskError.
+        Raises: ConnectionError, if the connection is lost before the last byte; DiskError.
         """
         while start < stop:
             await self.drained()
@@ -157,7 +156,7 @@ class BodyWriter:
                     await asyncio.sleep(0)
 
     def _copy(self, data: bytes) -> int:
-        """Write as much of `data` as the socket takes, and a little more. Returns how much of it was written."""
+        """Write slices of `data` until the socket is full. Returns the number of bytes written."""
         written = 0
         while written < len(data) and not (written and self.blocked):
             piece = data[written : written + TLS_SLICE]
@@ -172,7 +171,7 @@ class BodyWriter:
         done = self._writable = loop.create_future()
 
         def fill() -> None:
-            """Fill the socket. `done` when all is sent, the disk must be waited for, or the peer is gone."""
+            """Send until the socket is full. Completes `done` when all is sent, the next bytes are not cached, or the peer is gone."""
             nonlocal offset
             if done.done():
                 return
@@ -196,7 +195,7 @@ class BodyWriter:
             if done.done():
                 await asyncio.sleep(0)
             else:
-                # asyncio lets nobody else wait for a transport's socket, but for a duplicate of its descriptor it does.
+                # asyncio forbids `add_writer` on a transport's socket; a duplicate of its descriptor may be waited for.
                 fd = os.dup(fd)
                 try:
                     loop.add_writer(fd, fill)
@@ -205,7 +204,7 @@ class BodyWriter:
                     loop.remove_writer(fd)
                     os.close(fd)
         except OSError:
-            self._copies = True  # there are no more descriptors
+            self._copies = True  # the process has no descriptor left
         finally:
             self._writable = None
         return offset
@@ -220,7 +219,7 @@ class BodyWriter:
         if not reset:
             transport.close()
             return
-        # A reset overtakes what is on its way, so the peer must have acknowledged all of it first: no event tells.
+        # A reset discards what the peer has not acknowledged, so all of it must be acknowledged first. No event reports that: it is polled.
         self._flushing = True
         while not transport.is_closing() and bytes_unsent(transport):  # noqa: ASYNC110
             await asyncio.sleep(0.02)

@@ -1,6 +1,6 @@
-"""One HTTP/1.1 connection, from accept to close: whose turn it is, and what comes and goes meanwhile.
+"""One HTTP/1.1 connection, from accept to close: its states, and what is received and sent in each of them.
 
-    state    meaning                                  what comes is                goes on to
+    state    meaning                                  received bytes are           next state
     HEAD     a head is awaited, or is half there      the head                     ANSWER, LINGER, CLOSED
     ANSWER   a handler has the request                held                         BODY, STREAM, HEAD, LINGER, CLOSED
     BODY     its handler receives the body            the body                     ANSWER, CLOSED
@@ -8,13 +8,13 @@
     LINGER   the last answer is out                   dropped, for a short time    CLOSED
     CLOSED   the transport is closed, or about to be  dropped                      -
 
-The connection owns its transport from beginning to end: handlers and bodies ask it, or a `BodyWriter` that it has made.
-Refuses to know what a request means, and of other connections. Invariants:
+The connection owns its transport until it is closed. Handlers and bodies use the connection, or the `BodyWriter` that it makes.
+It knows neither what a request means nor other connections. Invariants:
 
 1. `state` changes only as the table says.
-2. Requests are answered one at a time, in order. What follows a head is held until it is known whose it is.
-3. An answer whose body is not whole never looks whole.
-4. No reset overtakes an answer: a peer that may still send is lingered for (RFC 9112 section 9.6).
+2. Requests are answered one at a time, in order. Bytes behind a head are held until it is known whether they are its body or the next head.
+3. A body that breaks off never ends as its framing says a whole one does.
+4. No reset overtakes an answer: after the last answer, the connection reads and drops what a peer still sends (RFC 9112 section 9.6).
 """
 
 import asyncio
@@ -37,26 +37,26 @@ from .response import Response
 from .sockets import end_by_reset
 
 REFUSAL_PATIENCE = 0.5
-"""Seconds that a connection too many has to ask before it is told so all the same, and then to read that."""
+"""Seconds that a connection beyond the limit has to send a request before it gets its 503, and then to read it."""
 
 LINGER = 2
-"""Seconds that a peer which may still send has to read its answer before the connection is closed."""
+"""Seconds that a peer which may still send has to read the last answer before the connection is closed."""
 
 MAX_DROPPED = 64 * 1024 * 1024
-"""Bytes that are dropped meanwhile: a peer that goes on sending after these does not read."""
+"""Bytes that are dropped in LINGER, at most: a peer that sends more is taken not to read."""
 
 MAX_HELD = 256 * 1024
-"""Bytes that may arrive behind a head before its request is decided on."""
+"""Bytes that are held in ANSWER; while there are more, the connection is not read."""
 
 MAX_PIPELINED = 64 * 1024
-"""Bytes of later requests that may arrive while an answer is streamed."""
+"""Bytes of later requests that are held in STREAM; while there are more, the connection is not read."""
 
 BROKE_OFF = "the producer's connection broke off"
 
 logger = logging.getLogger(__name__)
 
 State = Enum("State", "HEAD ANSWER BODY STREAM LINGER CLOSED")
-"""What a connection is at: see the table above."""
+"""The states of a connection: see the table above."""
 
 TRANSITIONS = {
     State.HEAD: {State.ANSWER, State.LINGER, State.CLOSED},
@@ -69,7 +69,7 @@ TRANSITIONS = {
 
 
 class Connection(Link):
-    """A connection. `refused`: there are too many, all that it will get is 503."""
+    """A connection. `refused`: it exceeds the limit of connections, so its only answer is 503."""
 
     __slots__ = (
         "_broken_body", "_dropped", "_head", "_held", "_owner", "_patience", "_reader", "_unread", "_writer", "refused", "since", "state",
@@ -79,13 +79,13 @@ class Connection(Link):
         super().__init__()
         self.state = State.HEAD
         self.since = 0.0
-        """When a head began to be awaited, on the event loop's clock."""
+        """When the connection entered HEAD, in seconds on the event loop's clock."""
         self.refused = refused
         self._owner = owner
         self._head: HeadReader | None = None
         self._held = bytearray()
-        self._unread = False  # whether the request has a body of which something may still come
-        self._broken_body = False  # whether nobody wants that
+        self._unread = False  # whether bytes of the request's body may still arrive
+        self._broken_body = False  # whether the body was refused, so that these bytes are dropped
         self._dropped = 0
         self._patience: asyncio.TimerHandle | None = None
         self._reader: BodyReader | None = None
@@ -95,7 +95,7 @@ class Connection(Link):
         assert state in TRANSITIONS[self.state], (self.state, state)
         self.state = state
 
-    # What is known of it.
+    # Its present state.
 
     @property
     def receiving(self) -> bool:
@@ -112,7 +112,7 @@ class Connection(Link):
         """Bytes of streamed bodies that were sent by this connection, or are on their way, framing included."""
         return self.stats.sent + (self._writer.sent if self._writer is not None else 0)
 
-    # What asyncio tells: see `asyncio.BufferedProtocol`.
+    # Called by asyncio: see `asyncio.BufferedProtocol`.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`."""
@@ -134,7 +134,7 @@ class Connection(Link):
         if self._reader is not None:
             self._reader.lost(ConnectionResetError(self.broken_by or BROKE_OFF))
         if self._writer is not None:
-            self._writer.lost()  # its task has the last word about the connection
+            self._writer.lost()  # the task that streams ends the connection
         else:
             self._owner.lost(self)
 
@@ -168,7 +168,7 @@ class Connection(Link):
         self._writer.ended = True
         keeps = not self._writer.endless and self._is_plain
         if not keeps and self._writer.close_delimited:
-            self.reset("")  # asyncio would end its side in an orderly way
+            self.reset("")  # asyncio would close in an orderly way, which the peer could take for the end of the body
         return keeps
 
     def pause_writing(self) -> None:
@@ -190,7 +190,7 @@ class Connection(Link):
     ) -> None:
         """Receive the body of `request` into `sink`; see `BodyReader`.
 
-        Raises: ConnectionError, if it breaks off; RequestError, if it is framed wrongly or exceeds the limit; DiskError.
+        Raises: ConnectionError, if the connection is lost; RequestError, if the framing is wrong or the limit is exceeded; DiskError.
         """
         if not request.has_body:
             return
@@ -219,7 +219,7 @@ class Connection(Link):
             self._go(State.ANSWER)
 
     def body_failed(self) -> None:
-        """See `body_reader.Inflow`: what still comes is read, so that the peer gets to read its answer, and dropped."""
+        """See `body_reader.Inflow`. What still arrives is read and dropped, so that the peer can read its answer."""
         self._reader = None
         self._broken_body = True
         if self.state is State.BODY:
@@ -229,7 +229,7 @@ class Connection(Link):
     # From one state to the next.
 
     def _take(self, data: bytes) -> None:
-        """Take in what has come of a head."""
+        """Process `data`, received in HEAD: a part of a head, or a head and bytes behind it."""
         reader = self._head = self._head or HeadReader()
         try:
             rest = reader.feed(data)
@@ -250,12 +250,12 @@ class Connection(Link):
         if rest or self._unread or self.blocked or (answer := self._owner.respond_now(exchange)) is None:
             self._owner.begin(self._answer(exchange))
             return
-        keep = self._will_keep(request, answer)
+        keep = self._stays_open(request, answer)
         self._write_small(answer, request.method, request.version, keep=keep)
         self._finish(keep=keep)
 
     def _refuse(self, error: RequestError) -> None:
-        """Answer what is no request to be handled, and end the connection."""
+        """Answer a head that is no valid request with `error`, and close the connection after it."""
         reader = self._head or HeadReader()
         if self.is_open:
             self.stats.requests += 1
@@ -264,10 +264,10 @@ class Connection(Link):
             self._linger(REFUSAL_PATIENCE if self.refused else LINGER)
 
     async def _answer(self, exchange: Exchange) -> None:
-        """Have a request answered, and send the answer."""
+        """Let the owner answer a request, and send the answer."""
         try:
             answer = await self._owner.respond(exchange)
-        except ConnectionError:  # nobody is there to be answered
+        except ConnectionError:  # the peer is gone
             self._close()
             return
         except asyncio.CancelledError:
@@ -280,11 +280,11 @@ class Connection(Link):
             del exchange
             if self.state is not State.ANSWER:
                 return
-            keep = self._will_keep(request, answer)
+            keep = self._stays_open(request, answer)
             if answer.is_streamed and request.method != "HEAD":
                 writer, stream = self._begin_stream(answer, request.version, keep=keep), answer.stream
                 assert stream is not None
-                del request, answer  # a stream may last for days: all that it costs is itself
+                del request, answer  # a stream may last for days: it should hold no memory but its own
                 await self._stream(writer, stream, keep=keep)
                 return
             self._write_small(answer, request.method, request.version, keep=keep)
@@ -297,17 +297,17 @@ class Connection(Link):
         await self._drained()
         self._finish(keep=keep)
 
-    def _will_keep(self, request: Request, answer: Response) -> bool:
-        """Whether the connection will be used for another request behind that answer."""
+    def _stays_open(self, request: Request, answer: Response) -> bool:
+        """Whether the connection stays open for another request after `answer`."""
         length = request.content_length
         if self._unread and not self._broken_body and answer.stream is None and length and length <= len(self._held):
-            del self._held[:length]  # a body that nobody wanted is there already
+            del self._held[:length]  # the whole unread body was received already
             self._unread = False
         framed = answer.length is not None or request.version >= (1, 1)
         return request.keep_alive and framed and not (self._unread or self.ended or self._owner.closing)
 
     def _write_small(self, answer: Response, method: str, version: tuple[int, int], *, keep: bool) -> None:
-        """Send an answer that is there."""
+        """Send an answer whose body is in memory."""
         self.stats.answered(answer.status)
         data = response.head(answer, method=method, version=version, keep=keep)
         self.transport.write(data if method == "HEAD" else data + answer.body)
@@ -317,14 +317,14 @@ class Connection(Link):
         data = response.head(answer, method="GET", version=version, keep=keep)
         close_delimited = answer.length is None and version < (1, 1)
         if close_delimited:
-            # Before its first byte is out: nothing but the end of the body, not even the death of this process, looks like one.
+            # Set before the first byte is sent: should this process be killed, the kernel resets the connection, and the body does not look whole.
             end_by_reset(self.transport, True)
         self._go(State.STREAM)
         self.stats.answered(answer.status)
         self.transport.write(data)
         chunked = answer.length is None and not close_delimited
         self._writer = BodyWriter(self.transport, ended=self.ended, chunked=chunked, close_delimited=close_delimited)
-        self.resume()  # it is to be known when the peer leaves
+        self.resume()  # so that the end of the peer's side is noticed
         return self._writer
 
     async def _stream(self, writer: BodyWriter, stream: Callable[[BodyWriter], Awaitable[None]], *, keep: bool) -> None:
@@ -339,7 +339,7 @@ class Connection(Link):
         except asyncio.CancelledError:
             self.stats.end = STOPPED
             raise
-        except Exception as error:  # whatever it is, it must not end silently
+        except Exception as error:  # a fault in a handler must break the body off, and be logged
             # The head is out. All that can be told is that this does not end well.
             logger.error("an answer was broken off: %s", error, exc_info=not isinstance(error, DiskError))
             self.stats.end = str(error)

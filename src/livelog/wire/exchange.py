@@ -35,13 +35,13 @@ class Owner(Protocol):
         """Do `work` in a task."""
 
     async def respond(self, exchange: Exchange) -> Response:
-        """The answer to a request. Raises: ConnectionError, if the peer went first."""
+        """Return the answer to a request. Raises: ConnectionError, if the connection is lost before."""
 
     def refusal(self, error: Exception, accept: str) -> Response:
         """The answer that tells of `error`; see `problem.answer` for `accept`."""
 
     def made(self, connection: "Connection") -> None:
-        """There is a connection."""
+        """A connection was made."""
 
     def lost(self, connection: "Connection") -> None:
-        """It is gone; its `stats` are complete."""
+        """A connection is closed, and its `stats` are complete."""

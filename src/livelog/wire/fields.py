@@ -1,4 +1,4 @@
-"""What fields of a request and parameters of its query mean, wherever they mean the same. No I/O."""
+"""Header fields and query parameters that mean the same for several resources. No I/O."""
 
 import re
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ _GZIP = re.compile(r"\b(?:x-)?gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))")
 
 
 def precondition(request: Request, etag: str, *, confirms: bool = True) -> int | None:
-    """The status that the request's preconditions call for (RFC 9110 section 13.2.2); None: go on.
+    """Evaluate the request's preconditions (RFC 9110 section 13.2.2). Returns the status to answer, 304 or 412; None: they hold.
 
-    `confirms`: whether all who were told this tag have the content that it would be answered with now. If they may have
-    less, a tag in If-None-Match gets the content, since 304 would say that there is nothing more.
+    `confirms`: whether every client that knows `etag` has the whole present content. If not, a match in If-None-Match is
+    answered with the content, since 304 would say that the client has all of it.
     """
     wanted, known = request.fields.joined("If-Match"), request.fields.joined("If-None-Match")
     if wanted and wanted.strip() != "*" and ("", etag) not in _entity_tags(wanted, etag):
@@ -31,12 +31,12 @@ def precondition(request: Request, etag: str, *, confirms: bool = True) -> int |
 
 
 def _entity_tags(field: str, etag: str) -> list[tuple[str, str]]:
-    """The entity-tags in a field, each with W/ if it is weak; none, and no work, if `etag` cannot be among them."""
+    """The entity-tags in a field, as (`W/` or empty, tag). Empty, without parsing, if `etag` does not occur in the field."""
     return _ENTITY_TAG.findall(field) if etag in field else []
 
 
 def wait_seconds(request: Request) -> float:
-    """How long the client is willing to wait for the log to begin: `?wait=N` or `Prefer: wait=N` (RFC 7240)."""
+    """The seconds that the client waits for the log to begin: `?wait=N` or `Prefer: wait=N` (RFC 7240)."""
     text = request.query.get("wait")
     if text is None:
         preference = _WAIT_PREFERENCE.search(request.fields.joined("Prefer"))
@@ -45,7 +45,7 @@ def wait_seconds(request: Request) -> float:
 
 
 def whole_number(parameter: str, text: str) -> int:
-    """The value of a query parameter. Raises: RequestError."""
+    """The value of a query parameter as an integer, 0 or above. Raises: RequestError (400)."""
     if not re.fullmatch("[0-9]+", text, re.ASCII):
         raise problem.NOT_A_NUMBER.error(parameter=parameter)
     return int(text[:18])

@@ -1,14 +1,13 @@
-"""The framing of a producer's body, from bytes to content. No I/O, no HTTP heads.
+"""Decoders of a body's framing (RFC 9112 sections 6 and 7): they find the content in the bytes received. No I/O, no HTTP heads.
 
-A log's body takes this way, since it is the one place where every byte of a log passes through: an HTTP library would copy it
-three times (measured: 2.5 times the processor time).
+The project has its own decoders because every byte of a log passes here: an HTTP library copies each byte three times, and was
+measured to take 2.5 times the processor time.
 
-A decoder is fed a buffer and says what of it is content. It holds counters, never bytes.
+A decoder is given a buffer and returns views of the content in it. It keeps counters, never bytes.
 
-1. The same bytes give the same content, however they are cut.
-2. Framing is read strictly (RFC 9112 sections 6 and 7): the first thing that is not exactly right is the `fault`,
-   and content in front of it still counts.
-3. After `finished` or a `fault` nothing more is consumed.
+1. The content does not depend on how the bytes were cut into buffers.
+2. Framing is read strictly. The first byte that breaks a rule sets `fault`; the content in front of it counts.
+3. After `finished` or a `fault` the decoder consumes nothing.
 """
 
 import re
@@ -18,23 +17,23 @@ from typing import Protocol
 from livelog.errors import FramingError
 
 MAX_CHUNK_LINE = 4096
-"""Bytes of one chunk-size line with its extensions, or of one trailer line; nothing real comes near."""
+"""Bytes of one chunk-size line with its extensions, or of one trailer line, at most. Real ones are far shorter."""
 
 MAX_TRAILERS = 16384
-"""Bytes of all trailer fields together; they are dropped (RFC 9110 section 6.5.1 allows it)."""
+"""Bytes of all trailer fields of a body, at most. Trailer fields are dropped, as RFC 9110 section 6.5.1 allows."""
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
 
 CACHED_LINE = 16
-"""Bytes of a chunk-size line that is worth remembering."""
+"""The longest chunk-size line, in bytes, whose parsed size is cached."""
 
 SMALL_CHUNK = 1024
-"""Chunks below this many bytes, on average, are copied: viewing them in place costs more."""
+"""If the chunks are smaller than this on average, their content is copied together: a view of each costs more."""
 
 MAX_PIECES = 1000
-"""Pieces that one call finds, at most: a few milliseconds. A megabyte of chunks of one byte would be a second."""
+"""Pieces that one call of `decode` returns, at most, which takes a few milliseconds. A megabyte of one-byte chunks would take a second."""
 
 Piece = bytes | memoryview
 
@@ -43,16 +42,16 @@ class Decoder(Protocol):
     """Finds the content in a framed body."""
 
     finished: bool
-    """Whether the whole body has been seen."""
+    """Whether the end of the body was consumed."""
     fault: FramingError | None
-    """What is wrong with the framing; nothing behind it can be understood."""
+    """What is wrong with the framing; None: nothing so far. Nothing behind a fault is decoded."""
 
     def decode(self, buffer: bytearray, stop: int) -> tuple[list[Piece], int]:
         """Find the content in `buffer[:stop]`.
 
-        Returns the content, in pieces that may be views of the buffer, and the offset up to which the buffer is
-        consumed. What is not consumed is framing that is not whole yet: feed it again, followed by more. If there are
-        `MAX_PIECES` pieces, it may be anything: feed it again as it is.
+        Returns the content, in pieces that may be views of the buffer, and the offset up to which the buffer was
+        consumed. The rest is the beginning of framing that has not all arrived: pass it again, with more bytes behind it.
+        If `MAX_PIECES` pieces are returned, the rest may be anything: pass it again, with or without more.
         """
 
 
@@ -66,7 +65,7 @@ class LengthDecoder:
         self.finished = length == 0
 
     def decode(self, buffer: bytearray, stop: int) -> tuple[list[Piece], int]:
-        """See `Decoder.decode`. There is no way to frame such a body wrongly."""
+        """See `Decoder.decode`. Such a body has no `fault`."""
         end = min(stop, self._left)
         self._left -= end
         self.finished = self._left == 0
@@ -79,8 +78,8 @@ class ChunkedDecoder:
     def __init__(self) -> None:
         self.finished = False
         self.fault: FramingError | None = None
-        self._left = 0  # bytes of the open chunk that are still to come, the CRLF behind them included
-        self._trailers: int | None = None  # bytes of trailer fields so far, once the last chunk was seen
+        self._left = 0  # bytes of the present chunk that are still to come, including the CRLF behind them
+        self._trailers: int | None = None  # bytes of trailer fields so far; None before the last chunk
         self._small = False  # whether the chunks are small
 
     def decode(self, buffer: bytearray, stop: int) -> tuple[list[Piece], int]:
@@ -127,7 +126,7 @@ class ChunkedDecoder:
                     self._trailers = 0
                     continue
                 left = size + 2
-                # Chunks of one size come in runs: between two of them are always the same bytes.
+                # Chunks of one size often come in runs: then the bytes between any two of them are the same.
                 between = b"\r\n%b\r\n" % line
                 step = len(between) + size
                 while position + left <= stop and len(pieces) < MAX_PIECES:
@@ -142,7 +141,7 @@ class ChunkedDecoder:
         return pieces, position
 
     def _trailer(self, line: bytes) -> bool:
-        """Take a line behind the last chunk. Returns whether there is nothing more to take."""
+        """Consume a line behind the last chunk. Returns whether it ends the body, or is a fault."""
         assert self._trailers is not None
         self._trailers += len(line) + 2
         if self._trailers > MAX_TRAILERS:
@@ -154,7 +153,7 @@ class ChunkedDecoder:
 
 
 def decoder_for(length: int | None) -> Decoder:
-    """The decoder of a body of that length; None: of one in chunked coding."""
+    """The decoder for a body of `length` bytes; None: for one in chunked transfer coding."""
     return ChunkedDecoder() if length is None else LengthDecoder(length)
 
 
@@ -163,4 +162,4 @@ def _parse_size(line: bytes) -> int | None:
     return int(match[1], 16) if match else None
 
 
-_remembered_size = lru_cache(maxsize=4096)(_parse_size)  # chunks come in few sizes: looking one up is cheaper
+_remembered_size = lru_cache(maxsize=4096)(_parse_size)  # the chunks of a body have few sizes

@@ -1,12 +1,11 @@
-"""The head of a request, from its first byte to what it says (RFC 9112). No I/O.
+"""The head of a request: collected from bytes, checked, and parsed into a `Request` (RFC 9112). No I/O.
 
     reader = HeadReader()
     rest = reader.feed(data)                   # None until the head is whole
     request = parse_head(bytes(reader.data))
 
-What is wrong with a head is told as soon as it can be known, and each fault by its own name. What has no name here is
-left to llhttp, which is strict. Refuses to know what a request asks for. Work is linear in the bytes that come, in however
-many pieces they do.
+A fault is raised with the first byte that proves it, as an error of its own. Faults that have no error here are found by llhttp, which
+is strict. The module does not know what a request asks for. Its work is linear in the bytes, however they are cut into pieces.
 """
 
 import re
@@ -20,15 +19,15 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 """A character of a token (RFC 9110 section 5.6.2)."""
 
 IMPLEMENTED = frozenset(method.encode() for method in (*problem.METHODS, "TRACE"))
-"""Methods that a request may have: TRACE is refused by whatever is asked for, as RFC 9110 says of known methods."""
+"""Methods that pass here; others get 501. TRACE is known, so the resource answers it with 405 (RFC 9110 section 9.1)."""
 
 _LINE = re.compile(rb"(?:%s) [^ ]{1,%d} HTTP/1\.[01]" % (b"|".join(sorted(IMPLEMENTED)), problem.MAX_LINE))
-"""A request line in which there is nothing to find fault with, but perhaps its target."""
+"""A request line without a fault, except perhaps in its target."""
 
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 
 _WHOLE = re.compile(_LINE.pattern + rb"\r\n(?:[^\x00-\x08\x0a-\x1f\x7f]++\r\n)*+\r\n")
-"""A head in which `HeadReader` finds no fault, but perhaps its size."""
+"""A whole head in which `HeadReader` finds no fault, except perhaps its size."""
 
 _METHOD_BEGINS = re.compile(TOKEN + rb"*(?: |\Z)")
 
@@ -41,7 +40,7 @@ _FIELD_LINES = re.compile(rb"(?:" + TOKEN + rb"++:[^\r\n]*+\r\n)*+\r\n")
 _SINGLE = (
     "content-location", "content-range", "content-type", "etag", "max-forwards", "server", "transfer-encoding", "user-agent",
 )  # fmt: skip
-"""Fields of which a request has one at most (RFC 9110 section 5.3), besides Host and Content-Length."""
+"""Fields that a request must not repeat (RFC 9110 section 5.3), besides Host and Content-Length."""
 
 _LENGTH = re.compile("[0-9]{1,18}", re.ASCII)
 
@@ -53,7 +52,7 @@ _TARGET = re.compile(
 
 
 class HeadReader:
-    """Collects one head. `data`: what there is of it so far."""
+    """Collects the bytes of one head. `data`: those received so far."""
 
     __slots__ = ("_line_ended", "data")
 
@@ -62,10 +61,12 @@ class HeadReader:
         self._line_ended = False
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take `data` in. Returns what follows the head, once that is whole; None before. Raises: RequestError."""
+        """Add `data`. Returns the bytes behind the head when it is whole; None while it is not. Raises: RequestError."""
         if not self.data:
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a head are ignored
-            if (whole := _WHOLE.match(data)) is not None and whole.end() <= problem.MAX_HEAD:  # as nearly all are
+            if (
+                whole := _WHOLE.match(data)
+            ) is not None and whole.end() <= problem.MAX_HEAD:  # the usual case, in one match
                 self.data += whole[0]
                 return data[whole.end() :]
         known = len(self.data)
@@ -88,7 +89,7 @@ class HeadReader:
         return rest
 
     def _check_line(self, line: bytearray, *, whole: bool, control: bool) -> None:
-        """Check the request line, as much of it as there is. Raises: RequestError."""
+        """Check the request line, or the part of it that was received (`whole` false). Raises: RequestError."""
         if whole and _LINE.fullmatch(line):
             return
         if not _METHOD_BEGINS.match(line) or (control and b"HTTP/" not in line):
@@ -107,7 +108,7 @@ class HeadReader:
         raise problem.UNKNOWN_METHOD.error()
 
     def accept(self) -> str:
-        """The Accept field, or nothing: of a head that was refused, and so may be half a one."""
+        """The value of the Accept field; empty if there is none. For a head that was refused, and may not be whole."""
         match = re.search(rb"\r\naccept:([^\r\n]*)", self.data, re.IGNORECASE)
         return match[1].decode("latin-1") if match else ""
 
@@ -129,7 +130,7 @@ class _Parsed:
 
 
 def parse_head(head: bytes) -> Request:
-    """What a whole head says that a `HeadReader` has collected. Raises: RequestError."""
+    """Parse a whole head, as `HeadReader` has collected it. Raises: RequestError."""
     line, _, _ = head.partition(b"\r\n")
     if head.count(b"\r\n") - 2 > problem.MAX_FIELDS:
         raise problem.TOO_MANY_FIELDS.error()
@@ -137,7 +138,7 @@ def parse_head(head: bytes) -> Request:
         raise problem.BAD_FIELD.error()
     if len(head) > problem.MAX_LINE:
         _check_sizes(head[len(line) + 2 : -4])
-    # llhttp refuses whatever else RFC 9112 has no reading for. Each head has a parser of its own, which sees nothing else.
+    # llhttp refuses whatever else RFC 9112 does not allow. Each head gets a new parser, and the parser gets nothing but the head.
     parsed = _Parsed()
     try:
         httptools.HttpRequestParser(parsed).feed_data(head)
@@ -166,7 +167,7 @@ def _check_sizes(lines: bytes) -> None:
 
 
 def _check_framing(fields: Fields, line: bytes) -> int | None:
-    """The length that the body is said to have. Raises: RequestError, if Host, or what frames the body, is wrong."""
+    """The value of Content-Length; None: there is none. Raises: RequestError, if Host, Content-Length or Transfer-Encoding is wrong."""
     hosts = len(fields.getall("host"))
     if hosts > 1 or (not hosts and line.endswith(b"1.1")):
         raise problem.NO_HOST.error(count=hosts)
@@ -181,7 +182,7 @@ def _check_framing(fields: Fields, line: bytes) -> int | None:
 
 
 def _split_target(target: bytes) -> tuple[str, str]:
-    """The path and the query of a request target (RFC 9112 section 3.2), as they are. Raises: RequestError."""
+    """The path and the query of a request target (RFC 9112 section 3.2), not decoded. Raises: RequestError."""
     if target == b"*":
         return "*", ""
     match = _TARGET.fullmatch(target.decode("latin-1"))

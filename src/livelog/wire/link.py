@@ -1,6 +1,6 @@
-"""One connection's transport, from accept to close: what goes out, backpressure, and how it ends.
+"""One connection's transport, from accept to close: writing, backpressure, and the ways to end.
 
-Knows nothing of HTTP: what comes in is the business of a `Connection`, which is a `Link` that has states.
+It knows nothing of HTTP. `Connection` is a `Link` that reads, and has states.
 """
 
 import asyncio
@@ -26,25 +26,25 @@ class Link(asyncio.BufferedProtocol):
         self.blocked = False
         """Whether bytes wait for the socket to take them."""
         self.broken_by = ""
-        """Why the server broke the connection off, in words; empty if it did not."""
+        """Why the server reset the connection, in words; empty: it did not."""
         self.ended = False
-        """Whether the peer will send no more; it may still read."""
+        """Whether the peer has closed its sending side; it may still read."""
         self.waiting = False
-        """Whether the answer waits for something to happen: then a peer that ends its side is taken to leave."""
+        """Whether a handler waits for an event before it answers. Then a peer that closes its sending side is taken to have left."""
         self.on_lost: Callable[[], None] | None = None
         """Called when the connection is lost: see `unless_lost`."""
         self._is_plain = True
         self._lost = False
         self._writable: asyncio.Future[None] | None = None
 
-    # What asyncio tells: see `asyncio.BaseProtocol`.
+    # Called by asyncio: see `asyncio.BaseProtocol`.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._is_plain = transport.get_extra_info("sslcontext") is None
-        # Tell of the first byte that the socket does not take. (asyncio's TLS compares with >=, so not 0 there.)
+        # `pause_writing` is called for the first byte that the socket does not take. (asyncio's TLS compares with >=, so not 0 there.)
         transport.set_write_buffer_limits(high=0 if self._is_plain else 1, low=0)
         peer = (transport.get_extra_info("peername") or ("unknown",))[0]
         self.stats = ConnectionStats(peer, asyncio.get_running_loop().time())
@@ -72,69 +72,69 @@ class Link(asyncio.BufferedProtocol):
             self._writable.set_result(None)
 
     async def _drained(self) -> None:
-        """Wait until the socket has taken everything that was written, or is gone."""
+        """Wait until the socket has taken everything that was written, or the connection is lost."""
         while self.blocked and not self._lost:
             self._writable = asyncio.get_running_loop().create_future()
             await self._writable
 
-    # What handlers and bodies ask for.
+    # Called by handlers and bodies.
 
     @property
     def is_open(self) -> bool:
-        """Whether something can be written."""
+        """Whether the connection can be written to."""
         return not self._lost and not self.transport.is_closing()
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is over."""
+        """Whether the connection is lost."""
         return self._lost
 
     @property
     def received(self) -> int:
-        """Bytes of logs that came by this connection."""
+        """Bytes of logs received over this connection."""
         return self.stats.received
 
     def note_log(self, name: str) -> None:
-        """Tell, when the connection is over, that the log of that name was asked for."""
+        """Name the log of the present request in the connection's line of the access log."""
         self.stats.log = name
 
     def note_received(self, size: int) -> None:
-        """Count `size` more bytes of a log that came."""
+        """Count `size` more bytes of a log as received."""
         self.stats.received += size
 
     def inform(self, head: bytes) -> None:
-        """Send an interim response (RFC 9110 section 15.2), if the peer is there."""
+        """Send an interim response (RFC 9110 section 15.2). Without effect on a closed connection."""
         if self.is_open:
             self.transport.write(head)
 
     def pause(self) -> None:
-        """Read nothing more for now."""
+        """Stop reading from the socket until `resume`."""
         self.transport.pause_reading()
 
     def resume(self) -> None:
-        """Read again."""
+        """Read from the socket again."""
         self.transport.resume_reading()
 
     def reset(self, reason: str) -> None:
-        """Break the connection off by a reset, for that `reason`: what is not whole must not seem to be."""
+        """End the connection by a TCP reset, so that what is not whole does not look whole. `reason`: why, in words, for the access log."""
         self.broken_by = reason
         if not self._lost:
             reset_connection(self.transport)
 
 
 class Losable(Protocol):
-    """What can be lost, and calls `on_lost` then: a `Link`, or a `BodyWriter`."""
+    """A `Link` or a `BodyWriter`: it calls `on_lost` when its connection is lost."""
 
     on_lost: Callable[[], None] | None
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is."""
+        """Whether the connection is lost."""
 
 
 @contextlib.asynccontextmanager
 async def unless_lost(connection: Losable) -> AsyncIterator[None]:
-    """Do what is in the block, unless the connection is lost first: then that is cancelled. Raises: ConnectionResetError."""
+    """Cancel the block if the connection is lost while it runs. Raises: ConnectionResetError, in that case."""
     task, lost = asyncio.current_task(), False
     assert task is not None
     if connection.is_lost:
@@ -158,7 +158,7 @@ async def unless_lost(connection: Losable) -> AsyncIterator[None]:
 
 @contextlib.contextmanager
 def leaving(connection: Link) -> Iterator[None]:
-    """Within this, a client that ends its side of the connection is taken to leave. Raises: ConnectionResetError."""
+    """Within the block, a client that closes its sending side is taken to have left. Raises: ConnectionResetError, if it has already."""
     if connection.ended:
         raise ConnectionResetError("the peer has left")
     connection.waiting = True

@@ -1,11 +1,11 @@
-"""One port of the server: accepts connections, bounds them, has their requests answered, and ends them.
+"""One port of the server: it accepts connections, limits them, passes their requests to a handler, and closes them.
 
-Refuses to decide what a request means, and in which state a connection is. Invariants:
+It decides neither what a request means nor a connection's state. Invariants:
 
-1. Whatever a handler raises becomes one answer; each connection becomes one line of the log when it is over.
-2. Every connection is bounded: in number, in the time for a head, in the time its peer may accept nothing. Whoever comes
-   too many is answered with 503, and waits to be accepted until there is room for that.
-3. When `close` returns, every connection and every task of it is gone.
+1. Every exception of a handler becomes one answer. Every connection becomes one line of the access log when it has ended.
+2. Connections are limited in number, in the time for a head, and in the time in which the peer accepts no byte. A connection beyond
+   the number is answered with 503; only `SPARE_CONNECTIONS` of these are accepted at a time.
+3. When `close` returns, all connections are closed and all tasks have ended.
 """
 
 import asyncio
@@ -27,32 +27,32 @@ from .response import Response
 from .sockets import bytes_unacknowledged, set_options
 
 SPARE_CONNECTIONS = 64
-"""Connections beyond the limit that are accepted at a time, to be told that there are too many."""
+"""Connections beyond the limit that are open at a time, each to be answered with 503."""
 
 ACCEPTED_AT_ONCE = 64
-"""Connections accepted in one turn of the event loop."""
+"""Connections accepted in one turn of the event loop, at most."""
 
 ACCEPT_PAUSE = 0.5
-"""Seconds until connections are accepted again, after the system had no room for one."""
+"""Seconds until `accept` is tried again after it failed for want of descriptors or memory."""
 
 HANDSHAKE_TIMEOUT = 15
 """Seconds for a TLS handshake."""
 
 GOODBYE = 0.25
-"""Seconds, when all is over, for peers to end their side of connections that were closed."""
+"""Seconds that `close` waits at last for peers to end their side of connections that are closed here."""
 
 LISTENER_FAILED = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
-"""Errors of `accept` that do not pass: the socket does not listen any more."""
+"""Errors of `accept` that are permanent: the socket does not listen any more."""
 
 logger = logging.getLogger(__name__)
 
 
 class Listener:
-    """Makes the connections of one port, called `name`, and answers their requests with `answer`.
+    """The connections of one port, called `name`. `answer` is the handler of its requests.
 
-    `answer_now`: gives the answers that take no waiting, and None for all others: these cost no task.
-    `headers` are on every error answer. `max_connections`: those beyond are told 503. `idle_timeout`: seconds for a
-    head to arrive, and between requests. `stall_timeout`: seconds for a peer to accept a byte. `tls`: what https needs; None for http.
+    `answer_now`: returns an answer that needs no waiting, and so no task; None: `answer` has to be awaited.
+    `headers`: fields of every error answer. `max_connections`: connections beyond this get 503. `idle_timeout`: seconds for a
+    head to arrive, and between requests. `stall_timeout`: seconds for a peer to accept a byte. `tls`: the TLS context for https; None: http.
     `buffer_size`: bytes received at a time.
     """
 
@@ -71,9 +71,9 @@ class Listener:
     ) -> None:
         self.buffers = Buffers(buffer_size)
         self.closing = False
-        """Whether no further request will be answered."""
+        """Whether the port is closing: connections end after their present answer."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Gets an OSError if no connection can be accepted any more."""
+        """Its exception is set, an OSError, if no connection can be accepted any more."""
         self._name = name
         self._answer = answer
         self._answer_now = answer_now
@@ -83,33 +83,33 @@ class Listener:
         self._stall_timeout = stall_timeout
         self._tls = tls
         self._listening: list[socket.socket] = []
-        self._crowded = False  # whether nobody is accepted until somebody has left
-        self._shaking: dict[Connection, asyncio.Task[None]] = {}  # those that were accepted and are not `_open` yet
+        self._crowded = False  # whether accepting is stopped until a connection ends
+        self._shaking: dict[Connection, asyncio.Task[None]] = {}  # accepted, and still in the TLS handshake
         self._open: set[Connection] = set()
         self._working: set[asyncio.Task[None]] = set()
         self._empty: asyncio.Event = asyncio.Event()
-        self._received = self._sent = 0  # by connections that are over
+        self._received = self._sent = 0  # bytes of connections that have ended
 
     # Figures.
 
     @property
     def refusals(self) -> Counter[str]:
-        """How many requests were refused, by reason."""
+        """The number of requests answered with an error, by reason."""
         return self._refusals.counts
 
     @property
     def open_connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return len(self._open)
 
     @property
     def sent(self) -> int:
-        """Bytes of streamed bodies so far, framing included."""
+        """Bytes of streamed bodies sent so far, framing included."""
         return self._sent + sum(connection.sent for connection in self._open)
 
     @property
     def received(self) -> int:
-        """Bytes of logs so far."""
+        """Bytes of logs received so far."""
         return self._received + sum(connection.received for connection in self._open)
 
     # Accepting.
@@ -127,7 +127,7 @@ class Listener:
         for _ in range(ACCEPTED_AT_ONCE):
             present = len(self._open) + len(self._shaking)
             if present >= self._max_connections + SPARE_CONNECTIONS:
-                # Who is in the system's queue waits there: to be closed unanswered would be told as a broken network.
+                # Further connections wait in the kernel's queue: if they were closed without an answer, clients would report a broken network.
                 self._crowded = True
                 for other in self._listening:
                     loop.remove_reader(other)
@@ -142,7 +142,7 @@ class Listener:
                     if not self.failed.done():
                         self.failed.set_exception(error)
                     return
-                # No file descriptors or memory left: whoever is connected goes on, whoever comes waits.
+                # No file descriptors or memory are left: open connections go on, new ones wait in the kernel's queue.
                 logger.error("no connection can be accepted for %g s: %s", ACCEPT_PAUSE, error)
                 loop.call_later(ACCEPT_PAUSE, self._accept_again, listening)
                 return
@@ -161,13 +161,13 @@ class Listener:
             sock,
             ssl=self._tls,
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self._tls else None,
-            # asyncio cuts a TLS connection off this long after `close`, whatever is still on its way.
+            # asyncio aborts a TLS connection this long after `close`, even if bytes are still to be sent.
             ssl_shutdown_timeout=self._stall_timeout if self._tls else None,
         )
         logger.debug("a connection was made, %d are open", len(self._open))
 
     def _connected(self, sock: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
-        """A connection was made, or was not."""
+        """A connection's handshake has ended: it is open, or it failed."""
         self._shaking.pop(connection, None)
         error = None if task.cancelled() else task.exception()
         if task.cancelled() or error is not None:
@@ -179,7 +179,7 @@ class Listener:
             logger.error("a connection was not made", exc_info=error)
 
     def _left(self) -> None:
-        """A connection is gone: if others wait for its place, accept them."""
+        """A connection has ended: accept again if that was stopped for want of room."""
         if not self._open:
             self._empty.set()
         if self._crowded and len(self._open) + len(self._shaking) < self._max_connections + SPARE_CONNECTIONS:
@@ -187,11 +187,11 @@ class Listener:
             for listening in self._listening:
                 self._accept_again(listening)
 
-    # What connections ask for: see `connection.Owner`.
+    # Called by connections: see `connection.Owner`.
 
     def made(self, connection: Connection) -> None:
         """See `connection.Owner`."""
-        self._shaking.pop(connection, None)  # it counts once
+        self._shaking.pop(connection, None)  # it is open now, and must not be counted twice
         self._open.add(connection)
         self._empty.clear()
 
@@ -232,7 +232,7 @@ class Listener:
     # Ending.
 
     async def reap(self) -> None:
-        """Reset, for ever, the connections for which bytes wait and whose peers accept none for the stall timeout."""
+        """Run for ever: reset each connection whose peer has accepted no byte for the stall timeout while bytes wait for it."""
         loop, timeout = asyncio.get_running_loop(), self._stall_timeout
         stuck: dict[Connection, tuple[int, float]] = {}
         while True:
@@ -252,7 +252,7 @@ class Listener:
                     connection.reset(f"the peer accepted no byte for {timeout:g} s")
 
     async def dismiss(self) -> None:
-        """Close, for ever, the connections on which no head has come for the idle timeout, however much of one has."""
+        """Run for ever: close each connection on which no whole head has arrived within the idle timeout."""
         loop, timeout = asyncio.get_running_loop(), self._idle_timeout
         while True:
             await asyncio.sleep(timeout / 4)
@@ -262,7 +262,7 @@ class Listener:
                     connection.close()
 
     def stop_listening(self) -> None:
-        """Accept no more connections, not even those that are in a handshake, and end those that ask for nothing."""
+        """Stop accepting, drop connections that are in a TLS handshake, and close those that are idle."""
         self.closing = True
         for listening in self._listening:
             asyncio.get_running_loop().remove_reader(listening)
@@ -275,7 +275,7 @@ class Listener:
                 connection.close()
 
     async def close(self, timeout: float) -> None:
-        """Accept no more, let answers end for `timeout` seconds, then break them off."""
+        """Stop accepting, wait `timeout` seconds at most for present answers, then reset the connections that are left."""
         self.stop_listening()
         if self._shaking:
             await asyncio.wait(self._shaking.values())

@@ -1,8 +1,8 @@
-"""Errors as HTTP answers: the status, the text and the document of each, on which port and for which requests. No I/O.
+"""Errors as HTTP answers: each one's status, text and problem document, its port, and the requests that can get it. No I/O.
 
-`TABLE` is the only place for statuses and texts of errors. Here are those that any request can meet, and what errors of logs, which
-know nothing of HTTP, become; `produce.problems` and `read.problems` add those of each port. The server raises from the table, the
-tables of errors in `docs/protocol.md` are made from it, and a test holds both OpenAPI descriptions to it.
+`TABLE` is the only place for statuses and texts of errors. This module defines the errors of any request, and maps the errors of logs,
+which know nothing of HTTP, to answers. `produce.problems` and `read.problems` add those of each port. The server raises from the
+table, the tables of errors in `docs/protocol` are made from it, and a test compares both OpenAPI descriptions with it.
 
     raise problem.DENIED.error()
     raise problem.TOO_MANY_LOGS.error({"Retry-After": "60"}, count=10)
@@ -18,33 +18,33 @@ from livelog.errors import DiskError, InvalidAttribute, LeaseLost, LeaseTaken, R
 from .response import PHRASES
 
 READERS = "log status logs lines search events groups problems view livelog.pyz"
-"""What a readers' GET or HEAD asks for: the first segment of its path."""
+"""The resources of the readers' port: the first segments of their paths."""
 
 OF_A_LOG = "log status lines search events groups problems"
-"""Those of `READERS` that are about one log."""
+"""The resources in `READERS` that are about one log."""
 
 PRODUCERS = "put show tell remove limits offset append methods give-up link healthz readyz metrics"
-"""What a producers' request is, by the names that its operations have in `docs/openapi-producers.yaml`."""
+"""The operations of the producers' port, by their names in `docs/openapi-producers.yaml`."""
 
 OF_PRODUCERS = "put show tell remove limits offset append methods give-up link"
-"""Those of `PRODUCERS` that need a write token where the server has one."""
+"""The operations in `PRODUCERS` that need a write token if the server has one."""
 
 RETRY_AFTER = {"Retry-After": "1"}
 
 TYPES = "https://iana.org/assignments/http-problem-types#"
-"""What the names of registered problem types begin with (RFC 9457 section 4.2)."""
+"""The prefix of registered problem types (RFC 9457 section 4.2)."""
 
 MAX_LINE = 8190
-"""Bytes of a request's target, of a header field's name, and of its value."""
+"""The largest request target, field name and field value, in bytes each."""
 
 MAX_FIELDS = 128
-"""Header fields of a request."""
+"""The largest number of header fields in a request."""
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request's head."""
+"""The largest head of a request, in bytes."""
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-"""The methods that mean something on either port."""
+"""The methods that some resource of either port has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Problem:
 
 
 TABLE: list[Problem] = []
-"""Those of all modules that have been imported, in the order in which they are defined."""
+"""The problems of all modules imported so far, in the order of their definitions."""
 
 
 def define(
@@ -103,7 +103,7 @@ def define(
     return problem
 
 
-# Of heads, before it is known what is asked for.
+# Errors of heads, before the resource is known.
 
 NOT_HTTP = define(
     400, "this is not an HTTP request: it does not begin with METHOD TARGET HTTP/1.1",
@@ -241,7 +241,7 @@ NOT_THIS_PAGE = define(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an error is answered with. `kind`: what metrics count it as."""
+    """The answer to an error. `kind`: the name under which metrics count it."""
 
     status: int
     kind: str
@@ -250,7 +250,7 @@ class Answer:
 
 
 def of(error: Exception) -> RequestError | None:
-    """What a client is told of an error, also of one that knows nothing of HTTP; None: of a fault of the server."""
+    """The answer's error for `error`, which may know nothing of HTTP; None: it is a fault of the server."""
     match error:
         case RequestError():
             return error

@@ -1,10 +1,10 @@
-"""Range headers, from text to a plan. No I/O, no knowledge of sockets, files or HTTP messages.
+"""Range headers: parsed, and resolved against a log's length. No I/O, no knowledge of sockets, files or HTTP messages.
 
 Two steps, since a log that is being written has no length when its header is parsed:
-`parse_range` reads the header (RFC 9110 section 14.1.1), `resolve` holds it against the log as it is now
+`parse_range` reads the header (RFC 9110 section 14.1.1), `resolve` applies it to the log as it is now
 (RFC 9110 section 14.2; RFC 8673 for a log that still grows).
 
-1. What is not understood is ignored (`None`), never an error.
+1. A header that is malformed, or in another unit, is ignored (`None`); it is never an error.
 2. Inside, offsets are half-open `[start, stop)`; inclusive positions exist in header text only.
 3. Numbers of any length are safe; a huge last position is echoed digit for digit.
 """
@@ -31,7 +31,7 @@ class FromTo:
     first: int
     last: int | None
     last_text: str
-    """`last` exactly as it was written, since RFC 8673 has it echoed."""
+    """`last` as it was written: RFC 8673 requires that it is echoed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _follows(spec: FromTo, largest: int | None) -> bool:
 
 
 def _part(spec: Spec, length: int) -> Part | None:
-    """The bytes of `spec` that exist, or None if there are none."""
+    """The bytes of `spec` that the log has; None: it has none of them."""
     if isinstance(spec, Suffix):
         start, stop = max(0, length - spec.length), length
     else:
@@ -164,7 +164,7 @@ def _coalesce(parts: list[Part]) -> tuple[Part, ...]:
 
 
 def _magnitude(digits: str) -> tuple[int, str]:
-    """Orders numbers of any length."""
+    """A key that orders decimal numbers of any length."""
     digits = digits.lstrip("0")
     return len(digits), digits
 

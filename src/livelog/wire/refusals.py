@@ -1,4 +1,4 @@
-"""From whatever goes wrong to one answer and one log line with the same id. Neither holds a secret."""
+"""Errors of requests: each becomes one answer and one line of the server's log, with the same error id. Neither has a secret in it."""
 
 import logging
 import secrets
@@ -12,12 +12,12 @@ logger = logging.getLogger(__name__)
 
 
 class Refusals:
-    """The errors that one port answers with, and how many of them there were. `headers` are on each of them."""
+    """Makes and counts the error answers of one port. `headers`: fields of each of them."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
         self.counts: Counter[str] = Counter()
-        """How many requests were refused, by reason: a problem type, or what HTTP calls the status."""
+        """The number of error answers by reason: a problem type, or the status's name in HTTP."""
 
     def response(self, error: Exception, accept: str) -> Response:
         """The answer that tells of `error`; see `problem.answer` for `accept`."""
@@ -39,7 +39,7 @@ class Refusals:
 
 
 def _level(status: int) -> int:
-    """How serious a refusal is to the operator: 500 and 507 are for him to mend, the other 5xx worth a look."""
+    """The level of the log line: an error for 500 and 507, which the operator has to mend; a warning for other 5xx."""
     if status in (500, 507):
         return logging.ERROR
     return logging.WARNING if status >= 500 else logging.INFO

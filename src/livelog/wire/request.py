@@ -1,6 +1,6 @@
-"""A request, as its head tells it (RFC 9110). No I/O.
+"""A request, as parsed from its head (RFC 9110). No I/O.
 
-Refuses to know on which connection it came, and what it asks for.
+It knows neither its connection nor what it asks for.
 """
 
 import re
@@ -9,11 +9,11 @@ from typing import overload
 from urllib.parse import parse_qsl, unquote
 
 _KEPT = re.compile("(%2[Ff]|%25)")
-"""What stays encoded in a path: a slash that separates no segments, and the percent sign that makes that plain."""
+"""Characters that stay percent-encoded in a path: a slash, which would separate segments, and the percent sign itself."""
 
 
 class Fields:
-    """Header fields, by their names in whatever case; several of a name are in their order."""
+    """Header fields. Names are case-insensitive; fields of the same name keep their order."""
 
     __slots__ = ("_count", "_values")
 
@@ -21,7 +21,7 @@ class Fields:
         self._values: dict[str, list[str]] = {}
         self._count = 0
         for name, value in fields:
-            # Bytes that are no UTF-8 stay what they are, as surrogates: whoever reads the field decides.
+            # Bytes that are not UTF-8 are kept as surrogates: whoever reads the field decides about them.
             text = value.strip(b" \t").decode("utf-8", "surrogateescape")
             self._values.setdefault(name.decode("ascii").lower(), []).append(text)
             self._count += 1
@@ -43,19 +43,19 @@ class Fields:
         return self._values.get(name.lower(), [])
 
     def joined(self, name: str) -> str:
-        """The values of all fields of that name, as one list (RFC 9110 section 5.3)."""
+        """The values of all fields of that name, joined with commas (RFC 9110 section 5.3)."""
         return ",".join(self.getall(name))
 
     def repeated(self, names: Iterable[str]) -> bool:
-        """Whether there are several fields of one of these names, which are in lower case."""
+        """Whether a field of one of `names`, given in lower case, occurs more than once."""
         return len(self._values) < self._count and any(len(self._values.get(name, ())) > 1 for name in names)
 
 
 class Request:
     """A request.
 
-    `target`: its path and its query, as they are. `path` is decoded, but for an encoded slash. `content_length`: bytes of the body; None: it has no such field. `version` is
-    (1, 0) or (1, 1).
+    `target`: the path and the query, not decoded. `path` is decoded, except for encoded slashes and percent signs. `content_length`: the value of
+    Content-Length in bytes; None: there is no such field. `version`: (1, 0) or (1, 1).
     """
 
     __slots__ = (

@@ -1,6 +1,6 @@
 """An answer, and its head as bytes (RFC 9112 section 4). No I/O.
 
-Refuses to know why it is given. What frames the body is decided here: by a length, by chunks, or by the connection's end.
+The framing of the body is decided here: a length, chunks, or the end of the connection.
 """
 
 import time
@@ -22,13 +22,13 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _NO_BODY = frozenset({204, 304})
-"""Statuses of answers that have no body, whatever they say (RFC 9110 section 6.4.1)."""
+"""Statuses whose answers never have a body (RFC 9110 section 6.4.1)."""
 
 
 class Response:
-    """An answer: `body`, or what `stream` writes, as long as `length` says; None: nobody knows how long that will be.
+    """An answer. Its body is `body`, or what `stream` writes: `length` bytes; None: the length is not known.
 
-    `done` is called once, when the answer has been sent, or cannot be.
+    `done` is called once, when the answer was sent or cannot be sent.
     """
 
     __slots__ = ("body", "done", "headers", "length", "status", "stream")
@@ -52,7 +52,7 @@ class Response:
 
     @property
     def is_streamed(self) -> bool:
-        """Whether there is something to stream."""
+        """Whether `stream` has bytes to write."""
         return self.stream is not None and self.length != 0
 
 

@@ -1,8 +1,7 @@
 """Which resources a port has, and which methods each of them has. No I/O.
 
-What follows from such a table is decided here: 404 for another path, 405 with Allow for another method, and what Allow
-says. (A method that no resource has is answered with 501 before, by `wire.head`.) Refuses to know who may ask: that comes
-between the path and the method.
+The table decides 404 for an unknown path, 405 for a method that the resource does not have, and the value of Allow. (`wire.head` has
+answered a method that no resource has with 501 before.) Tokens are not checked here: handlers do that after `find` and before `handler`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ H = TypeVar("H")
 
 
 class Resource(Generic[H]):
-    """What there is at a path: a handler for each method. `refusal`: the error of another method."""
+    """A resource: a handler for each of its methods. `refusal`: the error for any other method."""
 
     def __init__(self, handlers: Mapping[str, H], refusal: Problem = problem.READ_ONLY) -> None:
         self._handlers = handlers
@@ -34,14 +33,14 @@ class Resource(Generic[H]):
 
 
 class Routes(Generic[H]):
-    """The resources of a port, by the first segment of their paths. `refusal`: the error of another path."""
+    """The resources of a port, by the first segment of their paths. `refusal`: the error for any other path."""
 
     def __init__(self, resources: Mapping[str, Resource[H]], refusal: Problem) -> None:
         self._resources = resources
         self._refusal = refusal
 
     def find(self, path: str) -> tuple[str, str, Resource[H]]:
-        """The first segment of a path, what follows it from the slash on, and what there is. Raises: RequestError (404)."""
+        """Returns the first segment of `path`, the rest from the next slash on, and the resource. Raises: RequestError (404)."""
         name, slash, rest = path.removeprefix("/").partition("/")
         resource = self._resources.get(name)
         if resource is None:

@@ -1,6 +1,6 @@
-"""What only the socket behind a transport can do: end by a reset, tell what is unacknowledged, send at once, find a peer that vanished.
+"""Socket options and kernel state of a transport: reset on close, unacknowledged bytes, no delay for small writes, keepalive.
 
-Refuses to know when that is right.
+The module does not decide when to use them.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import sys
 import termios
 
 OPTIONS = (
-    # asyncio does so only with sockets that name their protocol, which `socket.create_server` makes none of.
+    # asyncio sets TCP_NODELAY only on sockets whose `proto` is IPPROTO_TCP, and `socket.create_server` leaves it 0.
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
@@ -29,23 +29,23 @@ def set_options(listening: socket.socket) -> None:
 
 
 def end_by_reset(transport: asyncio.Transport, wanted: bool) -> None:
-    """Whether the connection, however it is closed, ends by a TCP reset, so that the peer can tell it from an end."""
+    """Set whether any close of the connection, also by the death of this process, is a TCP reset instead of an orderly end."""
     sock = transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", wanted, 0))
 
 
 def reset_connection(transport: asyncio.Transport) -> None:
-    """Close a connection by a TCP reset: what the peer has not acknowledged is thrown away, here and in the kernel."""
+    """Close a connection by a TCP reset. Bytes that the peer has not acknowledged are discarded, here and in the kernel."""
     end_by_reset(transport, True)
     transport.abort()
 
 
 def bytes_unsent(transport: asyncio.Transport) -> int:
-    """How many bytes the kernel has that the peer has not acknowledged. Raises: OSError."""
+    """The number of bytes in the kernel's send queue that the peer has not acknowledged. Raises: OSError."""
     waiting = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
     return int.from_bytes(waiting, sys.byteorder)
 
 
 def bytes_unacknowledged(transport: asyncio.Transport) -> int:
-    """How many bytes wait in memory or were sent and are not acknowledged by the peer. Raises: OSError."""
+    """The number of bytes that wait in this process, or in the kernel for the peer's acknowledgement. Raises: OSError."""
     return transport.get_write_buffer_size() + bytes_unsent(transport)

@@ -1,1 +1,1 @@
-"""What a log is and where it lives: bytes in files, what is known of them, who may write. Knows nothing of HTTP."""
+"""Logs: their bytes in files, their facts and states, leases, and retention. Knows nothing of HTTP."""

@@ -1,6 +1,6 @@
-"""Logs that are written elsewhere, and read here: looked for when somebody asks, and kept for as long as they grow.
+"""Adopted logs: other processes write them, this one reads them. They are looked for when somebody asks, and kept while they grow.
 
-Refuses to know where "elsewhere" is, and to end what it is given: whoever made a source closes it.
+Only the newest log of a name is known. The module does not know which processes there are, and closes no source: whoever made it does.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ Elsewhere = Callable[[str], Awaitable[Source | None]]
 
 
 async def nowhere(_: str) -> None:
-    """There is no elsewhere: all logs are written here."""
+    """The `Elsewhere` of a server that writes all logs itself: it finds none."""
 
 
 class Adopted:
-    """The logs that were found by `elsewhere`, or brought by `adopt`: of each, `announce` is told."""
+    """The logs that `elsewhere` has found, or `adopt` was called with. `announce` is called with each."""
 
     def __init__(self, elsewhere: Elsewhere, announce: Callable[[Source], None]) -> None:
         self._elsewhere = elsewhere
@@ -26,18 +26,18 @@ class Adopted:
         self._searches: dict[str, asyncio.Task[Source | None]] = {}
 
     def __iter__(self) -> Iterator[Source]:
-        """Those that grow."""
+        """The adopted logs, all of which grow."""
         return iter(self._logs.values())
 
     async def find(self, name: str) -> Source | None:
-        """The log of that name. All who ask at the same time share one search, and one source."""
+        """The log of that name; None: there is none. Concurrent calls for one name share one search and one source."""
         if (log := self._logs.get(name)) is not None or self._elsewhere is nowhere:
             return log
         search = self._searches.get(name)
         if search is None:
             search = self._searches[name] = asyncio.create_task(self._search(name))
         found = await asyncio.shield(search)
-        return self._logs.get(name) or found  # it may have been adopted meanwhile
+        return self._logs.get(name) or found  # `adopt` may have been called with it meanwhile
 
     async def _search(self, name: str) -> Source | None:
         try:
@@ -49,7 +49,7 @@ class Adopted:
         return log
 
     def adopt(self, log: Source) -> None:
-        """Keep a log until it is at its end: from then on only its writer knows whether it is still the one of that name."""
+        """Add a log until it is at its end. After that, only the process that wrote it knows whether it is still the newest of its name."""
         name = log.info.name
 
         def changed() -> None:

@@ -1,4 +1,4 @@
-"""Who waits for a log to begin, by its name, and who is told of all that begin and go. Nothing is kept for a name that nobody waits for."""
+"""Notices of logs that begin and are removed: for those who wait for a name, and for observers of all logs."""
 
 import asyncio
 from typing import Protocol
@@ -8,31 +8,31 @@ from .source import Source
 
 
 class Observer(Protocol):
-    """Is told of all logs that begin and go, on the event loop. It may cease to observe thereby."""
+    """Is called on the event loop for each log that begins or is removed. It may remove itself from the observers then."""
 
     def begun(self, log: Source) -> None:
-        """`log` has begun, or was found where others write it."""
+        """`log` has begun, or was adopted."""
 
     def changed(self, log: Source) -> None:
-        """Something else is known of `log`, which has ended: who watches only logs that grow is not told by their `watchers`."""
+        """The attributes of `log` have changed. It has ended, so that an observer may have no watcher on it."""
 
     def removed(self, log: Source) -> None:
-        """`log` is not found any more: it was replaced, removed or retired."""
+        """`log` was replaced, removed or retired."""
 
     def closed(self) -> None:
-        """No log will begin or go any more."""
+        """The server stops: no log will begin or be removed any more."""
 
 
 class Arrivals:
-    """Those who wait for logs, and `observers`."""
+    """Those who wait for logs, and the `observers`."""
 
     def __init__(self) -> None:
         self.observers: set[Observer] = set()
-        # Kept by those who wait, and gone with the last of them.
+        # Weak: an entry is kept by those who wait, and vanishes with the last of them.
         self._awaited: WeakValueDictionary[str, asyncio.Future[Source]] = WeakValueDictionary()
 
     async def wait(self, name: str, timeout: float) -> Source | None:
-        """The log of that name that begins within `timeout` seconds; None: none did, or `close` was called."""
+        """Wait for a log of that name to begin, for `timeout` seconds at most. Returns None if none did, or `close` was called."""
         begun = self._awaited.get(name)
         if begun is None:
             begun = self._awaited[name] = asyncio.get_running_loop().create_future()
@@ -47,24 +47,24 @@ class Arrivals:
             raise
 
     def announce(self, log: Source) -> None:
-        """`log` has begun: all who wait for its name get it."""
+        """Give `log`, which has begun, to all who wait for its name, and to the observers."""
         if (begun := self._awaited.pop(log.info.name, None)) is not None:
             begun.set_result(log)
         for observer in tuple(self.observers):
             observer.begun(log)
 
     def tell_changed(self, log: Source) -> None:
-        """Something else is known of `log`, which has ended."""
+        """Call `Observer.changed`."""
         for observer in tuple(self.observers):
             observer.changed(log)
 
     def tell_removed(self, log: Source) -> None:
-        """`log` is not found any more."""
+        """Call `Observer.removed`."""
         for observer in tuple(self.observers):
             observer.removed(log)
 
     def close(self) -> None:
-        """No log will begin any more: all who wait are told."""
+        """Release all who wait, with None, and call `Observer.closed`."""
         for begun in tuple(self._awaited.values()):
             begun.cancel()
         for observer in tuple(self.observers):

@@ -1,11 +1,10 @@
-"""Which logs there are: they begin and end here, are found and listed here, and are removed here.
+"""The catalogue of all logs: it begins, finds, lists, ends and removes them.
 
-Refuses to know who may read or write a log, how its files are made (`Storage` does), and to decide which log goes because of a limit
-(`Retention` does).
+It does not know who may read or write a log. `Storage` makes and removes the files; `Retention` decides which log a limit removes.
 
-1. A name has at most as many logs as are to be kept: the newest, which alone may grow, and older ones. Readers of a log that goes keep
-   it until they are done.
-2. Logs are in the order in which they began, by `LogInfo.order`, whatever the clock says and said.
+1. A name has at most `keep_attempts` logs: the newest, which alone may grow, and older ones. Whoever reads a log that is removed can
+   read it to its end.
+2. Logs are ordered by `LogInfo.order`, in which they began, whatever the system's clock said.
 """
 
 import asyncio
@@ -30,13 +29,13 @@ from .source import Source
 from .storage import Storage
 
 UNNAMED = ""
-"""The name of the log that has none."""
+"""The name of the unnamed log."""
 
 logger = logging.getLogger(__name__)
 
 
 class Catalogue:
-    """All logs of a server, as `settings` have them. `elsewhere`: finds those that other processes write.
+    """All logs of a server. `elsewhere`: finds logs that other processes write.
 
     Raises: OSError, if no file can be made; ConfigError.
     """
@@ -47,18 +46,18 @@ class Catalogue:
         self._logs = Attempts[Journal](settings.keep_attempts)
         self._retention = Retention(settings.max_logs, settings.max_age, self._storage.is_used)
         self.ended_count: Counter[State] = Counter()
-        """How many logs have ended since the start, by their last state."""
+        """The number of logs that have ended since the start, by their final state."""
         self.retired_count = 0
-        """How many logs were removed because of a limit."""
+        """The number of logs that were removed because of a limit since the start."""
         self._beginning = 0
-        self._drafts: dict[Journal, Journal | None] = {}  # with the logs that they will replace
+        self._drafts: dict[Journal, Journal | None] = {}  # drafts, each with the log that it will replace, or None
         self._last_order = 0
         self._fences = Fences()
         self.arrivals = Arrivals()
-        """Who is told of logs that begin and go, those included that are written elsewhere."""
+        """Those who wait for logs to begin, and the observers of all logs, including logs that are written elsewhere."""
         self._adopted = Adopted(elsewhere, self.arrivals.announce)
         self._closed = False
-        self._last: tuple[Journal, ...] = ()  # the logs there were when the catalogue was closed
+        self._last: tuple[Journal, ...] = ()  # the logs at the time of `close`
         self._recover(settings.keep_attempts)
 
     def _recover(self, kept: int) -> None:
@@ -66,7 +65,7 @@ class Catalogue:
             journal.info.order = self._last_order = max(self._last_order + 1, journal.info.order)
             self._logs.add(journal)
         ended = [journal for journal in self._logs if journal.state.ended]
-        # Who says that it ended in the future had a wrong clock: it has ended now, at the latest.
+        # An end in the future was noted by a wrong clock: it counts as now.
         moment = now()
         ended.sort(key=lambda journal: min(moment, journal.info.ended or 0))
         for journal in ended:
@@ -76,32 +75,34 @@ class Catalogue:
                 self._retention.supersede(journal)
 
     def get(self, name: str, which: Which = NEWEST) -> Journal | None:
-        """The log of that name that is written here and meant by `which`, if it is there."""
+        """The log of that name that this process writes and `which` selects; None: it is not there."""
         return self._logs.newest(name) if which is NEWEST else self._logs.find(name, which)
 
     def attempts(self, name: str) -> tuple[Journal, ...]:
-        """All logs of that name that are written here, the newest in front."""
+        """All logs of that name that this process writes, the newest first."""
         return self._logs.of(name)
 
     def count(self, name: str) -> int:
-        """How many logs of that name are written here."""
+        """The number of logs of that name that this process writes."""
         return len(self._logs.of(name))
 
     async def locate(self, name: str, which: Which = NEWEST) -> Source | None:
-        """The log of that name that is meant by `which`, wherever it is written; None: it is not there."""
+        """The log of that name that `which` selects, whichever process writes it; None: it is not there."""
         if (here := self.get(name, which)) is not None or which.attempt:
             return here
-        log = await self._adopted.find(name)  # of what is written elsewhere, only the newest log of a name is known
+        log = await self._adopted.find(
+            name
+        )  # another process tells of the newest log of a name only, so an older attempt of it is not found
         return log if log is not None and which.generation in (None, log.info.generation) else None
 
     def adopt(self, log: Source) -> None:
-        """Have a log found here that is written elsewhere, for as long as it grows. Whoever waits for it gets it."""
+        """Add a log that another process writes, for as long as it grows. Whoever waits for its name gets it."""
         self._adopted.adopt(log)
 
     async def open(self, name: str, which: Which = NEWEST) -> Source | None:
-        """The log that `locate` finds, its file open until the caller's `release`; None: there is none.
+        """The log that `locate` finds, with its file open until the caller's `release`; None: there is none.
 
-        One that is replaced or removed before its file is open is looked up again. Raises: DiskError.
+        If the log is replaced or removed before its file is open, it is looked up again. Raises: DiskError.
         """
         while (log := await self.locate(name, which)) is not None:
             try:
@@ -120,11 +121,11 @@ class Catalogue:
 
     @property
     def used(self) -> int:
-        """Bytes of all logs together, those included that are on their way to the disk."""
+        """Bytes of all logs together, including bytes that are not written yet; without sidecar files."""
         return self._disk.used
 
     async def refusal(self) -> str | None:
-        """Why no log could begin and grow now; None: one could. Removes nothing."""
+        """Why no log could begin and grow now, in words; None: one could. Removes nothing."""
         if self._closed:
             return "the server is stopping"
         try:
@@ -135,30 +136,30 @@ class Catalogue:
         return None if refusal is None else refusal.strerror
 
     def newest_first(self) -> Iterator[Journal]:
-        """The newest log of each name, those that began last in front."""
+        """The newest log of each name, the one that began last first."""
         return self._logs.newest_first()
 
     def all(self) -> Iterator[Journal]:
-        """All logs, in no order."""
+        """All logs, in no particular order."""
         return iter(self._logs)
 
     def known(self) -> list[Source]:
-        """As `newest_first`, with those that are written elsewhere, as far as they are known here and still grow."""
+        """As `newest_first`, with the growing logs that other processes write and this one has found."""
         here: list[Source] = [*self.newest_first()]
         elsewhere = [*self._adopted]
         return sorted(here + elsewhere, key=lambda log: -log.info.order) if elsewhere else here
 
     async def wait(self, name: str, timeout: float) -> Source | None:
-        """The log of that name, waiting at most `timeout` seconds for it to begin."""
+        """The log of that name, which may begin within `timeout` seconds; None: it did not."""
         if (log := await self.locate(name)) is not None or timeout <= 0 or self._closed:
             return log
         return await self.arrivals.wait(name, timeout) or self._logs.newest(name)
 
     async def begin(self, info: LogInfo) -> Journal:
-        """A new, empty log, in place of an older one of that name. That one is aborted, unless it has ended, and goes if it is one too many.
+        """Begin a new, empty log, as the newest of its name. An older one that has not ended is aborted; logs beyond `keep_attempts` are removed.
 
-        Its `generation`, its `order` and when it `began` are filled in. Its file is open for the caller, who must `release` it.
-        Nothing is removed for it before its file is there. Raises: DiskError, TooManyLogs, Stopping, LeaseLost.
+        `generation`, `order` and `began` of `info` are set here. The file is open; the caller must `release` it.
+        No log is removed before the new file exists. Raises: DiskError, TooManyLogs, Stopping, LeaseLost.
         """
         info = await self._admitted(info)
         self._beginning += 1
@@ -175,9 +176,9 @@ class Catalogue:
         return journal
 
     async def draft(self, info: LogInfo) -> Journal:
-        """As `begin`, but nobody finds the new log, and nothing makes room for it, before `publish`; or `discard`: it never was.
+        """As `begin`, but the log is not found, and no log is removed for it, before `publish`. `discard` removes a draft.
 
-        An older log of that name goes neither for its age nor to make room meanwhile.
+        Until then, no limit removes the newest log of that name.
         """
         info = await self._admitted(info)
         if (older := self._logs.newest(info.name)) is not None:
@@ -192,7 +193,7 @@ class Catalogue:
         return journal
 
     async def publish(self, draft: Journal) -> None:
-        """Have a draft, all of which is on file, in place of an older log of that name. Raises: as `begin`; then it is a draft still."""
+        """Make a draft, whose bytes are all on file, the newest log of its name. Raises: as `begin`; then it is still a draft."""
         self._check(draft.info)
         draft.info.order = self._next_order()
         await self._storage.publish(draft)
@@ -200,7 +201,7 @@ class Catalogue:
         self._forget_draft(draft)
 
     async def _admitted(self, info: LogInfo) -> LogInfo:
-        """What is known of a log that may begin. Raises: TooManyLogs, Stopping, LeaseLost; DiskError, if there is no room for it."""
+        """Check that a log may begin. Returns `info` with `generation`, `order` and `began`. Raises: TooManyLogs, Stopping, LeaseLost; DiskError, if there is no room for it."""
         self._check(info)
         self._retention.admit(len(self._logs) + self._beginning, self._logs.newest(info.name))
         if await self._disk.check(0) is not None:
@@ -211,23 +212,25 @@ class Catalogue:
         return replace(info, began=began, generation=new_generation(began), order=self._next_order())
 
     def _check(self, info: LogInfo) -> None:
-        """Raises: Stopping, LeaseLost, if no log can begin any more, or not under so small a fencing number."""
+        """Raises: Stopping, if no log can begin any more; LeaseLost, if the fencing number is too small."""
         if self._closed:
             raise Stopping
         self._fences.check(info, self._logs.newest(info.name))
 
     def _next_order(self) -> int:
-        """Larger than that of all logs. Near the time, so that logs of which it is not known have their places by it."""
+        """An order that is larger than that of all logs: about the time in microseconds, so that it compares with logs that were kept without one."""
         self._last_order = max(self._last_order + 1, now())
         return self._last_order
 
     async def _list(self, journal: Journal) -> None:
-        """Have a new log, whose file is there, in place of an older one of that name. Raises: TooManyLogs, Stopping, LeaseLost."""
+        """Add a new log, whose file exists, as the newest of its name. Raises: TooManyLogs, Stopping, LeaseLost."""
         name = journal.info.name
         if (older := self._logs.newest(name)) is not None:
             with contextlib.suppress(DiskError):
                 await self.end(older, State.ABORTED, SUPERSEDED, journal.info.fence)
-        self._check(journal.info)  # its file took so long that there is no list any more, or that another log has begun
+        self._check(
+            journal.info
+        )  # while its file was made, the catalogue may have been closed, or another log have begun
         for surplus in self._logs.surplus(name):
             self._remove(surplus)
         if older is not None and older in self._logs:
@@ -236,17 +239,17 @@ class Catalogue:
         while self._retention.is_full(len(self._logs)) and self._evict():
             pass
         if older is None:
-            self._retention.check(len(self._logs))  # those that could go may be used by now
+            self._retention.check(len(self._logs))  # logs that could have been removed may be read by now
         self._storage.keep(journal)
         self._logs.add(journal)
         self.arrivals.announce(journal)
 
     async def scratch(self) -> Journal:
-        """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
+        """A journal in an unlinked file, which is in no list. It vanishes with the caller's `release`. Raises: DiskError."""
         return await self._storage.scratch()
 
     async def discard(self, journal: Journal) -> None:
-        """Need a scratch journal, or a draft, no longer. What is still on its way to the file is waited for: it is used, too."""
+        """Remove a scratch journal or a draft, after waiting for its writes, whose bytes count as used."""
         await journal.flush()
         if journal in self._drafts:
             self._forget_draft(journal)
@@ -259,7 +262,7 @@ class Catalogue:
             older.release()
 
     async def end(self, journal: Journal, state: State, reason: str, number: int = 0) -> None:
-        """End a log: see `Journal.close`, which this must be called instead of. Raises: DiskError, LeaseLost."""
+        """End a log: see `Journal.close`. Call this instead of it. Raises: DiskError, LeaseLost."""
         info = journal.info
         try:
             await journal.close(state, reason, number)
@@ -275,15 +278,15 @@ class Catalogue:
                 logger.info("log ended", extra={"fields": fields})
 
     async def remove(self, journal: Journal, number: int = 0) -> None:
-        """Remove a log, which must have ended: no kill brings it back. Whoever reads it keeps it until they are done.
+        """Remove a log, which must have ended. On return its files are gone. Whoever reads it can read it to its end.
 
-        Raises: LeaseLost; DiskError, if its files are left; then it is there again after a restart.
+        Raises: LeaseLost; DiskError, if files could not be removed: then the log is there again after a restart.
         """
         journal.fence(number)
         await self._removal_of([journal])
 
     async def remove_all(self, journal: Journal, number: int = 0) -> None:
-        """Remove a log, the newest of its name, and all older ones. See `remove`."""
+        """Remove `journal`, the newest log of its name, and all older ones. See `remove`."""
         journal.fence(number)
         await self._removal_of(self._up_to(journal))
 
@@ -300,12 +303,12 @@ class Catalogue:
                     raise DiskError("removing the log's files", error) from error
 
     def _up_to(self, journal: Journal) -> list[Journal]:
-        """That log and the older ones of its name, the oldest in front: if it goes, so do they."""
+        """`journal` and the older logs of its name, the oldest first."""
         logs = reversed(self._logs.of(journal.info.name))
         return [log for log in logs if log.info.order <= journal.info.order]
 
     def _remove(self, journal: Journal) -> Future[None] | None:
-        """Forget a log now. Returns the removal of its files by a thread, if it has any with names."""
+        """Take a log out of the catalogue. Returns the future of the removal of its files by a thread; None: it has no files with names."""
         name, was_newest = journal.info.name, self._logs.newest(journal.info.name) is journal
         self._logs.remove(journal)
         self._fences.removed(journal.info)
@@ -318,14 +321,14 @@ class Catalogue:
         return self._storage.remove(journal, {log.info.generation for log in self._logs.of(name)})
 
     def _evict(self) -> bool:
-        """Remove the log that goes first to make room. Returns whether there was one."""
+        """Remove the log that retention selects first to make room. Returns whether there was one."""
         if (journal := next(self._retention.candidates(), None)) is None:
             return False
         self._retire(journal, "removed to make room")
         return True
 
     def _evict_older(self) -> bool:
-        """Remove superseded logs, until one gives its room back at once, since nobody reads it. Returns whether there was any."""
+        """Remove superseded logs up to the first one that nobody reads, whose room is freed at once. Returns whether there was any."""
         superseded = tuple(self._retention.superseded())
         for journal in superseded:
             is_used = self._storage.is_used(journal)
@@ -335,14 +338,14 @@ class Catalogue:
         return bool(superseded)
 
     async def retire(self) -> None:
-        """Remove, for ever, the logs that ended longer ago than the settings allow."""
+        """Run for ever: remove the logs that ended longer ago than the settings allow."""
         while (pause := self._retention.age_check) is not None:
             for journal in self._retention.too_old(asyncio.get_running_loop().time()):
                 self._retire(journal, "removed for its age")
             await asyncio.sleep(pause)
 
     def _retire(self, journal: Journal, what: str) -> None:
-        """Remove a log because of a limit, unless it has gone: after the older ones of its name, which it outlives."""
+        """Remove a log because of a limit, after the older ones of its name. Without effect if it was removed before."""
         if journal in self._logs:
             for log in self._up_to(journal):
                 self._remove(log)
@@ -350,7 +353,7 @@ class Catalogue:
                 _log_event(what, log)
 
     def close(self) -> None:
-        """Begin no more logs; tell those who wait for one, or for one to grow, that nothing will come any more."""
+        """Begin no more logs. Whoever waits for a log to begin is told; logs that have not ended are suspended."""
         self._closed = True
         self._last = tuple(self._logs)
         for journal in self._last:
@@ -362,7 +365,7 @@ class Catalogue:
         self.arrivals.close()
 
     def stop(self) -> None:
-        """Let the threads end, once nobody reads or writes any more, and another process have the directory."""
+        """Let the threads end after their present jobs, and release the data directory's lock."""
         self._storage.stop(self._last)
 
 

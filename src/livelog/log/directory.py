@@ -1,27 +1,26 @@
-"""The layout of a data directory: what of a log is kept where, and what is found there after a crash.
+"""The layout of a data directory: which files a log has, and what is recovered from them after a crash.
 
     livelog.lock                                               held by the server that uses the directory
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.log        the bytes of the log builds/42, as they came
-    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.json       everything else that is known of it
+    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.json       its facts (`LogInfo`), state and size
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.times      when its bytes came: see `livelog.times`
     logs/builds+42/20261122T121846.123456Z-1a2b3c4d.index      where its lines are: made again if it is missing
-    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.part       the bytes of a log that becomes one when they are all right
+    logs/builds+42/20261122T121846.123456Z-1a2b3c4d.part       the bytes of a draft, until they are checked
     logs/+/                                                    the log without a name
 
-Where the file system takes capital and small letters for the same, a capital letter of a name is `=` and the small one.
+On a file system that ignores case, a capital letter of a name is written as `=` and the small letter.
 
-All functions here wait for the disk. Refuses to know which logs are needed. Invariants, at every instant, so that a
-kill finds them true:
+All functions wait for the disk. The catalogue decides which logs are kept. Invariants, which hold at every instant, and so after a kill:
 
-1. A .json is whole: it is written under another name, .new, and then renamed.
-2. A .log with a .json is a log. Of several in a folder the newest ones are kept, by `LogInfo.order`, as many as a name may have; the
-   others are removed. Only the newest one can be gone on with: one before it that had not ended was aborted.
-3. A .json is made after its .log, and removed after it, as .times and .index are: a lone one is what is left of a log that was removed, and a
-   lone .log is one that had not begun if it is empty; else its .json was lost, and its bytes are an aborted log's.
-   A .part is nothing, whatever is beside it; its .json is made before it becomes a .log.
-4. An .index holds a code (CRC-32) of its content: without it it is taken to be nothing. Of .times what is whole counts. One of the former
-   format, which had a code, too, is replaced as a .json is, by way of .times.new.
-5. Files whose names are not of this form are nobody's here: they are never removed.
+1. A .json is whole: it is written as .new and then renamed.
+2. A .log with a .json is a log. Of several in a folder, the newest ones by `LogInfo.order` are kept, as many as a name may have; the
+   others are removed. Only the newest one may be live or interrupted: an older one that had not ended is aborted.
+3. A .json is made after its .log, and removed after it, as are .times and .index. So any of these without a .log is left of a removed log.
+   An empty .log without a .json is a log that had not begun; one with bytes has lost its .json, and is an aborted log.
+   A .part is removed, with its .json, which is made before the .part is renamed to .log.
+4. An .index has a CRC-32 of its content; with a wrong one it counts as missing. The whole notes of a .times count. A .times of the
+   former format, which had a CRC-32 of its content, is replaced by way of .times.new, as a .json is.
+5. Files with other names are not the server's: they are never removed.
 """
 
 import contextlib
@@ -48,10 +47,10 @@ from .info import began as time_of
 GENERATION_LENGTH = len("20261122T121846.123456Z-1a2b3c4d")
 
 MAX_JSON = 64 * 1024
-"""Bytes of a .json that are read: several times what the largest has. (More takes longer to allocate than to read.)"""
+"""Bytes of a .json that are read at most: several times the largest one. (A larger buffer takes longer to allocate than the file to read.)"""
 
 SPARE_SIZE = 32 * 1024
-"""Bytes that are kept back for logs that replace those that fill the disk: what is known of one, and a folder, take 4 KiB each."""
+"""Bytes that are reserved on the disk, so that a log can begin that replaces one on a full disk: its .json and its folder take 4 KiB each."""
 
 _SUM = struct.Struct("=I")
 
@@ -59,7 +58,7 @@ logger = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
-    """A log that is there when the server starts. `changed`: when its file was last written, in microseconds."""
+    """A log that the server finds when it starts. `changed`: when its file was last written, in microseconds since the epoch."""
 
     info: LogInfo
     state: State
@@ -76,7 +75,7 @@ class Directory:
     def __init__(self, path: str) -> None:
         self.logs = os.path.join(path, "logs")
         self._orders: dict[str, int] = {}
-        """`LogInfo.order` of each generation that is there, or is being made."""
+        """`LogInfo.order` of each generation that exists, or is being made."""
         os.makedirs(self.logs, mode=0o700, exist_ok=True)
         self._lock = os.open(os.path.join(path, "livelog.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -98,15 +97,15 @@ class Directory:
         self._keep_spare()
 
     def close(self) -> None:
-        """Let another process use the directory."""
+        """Release the directory's lock, so that another process can use it."""
         self._spare.close()
         os.close(self._lock)
 
     def create(self, info: LogInfo, replaced: int = 0) -> BinaryIO:
-        """Begin a log, in place of one that has `replaced` bytes. Returns its file, open for reading and writing, unbuffered.
+        """Make the files of a new log. Returns its .log, open for reading and writing, unbuffered. `replaced`: bytes of the log that it replaces.
 
-        Raises: OSError; but not for want of the little room that it takes, if much more comes back. (The other log is
-        removed later: it must be there if this fails.)
+        On a full disk it uses the reserved bytes if `replaced` frees enough of them again. (The other log is removed later: it
+        must still exist if this fails.) Raises: OSError.
         """
         try:
             return self._create(info, ".log")
@@ -118,11 +117,11 @@ class Directory:
             return self._create(info, ".log")
 
     def draft(self, info: LogInfo) -> BinaryIO:
-        """Begin what may become a log by `publish`. Returns its file as `create` does. Raises: OSError."""
+        """Make the .part of a draft. Returns the file as `create` does. Raises: OSError."""
         return self._create(info, ".part")
 
     def publish(self, info: LogInfo, length: int) -> None:
-        """Make a draft, which has so many bytes, a log that has just begun. Raises: OSError; then it is still a draft."""
+        """Make a draft of `length` bytes a log that has just begun. Raises: OSError; then it is still a draft."""
         self._orders[info.generation] = info.order
         self.save(info, State.LIVE, length)
         path = self._path(info)
@@ -141,16 +140,16 @@ class Directory:
                 self.save(info, State.LIVE, 0)
         except OSError:
             os.close(fd)
-            self._remove(path)  # and nothing of the older log, which goes on
+            self._remove(path)  # not the older log, which stays the newest of its name
             raise
         return cast(BinaryIO, open(fd, "r+b", buffering=0))
 
     def save(self, info: LogInfo, state: State, length: int) -> None:
-        """Keep what is known of a log, in place of what was kept before. Raises: OSError."""
+        """Write the .json of a log, in place of the former one. Raises: OSError."""
         path = self._path(info)
         data = json.dumps(info.to_document(state, length), indent=1, ensure_ascii=False) + "\n"
         try:
-            with open(path + ".new", "wb") as file:  # others do not get past the folder
+            with open(path + ".new", "wb") as file:  # the folder's mode keeps other users out
                 file.write(data.encode())
             os.rename(path + ".new", path + ".json")
         except OSError:
@@ -163,7 +162,7 @@ class Directory:
         return cast(BinaryIO, open(self._path(info) + ".log", "r+b", buffering=0))
 
     def keep(self, info: LogInfo, suffix: str, data: bytes) -> None:
-        """Keep `data` beside a log, in place of what was kept there, unless the log was removed. Raises: OSError."""
+        """Write the sidecar file with that `suffix`, in place of a former one, unless the log was removed. Raises: OSError."""
         path = f"{self._path(info)}.{suffix}"
         with open(path, "wb", buffering=0) as file:
             file.write(_SUM.pack(zlib.crc32(data)) + data)
@@ -171,7 +170,7 @@ class Directory:
             os.unlink(path)
 
     def kept(self, info: LogInfo, suffix: str) -> bytes:
-        """What was kept beside a log; empty if that is nothing, or damaged."""
+        """The content of the sidecar file with that `suffix`; empty if it is missing or damaged."""
         try:
             content = _content(f"{self._path(info)}.{suffix}", -1)
         except OSError:
@@ -180,7 +179,7 @@ class Directory:
         return data if content[: _SUM.size] == _SUM.pack(zlib.crc32(data)) else b""
 
     def open_times(self, info: LogInfo, make: bool) -> BinaryIO | None:
-        """The file of the notes of when a log's bytes came, open for reading and writing, unbuffered; None: there is none, and none to `make`.
+        """A log's file of notes, open for reading and writing, unbuffered. If it is missing, it is made if `make`; else the result is None.
 
         Raises: OSError.
         """
@@ -193,7 +192,7 @@ class Directory:
         return cast(BinaryIO, open(fd, "r+b", buffering=0))
 
     def replace_times(self, info: LogInfo, data: bytes) -> BinaryIO:
-        """Put that content in the place of that file, unless the log was removed, and open it as `open_times` does. Raises: OSError."""
+        """Replace a log's file of notes by one with the content `data`, unless the log was removed. Returns it as `open_times` does. Raises: OSError."""
         path = f"{self._path(info)}.times"
         try:
             with open(path + ".new", "wb") as file:
@@ -210,7 +209,7 @@ class Directory:
         return replaced
 
     def remove(self, info: LogInfo, kept: Collection[str] = ()) -> None:
-        """Remove a log, and before it what is left of older ones, save the generations `kept`: nothing brings one of them back.
+        """Remove a log, after the older generations of its name except `kept`, so that a kill meanwhile leaves no older log as the newest one.
 
         Whoever has its file open can still read it. Raises: OSError.
         """
@@ -224,7 +223,7 @@ class Directory:
         self._keep_spare()
 
     def discard(self, info: LogInfo) -> None:
-        """Remove a draft, or a log that has just begun, and nothing else. Raises: OSError."""
+        """Remove a draft, or a log that has just begun, and no other generation. Raises: OSError."""
         self._remove(self._path(info))
 
     def _remove(self, path: str) -> None:
@@ -232,13 +231,13 @@ class Directory:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path + suffix)
         self._orders.pop(os.path.basename(path), None)
-        with contextlib.suppress(OSError):  # there may be another generation
+        with contextlib.suppress(OSError):  # the folder may have another generation in it
             os.rmdir(os.path.dirname(path))
 
     def recover(self, kept: int = 1) -> Iterator[Found]:
-        """The logs that are there, the newest `kept` ones of each name, in no order. Raises: OSError.
+        """The logs that exist, the newest `kept` ones of each name, in no particular order. Raises: OSError.
 
-        Removes the other ones, and what a kill has left half-made or half-removed.
+        Removes older ones, and what a kill has left half-made or half-removed.
         """
         with os.scandir(self.logs) as entries:
             folders = list(entries)
@@ -247,7 +246,7 @@ class Directory:
             if (name and not is_name(name)) or not folder.is_dir(follow_symlinks=False):
                 logger.warning("left alone, it is no log's folder: %s", path)
                 continue
-            with self._left_alone():  # one log's fault is no reason not to serve the others
+            with self._left_alone():  # a damaged log must not keep the server from the others
                 yield from self._recover_folder(name, path, kept)
 
     @staticmethod
@@ -259,7 +258,7 @@ class Directory:
             logger.warning("left alone, it cannot be used: %s", error)
 
     def _recover_folder(self, name: str, path: str, kept: int) -> Iterator[Found]:
-        """The logs that are there, if any."""
+        """The logs in one folder."""
         files = set(os.listdir(path))
         generations, logs = _generations(files), list[Found]()
         unusable: dict[str, OSError] = {}
@@ -273,13 +272,13 @@ class Directory:
         logs.sort(key=lambda one: (one.info.order, one.info.generation))
         newest = logs[-1] if logs else None
         if unusable and (newest is None or newest.info.generation < max(unusable)):
-            raise unusable[max(unusable)]  # an older log is not what this name stands for
+            raise unusable[max(unusable)]  # the newest log cannot be read: an older one must not take its place
         logs = logs[-kept:]
         remaining = {one.info.generation for one in logs}
         for generation in generations:
             stem = os.path.join(path, generation)
             if generation not in remaining:
-                with self._left_alone():  # what cannot be removed is no reason not to serve the newest
+                with self._left_alone():  # files that cannot be removed must not keep the server from the newest log
                     if generation in unusable and kept > 1:
                         raise unusable[generation]  # it may be one to keep
                     self._remove(stem)
@@ -295,7 +294,7 @@ class Directory:
                 os.rmdir(path)
 
     def _find(self, name: str, generation: str, stem: str, files: set[str]) -> Found | None:
-        """One generation of a log, if it is one."""
+        """One generation of a log; None: its files are no log (see invariants 2 to 4)."""
         if generation + ".log" not in files:
             return None
         status = os.stat(stem + ".log")
@@ -311,19 +310,19 @@ class Directory:
                 logger.warning("%s.json is another log's, the log counts as aborted", stem)
         elif not size:
             return None
-        began = time_of(generation) or changed  # the form of a time may be none: nobody here made it then
+        began = time_of(generation) or changed  # a generation that this server has not made may have no valid time
         info = LogInfo(name, generation, began, ended=changed, reason="what was known of it is lost", order=began)
         return Found(info, State.ABORTED, size, changed)
 
     def _path(self, info: LogInfo) -> str:
-        """Where a log's files are, without the suffix."""
+        """The path of a log's files, without the suffix."""
         folder = info.name.replace("/", "+") or "+"
         if self._folds_case:
             folder = re.sub("[A-Z]", lambda capital: f"={capital[0].lower()}", folder)
         return os.path.join(self.logs, folder, info.generation)
 
     def _name(self, folder: str) -> str:
-        """The name of the log whose files are in `folder`; no name at all, if that is nobody's."""
+        """The name of the log whose files are in `folder`; a text that is no valid name, if the folder is not the server's."""
         if self._folds_case:
             if re.search("[A-Z]", folder):
                 return "/"
@@ -331,20 +330,22 @@ class Directory:
         return "" if folder == "+" else folder.replace("+", "/")
 
     def _keep_spare(self) -> None:
-        """Keep some room back, unless that is done, or there is none."""
-        with contextlib.suppress(OSError, ValueError):  # the file is closed: the directory is not used any more
+        """Reserve `SPARE_SIZE` bytes, unless they are reserved already, or the disk is full."""
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # ValueError: the file is closed, since the directory is not used any more
             if os.fstat(self._spare.fileno()).st_size < SPARE_SIZE:
                 os.posix_fallocate(self._spare.fileno(), 0, SPARE_SIZE)
 
 
 def _open_new(path: str) -> int:
-    """A new file, in a folder that is made if need be, for reading and writing. Raises: OSError."""
+    """Make a new file for reading and writing, and its folder if that is missing. Returns the descriptor. Raises: OSError."""
     for attempt in range(3):
         with contextlib.suppress(FileExistsError):
             os.mkdir(os.path.dirname(path), 0o700)
         try:
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:  # an older log was the last one in its folder, and was removed just now
+        except FileNotFoundError:  # the folder is missing: its last log may have been removed just now
             if attempt == 2:
                 raise
     raise AssertionError("the last attempt returns or raises")

@@ -1,13 +1,13 @@
-"""The disk that logs are on: threads that wait for it, files without a name, and how much room there is.
+"""The disk with the logs: threads that read and write, unlinked files, and the limits of space.
 
-Refuses to know what is in a file. Invariants:
+It does not know what is in a file. Invariants:
 
-1. Nothing here waits for the disk on the event loop's thread, but for what the constructor does before there are clients.
-2. `used` counts every byte of every log that is kept, those included that are on their way to the disk.
-3. Room is made by `evict`, one log at a time, and only if that is what it takes to keep the limits. If the disk itself is full,
-   `evict_older` alone makes room. Room that is on its way back, since files are being removed, is waited for before a write fails.
-4. Small writes that come together go to a thread together, so that a thousand logs do not cost a thousand turns of one.
-   A large one goes alone, and keeps no small one waiting.
+1. Nothing here waits for the disk on the event loop's thread, except the constructor, which runs before there are clients.
+2. `used` counts every byte of every log, including bytes that are not written yet. It does not count the sidecar files.
+3. If a write would exceed the limits, `evict` removes one log at a time. If the disk itself is full, only `evict_older` removes logs.
+   While files are being removed, a write that finds no room waits for theirs before it fails.
+4. Small writes of one moment are given to one thread together: a thousand logs do not cost a thousand hand-offs.
+   A large write is given to a thread alone, and no small one waits for it.
 """
 
 import asyncio
@@ -28,32 +28,32 @@ from .times import TimesFile
 Piece = bytes | memoryview
 
 IOV_MAX = 1024
-"""The most pieces that one system call writes (POSIX guarantees 16, Linux has 1024)."""
+"""The largest number of pieces in one system call (POSIX guarantees 16, Linux has 1024)."""
 
 LARGE = 64 * 1024
-"""Bytes of a write that goes to a thread alone."""
+"""A write of at least this many bytes is given to a thread alone."""
 
 THREADS = 4
-"""Threads that write, and as many that read. One is enough while the disk is quick."""
+"""The number of threads that write, and of those that read. One of each is enough while the disk is fast."""
 
 THREAD_NAME = "livelog-disk"
-"""What the names of these threads begin with."""
+"""The prefix of these threads' names."""
 
 ROOM_TIMEOUT = 10.0
-"""Seconds, at most, that a write waits for room that is on its way back."""
+"""Seconds that a write waits for the room of files that are being removed, at most."""
 
 LOOK_DISTANCE = 1.0
-"""Seconds, at least, between two looks at how much of the disk is free."""
+"""Seconds between two calls of statvfs(3), at least."""
 
 _IN_MEMORY = {"tmpfs", "ramfs"}
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Bytes on their way to a file: `pieces`, which do not change meanwhile, from `offset` on, `size` bytes in all.
+    """One write: `pieces`, `size` bytes in all, to `file` from `offset` on. The pieces must not change until `written` is called.
 
-    `written` is called on the event loop with how many bytes the file took, and the error that stopped it: of the
-    system, or of the limits of `Disk`. `notes`, of when the bytes came, are written to `times` before them.
+    `written` is called on the event loop with the number of bytes that the file took, and the error that stopped the write, or None: an
+    error of the system, or of the limits of `Disk`. `notes`: the bytes' arrival times, written to `times` before the bytes.
     """
 
     file: BinaryIO
@@ -65,7 +65,7 @@ class Write:
     notes: list[Note] | None = None
 
     def close(self) -> None:
-        """Close the files: nobody else will."""
+        """Close the files, of which this write is the last user."""
         self.file.close()
         if self.times is not None:
             self.times.close()
@@ -75,9 +75,8 @@ class Disk:
     """The disk that `directory` is on.
 
     `max_used`: bytes that all logs together may have; `reserve`: bytes of the disk that must stay free; None: no
-    limit. `evict` removes a log that may go; `evict_older` one that goes before all others, since another log has replaced it. False:
-    there is no such log.
-    Raises: OSError, if no file can be made there.
+    limit. `evict` removes one ended log; `evict_older` removes superseded logs only. Both return False if there is none to remove.
+    Raises: OSError, if no file can be made in `directory`.
     """
 
     def __init__(
@@ -96,24 +95,24 @@ class Disk:
         self._evict_older = evict_older
         self.used = 0
         self._free = 0
-        self._given = self._gone = 0  # bytes that threads were told to give back, and those that they have
-        self._returning = 0  # jobs of threads that give room back, and logs that are gone but for their last readers
-        self._returned: asyncio.Future[None] | None = None  # is done when one of them has; None: nobody waits
+        self._given = self._gone = 0  # bytes of files that threads shall remove, and of those that they have removed
+        self._returning = 0  # removals under way in threads, and removed logs that still have readers
+        self._returned: asyncio.Future[None] | None = None  # done when one of these has ended; None: nobody waits
         self._retrying: set[asyncio.Task[None]] = set()
         self._looked = float("-inf")
-        self._small: list[Write] = []  # that wait for a thread
-        self._gathering = False  # whether a thread writes small ones, or will before the loop's next turn
+        self._small: list[Write] = []  # small writes that wait for a thread
+        self._gathering = False  # whether a thread writes small ones, or is about to
         self._stopped = False
         self.writers = ThreadPoolExecutor(THREADS, THREAD_NAME)
         self.fetchers = ThreadPoolExecutor(THREADS, THREAD_NAME)
         self.nowait = _nowait_flag(directory)
-        """The flag with which `os.preadv` reads only what needs no wait: `os.RWF_NOWAIT`; 0 if no read of a file here
-        ever waits; None if that cannot be told."""
+        """The flag for an `os.preadv` that does not wait for the disk: `os.RWF_NOWAIT`; 0: no read of a file here ever
+        waits; None: the file system does not tell."""
         if reserve is not None:
             self._look(time.monotonic(), self._measure(), 0)
 
     def admit(self, size: int) -> OSError | None:
-        """Count `size` more bytes as used, making room for them if need be. Returns why not, if there is none."""
+        """Count `size` more bytes as used, and remove logs if a limit requires it. Returns an error if there is no room; None: there is."""
         if self._reserve is not None and (now := time.monotonic()) - self._looked > LOOK_DISTANCE:
             self._looked, gone, loop = now, self._gone, asyncio.get_running_loop()
 
@@ -130,12 +129,12 @@ class Disk:
         return None
 
     async def check(self, spare: int) -> OSError | None:
-        """Why no log may begin now, if `spare` bytes can be freed for it; None: one may. Frees nothing."""
+        """Why no log may begin now, if `spare` bytes can be freed for it; None: one may. Removes nothing."""
         await self._look_now()
         return self._excess(-spare)
 
     async def refusal(self, spare: int) -> OSError | None:
-        """Why no log could begin and grow now, if `spare` bytes can be freed for it; None: one could. Frees nothing."""
+        """Why no log could begin and grow now, if `spare` bytes can be freed for it; None: one could. Removes nothing."""
         if (refusal := await self.check(spare - 1)) is not None:
             return refusal
         try:
@@ -167,13 +166,13 @@ class Disk:
         return status.f_bavail * status.f_frsize
 
     def _look(self, moment: float, free: int, gone: int) -> None:
-        """Take note of a look, before which `gone` bytes had been given back: it may have missed all later ones."""
+        """Keep the result of statvfs: `free` bytes at `moment`. `gone`: the bytes that threads had freed before the call; later ones may not be in `free`."""
         self._looked, self._free = moment, free + self._given - gone
 
     def give_back(self, size: int, job: Callable[[], None]) -> Future[None]:
-        """Have a thread do `job`, which gives `size` bytes back to the disk: they count as free at once.
+        """Run `job`, which frees `size` bytes of the disk, in a thread. They count as free at once.
 
-        Raises: RuntimeError, if there are no threads any more.
+        Raises: RuntimeError, if the threads have ended.
         """
         loop = asyncio.get_running_loop()
 
@@ -193,20 +192,20 @@ class Disk:
         self.note_returned()
 
     def note_returning(self) -> None:
-        """A log is gone that still has readers: when they are done, its room comes back, see `note_returned`."""
+        """A log was removed while it has readers: its room comes back when they have ended. See `note_returned`."""
         self._returning += 1
 
     def note_returned(self) -> None:
-        """Its readers are done; what `give_back` was told of it counts by itself."""
+        """The last reader of such a log has ended. Its bytes are counted by `give_back`."""
         self._returning -= 1
         if self._returned is not None:
             self._returned.set_result(None)
             self._returned = None
 
     async def room_returns(self, deadline: float) -> bool:
-        """Wait until some room has come back to a disk that is full, at most until `deadline`, a time of the event loop.
+        """Wait until a removal has freed some room, until `deadline` at most (seconds on the event loop's clock).
 
-        Returns whether some has. At once, if none is on its way, and none can be made by `evict_older`.
+        Returns whether one has. Returns False at once if no removal is under way, and `evict_older` finds no log.
         """
         loop = asyncio.get_running_loop()
         if self._stopped or loop.time() >= deadline or not (self._returning or self._evict_older()):
@@ -217,7 +216,7 @@ class Disk:
         return bool(done)
 
     def write(self, write: Write) -> None:
-        """Have a thread write, if there is room, or as soon as there is some that is on its way back."""
+        """Give a write to a thread: now if there is room, else when a removal that is under way has freed some."""
         loop = asyncio.get_running_loop()
         if self._stopped:
             loop.call_soon(write.written, 0, OSError("the server has stopped"))
@@ -232,7 +231,7 @@ class Disk:
                 loop.call_soon(self._submit_small)
 
     def _settle(self, write: Write, admitted: int, count: int, error: OSError | None) -> None:
-        """A write is over, of which `admitted` bytes count as used, and the file took `count`; if it was full, it may go on."""
+        """A write has ended: `admitted` bytes of it count as used, and the file took `count`. If the disk was full, it may be tried again."""
         is_full = error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT)
         if error is not None and is_full and not self._stopped and (self._returning or self._evict_older()):
             task = asyncio.get_running_loop().create_task(self._retry(write, admitted, count, error))
@@ -244,7 +243,7 @@ class Disk:
         write.written(count, error)
 
     async def _retry(self, write: Write, admitted: int, count: int, refusal: OSError) -> None:
-        """Go on with a write that found the disk full after `count` bytes, whenever room has come back."""
+        """Continue a write that found the disk full after `count` bytes, each time a removal has freed room."""
         loop = asyncio.get_running_loop()
         deadline, error = loop.time() + ROOM_TIMEOUT, cast(OSError | None, refusal)
         while error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT) and await self.room_returns(deadline):
@@ -275,7 +274,7 @@ class Disk:
         def work() -> None:
             results = [_write_all(write) for write in batch]
             if not self._stopped:
-                with contextlib.suppress(RuntimeError):  # the loop has ended, without waiting for this disk
+                with contextlib.suppress(RuntimeError):  # the event loop has ended without waiting for this write
                     loop.call_soon_threadsafe(done, results)
                     return
             for write in batch:
@@ -290,11 +289,11 @@ class Disk:
         self.writers.submit(work)
 
     def open_unlinked(self) -> BinaryIO:
-        """A new file that no name leads to, open for reading and writing, unbuffered. Waits. Raises: OSError."""
+        """A new unlinked file on this disk: see the function `open_unlinked`."""
         return open_unlinked(self._directory)
 
     def stop(self) -> None:
-        """Let the threads end, once nobody reads or writes any more. A write that still hangs closes its file itself."""
+        """Let the threads end after the jobs that they have. A write that still hangs closes its file itself."""
         self._stopped = True
         for task in self._retrying:
             task.cancel()
@@ -303,7 +302,7 @@ class Disk:
 
 
 def _write_all(write: Write, skipped: int = 0) -> tuple[int, OSError | None]:
-    """Write, but for the first `skipped` bytes. Returns how many bytes the file took, and the error that stopped it."""
+    """Write all but the first `skipped` bytes. Returns how many of the others the file took, and the error that stopped it, or None."""
     if write.times is not None and write.notes:
         write.times.append(write.notes, write.offset)
     fd, count = write.file.fileno(), 0
@@ -319,7 +318,7 @@ def _write_all(write: Write, skipped: int = 0) -> tuple[int, OSError | None]:
 
 
 def _without(pieces: list[Piece], count: int) -> list[Piece]:
-    """Those pieces without their first `count` bytes."""
+    """`pieces` without their first `count` bytes."""
     done = 0
     while done < len(pieces) and count >= len(pieces[done]):
         count -= len(pieces[done])
@@ -328,7 +327,7 @@ def _without(pieces: list[Piece], count: int) -> list[Piece]:
 
 
 def open_unlinked(directory: str) -> BinaryIO:
-    """A new file in `directory` that no name leads to, open for reading and writing, unbuffered. Waits. Raises: OSError."""
+    """A new unlinked file in `directory`, open for reading and writing, unbuffered. Waits for the disk. Raises: OSError."""
     try:
         fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except (AttributeError, OSError) as error:

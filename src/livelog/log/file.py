@@ -1,7 +1,7 @@
-"""A log's file as readers see it: what every implementation of `Source` shares whose bytes are in a file of this machine.
+"""`LogFile`: what all implementations of `Source` share, whose bytes are in a file of this machine.
 
-Refuses to know how bytes get into the file, and when they do: whoever knows sets `length`, `state` and `info`, and calls
-`_wake`. Only `fetch` and `run` may wait for the disk, in a thread, and `read`, wherever that is called.
+It does not know how bytes get into the file: subclasses set `length`, `state` and `info`, and call `_wake`. `fetch`, `run` and `digest` wait
+for the disk in a thread; `read` waits in the thread that calls it.
 """
 
 import asyncio
@@ -18,22 +18,22 @@ from .info import LogInfo, State
 from .times import TimesFile, read_notes
 
 PROBE_STEP = 65536
-"""Bytes between the places that are asked whether they are cached: the kernel reads ahead and evicts in
-larger units, so that a hole between two probes is rare, and costs one short wait."""
+"""Bytes between two probes of the page cache. The kernel reads ahead and evicts in larger units, so a hole between two probes is rare,
+and costs one short wait."""
 
 DIGEST_STEP = 1024 * 1024
-"""Bytes read at a time to compute a digest: while they are hashed, others can run."""
+"""Bytes read at a time to compute a digest. Other threads run while they are hashed."""
 
 FRESH = 5.0
-"""Seconds, or up to twice as many, for which what was written is taken to be cached where nobody can tell."""
+"""Seconds, at least, for which written bytes are assumed to be cached if the file system does not tell; twice as many at most."""
 
 T = TypeVar("T")
 
 
 class LogFile:
-    """A log in one file, of which the first `length` bytes can be read. `file`: this object's own; None: it is not open.
+    """A log in one file, whose first `length` bytes can be read. `file`: owned by this object; None: it is not open.
 
-    It is used on the event loop's thread, but for `read`.
+    All methods but `read` are called on the event loop's thread.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class LogFile:
         self._users = 0 if file is None else 1
         self._suspended = False
         self._times: TimesFile | None = None
-        """When the bytes came. None: not needed while the file is open."""
+        """The file of notes; None: it was not needed since the log's file was opened."""
         self._fresh_from, self._fresh_since = length, float("-inf")
 
     @property
@@ -75,7 +75,7 @@ class LogFile:
         return self.state.ended or self._suspended
 
     def suspend(self) -> None:
-        """Nothing more will come here, but the log may go on elsewhere: in the next server, or where it is written."""
+        """Set `at_end`: this process gets no more bytes, but the log may go on in the next server, or in the process that writes it."""
         self._suspended = True
         self._wake()
 
@@ -84,11 +84,11 @@ class LogFile:
             watcher()
 
     def _grow(self, length: int, changed: int) -> None:
-        """The file has `length` bytes by now, the last of which came at `changed`."""
+        """Set `length`, and when the last byte arrived (`changed`, microseconds since the epoch)."""
         self.length, self.changed = length, changed
 
     def _note_fresh(self) -> None:
-        """What the file gets from now on is cached for a while."""
+        """Remember where the bytes begin that are written now: they are cached for `FRESH` seconds."""
         now = self._loop.time()
         if now - self._fresh_since > FRESH:
             self._fresh_since, self._fresh_from = now, self.length
@@ -97,7 +97,7 @@ class LogFile:
 
     @property
     def users(self) -> int:
-        """How many hold the file open."""
+        """The number of users of the file."""
         return self._users
 
     def acquire(self) -> None:
@@ -105,13 +105,13 @@ class LogFile:
         self._users += 1
 
     def release(self) -> None:
-        """See `Source.release`. The last one to let go has the file closed."""
+        """See `Source.release`. The file is closed when its last user releases it."""
         self._users -= 1
         if not self._users and self.file is not None:
             self._close_file()
 
     def _close_file(self, room: int = 0) -> None:
-        """Close the file, which gives `room` bytes back to the disk, in a thread: freeing a large file takes long."""
+        """Close the file in a thread, since freeing a large file takes long. `room`: bytes that the disk gets back by that."""
         assert self.file is not None
         file, self.file = self.file, None
         times, self._times = self._times, None
@@ -123,7 +123,7 @@ class LogFile:
 
         try:
             self._disk.give_back(room, close)
-        except RuntimeError:  # no threads any more: the server has stopped
+        except RuntimeError:  # the threads have ended: the server has stopped
             close()
 
     def fileno(self) -> int:
@@ -134,10 +134,10 @@ class LogFile:
     # Its bytes.
 
     def is_cached(self, start: int, stop: int) -> bool:
-        """See `Source.is_cached`: a few probes tell."""
+        """See `Source.is_cached`. A few one-byte reads that do not wait find out."""
         nowait = self._disk.nowait
         if nowait is None:
-            # This file system does not tell. What was written a moment ago will be there.
+            # This file system does not tell; what was written a moment ago is taken to be cached.
             return start >= self._fresh_from and self._loop.time() - self._fresh_since < 2 * FRESH
         if nowait == 0:
             return True
@@ -163,10 +163,10 @@ class LogFile:
         return await self.run(partial(_read_all, self.fileno(), start, stop))
 
     async def digest(self, hasher: Any) -> bytes:
-        """The digest, by a new object of `hashlib`, of all bytes that there are now; computed in a thread. Raises: DiskError."""
+        """The digest of the first `length` bytes, computed in a thread. `hasher`: a new object of `hashlib`. Raises: DiskError."""
         return await self.run(partial(_digest, self.fileno(), self.length, hasher))
 
-    # When they came.
+    # Their arrival times.
 
     def times_fileno(self) -> int | None:
         """See `Source.times_fileno`."""

@@ -1,20 +1,17 @@
-"""One log: bytes that are only ever appended, how many there are, and whether more will come.
+"""`Journal`: a log that this process writes. Bytes are appended, never changed; the state says whether more may come.
 
-The producer's side appends and closes; a thread writes, so that a disk that stalls stops nobody else.
-Readers need four things of a journal: its `length`, its `state`, its bytes at an offset (a copy of them, or the
-file to send them from), and a wake-up when the first two change. Who feeds it is none of their business.
+Producers append and close. A thread writes, so that a disk that stalls stops no other log. Readers use the journal as a `Source`:
+its length, its state, its bytes at an offset, and a call of their watchers after each change.
 
-Besides, it notes when the bytes came, beside the log (`times`). Refuses to know of HTTP, of sockets, and of how many
-readers there are.
+The journal also notes when the bytes arrived, in a sidecar file (`times`). It does not know of HTTP and sockets.
 
-1. `length` only grows, and every byte below it can be read: it counts what the file has taken.
-2. `state` goes to and fro between LIVE and INTERRUPTED; the end, COMPLETE or ABORTED, comes once, after the last byte
-   was written. A log in a data directory is COMPLETE there before it is so here.
-3. All methods are called on the event loop's thread (`read` on any), and only `read`, `fetch`, `open`, `flush`, `save`
-   and `close` may wait for the disk.
-4. A failed write makes the log ABORTED at the last byte that was written; `failure` says why.
-5. Nothing is appended, interrupted, resumed or ended under a fencing number that is smaller than one that was used before.
-6. A log that nobody writes or reads has no open file (unless it has no name in any directory), no timer and no task.
+1. `length` only grows, and every byte below it can be read: it counts the bytes that the file has taken.
+2. `state` alternates between LIVE and INTERRUPTED. COMPLETE or ABORTED is final, and is set after the last byte was written. In a data
+   directory the end is on file before `state` says it.
+3. All methods are called on the event loop's thread (`read` in any thread). Only `read` and coroutines wait for the disk.
+4. A failed write aborts the log after the last byte that was written; `failure` says why.
+5. The log is not appended to, interrupted, resumed or ended under a smaller fencing number than one that was used before.
+6. A log that nobody writes or reads has no timer, no task and no open file (except an unlinked one).
 """
 
 import asyncio
@@ -36,22 +33,22 @@ from .info import LogInfo, State, now
 from .times import TimesFile
 
 WRITE_DISTANCE = 0.005
-"""Seconds from one write to the next, at least, while little arrives: each costs a turn of a thread, and wakes all
-readers. A third of the 15 ms in which 99 of 100 lines shall arrive."""
+"""Seconds between two small writes, at least: each write costs a hand-off to a thread, and wakes all readers. It is a third of the
+15 ms within which 99 of 100 lines shall reach their readers."""
 
 EAGER = 64 * 1024
-"""Bytes that do not wait for that distance."""
+"""This many pending bytes are written at once, without `WRITE_DISTANCE`."""
 
 NEVER = 1 << 62
-"""The time of the last note of what is no log."""
+"""`_noted` of a scratch journal, which gets no notes: later than any time, in milliseconds."""
 
 
 class Journal(LogFile):
     """An append-only log in one file.
 
-    `file`: open for reading and writing, with `length` bytes in it, and this journal's own; whoever gives it is its first
-    user and must `release` it. `directory`: where the log is kept under a name, so that its file can be closed and
-    opened again; None: it vanishes with its last user.
+    `file`: open for reading and writing, with `length` bytes in it, and owned by the journal; the caller is its first
+    user and must `release` it. `directory`: the data directory that the log is in, so that its file can be closed and
+    opened again; None: the file is unlinked, and vanishes with its last user.
     """
 
     __slots__ = (
@@ -72,12 +69,12 @@ class Journal(LogFile):
     ) -> None:
         super().__init__(info, disk, file=file, length=length, state=state, changed=changed)
         self.tag_confirms = file is not None
-        """See `Source.tag_confirms`. Of a log of an earlier process nobody knows what that answered."""
+        """See `Source.tag_confirms`. False for a log of an earlier process, whose answers are not known."""
         self.failure: DiskError | None = None
         self.ended_at = self._loop.time()
-        """When the log ended, if it has, in seconds of the event loop's clock, which nobody sets."""
+        """When the log ended, if it has, in seconds on the event loop's clock, which is monotonic."""
         self.written_under = info.fence
-        """The fencing number of the lease under which the log began, or was resumed last. Whoever ends or removes it raises the fence only."""
+        """The fencing number of the lease under which the log began, or was last resumed. (The end and a removal change `LogInfo.fence` only.)"""
         self._directory = directory
         self._opening: asyncio.Future[BinaryIO] | None = None
         self._removed = False
@@ -86,13 +83,13 @@ class Journal(LogFile):
         self._writing = False
         self._writing_size = 0
         self._arrived = self.changed
-        """When the last bytes were appended, in microseconds since the epoch."""
+        """When bytes were last appended, in microseconds since the epoch."""
         self._noted = 0 if length else info.began // 1000 if info.generation else NEVER
         """The time of the last note, in milliseconds since the epoch; 0: not known."""
         self._notes: list[Note] | None = None
-        """Notes of what is pending."""
+        """The notes of pending bytes; None: there are none."""
         self._holding = False
-        """Whether the file is held open for what is pending or being written."""
+        """Whether the journal itself is a user of the file, since bytes are pending or being written."""
         self._eager = False
         self._flushed: asyncio.Future[None] | None = None
         self._later: asyncio.TimerHandle | None = None
@@ -102,25 +99,25 @@ class Journal(LogFile):
 
     @property
     def acknowledged(self) -> int:
-        """See `Source.acknowledged`: what is on file is the kernel's, and outlives this process."""
+        """See `Source.acknowledged`: the kernel has all written bytes, and they survive this process."""
         return self.length
 
     @property
     def ending(self) -> bool:
-        """Whether the log has ended, or is about to: what is known of it cannot change any more."""
+        """Whether the log has ended, or is about to: its attributes cannot change any more."""
         return self.state.ended or self.info.ended is not None
 
     @property
     def writing(self) -> bool:
-        """Whether a thread writes to the file just now."""
+        """Whether a thread is writing to the file."""
         return self._writing
 
     async def open(self) -> None:
-        """Have the file open until `release`. Raises: DiskError."""
+        """See `Source.open`."""
         self._users += 1
         if self.file is not None:
             return
-        if self._directory is None:  # it was removed, and the last who needed its file has left
+        if self._directory is None:  # it was removed, and its last user has released the file
             self._users -= 1
             raise DiskError("opening the log's file", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         try:
@@ -130,7 +127,7 @@ class Journal(LogFile):
                 self._opening.add_done_callback(self._opened)
             opening = self._opening
             await asyncio.shield(opening)
-            self._opened(opening)  # it may have been done already, and its callback not have run
+            self._opened(opening)  # the job may be done before its callback has run
         except BaseException as error:
             self.release()
             if isinstance(error, OSError):
@@ -147,19 +144,19 @@ class Journal(LogFile):
                 self._close_file()
 
     def _close_file(self, room: int = 0) -> None:
-        # A file that has a name stays there; one that has none any more, or never had, makes room.
+        # Closing frees the bytes of a file without a name, and none of one that has a name.
         super()._close_file(self.length if self._removed or self._directory is None else room)
         if self._removed:
             self._disk.note_returned()
 
     def remove(self, job: Callable[[], None] | None) -> Future[None] | None:
-        """The log is removed: those who use its file keep it. Its bytes come back to the disk with the last of them.
+        """Remove the log's files. Users of the open file can still read it; the bytes are freed when the last of them releases it.
 
-        `job` removes the files that have names, if there is a directory. Returns what becomes of it.
+        `job`: removes the files that have names; None: there are none. Returns the future of `job`, or None.
         """
         kept = self.file is not None
         if job is None:
-            self.release()  # by the catalogue, which kept the file open
+            self.release()  # the catalogue was a user of the unlinked file
             kept = self.file is not None
         if kept:
             self._removed = True
@@ -169,15 +166,15 @@ class Journal(LogFile):
     # The producer's side.
 
     def fence(self, number: int) -> None:
-        """Refuse, from now on, whoever writes under a smaller fencing number than `number`. Raises: LeaseLost, if that is one."""
+        """Refuse smaller fencing numbers than `number` from now on. Raises: LeaseLost, if a larger one was used before."""
         if number < self.info.fence:
             raise LeaseLost
         self.info.fence = number
 
     def append(self, pieces: Sequence[Piece], written: Callable[[], None], number: int = 0) -> None:
-        """Append `pieces`, which must not change until `written` is called: when they are on file, or never will be.
+        """Append `pieces`, which must not change until `written` is called: when they are on file, or their write has failed.
 
-        `number`: the fencing number of the writer's lease. Under one that is too small nothing is appended.
+        `number`: the fencing number of the writer's lease. If it is too small, nothing is appended, and `written` is called.
         """
         if number < self.info.fence:
             self._loop.call_soon(written)
@@ -201,7 +198,7 @@ class Journal(LogFile):
         self._schedule()
 
     def interrupt(self, number: int = 0) -> None:
-        """No producer is connected, says who had the lease with that `number`. Without effect on a log that has ended.
+        """Set INTERRUPTED: the producer with the lease `number` has left. Without effect on a log that has ended.
 
         Raises: LeaseLost.
         """
@@ -211,7 +208,7 @@ class Journal(LogFile):
             self._wake()
 
     def resume(self, number: int = 0) -> None:
-        """A producer is connected again, under the lease with that `number`. Without effect on a log that has ended.
+        """Set LIVE: a producer with the lease `number` goes on. Without effect on a log that has ended.
 
         Raises: LeaseLost.
         """
@@ -222,7 +219,7 @@ class Journal(LogFile):
             self._wake()
 
     async def flush(self) -> None:
-        """Wait until all that was appended is on file, or never will be."""
+        """Wait until all appended bytes are on file, or their write has failed."""
         self._eager = True
         try:
             while self._pending or self._writing:
@@ -239,7 +236,7 @@ class Journal(LogFile):
         if times.file is None:
             await self.run(times.open)
             if self._noted == 0 and self.times_fileno() is not None:
-                # After a restart `changed` is the file's time, by a clock of the kernel that is some milliseconds behind.
+                # After a restart `changed` is the file's mtime, which is some milliseconds early.
                 self._noted = await self.run(partial(self.times().time_at, self.length))
                 self.changed = max(self.changed, 1000 * self._noted)
 
@@ -255,32 +252,32 @@ class Journal(LogFile):
         return self._times
 
     async def keep(self, suffix: str, data: bytes) -> None:
-        """Keep `data` beside the log, if there is a directory for it; what cannot be kept is not."""
+        """See `Source.keep`. Without effect if there is no directory."""
         if self._directory is not None:
             with contextlib.suppress(OSError, RuntimeError):
                 job = self._disk.writers.submit(self._directory.keep, self.info, suffix, data)
                 await asyncio.wrap_future(job)
 
     async def kept(self, suffix: str) -> bytes:
-        """What was kept; empty if that is nothing, or damaged."""
+        """See `Source.kept`."""
         if self._directory is None:
             return b""
         return await self._loop.run_in_executor(self._disk.fetchers, self._directory.kept, self.info, suffix)
 
     async def save(self) -> None:
-        """Keep what is known of the log besides its bytes, if there is a directory for it. Raises: DiskError."""
+        """Write the log's facts and state to its directory, if it has one. Raises: DiskError."""
         await self._save()
         self._wake()
 
     async def _save(self, end: State | None = None) -> None:
-        """As `save`; with `end`, the state that the log is about to have."""
+        """As `save`. `end`: the state that is written in place of the present one, since the log is about to have it."""
         if self._directory is None:
             return
         if self._saving is None:
             self._saving = asyncio.Lock()
         async with self._saving:
             try:
-                # The state as it is now, not as it was when this began to wait: an end must not be taken back.
+                # The state now, after the wait for the lock: an end that was written meanwhile must not be overwritten.
                 job = self._disk.writers.submit(self._directory.save, self.info, end or self.state, self.length)
                 await asyncio.wrap_future(job)
             except OSError as error:
@@ -289,16 +286,16 @@ class Journal(LogFile):
                 raise DiskError("keeping the log's state", OSError("the server has stopped")) from error
 
     async def settled(self) -> None:
-        """Wait until all that was appended is on file, or never will be, and until an end that is under way has come."""
+        """As `flush`; also waits for a `close` that is under way."""
         await self.flush()
         if self._closing is not None:
             await asyncio.shield(self._closing)
 
     async def close(self, state: State, reason: str, number: int = 0) -> None:
-        """End the log, as soon as all that was appended is written, with `state`: COMPLETE or ABORTED, for that `reason`.
+        """End the log with `state`, COMPLETE or ABORTED, after all appended bytes are written. `reason`: why, in words.
 
         `number`: the fencing number of the lease under which it ends. Without effect on a log that has ended. Raises: LeaseLost;
-        DiskError, if a write failed, or if the end could not be kept; the log is ABORTED then, whatever `state` says.
+        DiskError, if a write failed, or if the end could not be written: then the log is ABORTED, whatever `state` is.
         """
         self.fence(number)
         if not self.state.ended or self.failure is not None:
@@ -319,18 +316,18 @@ class Journal(LogFile):
                 self.failure = error
         if self.failure is not None:
             state, info.reason = State.ABORTED, str(self.failure)
-            # If that fails, what is kept says that the log is live, which the next server knows to be false.
+            # If that fails, the file says LIVE, which the next server takes for ABORTED.
             with contextlib.suppress(DiskError):
                 await self._save(state)
         self.state = state
         self.ended_at = self._loop.time()
         self._saving = None
         if self.failure is None:
-            self._closing = None  # an ended log costs no more than it must
+            self._closing = None  # an ended log should hold no memory that it does not need
         self._wake()
 
     def _schedule(self) -> None:
-        """Write what is pending: now if there was a pause, it is much, or somebody waits for it; else a little later."""
+        """Write the pending bytes: now if `WRITE_DISTANCE` has passed, they are `EAGER` bytes or more, or `flush` waits for them; else when it has passed."""
         if self._writing or not self._pending:
             return
         if self._pending_size >= EAGER or self._eager or self._loop.time() >= self._not_before:
@@ -379,7 +376,7 @@ class Journal(LogFile):
 
 
 class Appender:
-    """What a body is received into: `journal`, under the lease with that fencing `number`."""
+    """A `Sink` for a body: it appends to `journal` under the lease with that fencing `number`."""
 
     __slots__ = ("_journal", "_number")
 
@@ -389,7 +386,7 @@ class Appender:
 
     @property
     def failure(self) -> LivelogError | None:
-        """Why nothing can be appended any more: the disk failed, or the lease is lost."""
+        """Why nothing can be appended any more: a DiskError, or LeaseLost; None: it can."""
         return self._journal.failure or (LeaseLost() if self._number < self._journal.info.fence else None)
 
     def append(self, pieces: Sequence[Piece], written: Callable[[], None]) -> None:

@@ -1,9 +1,9 @@
-"""Where the files of logs are: in a data directory, or without a name. They are made here, found again after a restart, and removed.
+"""The files of logs: made, found again after a restart, and removed; in a data directory, or unlinked.
 
-With a data directory, logs outlive the process. Without one, a log's file has no name: it is created unlinked (`O_TMPFILE`), so that its
-bytes go when the process goes, even by SIGKILL; it stays open for as long as there is the log. Refuses to know which logs there are.
+With a data directory, logs outlive the process. Without one, a log's file is unlinked (`O_TMPFILE`): its bytes are freed when the process
+ends, even by SIGKILL, and the file stays open for as long as the log is kept. The catalogue knows which logs there are.
 
-Nothing here waits for the disk on the event loop's thread, but for the constructor and `recover`: they run before there are clients.
+Nothing here waits for the disk on the event loop's thread, except the constructor and `recover`, which run before there are clients.
 """
 
 import asyncio
@@ -50,10 +50,10 @@ class Storage:
         return self._directory is not None
 
     def recover(self, kept: int) -> list[Journal]:
-        """The logs that are there, the newest `kept` ones of each name, in the order in which they began. Raises: OSError."""
+        """The logs that were found, the newest `kept` ones of each name, in the order in which they began. Raises: OSError."""
         if (directory := self._directory) is None:
             return []
-        gc.disable()  # nothing here is garbage; looking for some takes a fifth of the time
+        gc.disable()  # there is no garbage here, and looking for it takes a fifth of the time
         try:
             found = sorted(directory.recover(kept), key=lambda found: found.info.order)
         finally:
@@ -65,28 +65,28 @@ class Storage:
         ]
 
     async def create(self, info: LogInfo, replaced: int) -> Journal:
-        """A new log, in place of one that has `replaced` bytes. Its file is open for the caller. Raises: DiskError."""
+        """Make a new log, whose file is open for the caller. `replaced`: bytes of the log that it replaces, which will be freed. Raises: DiskError."""
         directory = self._directory
         job = partial(directory.create, info, replaced) if directory is not None else self.disk.open_unlinked
         return Journal(info, self.disk, file=await self._make(job), directory=directory)
 
     async def draft(self, info: LogInfo) -> Journal:
-        """As `create`, but what is found after a restart, unless `publish` comes first, is no log. Raises: DiskError."""
+        """As `create`, but until `publish` a restart removes the files. Raises: DiskError."""
         directory = self._directory
         job = partial(directory.draft, info) if directory is not None else self.disk.open_unlinked
         return Journal(info, self.disk, file=await self._make(job), directory=directory)
 
     async def publish(self, draft: Journal) -> None:
-        """Have a draft be a log that has just begun. Raises: DiskError; then it is a draft still."""
+        """Make a draft a log that has just begun. Raises: DiskError; then it is still a draft."""
         if self._directory is not None:
             await self._make(partial(self._directory.publish, draft.info, draft.length))
 
     async def scratch(self) -> Journal:
-        """A journal that is no log: it has no name, and vanishes when the caller has released it. Raises: DiskError."""
+        """A journal in an unlinked file, which is never found after a restart. It vanishes with the caller's `release`. Raises: DiskError."""
         return Journal(LogInfo("", "", now()), self.disk, file=await self._make(self.disk.open_unlinked))
 
     async def _make(self, job: Callable[[], T]) -> T:
-        """Have a thread make a log's file, as soon as there is room that is on its way back. Raises: DiskError."""
+        """Make a log's file by `job` in a thread. If the disk is full while files are being removed, it is tried again. Raises: DiskError."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + ROOM_TIMEOUT
         while True:
@@ -98,41 +98,41 @@ class Storage:
                     raise failure from error
 
     def keep(self, journal: Journal) -> None:
-        """There is that log from now on: a file without a name stays open until `remove` or `let_go`."""
+        """The log is in the catalogue from now on: an unlinked file stays open until `remove` or `let_go`."""
         if self._directory is None:
             journal.acquire()
 
     def let_go(self, journal: Journal) -> None:
-        """The server stops: that log is not needed any more."""
+        """The server stops, and needs that log no more."""
         if self._directory is None:
             journal.release()
 
     def is_used(self, journal: Journal) -> bool:
-        """Whether somebody reads a log that has ended. Without a directory, `keep` is one of the file's users."""
+        """Whether somebody reads a log that has ended; without a data directory, `keep` itself is one user of the file."""
         return bool(journal.watchers) or journal.users > (self._directory is None)
 
     def remove(self, journal: Journal, kept: Collection[str]) -> Future[None] | None:
-        """Remove a log, and what is left of older ones, save the generations `kept`. Whoever reads it keeps it.
+        """Remove a log, and the older generations of its name except `kept`. Whoever reads it can read it to its end.
 
-        Returns the removal of its files by a thread, if it has any with names.
+        Returns the future of the removal of its files by a thread; None: it has no files with names.
         """
         directory = self._directory
         return self._erase(journal, None if directory is None else partial(directory.remove, journal.info, kept))
 
     def undo(self, journal: Journal) -> None:
-        """Have a new log, which nobody was told of, as if it had never been; the caller has released it thereby."""
+        """Remove a new log that was not added to the catalogue. This is the caller's `release`, too."""
         self.keep(journal)
         directory = self._directory
         self._erase(journal, None if directory is None else partial(directory.discard, journal.info))
         journal.release()
 
     def drop(self, scratch: Journal) -> None:
-        """Have a scratch journal vanish; the caller has released it thereby."""
+        """Remove a scratch journal. This is the caller's `release`, too."""
         self.disk.used -= scratch.length
         scratch.release()
 
     def _erase(self, journal: Journal, job: Callable[[], None] | None) -> Future[None] | None:
-        """Remove the files of a log, by `job` those that have names."""
+        """Remove the files of a log. `job` removes those that have names."""
         self.disk.used -= journal.length
         removal = journal.remove(job)
         if removal is not None:
@@ -140,9 +140,9 @@ class Storage:
         return removal
 
     def stop(self, logs: Iterable[Journal]) -> None:
-        """Let the threads end, once nobody reads or writes any more, and another process have the directory. `logs`: all there were."""
+        """Let the threads end after their present jobs, and release the data directory's lock. `logs`: all that were in the catalogue."""
         self.disk.stop()
-        # While a write hangs, the process has not let go of its logs: then the lock goes with the process.
+        # While a write hangs, this process still uses its logs: then the lock is released with the end of the process.
         if self._directory is not None and not any(journal.writing for journal in logs):
             self._directory.close()
 

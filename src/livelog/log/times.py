@@ -1,10 +1,10 @@
-"""The file of a log's notes of when its bytes came (`livelog.times`): made with the first note, found again, and gone on with.
+"""`TimesFile`: the file of a log's notes (`livelog.times`), which say when its bytes arrived.
 
-All methods wait for the disk; `append` and `open` may be called in different threads. Refuses to fail: a note that cannot be written is
-tried again with the next one, and what cannot be read is not known.
+All methods wait for the disk; `append` and `open` may be called in different threads. They raise nothing: notes that cannot be written are
+tried again with the next ones, and notes that cannot be read are missing.
 
-1. There is no file before there is something to note beyond when the log began: most short logs have none.
-2. A file of the former format is replaced by one of this, which has all that was known, when it is opened first.
+1. The file is made with the first note. A log that ends within `RESOLUTION` of its begin has none.
+2. A file of the former format is replaced by one of the present format, with all its times, when it is first opened.
 """
 
 import contextlib
@@ -17,11 +17,11 @@ from typing import BinaryIO, cast
 from livelog.times import NOTES_BLOCK, End, Note, encode, end_of, former_notes, is_notes
 
 MAX_KEPT = 1000
-"""Notes that wait for a disk that takes none."""
+"""The largest number of notes that wait while the disk takes none; later ones are dropped."""
 
 
 def memory_file(data: bytes) -> BinaryIO:
-    """A file in memory, with that content. Raises: OSError."""
+    """A file in memory with the content `data`. Raises: OSError."""
     fd = os.memfd_create("livelog-times", os.MFD_CLOEXEC)
     os.write(fd, data)
     return cast(BinaryIO, open(fd, "r+b", buffering=0))
@@ -30,8 +30,8 @@ def memory_file(data: bytes) -> BinaryIO:
 class TimesFile:
     """The notes of a log that began at `began`, in milliseconds since the epoch.
 
-    `find`: opens the file for reading and writing, makes it if it is told to, and returns None if there is none. `replace`: puts
-    such a file in its place, with that content, and opens it. Both raise OSError.
+    `find`: opens the file for reading and writing. If it is missing, `find` makes it if its argument is true, or else returns None.
+    `replace`: replaces the file by one with the given content, and opens that. Both raise OSError.
     """
 
     __slots__ = ("_began", "_end", "_find", "_lock", "_replace", "_waiting", "file")
@@ -40,7 +40,7 @@ class TimesFile:
         self, began: int, find: Callable[[bool], BinaryIO | None], replace: Callable[[bytes], BinaryIO] = memory_file
     ) -> None:
         self.file: BinaryIO | None = None
-        """The file, once it is open; then for as long as this object is used."""
+        """The open file; None: it was not opened yet, or there is none."""
         self._began = began
         self._find = find
         self._replace = replace
@@ -49,13 +49,13 @@ class TimesFile:
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Open the file, if there is one that can be opened."""
+        """Open the file if it exists and can be opened."""
         with self._lock, contextlib.suppress(OSError):
             if self.file is None:
                 self.file = self._opened(make=False)
 
     def append(self, notes: list[Note], length: int) -> None:
-        """Write notes of bytes that are about to be written to a log that has `length` of them on file."""
+        """Append `notes`, of bytes that are about to be written. `length`: the bytes of the log that are on file."""
         with self._lock:
             notes = [*self._waiting, *notes]
             try:
@@ -74,10 +74,10 @@ class TimesFile:
                     return
             except OSError:
                 pass
-            self._waiting = notes[:MAX_KEPT]  # the disk is full, or there are no descriptors left
+            self._waiting = notes[:MAX_KEPT]  # the disk is full, or the process has no descriptor left
 
     def close(self) -> None:
-        """Close the file, for ever."""
+        """Close the file. The object is not used afterwards."""
         if self.file is not None:
             self.file.close()
 
@@ -106,7 +106,7 @@ class TimesFile:
 
 
 def read_notes(fd: int, start: int, stop: int) -> bytes:
-    """The bytes `[start, stop)` of a file of notes, fewer at its end: see `livelog.times.Read`. None, if they cannot be read."""
+    """The bytes `[start, stop)` of a file of notes, fewer at its end: see `livelog.times.Read`. Empty if they cannot be read."""
     try:
         return os.pread(fd, stop - start, start)
     except OSError:

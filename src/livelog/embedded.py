@@ -1,10 +1,10 @@
-"""The server of one `livelog run` on a machine that has none, for as long as it is wanted: see `client.commands.own_server`.
+"""The server that `livelog run` starts for itself if none is configured: see `client.commands.own_server`.
 
     ACCESS_TOKEN=... main(), with the words SECONDS PUT GET URL: see `own_process`
 
-PUT and GET are descriptors of listening sockets, URL is what readers' links begin with. It serves until its stdin ends, which also
-happens when whoever started it is killed, and for some seconds beyond. On stdout it says that it is ready, or why it cannot be. Its
-logs are in a temporary directory, so that what it has acknowledged needs no second copy; that directory goes with it.
+PUT and GET are descriptors of listening sockets; URL is the beginning of readers' links. It serves until SECONDS after its stdin has ended,
+which also happens when its parent is killed. On stdout it writes that it is ready, or why it cannot start. Its logs are in a temporary
+directory, so that the client needs no copy of acknowledged bytes; the directory is removed at the end.
 """
 
 import os
@@ -20,7 +20,7 @@ def main() -> int:
     """Serve. Returns the exit code."""
     try:
         return _serve()
-    except Exception as error:  # noqa: BLE001  # whoever has started it shall say why
+    except Exception as error:  # noqa: BLE001  # the parent process shows the reason
         reason = " ".join(str(error).split()) or type(error).__name__
         os.write(1, f"{reason}\n".encode(errors="replace"))
         return 1

@@ -1,42 +1,42 @@
-"""Everything that can go wrong, as types. Nothing here does anything.
+"""The exceptions that livelog raises on purpose.
 
     LivelogError
     ├── ConfigError      a setting is wrong; `exit_code` is what the command exits with
-    ├── RequestError     a client's request is refused; `status` is what HTTP answers
-    │   └── FramingError the body of a request is not framed as RFC 9112 asks
-    ├── DiskError        the disk refused; `cause` says how
+    ├── RequestError     a request is answered with an error; `status` is the HTTP status
+    │   └── FramingError the framing of a request's body breaks RFC 9112
+    ├── DiskError        reading or writing failed; `cause` is the system's error
     ├── InvalidAttribute a title, a label or an exit code cannot be kept; the message says which, and why
     ├── TooManyLogs      no log can begin: the limit of `count` logs is reached, and all of them are in use
     ├── Stopping         no log can begin or go on: the server is about to stop
-    ├── LeaseTaken       somebody else writes the logs of that name
-    ├── LeaseLost        somebody else may write the log by now: nothing is added to it under an older lease
-    ├── ScanError        the lines of a log could not be looked at; `excess`: that would have taken too much
-    ├── ScanRefused      they cannot be looked at in that way: the pattern is none
-    └── ClientError      what a client of a server asked for cannot be had
-        ├── Refused      the server refuses, and will go on refusing; `status` is what HTTP answered
-        ├── GaveUp       the server could not be reached for as long as the client was willing to try
-        ├── LogAborted   all bytes of the log were read, but it did not end as a complete one
-        └── LogReplaced  there is another log under that name: what was read and what follows are not one log
+    ├── LeaseTaken       another request holds the lease of that name
+    ├── LeaseLost        the lease is over: another request may write the log by now
+    ├── ScanError        a job over the lines of a log failed; `excess`: it exceeded a limit of time or memory
+    ├── ScanRefused      a job over the lines of a log is not possible: the pattern is not valid
+    └── ClientError      a client cannot get what it asked for
+        ├── Refused      the server refuses, and will go on refusing; `status` is the HTTP status
+        ├── GaveUp       the server could not be reached within the client's patience
+        ├── LogAborted   all bytes of the log were read, and it was aborted
+        └── LogReplaced  another log has that name now: its bytes do not continue those that were read
 
-Each message is one line without control characters, says what was wrong and what would be right, and holds no secret.
+Each message is one line without control characters. It says what is wrong and what would be right, and has no secret in it.
 """
 
 import errno
 from collections.abc import Mapping
 
 STOPPED = "the server stopped"
-"""Why something was broken off that was under way when the server stopped, in words."""
+"""The reason, in words, of a log or connection that was broken off because the server stopped."""
 
 
 class LivelogError(Exception):
-    """The root: anything livelog raises on purpose."""
+    """The base class of all exceptions that livelog raises on purpose."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
 
 def printable(text: str) -> str:
-    r"""`text`, with an escape such as `\x1b` in place of each character that a terminal would not just show."""
+    r"""`text` with each character that is not printable replaced by an escape such as `\x1b`."""
     if text.isprintable():
         return text
     return "".join(
@@ -55,9 +55,9 @@ class ConfigError(LivelogError):
 class RequestError(LivelogError):
     """A request is answered with an error status.
 
-    `status`: an HTTP status code, 4xx or 5xx. `headers`: what the answer must carry besides, such as `Allow`.
-    `problem`: the name of a registered problem type (RFC 9457), such as `mismatching-upload-offset`; `members` are the
-    extension members that it defines. `final`: what the request belonged to, an upload, cannot be gone on with.
+    `status`: an HTTP status code, 4xx or 5xx. `headers`: further fields of the answer, such as `Allow`.
+    `problem`: the name of a registered problem type (RFC 9457), such as `mismatching-upload-offset`; `members`: the
+    extension members that it defines. `final`: the upload that the request belongs to cannot be resumed.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class RequestError(LivelogError):
 
 
 class FramingError(RequestError):
-    """The body's transfer coding is broken (RFC 9112 section 7.1): where it ends is unknown."""
+    """The chunked coding of a body is malformed (RFC 9112 section 7.1), so the end of the body is not known."""
 
     def __init__(self, message: str) -> None:
         super().__init__(400, message)
 
 
 class ClientError(LivelogError):
-    """What a client asked for cannot be had."""
+    """A client cannot get what it asked for."""
 
 
 class Refused(ClientError):
-    """The server refuses, and will go on refusing. `status`: an HTTP status code, 4xx or 5xx; 0: it told none."""
+    """The server refuses, and will go on refusing. `status`: the HTTP status; 0: there was no answer."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -98,19 +98,19 @@ class Refused(ClientError):
 
 
 class GaveUp(ClientError):
-    """The server could not be reached for as long as the client was willing to try."""
+    """The server could not be reached within the client's patience."""
 
 
 class LogAborted(ClientError):
-    """All bytes of the log were read, but it did not end as a complete one: its producer failed, or gave it up."""
+    """All bytes of the log were read, and it was aborted: its producer failed, or gave it up."""
 
 
 class LogReplaced(ClientError):
-    """There is another log under that name by now: what was read and what would follow are not one log."""
+    """Another log has that name now: its bytes do not continue those that were read."""
 
 
 class DiskError(LivelogError):
-    """The disk did not take or give the bytes of a log. `cause` is the system's own error."""
+    """Reading or writing a log failed. `cause`: the system's error."""
 
     def __init__(self, operation: str, cause: OSError) -> None:
         self.operation, self.reason = operation, cause.strerror or str(cause)
@@ -119,21 +119,21 @@ class DiskError(LivelogError):
 
     @property
     def full(self) -> bool:
-        """Whether there was no space left: on the device, in the quota, or below the file size limit."""
+        """Whether the cause is a lack of space: on the device, in the quota, or below the limit of a file's size."""
         return self.cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
     @property
     def passing(self) -> bool:
-        """Whether it was for want of file descriptors, which others will give back."""
+        """Whether the cause is a lack of file descriptors, which passes when others are closed."""
         return self.cause.errno in (errno.EMFILE, errno.ENFILE)
 
 
 class InvalidAttribute(LivelogError):
-    """What a producer tells of its log cannot be kept. The message names the header field that tells it, and what is wrong."""
+    """An attribute of a log is not valid. The message names the header field, and what is wrong."""
 
 
 class TooManyLogs(LivelogError):
-    """No log can begin: there are `count`, as many as there may be, and all are in use."""
+    """No log can begin: there are `count` logs, the largest number allowed, and all of them are in use."""
 
     def __init__(self, count: int) -> None:
         super().__init__(f"the limit of {count} logs is reached (LIVELOG_MAX_LOGS), and all of them are in use")
@@ -148,23 +148,23 @@ class Stopping(LivelogError):
 
 
 class LeaseTaken(LivelogError):
-    """Somebody else has the lease of a log's name, and writes it."""
+    """Another request holds the lease of the log's name, and writes the log."""
 
     def __init__(self) -> None:
         super().__init__("this log is being written by another producer: wait until that one has ended")
 
 
 class LeaseLost(LivelogError):
-    """The lease under which a log was written is over: somebody else may write it by now. Nothing was added, and nothing ended."""
+    """The lease is over, and another request may write the log by now. The call that raises this has changed nothing."""
 
     def __init__(self) -> None:
         super().__init__("this request may write the log no longer: another one took its place")
 
 
 class ScanError(LivelogError):
-    """The process that looks at the lines of a log failed: what was asked for is not known.
+    """A job of the scanner process failed.
 
-    `excess`: because that takes more time or memory than it may; the message says which, of what was asked for.
+    `excess`: which job exceeded its limit of time or memory, in words; empty: it failed for another reason.
     """
 
     def __init__(self, message: str, *, excess: bool = False) -> None:
@@ -173,4 +173,4 @@ class ScanError(LivelogError):
 
 
 class ScanRefused(LivelogError):
-    """The lines of a log cannot be looked at in that way: the message says why, perhaps in characters of the client's."""
+    """The scanner cannot do the job: the message says why, and may quote text that the client has sent."""

@@ -1,9 +1,9 @@
-"""What a log may be called. No I/O."""
+"""Names of logs, and prefixes of names. No I/O."""
 
 import re
 
 MAX_NAME = 255
-"""Bytes of a name: as many as a file system allows for a folder, of which each name is one."""
+"""The longest name, in bytes: the name of its folder, which file systems limit to 255."""
 
 MAX_SEGMENTS = 8
 
@@ -11,7 +11,7 @@ _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 
 
 def is_url_safe(text: str) -> bool:
-    """Whether `text` may stand in a URL as it is: RFC 3986 section 2.3, unreserved characters only."""
+    """Whether `text` has only characters that are unreserved in URLs (RFC 3986 section 2.3), and is not empty."""
     return _URL_SAFE.fullmatch(text) is not None
 
 
@@ -37,7 +37,7 @@ def prefixes(path: str) -> list[str]:
 
 
 def valid_name(text: str) -> str:
-    """The name of a log for what somebody calls it, such as a branch: `text` itself if it is a name, else what is nearest to it.
+    """A valid name made from any text, such as the name of a branch: `text` itself if it is a name, else the nearest one.
 
     Letters lose their accents, other characters than those of a name become `-`, segments without any are left out, and what is too
     long or too deep is cut or joined. Then `-` follows, and 8 hexadecimal digits of the SHA-256 of `text`: two texts stay two names.

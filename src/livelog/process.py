@@ -28,9 +28,9 @@ def run(settings: Settings, listening: "Sockets | None" = None) -> int:
     secrets = [token for token in (settings.access_token, settings.write_token) if token]
     handler.setFormatter(Formatter(settings.log_format, secrets))
     logging.basicConfig(level=logging.DEBUG if settings.debug == "*" else logging.INFO, handlers=[handler])
-    logging.getLogger("asyncio").setLevel(logging.INFO)  # below, it tells of every connection
+    logging.getLogger("asyncio").setLevel(logging.INFO)  # at DEBUG, asyncio logs every connection
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Until the loop listens to them: the first process of a container has no default action, and would not stop at all.
+        # Until the event loop handles them: the first process of a container has no default action for signals, and would not stop.
         signal.signal(number, _stopped_before_the_start)
     _import_server()
     try:
@@ -38,25 +38,25 @@ def run(settings: Settings, listening: "Sockets | None" = None) -> int:
     except LivelogError:
         raise
     except Exception:
-        # Python would write it past the formatter, with whatever is in it.
+        # Python would write the traceback without the formatter, and so with secrets.
         logging.getLogger(__name__).critical("the server failed", exc_info=True)
         return 1
     for thread in threading.enumerate():
         if thread.name.startswith(THREAD_NAME):
             thread.join(1)
             if thread.is_alive():
-                # It waits for a disk that stalls. Python would wait with it; an operator should not have to.
+                # A thread waits for a disk that stalls. Python would wait for that thread at its end; the operator should not have to.
                 logging.shutdown()
                 os._exit(0)
     return 0
 
 
 def _stopped_before_the_start(_number: int, _frame: object) -> None:
-    os._exit(0)  # nothing is open yet
+    os._exit(0)  # there is nothing to close yet
 
 
 def _import_server() -> None:
-    """Import the server. Its objects stay: the collector, which would look at them again and again, has a rest meanwhile."""
+    """Import the server. The garbage collector is off meanwhile, since all objects of modules stay."""
     gc.disable()
     try:
         from . import server  # noqa: F401, PLC0415
@@ -81,7 +81,7 @@ async def _run(settings: Settings, listening: "Sockets | None") -> None:
     def ready(addresses: "Addresses") -> None:
         scheme = "https" if settings.server_crt_file else "http"
         put, get = _url("http", addresses.put[0]), _url(scheme, addresses.get[0])
-        with contextlib.suppress(OSError):  # that nobody listens to stdout is no reason not to serve
+        with contextlib.suppress(OSError):  # stdout may be closed: the server runs all the same
             os.write(1, f"livelog {__version__} ready: PUT {put} GET {get}/ACCESS_TOKEN\n".encode())
 
     await serve(settings, ready=ready, stop=stop, reload=reload, listening=listening)

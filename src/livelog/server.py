@@ -1,9 +1,9 @@
-"""The server: listening sockets, TLS, and the way up and down.
+"""The server: listening sockets, TLS, start and stop.
 
-Refuses to look at requests: `Listener`, `Producers` and `Readers` do. Invariants:
+`Listener`, `Producers` and `Readers` handle requests. Invariants:
 
 1. Both ports accept connections before `ready` is called.
-2. When `serve` returns, every socket, task and file of it is gone.
+2. When `serve` returns, all its sockets and files are closed, and all its tasks have ended.
 """
 
 import asyncio
@@ -36,34 +36,34 @@ from .wire.listener import Listener
 from .wire.response import Response
 
 BACKLOG = 4096
-"""Connections that may wait to be accepted, if the system lets so many (net.core.somaxconn)."""
+"""The number of connections that may wait in the kernel to be accepted, if net.core.somaxconn allows so many."""
 
 RESERVED_FILES = 256
-"""File descriptors that are kept from readers: for logs, producers, and connections that are about to be refused.
+"""File descriptors that readers cannot use: for logs, producers, and connections that get 503.
 A reader needs one, and a second one while it catches up."""
 
 TLS_BUFFER = 4096
-"""Bytes that asyncio's TLS reads at a time, instead of 256 KiB that it would allocate for each connection. Requests
-are small, and only they are received on the readers' port."""
+"""Bytes that asyncio's TLS reads at a time, instead of 256 KiB that it would allocate for each connection. The readers' port
+receives only requests, which are small."""
 
 REQUEST_BUFFER = 64 * 1024
-"""Bytes received at a time on the readers' port: only requests are."""
+"""Bytes received at a time on the readers' port, which receives only requests."""
 
 CERTIFICATE_CHECK = 5
-"""Seconds between looks at whether the certificate's files have changed."""
+"""Seconds between two checks whether the certificate's files have changed."""
 
 MAX_FILES = 1 << 20
-"""The most file descriptors that are counted on: containers often have no limit, from which none could be derived."""
+"""The largest limit of open files that is used to derive other limits: containers often have none."""
 
 LAST_WORDS = 2.0
-"""Seconds that readers have, at least, to be told how their log ended after the last producer is gone."""
+"""Seconds that readers have, at least, to be sent the end of their log after the last producer has ended."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a server listens: sockets' own addresses, the first of each side being the one to show."""
+    """The addresses on which a server listens, as its sockets have them. The first one of each port is shown."""
 
     put: tuple[tuple[str, int], ...]
     get: tuple[tuple[str, int], ...]
@@ -81,10 +81,10 @@ async def serve(
     reload: asyncio.Event,
     listening: Sockets | None = None,
 ) -> None:
-    """Serve until `stop` is set, then end what is under way honestly, and return.
+    """Serve until `stop` is set; then end connections and logs in an orderly way, and return.
 
-    `ready` is called once both ports are open. `reload` asks for a look at the certificate's files now. `listening`: sockets that
-    somebody else has opened, and that are closed at the end, in place of those that `settings` name.
+    `ready`: called once both ports are open. `reload`: set to check the certificate's files now. `listening`: open sockets to use
+    instead of those that `settings` describe; they are closed at the end.
     Raises: ConfigError, if the server cannot start; LivelogError, if it can accept no connections any more.
     """
     context = _tls_context(settings)
@@ -138,7 +138,7 @@ async def serve(
         if settings.put_unguarded and not settings.put_is_loopback:
             logger.warning("the producers' port is reachable from other machines: whoever reaches it can write")
         gc.collect()
-        gc.freeze()  # what was imported stays: the collector need not look at it again
+        gc.freeze()  # the garbage collector need not scan imported objects, which stay
         chores = [
             asyncio.create_task(keep_doing(name, chore))
             for name, chore in (
@@ -180,7 +180,7 @@ async def _stop(
     deadline = loop.time() + timeout
     producers.stop_listening()
     readers.stop_listening()
-    await asyncio.sleep(0)  # requests that have come begin now: they came before the stop, and are not refused for it
+    await asyncio.sleep(0)  # requests that arrived before the stop begin now, and are not refused
     await producing.drain(timeout)
     await producers.close(LAST_WORDS)
     producing.close()
@@ -190,7 +190,7 @@ async def _stop(
 
 def _catalogue(settings: Settings, file_limit: int) -> Catalogue:
     if settings.data_dir is None and settings.max_logs is None:
-        settings = replace(settings, max_logs=max(1, file_limit // 8))  # without a directory, each has a file open
+        settings = replace(settings, max_logs=max(1, file_limit // 8))  # unlinked: each log has an open file
     try:
         return Catalogue(settings)
     except OSError as error:
@@ -199,7 +199,7 @@ def _catalogue(settings: Settings, file_limit: int) -> Catalogue:
 
 
 def _raise_file_limit() -> int:
-    """Let this process open as many files as it may. Returns how many those are."""
+    """Raise this process's limit of open files to the hard limit. Returns the limit, `MAX_FILES` at most."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -212,11 +212,11 @@ def _raise_file_limit() -> int:
 def _listen(
     hosts: tuple[str, ...], default: tuple[str, ...], port: int, stack: contextlib.AsyncExitStack
 ) -> list[socket.socket]:
-    """Listening sockets on one port of all `hosts`, or of those of `default` that this machine has.
+    """Listening sockets on `port` of all `hosts`; if that is empty, of those addresses in `default` that this machine has.
 
     Raises: ConfigError.
     """
-    for _ in range(16):  # port 0: what is free on one address may be taken on the next
+    for _ in range(16):  # port 0: a port that is free on one address may be taken on another
         sockets: list[socket.socket] = []
         chosen = port
         for host in hosts or default:
@@ -224,7 +224,7 @@ def _listen(
             try:
                 sock = socket.create_server((host, chosen), family=family, backlog=BACKLOG)
             except OSError as error:
-                every = not hosts or host == "::"  # as many as there are
+                every = not hosts or host == "::"  # every interface: IPv6 may be missing
                 if every and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and sockets:
                     continue  # a machine without IPv6
                 for opened in sockets:
@@ -247,10 +247,10 @@ def _addresses(sockets: list[socket.socket]) -> tuple[tuple[str, int], ...]:
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """What https needs, from the certificate's files; None for http. Raises: ConfigError."""
+    """The TLS context with the certificate's files; None: the readers' port speaks http. Raises: ConfigError."""
     if settings.server_crt_file is None:
         return None
-    # asyncio has no setting for this; it only has the default of a client that receives a lot.
+    # asyncio has no setting for this, and its default suits a client that receives much.
     asyncio.sslproto.SSLProtocol.max_size = TLS_BUFFER
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -266,7 +266,7 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _load_certificate(settings: Settings, context: ssl.SSLContext) -> None:
-    """Load the certificate's files into `context`. Raises: OSError (of which SSLError is one), ValueError."""
+    """Load the certificate's files into `context`. Raises: OSError (SSLError is a subclass), ValueError."""
     assert settings.server_crt_file is not None
 
     def no_passphrase() -> str:
@@ -276,7 +276,7 @@ def _load_certificate(settings: Settings, context: ssl.SSLContext) -> None:
 
 
 async def _reload_certificate(settings: Settings, context: ssl.SSLContext, asked: asyncio.Event) -> None:
-    """Use a new certificate for new connections when its files change, or when `asked`. For ever."""
+    """Run for ever: load the certificate again when its files have changed, or `asked` is set. New connections use it."""
     seen = _certificate_times(settings)
     while True:
         asked.clear()
@@ -286,11 +286,11 @@ async def _reload_certificate(settings: Settings, context: ssl.SSLContext, asked
         if times == seen and not asked.is_set():
             continue
         try:
-            _load_certificate(settings, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))  # a faulty pair must not get halfway
+            _load_certificate(settings, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))  # a faulty pair must fail here
             _load_certificate(settings, context)
             logger.info("certificate reloaded")
         except (OSError, ValueError) as error:
-            # The files are replaced one after the other: until they are a pair again, the old one serves.
+            # The files are replaced one after the other: until they are a pair again, the former certificate is used.
             logger.warning("certificate not reloaded, the old one stays in use: %s", error)
             if not asked.is_set():
                 continue

@@ -1,16 +1,15 @@
-"""Tokens: who may read or write a log, and how to keep secrets out of sight. No I/O.
+"""Tokens: who may read or write a log. No I/O.
 
-    ACCESS_TOKEN          opens every log, and the list of them
-    a log's read token    opens that log only, for ever or until a time: a code (HMAC-SHA256) of its name and that time
-    a prefix's            opens the logs whose names begin with that prefix, such as builds/42/, and the list of them: p~ and a code
-    LIVELOG_WRITE_TOKEN   lets a producer write, where it is set
-    a prefix's            lets a producer write the logs whose names begin with that prefix: w~ and a code
-    an upload's key       in the address of one upload, so that it cannot be guessed: a code of its generation
+    ACCESS_TOKEN            opens every log, and the list of all logs
+    read token of a log     opens that log only, for ever or until it expires: a code (HMAC-SHA256) of its name and expiry
+    read token of a prefix  opens the logs whose names begin with the prefix, such as builds/42/, and their list: p~ and a code
+    LIVELOG_WRITE_TOKEN     lets a producer write every log, where it is set
+    write token of a prefix lets a producer write the logs whose names begin with the prefix: w~ and a code
+    key of an upload        is in the address of one upload, so that it cannot be guessed: a code of the log's generation
 
-Codes are made with ACCESS_TOKEN as the key, those of w~ with LIVELOG_WRITE_TOKEN, so that who may read all may not write: nothing has
-to be stored, and whoever changes the key revokes them all. A token of a prefix tells by its first characters what it is, so a wrong one is
-compared with few codes, and a name that holds one is recognised without knowing of which prefix it is.
-Refuses to print a token. Comparison takes the same time whatever was sent.
+The key of the codes is ACCESS_TOKEN, and LIVELOG_WRITE_TOKEN for w~, so that whoever may read everything may not write. Codes are not
+stored; a new key revokes all of them. The first characters of a prefix's token show its kind: so a wrong one is compared with few
+codes, and a name with such a token in it is found without knowing the prefix. Tokens are compared in constant time.
 """
 
 import base64
@@ -22,12 +21,12 @@ from collections.abc import Iterable, Sequence
 from .names import prefixes
 
 CODE_SIZE = 24
-"""Bytes of a code, 192 bits. A read token's is followed by a dot and the time at which it expires, if it does."""
+"""Bytes of a code (192 bits). A token that expires has a dot and the time behind its code, in seconds since the epoch."""
 
 _CODE = re.compile(rf"[A-Za-z0-9_-]{{{4 * CODE_SIZE // 3}}}(?:\.[0-9]{{1,12}})?", re.ASCII)
 
 READS, WRITES = "p~", "w~"
-"""What a prefix's tokens begin with."""
+"""The first characters of the read and the write tokens of prefixes."""
 
 _OF_PREFIX = re.compile(rf"[pw]~{_CODE.pattern}", re.ASCII)
 
@@ -35,24 +34,24 @@ _EXPIRY = re.compile("[0-9]{1,12}", re.ASCII)
 
 
 class Verdict(enum.Enum):
-    """What a token does for its bearer."""
+    """The result of checking a token."""
 
     OPENS = "opens"
     """It opens the log."""
     EXPIRED = "expired"
-    """It is a token of the log, or of a prefix of its name, and its time is over."""
+    """It is a token of the log, or of a prefix of its name, and has expired."""
     WRONG = "wrong"
-    """It never opened this log."""
+    """It is no token of this log."""
 
 
 class Access:
-    """The secrets of a server, and what they open."""
+    """The secrets of a server: makes and checks tokens."""
 
     def __init__(self, access_token: str, write_token: str | None = None) -> None:
         self._access_token = access_token
         self._keyed = hmac.new(
             access_token.encode(), digestmod="sha256"
-        )  # copied for each code: a key is dear to set up
+        )  # copied for each code: setting up the key takes longer than the code
         self._write_token = write_token
 
     def opens_all(self, presented: str) -> bool:
@@ -62,7 +61,7 @@ class Access:
     def judge(self, presented: str, name: str, now: float) -> Verdict:
         """Whether `presented` lets its bearer read the log of that name (`now`: seconds since the epoch).
 
-        Only who was given a token learns that it has expired: a code that is wrong is `WRONG`, whatever its time.
+        `EXPIRED` needs a right code: a wrong one is `WRONG`, whatever its expiry.
         """
         if presented.startswith(READS):
             return self.judge_prefix(presented, name, now)
@@ -89,9 +88,9 @@ class Access:
         return _verdict(presented, codes, now, secret)
 
     def is_told_by(self, name: str, others: Iterable[str] = ()) -> bool:
-        """Whether a name has a secret in it, or is what a link has behind /log/: it must not become a log's, which is told and kept.
+        """Whether a name contains a secret, or is the part of a link behind /log/. Such a name must not become a log's, since names are shown and kept.
 
-        `others`: the names of logs, whose own tokens are secrets, too.
+        `others`: the names of all logs, whose read tokens are secrets, too.
         """
         segments = name.split("/")
         if any(map(is_of_prefix, segments)):
@@ -119,16 +118,16 @@ class Access:
         return READS + _until(self._code("read prefix", prefix, _text(expires)), expires)
 
     def link(self, readers_url: str, name: str, expires: int | None = None, resource: str = "log") -> str:
-        """The address at which the log of that name can be read, with its `read_token`; `view`: by people.
+        """The address of a log with its `read_token`. `resource`: `log` for its bytes, `view` for the viewer.
 
-        Of a prefix, which ends in `/`: the address of the list of its logs, with its `prefix_token`.
+        If `name` is a prefix, which ends in `/`: the address of the list of its logs, with its `prefix_token`.
         """
         if name.endswith("/"):
             return f"{readers_url}/logs/{self.prefix_token(name, expires)}/{name}"
         return f"{readers_url}/{resource}/{self.read_token(name, expires)}{'/' if name else ''}{name}"
 
     def upload_key(self, generation: str) -> str:
-        """What the address of an upload holds, so that only those who were told can go on with it."""
+        """The secret part of an upload's address: only who knows it can resume the upload."""
         return self._code("upload", generation)
 
     def is_upload_key(self, presented: str, generation: str) -> bool:
@@ -163,8 +162,8 @@ def _equal(presented: str, token: str) -> bool:
 
 
 def _verdict(presented: str, expected: Sequence[str], now: float, secret: str) -> Verdict:
-    """What `presented` does for its bearer: it may be `secret`, or one of the `expected` tokens, whose times are its own."""
-    # Everything is compared, whatever came out before.
+    """Compare `presented` with `secret` and the `expected` tokens, which were made with the expiry that `presented` has."""
+    # All are compared, whatever the first comparisons gave: the time must not depend on it.
     is_secret, is_expected = _equal(presented, secret), sum([_equal(presented, token) for token in expected]) > 0
     expires = _expiry(presented)
     if is_secret or (is_expected and (expires is None or expires > now)):
@@ -173,7 +172,7 @@ def _verdict(presented: str, expected: Sequence[str], now: float, secret: str) -
 
 
 def _expiry(token: str) -> int | None:
-    """The time at which a token expires; None: it has none. Text that is no token may have one, or none."""
+    """The expiry in a token, in seconds since the epoch; None: it has none. Also for text that is no token."""
     _, _, expires = token.partition(".")
     return int(expires) if _EXPIRY.fullmatch(expires) else None
 

@@ -1,1 +1,1 @@
-"""What operators see of a server: its own log, its figures, its health; and the tasks that run in its background."""
+"""Operation: the server's own log, its metrics, its health, and the supervision of its background tasks."""

@@ -1,7 +1,7 @@
-"""`livelog health`: asks the server of this machine how it is. For the health check of a container, or of what supervises one.
+"""`livelog health`: asks the server on this machine whether it is healthy, for the health check of a container or a supervisor.
 
-It finds the server as the server finds its ports: LIVELOG_PUT_PORT and LIVELOG_PUT_HOST, or their flags. No token is needed.
-Refuses to ask a server elsewhere: a health check is about its own container.
+It takes the port from the same settings as the server: LIVELOG_PUT_PORT and LIVELOG_PUT_HOST, or their flags. No token is needed.
+It asks no server on another machine.
 """
 
 import http.client
@@ -14,22 +14,22 @@ from livelog.config import EX_CONFIG
 from livelog.errors import ConfigError
 
 HEALTHY, UNHEALTHY = 0, 1
-"""Exit codes. Docker knows no others."""
+"""Exit codes. Docker allows no others."""
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where a server is asked that listens on every interface."""
+"""The address to ask if the server listens on every interface."""
 
 LONGEST_ANSWER = 4096
-"""Bytes of an answer that are read."""
+"""Bytes of an answer that are read, at most."""
 
 LONGEST_REASON = 300
-"""Characters of an answer that are shown."""
+"""Characters of an answer that are shown, at most."""
 
 
 def ask(path: str, hosts: Sequence[str], port: int, timeout: float) -> tuple[int, str]:
-    """The exit code, and a line that says why. Raises: ConfigError, if nobody can know the port.
+    """Ask for `path`. Returns the exit code, and a line that says why. Raises: ConfigError, if `port` is 0, which is any free port.
 
-    `hosts`: the addresses at which the server listens; the first that can be reached is asked. `timeout`: seconds, for all of it.
+    `hosts`: the addresses on which the server listens; the first that can be reached is asked. `timeout`: seconds for the whole call.
     """
     if not port:
         raise ConfigError("which port the server has chosen is not known here: set LIVELOG_PUT_PORT", EX_CONFIG)
@@ -71,7 +71,7 @@ def _get(host: str, port: int, path: str, deadline: float) -> tuple[int, str]:
 
 
 def _in_one_line(text: str) -> str:
-    """What a terminal may be shown of a text that another program has sent."""
+    """`text` in one line of printable characters, cut to `LONGEST_REASON`."""
     words = " ".join(text[:LONGEST_REASON].split())
     return "".join(character if character.isprintable() else "?" for character in words)
 

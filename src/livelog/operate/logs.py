@@ -1,9 +1,10 @@
-"""The server's own log: lines for its operator on stderr, as text or as JSON, without secrets.
+"""The server's own log: lines for its operator on stderr, as text or JSON, without secrets.
 
-A record's `fields` (`extra={"fields": {...}}`) are facts for machines: members in JSON, `name=value` behind the message in
-text. Refuses to decide what is worth a line. Invariants: no secret that is known here ever leaves, wherever in a
-message, field or traceback it is; and no character but printable ones does, so that nothing that a client has sent can move a
-terminal's cursor or look like another record: what follows the first line of a record is indented.
+A record's `fields` (`extra={"fields": {...}}`) are members in JSON, and `name=value` behind the message in text. Invariants:
+
+1. A secret that the formatter knows is never written, wherever in a message, field or traceback it occurs.
+2. Only printable characters are written. The lines after the first one of a record are indented. So nothing that a client has sent can
+   move a terminal's cursor or look like another record.
 """
 
 import json
@@ -18,12 +19,12 @@ ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] 
 
 
 class Formatter(logging.Formatter):
-    """Makes one line of a record (a traceback adds more in text, none in JSON)."""
+    """Formats a record as one line. In text, a traceback adds lines."""
 
     def __init__(self, form: str, secrets: Sequence[str]) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
         self._json = form == "json"
-        self._secrets = sorted(secrets, key=len, reverse=True)  # one may be a part of another
+        self._secrets = sorted(secrets, key=len, reverse=True)  # the longest first: one may be a part of another
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter`."""
@@ -34,16 +35,16 @@ class Formatter(logging.Formatter):
         return text
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name that logging calls it by
-        """See `logging.Formatter`: the line that a traceback follows."""
+        """See `logging.Formatter`: the line in front of a traceback."""
         fields: Mapping[str, object] = getattr(record, "fields", {})
         words = (f"{name}={_word(value)}" for name, value in fields.items() if value is not None)
         message = super().formatMessage(record)
-        # Others' messages may have several lines. In ours, a line's end is something that a client has sent.
+        # Messages of other libraries may have several lines. In livelog's, a line end was sent by a client.
         shown = printable(message) if record.name.startswith("livelog") else _indented(message)
         return " ".join((shown, *words))
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802  # the name that logging calls it by
-        """See `logging.Formatter`: a traceback, in lines that cannot be taken for those of records."""
+        """See `logging.Formatter`: a traceback, whose lines are indented."""
         text = super().formatException(ei)
         return text if self._json else f"    {_indented(text)}"
 
@@ -67,12 +68,12 @@ class Formatter(logging.Formatter):
 
 
 def _indented(text: str) -> str:
-    """`text` without control characters but for the ends of its lines, behind which the next one is indented."""
+    """`text` without control characters except line ends, with all lines but the first indented."""
     return "\n    ".join(map(printable, text.split("\n")))
 
 
 def _word(value: object) -> str:
-    """A value in one word; anything that is none by itself is quoted as JSON does."""
+    """`value` as one word, quoted as a JSON string if it is not one."""
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     return (
         text

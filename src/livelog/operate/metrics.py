@@ -1,13 +1,13 @@
-"""Distributions that are counted while the server runs, and read when somebody asks. No I/O.
+"""Histograms. No I/O.
 
-What is only a number, its owner counts by itself. Refuses to know how metrics are written down: `operate.monitoring` does.
+Simple counters are plain numbers of the objects that count them. `operate.monitoring` writes both in the formats of metrics.
 """
 
 from bisect import bisect_left
 
 
 class Histogram:
-    """How often which values were seen. `bounds`: the buckets' upper bounds, inclusive, ascending; above is one more."""
+    """A histogram. `bounds`: the inclusive upper bounds of its buckets, ascending; one more bucket has all larger values."""
 
     __slots__ = ("_bounds", "_counts", "total")
 
@@ -23,7 +23,7 @@ class Histogram:
         self.total += value
 
     def cumulative(self) -> list[tuple[str, float]]:
-        """For each bucket its bound, as Prometheus writes it, and how many values were not above that."""
+        """For each bucket its bound, as Prometheus writes it, and the number of values that are not above it."""
         counted, buckets = 0, []
         for bound, count in zip((*map(str, self._bounds), "+Inf"), self._counts, strict=True):
             counted += count

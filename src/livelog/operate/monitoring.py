@@ -1,11 +1,11 @@
-"""What operators and their machines ask a server, on the producers' port: is it well, can it take logs, its figures.
+"""Monitoring, on the producers' port: health, readiness and metrics.
 
     /healthz    200 while the event loop runs
     /readyz     200 if a log could begin now, else 503 with the reason
-    /metrics    figures in the formats of Prometheus and OpenMetrics
+    /metrics    metrics in the formats of Prometheus and OpenMetrics
 
-Needs no token, and so tells nothing of single logs. Figures are gathered when they are asked for: all of them
-have owners, who count for themselves. Refuses to keep any but the event loop's delay.
+These need no token, and so say nothing about single logs. The objects of the server count for themselves; their figures are collected for
+each request. Only the event loop's delay is measured here.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 DELAY_CHECK = 0.5
-"""Seconds from one look at the event loop's delay to the next."""
+"""Seconds between two measurements of the event loop's delay."""
 
 DELAY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -39,8 +39,8 @@ DELAY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 class Monitoring:
     """Answers the requests for `PATHS`.
 
-    `sides`: the ports, by name, at the latest when there are requests. `lags`: for each reader that follows a log, how many
-    bytes it has not been given yet. `pass_seconds`: how long the passes of all fan-outs took. `headers`: fields of every answer.
+    `sides`: the ports by name; it may be filled until the first request. `lags`: returns, for each reader that follows a log, how many
+    bytes it was not sent yet. `pass_seconds`: the durations of all fan-outs' passes. `headers`: fields of every answer.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Monitoring:
         return self._ok()
 
     async def watch_loop(self) -> None:
-        """Measure, for ever, by how much the event loop is late."""
+        """Run for ever: measure by how many seconds the event loop is late."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + DELAY_CHECK
@@ -84,7 +84,7 @@ class Monitoring:
             self._delay.observe(max(0.0, loop.time() - due))
 
     async def _metrics(self, request: Request) -> Response:
-        # The library takes as long to load as a tenth of the server's start: in a thread, when it is first needed.
+        # Loading the library takes a tenth of the server's start: it is loaded in a thread by the first request.
         await asyncio.to_thread(importlib.import_module, "prometheus_client")
         from prometheus_client import CollectorRegistry, ProcessCollector  # noqa: PLC0415
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415

@@ -1,6 +1,6 @@
-"""What the server does again and again, beside its requests. Refuses to know what that is.
+"""Supervision of background tasks, such as removing old logs.
 
-Invariant: a chore that fails takes nothing else down. It is told of, and begun again.
+Invariant: a task that fails is logged and started again. It stops nothing else.
 """
 
 import asyncio
@@ -8,13 +8,13 @@ import logging
 from collections.abc import Awaitable, Callable
 
 PAUSE = 1.0
-"""Seconds after which a chore that failed is begun again."""
+"""Seconds until a task that failed is started again."""
 
 logger = logging.getLogger(__name__)
 
 
 async def keep_doing(name: str, chore: Callable[[], Awaitable[None]], pause: float = PAUSE) -> None:
-    """Do a chore until it returns, or until this is cancelled. `name` is what the server's log calls it."""
+    """Run `chore` until it returns or this is cancelled. `name`: its name in the server's log. `pause`: seconds until it is started again after a failure."""
     while True:
         try:
             await chore()

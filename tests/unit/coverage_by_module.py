@@ -27,6 +27,7 @@ PURE = (
     "lines.index",
     "lines.lines",
     "lines.objects",
+    "lines.prefilter",
     "lines.sgr",
     "log.attempts",
     "log.attributes",

@@ -201,6 +201,7 @@ def test_server_starts_without_what_only_its_scanner_needs() -> None:
         "hits",
         "levels",
         "matching",
+        "prefilter",
         "problems",
         "recognition",
         "telling",

@@ -72,51 +72,49 @@ class Hits:
         return self.start
 
     def _hits(self, piece: Stretch) -> Iterator[Hit | None]:
+        """The hits of one piece; None: another piece was looked at for what is told of one."""
         query = self._query
-        found = (
-            hit
-            for hit in self._found(piece)
-            if hit is None
-            or (hit.offset >= query.start if query.forward else hit.offset < query.start or query.start == query.size)
-        )
         if query.forward:
-            for hit in found:
-                if hit is not None:
-                    self.start = hit.offset + max(1, hit.length)
-                    self.told += 1
-                yield hit
+            for place, raw in self._matcher.lines(piece.data):
+                for hit in self._in_line(piece, place, raw):
+                    if hit is not None:
+                        if hit.offset < query.start:
+                            continue
+                        self.start = hit.offset + max(1, hit.length)
+                        self.told += 1
+                    yield hit
             return
-        last: deque[Hit] = deque(maxlen=query.limit)
-        for hit in found:
-            if hit is None:
-                yield None
-            else:
-                last.append(hit)
-        for hit in reversed(last):
-            self.start = hit.offset
-            self.told += 1
-            yield hit
+        for place, raw in reversed([*self._matcher.lines(piece.data)]):
+            last: deque[Hit] = deque(maxlen=query.limit)
+            for hit in self._in_line(piece, place, raw):
+                if hit is None:
+                    yield None
+                elif hit.offset < query.start or query.start == query.size:
+                    last.append(hit)
+            for hit in reversed(last):
+                self.start = hit.offset
+                self.told += 1
+                yield hit
 
-    def _found(self, piece: Stretch) -> Iterator[Hit | None]:
-        """The hits of one piece, in order of the log; None: another piece was looked at for what is told of one."""
-        for place, raw in self._matcher.lines(piece.data):
-            start = -1
-            line: int | None = None
-            for match in self._matcher.matches(raw):
-                offset = piece.start + place + match.offset
-                if offset >= piece.stop and len(piece.data) > piece.own:
-                    break
-                if start < 0:
-                    if place or piece.begins:
-                        start = piece.start + place
-                    elif self._beginning is None:
-                        start = self._beginning = yield from start_of_line(piece.start + 1, 0, self._read)
-                    else:
-                        start = self._beginning
-                    count = (yield from self._newlines.before(start)) if self._query.numbered else None
-                    line = None if count is None else count + 1
-                text = excerpt(match.clean, match.place, self._query.encoding)
-                yield Hit(line, offset, match.length, start, text)
+    def _in_line(self, piece: Stretch, place: int, raw: bytes) -> Iterator[Hit | None]:
+        """The hits in the line that begins at `place` in a piece, in order of the log; None as in `_hits`."""
+        start = -1
+        line: int | None = None
+        for match in self._matcher.matches(raw):
+            offset = piece.start + place + match.offset
+            if offset >= piece.stop and len(piece.data) > piece.own:
+                break
+            if start < 0:
+                if place or piece.begins:
+                    start = piece.start + place
+                elif self._beginning is None:
+                    start = self._beginning = yield from start_of_line(piece.start + 1, 0, self._read)
+                else:
+                    start = self._beginning
+                count = (yield from self._newlines.before(start)) if self._query.numbered else None
+                line = None if count is None else count + 1
+            text = excerpt(match.clean, match.place, self._query.encoding)
+            yield Hit(line, offset, match.length, start, text)
 
 
 def excerpt(line: bytes, offset: int, encoding: str) -> str:

@@ -10,6 +10,7 @@ from heapq import merge
 from typing import NamedTuple
 
 from .encodings import UTF_8
+from .prefilter import Prefilter, Probe
 from .query import Query
 from .sgr import SEQUENCE, plain
 
@@ -37,6 +38,7 @@ class Matcher:
         if is_literal and (query.text.isascii() or (query.case and query.encoding == UTF_8)):
             needle = query.text.encode("utf-8", "surrogateescape")
             self._needle = needle if query.case else needle.lower()
+            self._prefilter = Prefilter(self._needle, case=query.case)
             self._across = _across(needle, case=query.case)
 
     def lines(self, data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -53,7 +55,9 @@ class Matcher:
 
     def may_match(self, data: bytes) -> bool:
         """Tells quickly of most pieces of a log in which nothing matches that nothing does."""
-        return self._needle is None or next(self._places(data), None) is not None
+        if self._needle is None or self._prefilter.may_be_in(data):
+            return True
+        return self._across is not None and Probe(b"\x1b", self._across).is_in(data)
 
     def _places(self, data: bytes) -> Iterator[int]:
         """A place in each line that may match, in order; some lines may have two."""

@@ -1,6 +1,7 @@
 """A log in the pieces in which it is searched, and where lines begin and end in it. No I/O.
 
-1. Whole lines are looked at, in pieces of at most `PIECE` bytes: a longer line in pieces that overlap.
+1. Whole lines are looked at, in pieces of at most `PIECE` bytes: a longer line in pieces that overlap. Backwards, the first pieces are smaller,
+   so that what is near is found at once.
 2. What looks for something in a log of any size is a generator that yields None after each piece, so that whoever runs it can look at the clock;
    but not after less: a pattern that takes too long for a piece must be found to do so.
 """
@@ -14,6 +15,9 @@ from .query import Query
 
 PIECE = 1024 * 1024
 """Bytes looked at in one go."""
+
+FIRST = 64 * 1024
+"""Bytes of the first piece backwards; each of the next ones has four times as many, up to `PIECE`."""
 
 OVERLAP = 4096
 """Bytes by which the pieces of a longer line overlap: a match that is longer may be missed there."""
@@ -125,18 +129,20 @@ def _forwards(query: Query, read: Read, wanted: Callable[[bytes], bool]) -> Iter
 
 
 def _backwards(query: Query, read: Read, wanted: Callable[[bytes], bool]) -> Iterator[Stretch]:
-    stop, ends = query.start, True
+    stop, ends, size = query.start, True, FIRST
     if query.low < stop < query.size and read(stop - 1, stop) != b"\n":
         behind = read(stop, min(query.size, stop + PIECE // 2))
         newline = behind.find(b"\n")
         stop += newline + 1 if newline >= 0 else len(behind)
         ends = newline >= 0 or stop == query.size
     while stop > query.low:
-        start = max(query.low, stop - PIECE + OVERLAP)
+        start = max(query.low, stop - size + OVERLAP)
         data, begins = read(start, stop), start == query.low
-        skipped = 0
+        skipped, is_small, size = 0, size < PIECE, min(PIECE, 4 * size)
         if not begins and -1 < (newline := data.find(b"\n")) < len(data) - 1:
             skipped, begins = newline + 1, True
+        if not begins and is_small:
+            continue  # a line that is whole in a larger piece is not divided
         own = len(data) - skipped
         ends = ends or data.endswith(b"\n")
         more = b"" if ends else read(stop, min(query.size, stop + OVERLAP)).partition(b"\n")[0]

@@ -6,16 +6,18 @@ A `PLACE` is in front of each word. Refuses to look for anything: `hits` and `fi
 import json
 import time
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from livelog.plain import shown
 from livelog.times import Times, timestamp
 
 from .encodings import UTF_8
-from .filtering import Lines, Part
 from .hits import Hit, Hits
 from .lines import Read
 from .pieces import Newlines, aligned
 from .query import PLACE, PROGRESS, Query
+
+if TYPE_CHECKING:
+    from .filtering import Lines, Part
 
 MAX_LINE_TEXT = 64 * 1024
 """Bytes of the text of a line, in JSON."""
@@ -34,7 +36,7 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
             asked: Query = found.value
             break
     newlines = Newlines(read, asked.counted, asked.newlines, blocks)
-    search: Hits | Lines = Lines(asked, read) if asked.by_line else Hits(asked, read, newlines)
+    search = _lines(asked, read) if asked.by_line else Hits(asked, read, newlines)
     begin = asked.start if asked.begin is None else asked.begin
     total = asked.size - begin if asked.forward else begin - asked.low
     form = _Form(asked, read, newlines, times)
@@ -77,11 +79,12 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
         ):
             yield end(following)
             return
-        if time.monotonic() - spoken >= PROGRESS and not asked.grep and not asked.live:
+        is_due = time.monotonic() - spoken >= PROGRESS
+        if is_due and not asked.grep and not asked.live:
             scanned = search.start - begin if asked.forward else begin - search.start
             yield words({"scanned": max(0, min(total, scanned)), "of": total, "hits": search.told})
-        else:
-            yield words() if output else None
+        else:  # without progress to tell, what the search has left is told: others may want to have the turn
+            yield words() if output or is_due else None
     if asked.live and not search.full:
         if asked.numbered:  # what comes is counted from here
             looking_back = newlines.before(asked.size)
@@ -90,6 +93,13 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
         yield words(ended=1)
         return
     yield end(search.following if search.told == asked.limit else None)
+
+
+def _lines(asked: Query, read: Read) -> "Lines":
+    """A search by line. Most are not: the process of one starts faster without."""
+    from .filtering import Lines  # noqa: PLC0415
+
+    return Lines(asked, read)
 
 
 def _timed(query: Query, times: Times) -> Query:
@@ -112,7 +122,7 @@ class _Form:
         self._newlines = newlines
         self._times = times
 
-    def said(self, one: Hit | Part) -> Iterator[bytes | None]:
+    def said(self, one: "Hit | Part") -> Iterator[bytes | None]:
         """What is told of a hit, or of a part of a line; None: another piece has been looked at for that."""
         if isinstance(one, Hit):
             yield json.dumps({**one._asdict(), "time": self._time(one.start)}).encode() + b"\n"
@@ -126,7 +136,7 @@ class _Form:
     def _time(self, offset: int) -> str:
         return timestamp(self._times.time_at(offset))
 
-    def _document(self, part: Part, number: int | None) -> bytes:
+    def _document(self, part: "Part", number: int | None) -> bytes:
         line, query = part.line, self._query
         offset, length = (line.start, 0) if line.match is None else line.match
         stop = min(line.stop, line.start + MAX_LINE_TEXT)
@@ -134,7 +144,7 @@ class _Form:
         if stop == line.stop:
             data = data.rstrip(b"\r")
         text = data.decode(query.encoding, "replace")
-        text = shown(text) if query.plain else text
+        text = _shown(text) if query.plain else text
         document = {
             "line": number,
             "offset": offset,
@@ -149,14 +159,14 @@ class _Form:
             document["cut"] = True
         return json.dumps(document).encode() + b"\n"
 
-    def _text(self, part: Part, number: int | None) -> bytes:
+    def _text(self, part: "Part", number: int | None) -> bytes:
         line, query = part.line, self._query
         data = self._read(part.start, part.stop)
         ends = part.stop == line.stop
         if ends:
             data = data.removesuffix(b"\n")
         if query.plain:
-            data = shown(data.decode(query.encoding, "replace")).encode()
+            data = _shown(data.decode(query.encoding, "replace")).encode()
         elif query.encoding != UTF_8:
             data = data.decode(query.encoding, "replace").encode()
         if ends:
@@ -167,3 +177,10 @@ class _Form:
             if number is not None:
                 head += b"%d%b" % (number, b"-" if line.context else b":")
         return head + data
+
+
+def _shown(text: str) -> str:
+    """What a terminal shows of a line. Its patterns take as long to compile as many a module."""
+    from livelog.plain import shown  # noqa: PLC0415
+
+    return shown(text)

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.lines.hits import Hit
-from livelog.lines.pieces import OVERLAP, PIECE
+from livelog.lines.pieces import FIRST, OVERLAP, PIECE
 from livelog.lines.query import Query
+from livelog.lines.telling import tell
+from livelog.times import Times
 from tests.sample import examples
 
 from .searching import backwards, documents, query, reader, search, told
@@ -213,3 +215,35 @@ def test_pages_of_empty_matches_end(content: bytes, text: str, limit: int) -> No
             break
         start = min(last["next"], len(content))  # as the server takes it
     assert (last["next"], [hit["offset"] for hit in paged]) == (None, [hit["offset"] for hit in whole])
+
+
+@pytest.mark.parametrize("by_line", [False, True])
+@pytest.mark.parametrize("regex", [False, True])
+def test_the_last_match_of_a_text_that_is_in_each_line_is_found_near_the_end(by_line: bool, regex: bool) -> None:
+    content, spans = b"a line of text\n" * 300_000, list[int]()
+
+    def read(start: int, stop: int) -> bytes:
+        spans.append(stop - start)
+        return content[start:stop]
+
+    asked = backwards(query("line", content, limit=3, regex=regex, by_line=by_line, numbered=False), content)
+    (last,) = [part for part in tell(asked, read, Times(0)) if part is not None]
+    assert last.count(b'"offset"') == 3
+    assert sum(spans) <= 2 * FIRST
+
+
+@pytest.mark.parametrize("size", [10, FIRST - 1, FIRST, 3 * FIRST, PIECE - OVERLAP - 7])
+def test_a_line_that_is_longer_than_the_first_piece_is_not_divided(size: int) -> None:
+    content = b"first\n" + b"x" * size + b" end\n"
+    asked = query("^x+ end$", content, regex=True)
+    assert places(backwards(asked, content), content) == [(2, 6, size + 4)]
+    assert places(backwards(query("x end", content), content), content) == [(2, 5 + size, 5)]
+
+
+def test_a_search_that_finds_nothing_tells_what_it_has_left_also_without_progress() -> None:
+    content = b"notin\n" * 200_000  # the first piece of it takes far longer than it may be silent
+    asked = query("(n|o)+thing$", content, regex=True, by_line=True, grep=True)
+    parts = told(asked, content)
+    assert not any(text for _, text in parts)
+    assert [left.start for left, _ in parts][-1] == len(content)
+    assert 0 < parts[0][0].start < len(content)

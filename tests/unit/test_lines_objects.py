@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines.objects import LONGEST, PIECE, Lines, tell
+from livelog.lines.objects import FAR, LONGEST, PIECE, Lines, tell
 from livelog.times import End, Times, encode, timestamp
 
 
@@ -94,3 +94,32 @@ def test_long_bar_is_plain_what_it_shows_at_last() -> None:
     assert [(line["text"][-16:], line.get("cut")) for line in found] == [  # type: ignore[index, attr-defined]
         (" 299999 of 300000"[-16:], True), ("next", None), ("y" * 16, True)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_end_of_a_very_long_line_is_looked_for_in_several_turns(plain: bool) -> None:
+    before, size = b"one\n", 2 * FAR + 5 * LONGEST  # of a log that is nowhere: a line of x's, and one more behind it
+    end = b"end\n"
+    total = len(before) + size + 1 + len(end)
+
+    def read(start: int, stop: int) -> bytes:
+        data = before[start:stop] if start < len(before) else b""
+        xs = min(stop, len(before) + size) - max(start, len(before))
+        data += b"x" * max(0, xs)
+        tail = (b"\n" + end)[max(0, start - len(before) - size) : max(0, stop - len(before) - size)]
+        return data + tail
+
+    left: Lines | None = Lines(0, total, total, 1, None, plain, "utf-8")
+    found, turns = [], 0
+    while left is not None:
+        *_, last = tell(left, read, Times(0))
+        assert last is not None
+        text, left = last
+        found += [json.loads(line) for line in text.splitlines()]
+        turns += 1
+    assert [(line["line"], line["offset"], len(line["text"])) for line in found] == [
+        (1, 0, 3),
+        (2, 4, LONGEST),
+        (3, 5 + size, 3),
+    ]
+    assert turns >= 3

@@ -71,6 +71,11 @@ class Matcher:
         """The matches in a line, in order."""
         clean = plain(raw).rstrip(b"\r")  # a terminal's line ends with CR LF, and its text in front of them
         text = clean.decode(self._encoding, "surrogateescape")
+        if len(text) == len(clean) and b"\x1b" not in raw:  # each character is a byte, and none was left out
+            for match in self._find(text):
+                first, last = match.span()
+                yield Match(first, last - first, first, clean)
+            return
         places: _Places | None = None
         for match in self._find(text):
             places = places or _Places(raw, text, self._encoding)

@@ -19,6 +19,9 @@ LONGEST = 1024 * 1024
 PIECE = 128 * 1024
 """Bytes that are read at a time, unless a line is longer."""
 
+FAR = 256 * 1024 * 1024
+"""Bytes in which the end of a line is looked for, after which somebody else may have the turn."""
+
 ENOUGH = 1024 * 1024
 """Bytes of what is told after which somebody else may have the turn."""
 
@@ -26,7 +29,8 @@ ENOUGH = 1024 * 1024
 class Lines(NamedTuple):
     """Which lines: those that begin in `[start, stop)`, of a log of `size` bytes; a line begins at `start`.
 
-    `line`: the number of the first; None: numbers are not told, and the form is text. At most `most` of them; None: all.
+    `line`: the number of the first; None: numbers are not told, and the form is text. At most `most` of them; None: all. `passed`: the first line does
+    not end in front of that byte, as far as is known.
     """
 
     start: int
@@ -36,6 +40,7 @@ class Lines(NamedTuple):
     most: int | None
     plain: bool
     encoding: str
+    passed: int = 0
 
 
 def tell(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterator[tuple[bytes, Lines | None] | None]:
@@ -55,13 +60,16 @@ def tell(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterat
                 break
         is_cut = not raws
         if is_cut:
-            stop = start + len(window)
+            first = stop = max(asked.passed, start + len(window))
             while (
                 stop < asked.size
                 and (newline := (piece := read(stop, min(asked.size, stop + LONGEST))).find(b"\n")) < 0
             ):
                 stop += len(piece)
                 yield None
+                if stop - first >= FAR:
+                    yield b"".join(told), asked._replace(start=start, line=line, most=count, passed=stop)
+                    return
             stop += newline if stop < asked.size else 0
             raws = [_part(window, asked.plain, stop, read)]
         for raw in raws:
@@ -82,7 +90,7 @@ def tell(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterat
             count = None if count is None else count - 1
         yield None
     is_left = start < end and count != 0
-    yield b"".join(told), asked._replace(start=start, line=line, most=count) if is_left else None
+    yield b"".join(told), asked._replace(start=start, line=line, most=count, passed=0) if is_left else None
 
 
 def _part(window: bytes, plain: bool, stop: int, read: Read) -> bytes:

@@ -7,10 +7,11 @@ import random
 from functools import lru_cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.lines.prefilter import FEW, NEIGHBOURS, SAMPLED, SMALL, Prefilter, literal_cost, probe_cost
+from tests.sample import examples
 
 LITERALS = ["e", "zq", "fatal", "n", "0x7f", "[k]", "a.b*c", "\\d+", "^x$", "été", "k" * 40, "-]", "E-1"]
 
@@ -28,7 +29,7 @@ def block(seed: int, letters: str = "etaoin shrdlu ETAOIN 0123 .[]\\") -> bytes:
     letters=st.sampled_from(["etaoin shrdlu ETAOIN 0123 .[]\\", "abcdefkxzq[]\\.*^$+-\n", "k", "Ee", "[", "z"]),
     swapped=st.booleans(),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_what_is_there_is_never_missed(
     seed: int, text: str, place: int, case: bool, letters: str, swapped: bool
 ) -> None:

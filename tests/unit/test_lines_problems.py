@@ -117,6 +117,21 @@ def test_what_is_between_an_exception_and_its_frames_belongs_to_it() -> None:
     ]  # fmt: skip
 
 
+def test_messages_of_maven_right_behind_another_are_each_a_problem_of_its_own() -> None:
+    text = "".join(f"[ERROR] /src/A.java:[{row},5] not {row}\n" for row in range(1, 8))
+    assert lines_of(text) == [(row, row, "error", f"not {row}") for row in range(1, 8)]
+
+
+def test_what_might_have_belonged_to_one_problem_begins_another_one_that_goes_on() -> None:
+    text = "[warn] /src/A.scala:1:2: first\n[warn] second\n[warn] /src/A.scala:3:4: third\n[warn]   val x\n[warn]       ^\nend\n"
+    assert lines_of(text) == [(1, 1, "warning", "first"), (2, 2, "warning", "second"), (3, 5, "warning", "third")]
+
+
+def test_crash_is_an_error_whatever_its_logger_calls_it() -> None:
+    [(line, last, level, _)] = lines_of("12:15:01  WARNING -  PROCESS-CRASH | a.html | application crashed [@ f]\n")
+    assert (line, last, level) == (1, 1, "error")
+
+
 def test_lines_of_a_linter_have_the_file_above_them() -> None:
     text = "/src/a.js\n  1:2  error  x  no-x\n  3:4  warning  y  no-y\n\n/src/b.js\n  5:6  error  z  no-z\n\n  7:8  error  w\n"
     assert [(one["file"], one["row"]) for one in told(looked_at(text.encode()))] == [

@@ -25,6 +25,8 @@ _PREFIX = re.compile(
     # ISO 8601, in brackets of several kinds, with a word in front of it as Taskcluster has
     rf"|\[(?:[a-z:_\-]{{1,20}}[ ])?\d{{4}}[\-/]\d\d[\-/]\d\d{_TIME}\]:?[ ]?|\d{{4}}[\-/.]\d\d[\-/.]\d\d{_TIME}(?:[ ]-)?(?:[ :]|\t|$)"
     rf"|\(?\d{{4}}-\d\d-\d\d{_TIME}\)?(?:[ :]|\t)"
+    # milliseconds since the epoch, before a tab
+    r"|\d{13}\t"
     # as Hadoop writes it
     rf"|\d\d/\d\d/\d\d{_TIME}[ ]"
     # a time of the day; days and months as C writes them

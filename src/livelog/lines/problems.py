@@ -173,6 +173,9 @@ class Problems:
                     self._close(service)
                 return
             self._close(service)
+            if service in self._open:  # one of those that might have belonged to it has begun another
+                self._go_on(service, text, line, offset, harmless=harmless)
+                return
         trace = recognised(text, harmless=harmless)
         if trace is not None:
             if self._file_line == line and trace.problem.file is None:

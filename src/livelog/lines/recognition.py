@@ -19,11 +19,11 @@ _ECHO = re.compile(
 """A command, not what it prints."""
 
 _BOILERPLATE = re.compile(
-    r"(?i:\[ERROR\]\s{0,9}(?:$|-> \[Help|To see the full stack|Re-run Maven|For more information|\[Help \d|After correcting|  mvn <|Please refer to|BUILD FAILURE)"
+    r"(?i:\[ERROR\]\s{0,9}(?:$|-{5,300}\s{0,3}$|urls\[\d{1,9}\] = |realm = |strategy = |number of foreign imports: |import: Entry\[|-> \[Help|To see the full stack|Re-run Maven|For more information|\[Help \d|After correcting|  mvn <|Please refer to|BUILD FAILURE)"
     r"|not ok\b.{0,400}# ?(?:todo|skip)\b|npm ERR!\s{0,9}$|\s{0,20}(?!(?-i:WARNING):?\s{0,3}$)(?:\d{1,9} )?(?:errors?|warnings?)(?: generated| and \d{1,9}\b.{0,40})?[.:]?\s{0,3}$|Error:?\s{0,3}$"
     # what compilers add to a message, tables of figures, settings
     r"|\s{0,20}\S{1,300}?:\d{1,9}(?::\d{1,9})?: (?:note|info|remark): |[A-Z][\w ()+/\-.]{1,60}\s{4,60}\d[\d.,]{0,20}\s{0,3}%?$|\s{1,20}[\w\-]{1,40}: error\s{0,3}$"
-    r"|\s{0,20}[✖✗✘✕\u00d7❌] 0 problems\b|(?:total )?number of \w{1,20}(?: \w{1,20}){0,3}: 0\s{0,3}$)"
+    r"|\s{0,20}[✖✗✘✕\u00d7❌] 0 problems\b|failures:\s{0,3}$|={3,200} (?:failures|errors) ={3,200}\s{0,3}$|FAILED - RETRYING: |some errors have detailed explanations: |for more information about (?:an|this) error, try |\s{1,9}\+ (?:CategoryInfo|FullyQualifiedErrorId) {1,20}: |\s{0,6}\d{1,6} {1,6}\| |(?:total )?number of \w{1,20}(?: \w{1,20}){0,3}: 0\s{0,3}$)"
 )
 """What stands beside problems, and is none itself."""
 
@@ -55,7 +55,7 @@ _WARNED_INSIDE = re.compile(
 
 _PROGRESS = re.compile(
     r"(?:Generating|Loading|Constructing|Building|Compiling|Copying|Downloading|Checking|Creating|Processing|Parsing|Reading|Writing) [^:]{1,300}\.\.\.\s{0,3}$"
-    r"|Standard Doclet version |Javadoc Warnings\s{0,3}$|\d{1,9} (?:warnings?|errors?)\s{0,3}$|0\s{0,3}$|[\-=*#~]{3,300}\s{0,3}$"
+    r"|Standard Doclet version |Javadoc Warnings\s{0,3}$|\d{1,9} (?:warnings?|errors?)\s{0,3}$|0\s{0,3}$|COMPILATION WARNING ?:|[\-=*#~]{3,300}\s{0,3}$"
 )
 """What a logger calls a warning only because a program has written it where it writes errors."""
 _SOURCE = re.compile(
@@ -122,9 +122,8 @@ def _levelled(text: str, *, harmless: bool) -> Problem | None:
             return _NONE
         inner = forms.find(record.message)
         if inner is not None and inner.kind != "text":
-            inner.level = (
-                record.level if record.level == ERROR else inner.level if inner.level != ERROR else record.level
-            )
+            if inner.level != NOTICE and not (inner.level == ERROR and inner.kind in ("crash", "test")):
+                inner.level = record.level  # what has crashed has, whatever the logger calls it
             return inner
         if (problem := forms.placed(record.message, record.level)) is not None:
             return problem

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .forms import MAX_MESSAGE, Problem
+from .forms import MAX_MESSAGE, Problem, placed
 
 MAX_LINES = 5000
 """Lines of one problem."""
@@ -97,9 +97,7 @@ def _frames(trace: Trace, text: str) -> Part:
         ):
             return Part.MAYBE  # the message has several lines
         return Part.MAYBE if not text.strip() and trace.state == "frames" and trace.mode == "exception" else Part.NO
-    if trace.state == "frames" and text.startswith(("}", "Node.js")) and trace.lead != "{":
-        return Part.NO
-    if trace.state != "frames" and text.startswith(("}", "Node.js")):
+    if text.startswith(("}", "Node.js")) and (trace.state != "frames" or trace.lead != "{"):
         return Part.NO
     trace.sure, trace.state = True, "frames"
     if trace.problem.kind in ("text", "log"):
@@ -171,12 +169,7 @@ _GO_LINE = re.compile(
 def _go(trace: Trace, text: str) -> Part:
     """A panic of Go: all goroutines."""
     if (place := _GO_FRAME.match(text)) is not None:
-        if (
-            trace.problem.row is None
-            and not _FOREIGN.search(text)
-            and "/go/src/" not in text
-            and "/libexec/src/" not in text
-        ):
+        if trace.problem.row is None and not _FOREIGN.search(text) and not re.search(r"/(?:go|libexec)/src/", text):
             trace.placed(place[1], place[2])
         return Part.YES
     if not text.strip():
@@ -213,6 +206,8 @@ def _code(trace: Trace, text: str) -> Part:
         text = text[len(trace.lead) :]
         if text[:1] == " " and text.strip():
             return Part.YES
+        if placed(text, trace.problem.level) is not None:
+            return Part.NO  # the next message
         if trace.state == "" and text.strip() and _CODE.match(text) is None:
             trace.state = "code"  # the line of the source, of which a mark tells where
             return Part.MAYBE
@@ -222,8 +217,8 @@ def _code(trace: Trace, text: str) -> Part:
         trace.placed(place[1], place[2], place[3])
         trace.state, trace.problem.kind = "placed", "compiler"
         return Part.YES
-    if _CODE.match(text) is not None:
-        trace.state = "placed"
+    if _CODE.match(text) is not None or (trace.state == "note" and text.startswith("        ") and text.strip()):
+        trace.state = "note" if text.lstrip(" ").startswith("= note: ") or trace.state == "note" else "placed"
         return Part.YES
     if trace.problem.kind == "compiler" and trace.state == "" and text[:1] in (" ", "\t") and text.strip():
         trace.state = "code"  # the line of the source, of which a mark tells where
@@ -363,9 +358,8 @@ def _npm_warning(trace: Trace, text: str) -> Part:
     if rest.startswith(trace.lead):
         rest = rest[len(trace.lead) :]
         return Part.YES if trace.lead[0] != "E" or rest.startswith(("  ", " }")) else Part.NO
-    return (
-        Part.NO if trace.lead != "ERESOLVE" or re.match(r"deprecated |[A-Z]{3,20} |using |config ", rest) else Part.YES
-    )
+    peers = trace.lead == "ERESOLVE" and not re.match(r"deprecated |[A-Z]{3,20} |using |config ", rest)
+    return Part.YES if peers else Part.NO
 
 
 def _source(trace: Trace, text: str) -> Part:
@@ -373,10 +367,19 @@ def _source(trace: Trace, text: str) -> Part:
     return Part.LAST if text.startswith(f"{trace.lead}  ") and text.strip() else Part.NO
 
 
+_JVM = re.compile(
+    r"WARNING: (?:Illegal|Please consider|Use --|All illegal|If a |Restricted methods|Dynamic loading|Hidden|[a-z][\w.]{1,80}(?:\.|::)\w{1,80}(?:\(.{0,80}\))? (?:has been|will be|in module))"
+)
+
+
+def _jvm(_: Trace, text: str) -> Part:
+    """What a Java virtual machine adds to a warning of its own: each line says again that it is one."""
+    return Part.YES if _JVM.match(text) is not None else Part.NO
+
+
 def _console(trace: Trace, text: str) -> Part:
     """What a page has told its console: the lines below, further to the right."""
-    part = _indented(trace, text)
-    return Part.NO if part is Part.MAYBE else part
+    return _indented(trace, text) if text.strip() else Part.NO
 
 
 _box = _until(r"[╵└]", 200, r"(?!)")
@@ -384,7 +387,7 @@ _box = _until(r"[╵└]", 200, r"(?!)")
 _MODES: dict[str, Callable[[Trace, str], Part]] = {
     "frames": _frames, "exception": _frames, "python": _python, "group": _group, "go": _go, "rust": _rust, "code": _code, "indented": _indented,
     "next": _next, "jest": _block, "vitest": _block, "pytest": _pytest, "gotest": _go_test, "tap": _tap, "npm": _npm, "npm warning": _npm_warning,
-    "console": _console, "source": _source, "box": _box,
+    "console": _console, "source": _source, "jvm": _jvm, "box": _box,
     "sanitizer": _until(r"==\d{1,9}==ABORTING|={10,}\s{0,9}$", 400, r"(?!)"),
     "race": _until(r"={10,}\s{0,9}$", 400, r"(?!)"),
     "gradle": _until(r"BUILD FAILED", 100, r"\* What went wrong:"),

@@ -1,16 +1,15 @@
-"""A log that another process of this machine writes: that process's side, and the side of the one that reads.
+"""A log that another process of this machine writes: `Feeder` for the process that writes, `Follower` for the one that reads.
 
-`Feeder` has a log, and tells of it; `Follower` is told, and is a `Source` for the readers of its own process. Between them is
-a pair of sockets (SOCK_SEQPACKET, AF_UNIX). The log's bytes do not pass there: the first message brings the descriptor of the
-log's file, so that the kernel's page cache is all that both share.
+A `Feeder` sends a journal's facts, length and state; a `Follower` receives them, and is a `Source` for the readers in its process. Between
+them is a pair of sockets (AF_UNIX, SOCK_SEQPACKET). The log's bytes do not pass there: the first message has the descriptor of the
+log's file, and both processes share the kernel's page cache.
 
-Refuses to choose which process writes which log, and to begin processes. Invariants:
+It does not decide which process writes a log, and starts no process. Invariants:
 
-1. A follower's `length` is one that the feeder has told, so its file has those bytes: what is in the file behind them is
-   not looked at.
-2. The feeder never waits for a follower. While the socket is full, it remembers that there is news, and tells the newest.
-3. Only a message says that a log is complete. A socket that ends before that, as it does when its feeder is killed, leaves
-   the state as it was, and the follower `at_end`: broken off.
+1. A follower's `length` was sent by the feeder, so the file has those bytes. It does not look at the file's size.
+2. The feeder never waits for a follower. While the socket is full, it remembers that there is a change, and later sends the newest facts.
+3. Only a message sets COMPLETE. If the socket ends before, as it does when the feeder is killed, the state stays and `at_end` is
+   true: readers' answers are broken off.
 """
 
 import asyncio
@@ -29,16 +28,16 @@ from .journal import Journal
 from .times import TimesFile
 
 MAX_MESSAGE = 256 * 1024
-"""Bytes of a message: many times what the largest `LogInfo` takes."""
+"""The largest message, in bytes: many times the largest `LogInfo`."""
 
 _STATES = tuple(State)
 
 _HEADER = struct.Struct("=BQQQ")
-"""What each message begins with: the state's place in `State`, `length`, `acknowledged` and `changed`. Whatever follows is `LogInfo` as JSON."""
+"""The header of each message: the state's index in `State`, `length`, `acknowledged` and `changed`. `LogInfo` as JSON may follow."""
 
 
 class News(NamedTuple):
-    """What one message tells. `info`: None, if nothing of that has changed."""
+    """The content of one message. `info`: None if it has not changed since the last message."""
 
     state: State
     length: int
@@ -63,33 +62,33 @@ class News(NamedTuple):
 
 
 class Feeder:
-    """Tells a follower behind `sock` of `journal`, until the log has ended or one of them is gone.
+    """Sends the changes of `journal` to the follower at the other end of `sock`, until the log has ended or one of them is closed.
 
-    The journal's file is open now, and so are its times, if there are some: those of an older log must have been opened.
+    The journal's file must be open, and its notes, if it has any (`Source.open_times`).
 
-    Raises: OSError, if the follower cannot be told.
+    Raises: OSError, if the first message cannot be sent.
     """
 
     def __init__(self, journal: Journal, sock: socket.socket) -> None:
         self._journal = journal
         self._sock = sock
         self._loop = asyncio.get_running_loop()
-        self._told: tuple[object, ...] = ()  # of `LogInfo`, what can change
+        self._told: tuple[object, ...] = ()  # the members of `LogInfo` that can change, as sent last
         sock.setblocking(False)
         self._gave_times = False
         self._send(journal.fileno())
         self._closed = False
         journal.watchers.add(self._changed)
-        self._loop.add_reader(sock, self.close)  # a follower says nothing: it only leaves
+        self._loop.add_reader(sock, self.close)  # a follower sends nothing: readable means that it has closed
         self._close_at_end()
 
     @property
     def closed(self) -> bool:
-        """Whether it tells nothing any more."""
+        """Whether it sends nothing any more."""
         return self._closed
 
     def close(self) -> None:
-        """Tell nothing more. The follower is broken off, unless it has been told the end."""
+        """Stop sending. The follower is at its end, without COMPLETE unless that was sent."""
         if not self._closed:
             self._closed = True
             self._journal.watchers.discard(self._changed)
@@ -106,14 +105,14 @@ class Feeder:
         )  # fmt: skip
 
     def _send(self, *descriptors: int) -> None:
-        """Tell what is so now, and give what descriptors the follower needs. Raises: OSError; BlockingIOError, if the socket is full."""
+        """Send the present facts, and `descriptors`. Raises: OSError; BlockingIOError, if the socket is full."""
         times = None if self._gave_times else self._journal.times_fileno()
         given = descriptors if times is None else (*descriptors, times)
         socket.send_fds(self._sock, [self._news().to_bytes()], given)
         self._gave_times = self._gave_times or times is not None
 
     def _changed(self) -> None:
-        """Tell what is so now."""
+        """The watcher of the journal: send the present facts, or remember to."""
         told = self._told
         try:
             self._send()
@@ -121,7 +120,7 @@ class Feeder:
             self._told = told
             self._loop.add_writer(self._sock, self._changed)
             return
-        except OSError:  # the follower has left
+        except OSError:  # the follower has closed
             self.close()
             return
         self._loop.remove_writer(self._sock)
@@ -133,14 +132,14 @@ class Feeder:
 
 
 class Follower(LogFile):
-    """A log that a `Feeder` in another process tells of. Made by `follow`; `close` when nobody reads it any more."""
+    """A log whose `Feeder` is in another process. `follow` makes one; call `close` when it is not read any more."""
 
     __slots__ = ("_acknowledged", "_sock")
 
     def __init__(self, news: News, disk: Disk, file: BinaryIO, times: list[BinaryIO], sock: socket.socket) -> None:
         assert news.info is not None
         super().__init__(news.info, disk, file=file, length=news.length, state=news.state, changed=news.changed)
-        # Nobody here knows what other processes answered to those who have the tag: `tag_confirms` stays false.
+        # What other processes have answered with this tag is not known here, so `tag_confirms` stays false.
         self._acknowledged = news.acknowledged
         self._sock: socket.socket | None = sock
         self._take_times(times)
@@ -155,7 +154,7 @@ class Follower(LogFile):
         return self._acknowledged
 
     def _receive(self) -> None:
-        """Take what the feeder tells; many messages in one turn wake the watchers once."""
+        """Receive all messages that have arrived, then call the watchers once."""
         assert self._sock is not None
         woken = False
         while self._sock is not None:
@@ -163,7 +162,7 @@ class Follower(LogFile):
                 message, descriptors, _, _ = socket.recv_fds(self._sock, MAX_MESSAGE, 1, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 break
-            except OSError:  # the feeder's end is gone, with messages of ours or not
+            except OSError:  # the feeder's end is closed
                 message, descriptors = b"", []
             woken = True
             self._take_times(_files(descriptors))
@@ -176,7 +175,7 @@ class Follower(LogFile):
             self._wake()
 
     def _take_times(self, files: list[BinaryIO]) -> None:
-        """Have the notes of when the bytes came, which begin with the first note."""
+        """Take the file of notes, which the feeder sends when it has its first note."""
         for file in files:
             self._times = TimesFile(self.info.began // 1000, lambda _: None)
             self._times.file = file
@@ -198,22 +197,22 @@ class Follower(LogFile):
             self._sock = None
 
     def close(self) -> None:
-        """Follow no more, and let go of the file: whoever still reads it keeps it. Once."""
+        """Stop following and release the file, which stays open for its other users. Call it once."""
         self._unplug()
         self.suspend()
         self.release()
 
     async def open(self) -> None:
-        """See `Source.open`. The file is there from the beginning until `close`, and longer for those who hold it."""
+        """See `Source.open`. The file is open until `close`, and then until its last user releases it."""
         if self.file is None:
             raise DiskError("opening the log's file", FileNotFoundError("it is not followed any more"))
         self.acquire()
 
     async def open_times(self) -> None:
-        """See `Source.open_times`: the feeder gives them."""
+        """See `Source.open_times`: the feeder has sent the descriptor."""
 
     async def keep(self, suffix: str, data: bytes) -> None:
-        """See `Source.keep`: the process that writes the log has the data directory, and keeps what it finds out itself."""
+        """See `Source.keep`. Without effect: only the process that writes the log uses the data directory."""
 
     async def kept(self, suffix: str) -> bytes:
         """See `Source.kept`, and `keep`."""
@@ -221,7 +220,7 @@ class Follower(LogFile):
 
 
 async def follow(sock: socket.socket, disk: Disk) -> Follower:
-    """The log that a feeder tells of behind `sock`, on `disk`. Raises: ConnectionError, if the feeder leaves without a word."""
+    """Make the follower for the feeder at the other end of `sock`. `disk`: that of the log. Raises: ConnectionError, if the feeder closes before its first message."""
     loop = asyncio.get_running_loop()
     sock.setblocking(False)
     readable = asyncio.Event()
@@ -234,7 +233,7 @@ async def follow(sock: socket.socket, disk: Disk) -> Follower:
 
 
 def _first(sock: socket.socket, disk: Disk) -> Follower:
-    """The log of which the first message of a feeder tells, which is there. Raises: ConnectionError."""
+    """Make a follower from the feeder's first message, which has arrived. Raises: ConnectionError."""
     message, descriptors, _, _ = socket.recv_fds(sock, MAX_MESSAGE, 2, socket.MSG_CMSG_CLOEXEC)
     files = _files(descriptors)
     if not message or not files:

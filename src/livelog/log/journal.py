@@ -316,7 +316,7 @@ class Journal(LogFile):
                 self.failure = error
         if self.failure is not None:
             state, info.reason = State.ABORTED, str(self.failure)
-            # If that fails, the file says LIVE, which the next server takes for ABORTED.
+            # If that fails, the file says LIVE, which the next server corrects.
             with contextlib.suppress(DiskError):
                 await self._save(state)
         self.state = state

@@ -1,15 +1,15 @@
-"""Leases: who may write the logs of a name, and since when. A lease is granted, released, revoked.
+"""Leases: the right to write the logs of a name. A lease is granted, and later released or revoked.
 
-`Leases` is what the producers' side asks; `LocalLeases` grants within this process. One suite, `tests/seam`, runs over that and
-over leases that another process grants. Refuses to know what is written under a lease: see `lifecycle`.
+`Leases` is the interface that producers' requests use; `LocalLeases` grants leases within this process. One suite, `tests/seam`, runs over
+it and over a granter in another process. What is written under a lease is in `lifecycle`.
 
-What an implementation owes its holders:
+Each implementation guarantees:
 
 1. A name has at most one lease at a time.
-2. Each lease has a **fencing number**. A later lease of the same name has a larger one, also when the granter was begun anew.
-3. A lease lasts until it is released or revoked, or until its granter is lost. Its holder is told, but may hear of it late: it
-   may have been stopped for a minute. So the lease alone keeps no log safe. Whoever keeps a log (`Journal`, `Catalogue`)
-   remembers the largest number that it was used with, `LogInfo.fence`, and refuses what comes under a smaller one.
+2. Each lease has a **fencing number**. A later lease of the same name has a larger one, also after a restart of the granter.
+3. A lease lasts until it is released or revoked, or its granter is lost. Its holder is told, perhaps late: its process may have been
+   stopped for a minute. So a lease alone does not protect a log: `Journal` and `Catalogue` keep the largest number that was used,
+   `LogInfo.fence`, and refuse smaller ones.
 """
 
 import asyncio
@@ -23,32 +23,32 @@ from .info import now
 
 
 class Holder(Protocol):
-    """Who has a lease for as long as a log is received: a request, by what leases need of its connection."""
+    """The holder of a lease while a log is received: the connection of a request."""
 
     broken_by: str
-    """Why it was broken off, in words; empty if it was not."""
+    """Why it was broken off, in words; empty: it was not."""
 
     @property
     def receiving(self) -> bool:
-        """Whether more of the log may come."""
+        """Whether more bytes of the log may arrive."""
 
     @property
     def is_lost(self) -> bool:
-        """Whether its connection is over: what it brought is being settled."""
+        """Whether its connection is lost. Its bytes are being settled then."""
 
     @property
     def received(self) -> int:
-        """Bytes that have come."""
+        """Bytes received so far."""
 
     def reset(self, reason: str) -> None:
-        """Break it off, for that `reason`. It releases its lease once what it brought is settled."""
+        """Break the connection off. The holder releases its lease when its bytes are settled. `reason`: why, in words."""
 
 
 class Lease:
     """The right to write the logs of `name`, under the fencing number `number`.
 
-    `holder`: whose it is; None: somebody's who only begins or ends a log, and is gone at once. `bounded`: the holder has said
-    how many bytes it will bring.
+    `holder`: the connection that receives the log; None: the lease is held only briefly, to begin or end a log. `bounded`: the request
+    has announced its length.
     """
 
     __slots__ = ("_event", "bounded", "holder", "is_over", "name", "number")
@@ -64,16 +64,16 @@ class Lease:
 
     @property
     def is_taken(self) -> bool:
-        """Whether its holder is there, and may stay for long. One that has left is about to release it."""
+        """Whether its holder may keep it for long. A holder whose connection is lost is about to release it."""
         return self.holder is not None and not self.holder.is_lost
 
     def hold(self, holder: Holder, *, bounded: bool = False) -> None:
-        """Have it held by `holder` from now on: the log has begun, and is received."""
+        """Set the holder: the log has begun, and its bytes are received."""
         self.holder, self.bounded = holder, bounded
         self._tell()
 
     def end(self) -> None:
-        """It is over. For whoever granted it."""
+        """Mark it as over. Only its granter calls this."""
         self.is_over = True
         self._tell()
 
@@ -88,28 +88,27 @@ class Lease:
 
 
 class Leases(Protocol):
-    """What grants leases. All methods are called on the event loop's thread."""
+    """A granter of leases. All methods are called on the event loop's thread."""
 
     async def grant(
         self, name: str, holder: Holder | None = None, *, bounded: bool = False, wait: bool = False
     ) -> Lease:
-        """A new lease of that name, for the caller to release; see `Lease` for `holder` and `bounded`.
+        """Grant a new lease of that name, which the caller must release. See `Lease` for `holder` and `bounded`.
 
-        Whoever has the lease and is about to be gone is waited for; `wait`: a holder that is there, too. Does not give others
-        their turn if the name is free and the granter is in this process. Raises: LeaseTaken, if there is a holder; LeaseLost,
-        if nobody grants leases any more.
+        If the name has a lease that is about to be released, it waits for that; with `wait`, for any other lease, too. A local granter
+        does not suspend the caller if the name is free. Raises: LeaseTaken, if the name has a holder; LeaseLost,
+        if the granter is lost.
         """
 
     def release(self, lease: Lease) -> None:
         """Give a lease back. Without effect on one that is over."""
 
     async def revoke(self, name: str, number: int, reason: str, *, patience: float | None = None) -> bool:
-        """Have nobody write the logs of that name under `number` or a smaller one. Returns whether the name is free now.
+        """Revoke the lease of that name if its number is `number` or smaller. Returns whether the name is free afterwards.
 
-        A holder is reset, for that `reason`, and waited for while it settles what it brought. One that has not released its lease
-        after `patience` (seconds; None: for ever) has it taken away: it may not even know. A lease with a larger number
-        stays: it is waited for if it has no holder; else the name is not free. Raises: LeaseLost, if nobody grants leases
-        any more.
+        Its holder is reset with `reason`, and has `patience` seconds (None: no limit) to settle its bytes and release the lease; then
+        the lease is taken away, even if the holder does not know. A lease with a larger number stays: if it has no holder, it
+        is waited for; else the name is not free. Raises: LeaseLost, if the granter is lost.
         """
 
     @property
@@ -118,7 +117,7 @@ class Leases(Protocol):
 
 
 class LocalLeases:
-    """Grants leases within this process. `above`: what all fencing numbers are larger than."""
+    """Grants leases within this process. `above`: all its fencing numbers are larger than this."""
 
     def __init__(self, above: int = 0) -> None:
         self._last = above
@@ -132,7 +131,7 @@ class LocalLeases:
             if lease.is_taken and not wait:
                 raise LeaseTaken
             await lease.changed()
-        # Near the time: so numbers grow over a restart, too, for a name of which no log is left that knew the last one.
+        # About the time in microseconds, so that numbers grow over a restart also for a name that has no log with the last number left.
         self._last = max(self._last + 1, now())
         lease = self._leases[name] = Lease(name, self._last, holder, bounded=bounded)
         return lease
@@ -171,7 +170,7 @@ class LocalLeases:
 async def holding(
     leases: Leases, name: str, holder: Holder | None = None, *, bounded: bool = False, wait: bool = False
 ) -> AsyncIterator[Lease]:
-    """Have the lease of that name in the block; see `Leases.grant`. Raises: LeaseTaken, LeaseLost."""
+    """Hold the lease of that name within the block; see `Leases.grant`. Raises: LeaseTaken, LeaseLost."""
     lease = await leases.grant(name, holder, bounded=bounded, wait=wait)
     try:
         yield lease

@@ -1,10 +1,10 @@
-"""The lives of logs, as their producers have them: begun, resumed, interrupted, given up, ended; each step under a lease.
+"""The life cycle of logs: begun, resumed, interrupted, given up, ended. Each transition needs a lease.
 
-Refuses to look into requests, and to know how bytes get into a journal. Invariants:
+It knows neither requests nor how bytes get into a journal. Invariants:
 
-1. Only who has the lease of a name makes its log begin, grow and end.
-2. An interrupted log has no lease, and a time at which it is given up. Such a time is all that it costs.
-3. When a lease is over, all that its holder brought is on file, and the log's state says what became of it.
+1. Only the holder of a name's lease begins, appends to, and ends the log of that name.
+2. An interrupted log has no lease, and a timer at whose end it is given up. It costs nothing else.
+3. When a lease has ended, all bytes of its holder are on file, and the log's state says how that ended.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ from .journal import Journal
 from .leases import Lease, Leases, holding
 
 LULL = 2.0
-"""Seconds of silence after which, while the server stops, a producer of unknown length counts as one that goes on for long."""
+"""Seconds without a byte after which a producer of unknown length is broken off while the server stops."""
 
 DRAIN_CHECK = 0.05
-"""Seconds between looks at who still produces, while the server stops."""
+"""Seconds between two checks of the producers that are left, while the server stops."""
 
 TAKEN_OVER = "another request for this upload took the producer's place"
-"""Why a producer was broken off whose upload another request goes on with, in words."""
+"""The reason, in words, of a producer that is broken off because another request resumes its upload."""
 
 logger = logging.getLogger(__name__)
 
 
 class Lifecycle:
-    """The lives of the logs of `catalogue`, under leases that `leases` grants.
+    """The life cycle of the logs of `catalogue`, under leases of `leases`.
 
-    `grace`: seconds that a producer has to come back to an interrupted log. The time starts anew with the server.
-    `patience`: seconds that a producer has to settle what it brought when its lease is revoked; None: as long as it takes.
+    `grace`: seconds that a producer has to resume an interrupted log. They begin again when the server is started again.
+    `patience`: seconds that a producer has to settle its bytes when its lease is revoked; None: no limit.
     """
 
     def __init__(self, catalogue: Catalogue, leases: Leases, grace: float, *, patience: float | None = None) -> None:
@@ -49,14 +49,14 @@ class Lifecycle:
                 self._await_return(journal)
 
     async def revoke(self, journal: Journal) -> bool:
-        """Have nobody produce that log: whoever does is broken off, and what it brought is settled.
+        """Revoke the lease of a log: its producer is broken off, and its bytes are settled.
 
-        Who begins another log of that name is not broken off, but waited for until it has begun, or cannot. Returns
-        whether the name is free: it is not while another log is received that leaves this one as it is until it is right.
+        A request that is about to begin another log of that name is not broken off; it is waited for. Returns whether the name is
+        free. It is not free while a draft is received, which replaces this log only when it is checked.
         """
         name = journal.info.name
         while self._catalogue.get(name) is journal:
-            # Not its fence: that is the other log's number while it takes this one's place.
+            # Not `info.fence`: that may be the number of another log that is replacing this one.
             number = journal.written_under
             if await self._leases.revoke(name, number, TAKEN_OVER, patience=self._patience):
                 break
@@ -67,8 +67,8 @@ class Lifecycle:
         return True
 
     async def _settle(self, journal: Journal) -> None:
-        """Interrupt a log in the place of a producer whose lease was taken away."""
-        with contextlib.suppress(LeaseTaken):  # somebody else goes on with it already
+        """Interrupt a live log whose producer has lost its lease."""
+        with contextlib.suppress(LeaseTaken):  # another request has resumed it already
             async with holding(self._leases, journal.info.name) as lease:
                 journal.fence(lease.number)
                 await journal.settled()
@@ -76,7 +76,7 @@ class Lifecycle:
                     await self.interrupt(journal, TAKEN_OVER, lease)
 
     async def begin(self, info: LogInfo) -> Journal:
-        """Begin a log, under the lease of `info.fence`: see `Catalogue.begin`. If that succeeds, nobody waits for an older one any more.
+        """Begin a log under the lease with the number `info.fence`: see `Catalogue.begin`. The grace time of an older log of that name ends.
 
         Raises: DiskError, TooManyLogs, Stopping, LeaseLost.
         """
@@ -87,16 +87,16 @@ class Lifecycle:
         return journal
 
     async def publish(self, draft: Journal) -> None:
-        """Begin a log of which all is there: see `Catalogue.publish`, and `begin`."""
+        """Begin a log that was received as a draft: see `Catalogue.publish`, and `begin`."""
         older = self._catalogue.get(draft.info.name)
         await self._catalogue.publish(draft)
         if older is not None:
             self._stop_waiting(older)
 
     async def resume(self, journal: Journal, lease: Lease) -> None:
-        """Go on with an interrupted log. What is known of it is kept, and its file opened.
+        """Resume an interrupted log: its state is written to its directory, and its file opened.
 
-        Raises: LeaseLost; DiskError; then the log is interrupted as before.
+        Raises: LeaseLost; DiskError. Then the log is interrupted as before.
         """
         journal.resume(lease.number)
         self._stop_waiting(journal)
@@ -109,37 +109,37 @@ class Lifecycle:
             raise
 
     def renew(self, journal: Journal) -> None:
-        """The producer of a log shows that it is there: if the log is interrupted, the time to go on begins anew."""
+        """Begin the grace time of an interrupted log again, since its producer has sent a request about it."""
         if journal in self._waiting:
             self._stop_waiting(journal)
             self._await_return(journal)
 
     async def interrupt(self, journal: Journal, reason: str, lease: Lease) -> None:
-        """Leave a log to a producer that may come back; one whose disk failed is ended. Raises: LeaseLost."""
+        """Interrupt a log, whose producer may resume it. If its disk has failed, it is aborted instead. Raises: LeaseLost."""
         await journal.flush()
         if journal.failure is not None:
             await self.end(journal, State.ABORTED, reason, lease)
             return
         journal.interrupt(lease.number)
         self._await_return(journal)
-        # If that fails, what is kept says that the log is live, which the next server knows to be false.
+        # If that fails, the file says LIVE, which the next server corrects.
         with contextlib.suppress(DiskError):
             await journal.save()
         fields = {"log": journal.info.name, "bytes": journal.length, "reason": reason}
         logger.info("log interrupted", extra={"fields": fields})
 
     async def end(self, journal: Journal, state: State, reason: str, lease: Lease) -> None:
-        """End a log; `Journal.failure` tells if the disk had other plans. Raises: LeaseLost."""
+        """End a log with `state`. If the disk fails, it is aborted, and `Journal.failure` is set. Raises: LeaseLost."""
         journal.fence(lease.number)
         self._stop_waiting(journal)
         with contextlib.suppress(DiskError):
             await self._catalogue.end(journal, state, reason, lease.number)
 
     async def drain(self, timeout: float) -> None:
-        """Wait, `timeout` seconds at most, for the producers that are about to be done; then break off whoever is left.
+        """Wait `timeout` seconds at most for the present producers to end, then break off those that are left.
 
-        A producer of unknown length is broken off when it has been silent for a while: it is one that goes on for long.
-        So is an upload that can go on after a restart, if it is not done in that while.
+        A producer of unknown length is broken off after `LULL` seconds without a byte. An upload that can be resumed after a restart is
+        broken off `LULL` seconds after the stop began.
         """
         loop = asyncio.get_running_loop()
         began = now = loop.time()
@@ -148,7 +148,7 @@ class Lifecycle:
             for lease in tuple(self._leases.held):
                 holder = lease.holder
                 if holder is None or holder.broken_by or not holder.receiving:
-                    continue  # it is being settled
+                    continue  # its bytes are being settled
                 received, since = heard.get(lease, (-1, now))
                 if holder.received != received:
                     since = now
@@ -168,7 +168,7 @@ class Lifecycle:
         return journal is not None and journal.info.upload.resumable and self._catalogue.durable
 
     def close(self) -> None:
-        """Give nothing up any more: the server is about to end."""
+        """Cancel all grace times: the server is about to end."""
         for timer in self._waiting.values():
             timer.cancel()
         for task in self._giving_up:
@@ -188,11 +188,11 @@ class Lifecycle:
 
     async def _give_up(self, journal: Journal, timer: asyncio.TimerHandle) -> None:
         try:
-            # Who came in time, or begins another log of that name, is waited for.
+            # A producer that came in time, or begins another log of that name, holds the lease: wait for it.
             async with holding(self._leases, journal.info.name, wait=True) as lease:
                 if self._waiting.get(journal) is timer:
                     reason = f"no producer came back within {self._grace:g} s"
                     await self.end(journal, State.ABORTED, reason, lease)
-        except LeaseLost:  # nobody grants leases just now
+        except LeaseLost:  # no lease can be granted just now: try again after the grace time
             if self._waiting.get(journal) is timer:
                 self._await_return(journal)

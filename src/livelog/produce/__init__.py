@@ -1,1 +1,1 @@
-"""What producers send: uploads, and the requests about them. Only `server` imports it."""
+"""Requests of producers: logs, resumable uploads, attributes. Only `server` imports it."""

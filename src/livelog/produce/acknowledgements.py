@@ -1,6 +1,6 @@
-"""What a producer is told while it sends: how much of its log is on file (draft-ietf-httpbis-resumable-upload, section 104).
+"""Acknowledgements: interim responses (104) that tell a producer how many bytes are on file (draft-ietf-httpbis-resumable-upload).
 
-Invariant: what is acknowledged is on file. A crash of this process cannot lose it.
+Invariant: acknowledged bytes are on file. A crash of this process does not lose them.
 """
 
 import asyncio
@@ -9,11 +9,11 @@ from livelog.log.journal import Journal
 from livelog.wire.connection import Connection
 
 DISTANCE = 0.5
-"""Seconds from one acknowledgement to the next, at least."""
+"""Seconds between two acknowledgements, at least."""
 
 
 class Acknowledgements:
-    """Tells it by interim responses with `head` lines. Costs a timer only while something is on file that was not told."""
+    """Sends the acknowledgements of one request. There is a timer only while bytes are on file and not acknowledged."""
 
     def __init__(self, connection: Connection, journal: Journal, head: str) -> None:
         self._connection = connection
@@ -26,12 +26,12 @@ class Acknowledgements:
         self._stopped = False
 
     def written(self) -> None:
-        """More is on file."""
+        """More bytes are on file: acknowledge them, now or after `DISTANCE`."""
         if self._next is None and not self._stopped:
             self._next = self._loop.call_at(max(self._not_before, self._loop.time()), self._acknowledge)
 
     def stop(self) -> None:
-        """Tell no more: the final response is next."""
+        """Send no more acknowledgements: the final response is next."""
         self._stopped = True
         if self._next is not None:
             self._next.cancel()
@@ -43,7 +43,7 @@ class Acknowledgements:
             return
         self._not_before = self._loop.time() + DISTANCE
         if self._connection.blocked:
-            self.written()  # the producer does not read what it is told: once more, later
+            self.written()  # the producer does not read its responses: try again later
             return
         self._acknowledged = offset
         self._connection.inform(f"{self._head}Upload-Offset: {offset}\r\n\r\n".encode())

@@ -1,6 +1,6 @@
-"""The header fields of answers to producers: where a log can be read, and how much of an upload has arrived. No I/O.
+"""The header fields of answers to producers: links to the log, and the offset of an upload. No I/O.
 
-Refuses to send them. "section" is one of draft-ietf-httpbis-resumable-upload.
+"section" is one of draft-ietf-httpbis-resumable-upload.
 """
 
 import math
@@ -17,13 +17,13 @@ from livelog.wire.response import Response
 from . import problems
 
 PRODUCERS_HEADERS = {"Server": f"livelog/{__version__}"}
-"""On every answer of the producers' port, errors included."""
+"""The header fields of every answer of the producers' port, also of errors."""
 
 
 class ProducerFields:
     """Makes the header fields of answers to producers.
 
-    `readers_url`: what the addresses begin with at which logs can be read. `limits`: the value of Upload-Limit.
+    `readers_url`: the beginning of all links to logs. `limits`: the value of Upload-Limit.
     """
 
     def __init__(self, access: Access, readers_url: str, limits: str) -> None:
@@ -32,7 +32,7 @@ class ProducerFields:
         self.limits = limits
 
     def of_upload(self, request: Request, journal: Source) -> dict[str, str]:
-        """The fields that each answer about an upload has."""
+        """The fields of every answer about an upload."""
         headers = {
             "Location": self.location(request, journal.info),
             "Upload-Complete": "?1" if journal.state is State.COMPLETE else "?0",
@@ -43,7 +43,7 @@ class ProducerFields:
         return headers if length is None else {**headers, "Upload-Length": str(length)}
 
     def location(self, request: Request, info: LogInfo) -> str:
-        """The address of an upload, relative to that of `request` (RFC 9110 section 10.2.2): a proxy may have put it below a prefix."""
+        """The address of an upload, relative to the address of `request` (RFC 9110 section 10.2.2), since a proxy may have added a prefix."""
         up = "../" * (request.path.count("/") - 1)
         return f"{up}upload/{self._access.upload_key(info.generation)}{'/' if info.name else ''}{info.name}"
 
@@ -66,15 +66,15 @@ def response(status: int, fields: dict[str, str]) -> Response:
 
 
 def lifetime(request: Request) -> float | None:
-    """For how many seconds from now a request wants links to open a log; None: for ever. Raises: RequestError."""
+    """The lifetime of links in seconds, `?expires=` of a request; None: links do not expire. Raises: RequestError."""
     try:
         return config.seconds("expires", request.query["expires"]) if "expires" in request.query else None
     except ConfigError as error:
-        # It is not quoted: what stands in a URL is nothing for the log.
+        # The value is not quoted: parts of a URL may be secret, and errors are logged.
         raise problems.NOT_A_DURATION.error() from error
 
 
 def _expires(request: Request) -> int | None:
-    """When links expire, in seconds since the epoch, as a request asks; None: never. Raises: RequestError."""
+    """When the links of an answer expire, in seconds since the epoch; None: never. Raises: RequestError."""
     seconds = lifetime(request)
     return None if seconds is None else math.ceil(time.time() + seconds)

@@ -1,7 +1,7 @@
-"""What a producers' port refuses before it looks at a request, and which content types of logs no browser runs. No I/O.
+"""Protection against browsers: cross-site requests to the producers' port, and content types that a browser would run. No I/O.
 
-A page of another site, which a browser lets send requests to this machine, must not write logs: it is refused by Sec-Fetch-Site,
-and by the Host field if the port is on loopback (DNS rebinding). Refuses to know of logs.
+A browser lets a page of any site send requests to this machine. Such requests are refused by their Sec-Fetch-Site field, and by
+their Host field if the port is on loopback (DNS rebinding).
 """
 
 import ipaddress
@@ -20,9 +20,9 @@ _PASSIVE_TYPE = re.compile(
 
 
 def refuse_foreign(request: Request, *, private: bool) -> None:
-    """Refuse what a browser sends on behalf of a page from elsewhere. Raises: RequestError.
+    """Refuse a request that a browser sends for a page of another site. Raises: RequestError (403).
 
-    `private`: the port is on loopback, where only a name of this machine can be meant (DNS rebinding).
+    `private`: the port is on loopback, so that Host must name this machine.
     """
     if request.fields.get("Sec-Fetch-Site") == "cross-site":
         raise problems.OTHER_SITE.error()
@@ -32,7 +32,7 @@ def refuse_foreign(request: Request, *, private: bool) -> None:
 
 
 def passive_type(header: str | None) -> str:
-    """The content type a log is served with: the producer's, if browsers only show it and never run it."""
+    """The content type with which a log is served: the producer's if browsers only show it, else `text/plain`."""
     return header.strip() if header is not None and _PASSIVE_TYPE.fullmatch(header.strip()) else DEFAULT_TYPE
 
 

@@ -1,16 +1,16 @@
-"""Producers' requests: what each method means for a log, and for an upload.
+"""The handlers of the producers' port.
 
     /log[/{name}]            PUT, POST: begin a log · PATCH: set its attributes · GET, HEAD: its state and link · DELETE: remove it
-    /logs/{prefix}/          GET, HEAD: the link to the list of the logs whose names begin so
-    /upload/{key}[/{name}]   PATCH: go on with a log · GET, HEAD: how much of it has arrived · DELETE: give it up
+    /logs/{prefix}/          GET, HEAD: the link to the list of the logs whose names begin with the prefix
+    /upload/{key}[/{name}]   PATCH: append to a log · GET, HEAD: the upload's offset · DELETE: cancel the upload
 
 Resumable uploads are those of draft-ietf-httpbis-resumable-upload; "section" below is one of that draft.
-Refuses to know who reads, and how content gets into a log: `receiver` does. Invariants:
+`receiver` receives the content of a request into a log. Invariants:
 
-1. One producer per log: a second is refused before its body is read (RFC 9110 section 10.1.1). But who has an upload's
-   key takes the place of a request that still seems to send it: that one's lease is revoked, and it is settled, first.
-2. What is wrong with a request is told before a log begins.
-3. An interrupted log is aborted when nobody goes on with it for the grace time.
+1. A log has one producer: a second one is refused before its body is read (RFC 9110 section 10.1.1). But a request with an upload's
+   key replaces one that still seems to send: the lease of that one is revoked, and its bytes are settled, first.
+2. A request is checked before it begins a log.
+3. An interrupted log is aborted if it is not resumed within the grace time.
 """
 
 import contextlib
@@ -47,13 +47,13 @@ EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description=
 """RFC 6750 section 3.1."""
 
 Handler = Callable[[Exchange, str], Awaitable[Response]]
-"""Answers a request for what the path names behind its first segment."""
+"""Answers a request. The text is the path behind its first segment."""
 
 
 class Producers:
-    """The producers' side of a server: answers each request of that port.
+    """The producers' port of a server: answers each of its requests.
 
-    `readers_url`: what readers' links begin with.
+    `readers_url`: the beginning of readers' links.
     """
 
     def __init__(self, settings: Settings, access: Access, catalogue: Catalogue, readers_url: str) -> None:
@@ -100,7 +100,7 @@ class Producers:
     def _authorise(self, request: Request) -> None:
         """Raises: RequestError, if the request's token does not let its bearer write what the path names."""
         kind, _, path = request.path.removeprefix("/").partition("/")
-        if kind == "upload":  # the key comes first
+        if kind == "upload":  # the path is the key and then the name
             path = path.partition("/")[2]
         token = bearer(request.fields.get("Authorization", ""))
         verdict = self._access.judge_write(token, path if kind in ("log", "logs", "upload") else "", time.time())
@@ -110,14 +110,14 @@ class Producers:
             raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
 
     def _named(self, exchange: Exchange, rest: str) -> str:
-        """The name of the log that a request is about; `rest`: what its path has behind /log. Raises: RequestError."""
+        """The name of the log in the path. `rest`: the path behind /log. Raises: RequestError."""
         if rest == "/":
             raise problems.NO_PATH.error()
         name = _name(rest[1:])
         others = (journal.info.name for journal in self._catalogue.newest_first())
         if self._access.is_told_by(name, others):
             raise problems.NO_PATH.error()
-        # What never becomes a log's name is not told: it may be anything that got into the path, such as a token.
+        # Only names of logs are logged: anything else in a path may be a secret, such as a token.
         if exchange.request.method in ("PUT", "POST") or self._catalogue.get(name) is not None:
             exchange.connection.note_log(name)
         return name
@@ -129,7 +129,7 @@ class Producers:
         return response(204, {"Allow": self._routes["upload"].allow(), "Accept-Patch": uploads.PARTIAL_UPLOAD})
 
     async def _taken_over(self, exchange: Exchange, what: str) -> Journal:
-        """The log of an upload, which nobody sends any more; `what`: its key, and its name. Raises: RequestError."""
+        """The log of an upload, after a request that still sent it was broken off. `what`: the upload's key and the log's name. Raises: RequestError."""
         key, _, name = what.partition("/")
         is_free = await self._lifecycle.revoke(self._upload(key, name))
         if not is_free and exchange.request.method in ("PATCH", "DELETE"):
@@ -146,19 +146,19 @@ class Producers:
         return response(204, {**self._fields.of_upload(exchange.request, journal), "Cache-Control": "no-store"})
 
     async def drain(self, timeout: float) -> None:
-        """Begin nothing more, and let producers that are about to be done end: see `Lifecycle.drain`."""
+        """Refuse new logs, and wait for the present producers: see `Lifecycle.drain`."""
         self._stopping = True
         await self._lifecycle.drain(timeout)
 
     def close(self) -> None:
-        """Give no interrupted log up any more: the server is about to end."""
+        """Cancel all grace times: the server is about to end."""
         self._lifecycle.close()
 
     # Beginning a log.
 
     async def _begin(self, exchange: Exchange, name: str) -> Response:
         request = exchange.request
-        lifetime(request)  # what is wrong with it is told before a log begins
+        lifetime(request)  # an error in it must be raised before a log begins
         announcement = uploads.announced(request.fields.getall)
         resumable = announcement.complete is not None
         if request.method == "POST" and not resumable:
@@ -171,7 +171,7 @@ class Producers:
             return await self._begin_under(lease, exchange, announcement)
 
     async def _begin_under(self, lease: Lease, exchange: Exchange, announcement: Announcement) -> Response:
-        """Begin a log, under a lease of its name."""
+        """Begin a log and receive its content, under a lease of its name. Raises: as `answer`."""
         request, name, resumable = exchange.request, lease.name, announcement.complete is not None
         older = self._catalogue.get(name)
         _check_preconditions(request, older)
@@ -192,7 +192,7 @@ class Producers:
         note_begun(journal)
         return await self._receiver.feed(lease, exchange, journal, announcement, begins=True)
 
-    # Going on with one.
+    # Resuming one.
 
     async def _append(self, exchange: Exchange, what: str) -> Response:
         request = exchange.request
@@ -223,7 +223,7 @@ class Producers:
                 await self._lifecycle.resume(journal, lease)
             return await self._receiver.feed(lease, exchange, journal, announcement, begins=False, change=change)
 
-    # What else can be done with a log.
+    # Other requests.
 
     async def _set_attributes(self, exchange: Exchange, name: str) -> Response:
         request = exchange.request
@@ -234,7 +234,7 @@ class Producers:
         _check_preconditions(request, journal)
         told = _attribute_fields(request)
         attributes = journal.info.attributes.updated(told)
-        # A job whose log was aborted, because it was too large or its producer away for long, ends later, and with an exit code.
+        # The job of an aborted log (it was too large, or its producer was away for too long) may end later: its exit code is taken once.
         late = journal.state is State.ABORTED and not (told["livelog-title"] or told["livelog-label"])
         if journal.ending and not (late and journal.info.attributes.exit_code is None):
             raise problems.LOG_ENDED.error()
@@ -259,7 +259,7 @@ class Producers:
         return response(204, {**self._fields.of_prefix(exchange.request, prefix), "Cache-Control": "no-store"})
 
     async def _remove(self, exchange: Exchange, name: str) -> Response:
-        """Remove all logs of a name, or the one that a query names: an older one whoever writes the newest, which is not touched."""
+        """Remove all logs of a name, or the one that the query selects. An older attempt can be removed while the newest is written."""
         query = exchange.request.query
         is_named = "attempt" in query or "generation" in query
         which = Which(*attempt_and_generation(query))
@@ -292,7 +292,7 @@ class Producers:
         return response(204, {})
 
     def _upload(self, key: str, name: str) -> Journal:
-        """The log that is made by the upload with that key. Raises: RequestError."""
+        """The log of the upload with that key. Raises: RequestError (404)."""
         journal = self._catalogue.get(name)
         if (
             journal is None
@@ -303,7 +303,7 @@ class Producers:
         return journal
 
     def _known(self, name: str, which: Which = NEWEST) -> Journal:
-        """The log of that name that is meant by `which`. Raises: RequestError, if it is not there."""
+        """The log of that name that `which` selects. Raises: RequestError (404)."""
         if (journal := self._catalogue.get(name, which)) is not None:
             return journal
         raise (problems.NO_LOG if self._catalogue.get(name) is None else problems.NO_ATTEMPT).error()
@@ -314,7 +314,7 @@ class Producers:
 
 
 def _name(rest: str) -> str:
-    """The name of a log that stands in a path; none: the unnamed one. Raises: RequestError."""
+    """Check the name of a log from a path; empty: the unnamed log. Raises: RequestError (400)."""
     if rest and not is_name(rest):
         raise problems.NOT_A_NAME.error()
     return rest or UNNAMED
@@ -332,7 +332,7 @@ def _check_framing(request: Request) -> None:
 
 
 def _check_preconditions(request: Request, journal: Journal | None) -> None:
-    """Raises: RequestError (412), if a log shall change only on a condition that does not hold (RFC 9110 section 13.1)."""
+    """Raises: RequestError (412), if a precondition of the request does not hold (RFC 9110 section 13.1)."""
     if journal is None:
         refusal = 412 if "If-Match" in request.fields else None
     else:
@@ -344,7 +344,7 @@ def _check_preconditions(request: Request, journal: Journal | None) -> None:
 
 
 def _check_append(request: Request, announcement: Announcement) -> None:
-    """Raises: RequestError, if this is no request to append (section "Upload Append")."""
+    """Raises: RequestError, if this is no valid request to append (section "Upload Append")."""
     if media_type(request) != uploads.PARTIAL_UPLOAD:
         raise problems.NOT_A_PART.error({"Accept-Patch": uploads.PARTIAL_UPLOAD})
     if announcement.offset is None:

@@ -1,6 +1,6 @@
-"""The errors that only requests of producers are answered with. No I/O.
+"""The errors of the producers' port. No I/O.
 
-Those that both ports have, or that errors of logs become, are in `wire.problem`, which says what an entry means.
+Errors of both ports, and the mapping of errors of logs, are in `wire.problem`, which also describes `define`.
 """
 
 from livelog.wire.problem import OF_PRODUCERS, PRODUCERS, define

@@ -1,10 +1,10 @@
-"""The content of producers' requests: received into a log, checked against what was announced, and the log's state made what it is then.
+"""The receiver of content: it appends the body of a request to a log, checks the announced length and digests, and ends or interrupts the log.
 
-Refuses to look at methods and paths: `handlers` does. "section" is one of draft-ietf-httpbis-resumable-upload. Invariants:
+`handlers` has checked the method, the path and the fields. "section" is one of draft-ietf-httpbis-resumable-upload. Invariants:
 
-1. A log is complete only if its body ended as its framing says, with the length and digest that were announced.
-2. Content whose digest is announced is checked before any of it counts, and before it takes the place of another log.
-3. A log whose resumable upload broke off is interrupted. All other logs that break off are aborted.
+1. A log is complete only if its body ended as its framing says, with the announced length and digest.
+2. Content with an announced digest is checked before any of it is appended, and before the log replaces another one.
+3. A resumable upload that breaks off leaves an interrupted log. Any other log that breaks off is aborted.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class Receiver:
-    """Receives the content of producers' requests into logs. `max_log_size`: bytes that a log may have, if there is a limit."""
+    """Receives the content of producers' requests into logs. `max_log_size`: the largest log in bytes; None: no limit."""
 
     def __init__(
         self, catalogue: Catalogue, lifecycle: Lifecycle, fields: ProducerFields, max_log_size: int | None
@@ -43,7 +43,7 @@ class Receiver:
     async def begin_checked(
         self, lease: Lease, exchange: Exchange, info: LogInfo, announcement: Announcement
     ) -> Response:
-        """Begin a log once its content has come and is right; else there is none. Raises: RequestError, DiskError, ConnectionError."""
+        """Receive the content into a draft, check it, and begin the log. If it is wrong, no log begins. Raises: RequestError, DiskError, ConnectionError."""
         draft = await self._catalogue.draft(info)
         try:
             if exchange.request.has_body:
@@ -68,10 +68,10 @@ class Receiver:
         change: contextlib.AbstractContextManager[None] | None = None,
         verified: dict[str, str] | None = None,
     ) -> Response:
-        """Receive the content of a request into `journal`, end the log or leave it interrupted, and answer.
+        """Receive the content of a request into `journal`, end or interrupt the log, and answer.
 
-        The file of `journal` is open, and is released at the end. `change`: a context that sets what else the request tells, if that counts
-        only once the content is right. `verified`: the content is there already, and right; these header fields tell of it.
+        The file of `journal` must be open, and is released at the end. `change`: a context that applies the request's other changes, if they
+        depend on the content's digest. `verified`: header fields of the answer, if the content is in the log already and was checked.
         Raises: RequestError, DiskError, ConnectionError.
         """
         resumable = journal.info.upload.resumable
@@ -130,7 +130,7 @@ class Receiver:
             return
         if not request.has_body:
             return
-        # What the end of this process takes away must not be acknowledged: its producer will have to send it again.
+        # Without a data directory, nothing is acknowledged: the bytes do not survive this process, and the producer has to send them again.
         acknowledged = interim and self._catalogue.durable
         acknowledgements = Acknowledgements(connection, journal, interim) if acknowledged else None
         try:
@@ -148,7 +148,7 @@ class Receiver:
         announcement: Announcement,
         change: contextlib.AbstractContextManager[None],
     ) -> None:
-        """Receive content whose digest is known: nothing of the request counts before all of it has arrived and is right."""
+        """Receive content with an announced digest into a scratch journal, check it, and then append it to the log."""
         scratch, sink = await self._catalogue.scratch(), Appender(journal, lease.number)
         try:
             if exchange.request.has_body:
@@ -169,9 +169,9 @@ class Receiver:
         await exchange.connection.receive(exchange.request, sink, limit=limit, on_written=written)
 
     async def _verify(self, journal: Journal, *, is_upload: bool) -> dict[str, str]:
-        """Check a log that shall be complete against what was announced. Returns header fields that tell of it.
+        """Check the length and the digests of a log that shall be complete. Returns header fields of the answer, such as Repr-Digest.
 
-        `is_upload`: there is an upload, of which errors tell. Raises: RequestError, DiskError.
+        `is_upload`: the log is an upload, whose offset errors tell. Raises: RequestError, DiskError.
         """
         upload = journal.info.upload
         await journal.flush()
@@ -190,7 +190,7 @@ class Receiver:
         return {"Repr-Digest": uploads.digest_field(wanted, await journal.digest(uploads.DIGESTS[wanted]()))}
 
     def _limit(self, journal: Journal) -> Limit | None:
-        """How much more `journal` may get."""
+        """The limit of the bytes that may still be appended to `journal`; None: there is none."""
         limits = []
         if (largest := self._max_log_size) is not None:
             limits.append(Limit(largest - journal.length, self._too_large(largest)))
@@ -202,7 +202,7 @@ class Receiver:
         return min(limits, key=lambda limit: limit.size, default=None)
 
     def refuse_too_large(self, length: int) -> None:
-        """Raises: RequestError (413), if a log of `length` bytes is larger than logs may be."""
+        """Raises: RequestError (413), if `length` is more than `max_log_size`."""
         if (largest := self._max_log_size) is not None and length > largest:
             raise self._too_large(largest)
 
@@ -212,7 +212,7 @@ class Receiver:
 
 
 async def _check_content(journal: Journal, announcement: Announcement, offset: int | None) -> None:
-    """Check the content of a request, all that `journal` has, against its digests. Raises: RequestError, DiskError."""
+    """Check the content of a request, which is all of `journal`, against its Content-Digest. Raises: RequestError, DiskError."""
     await journal.flush()
     if journal.failure is not None:
         raise journal.failure
@@ -222,14 +222,14 @@ async def _check_content(journal: Journal, announcement: Announcement, offset: i
 
 
 def note_begun(journal: Journal) -> None:
-    """Write into the server's own log that a log has begun."""
+    """Write to the server's own log that a log has begun."""
     fields = {"log": journal.info.name, "generation": journal.info.generation}
     logger.info("log begun", extra={"fields": fields})
 
 
 @contextlib.contextmanager
 def unless_not_stored(info: LogInfo, **told: object) -> Iterator[None]:
-    """Set these members of `info` while they are being stored, and take them back if that fails: what is not stored is not told."""
+    """Set these members of `info` within the block, which stores them. A DiskError in the block takes them back."""
     before = {name: getattr(info, name) for name in told}
     for name, value in told.items():
         setattr(info, name, value)
@@ -237,6 +237,6 @@ def unless_not_stored(info: LogInfo, **told: object) -> Iterator[None]:
         yield
     except DiskError:
         for name, value in told.items():
-            if getattr(info, name) is value:  # else more was told meanwhile
+            if getattr(info, name) is value:  # it may have been set again meanwhile
                 setattr(info, name, before[name])
         raise

@@ -1,10 +1,10 @@
-"""Resumable uploads: what header fields say of one, and what has to be said back. No I/O.
+"""Resumable uploads: parsing of their request fields, and making of their response fields and errors. No I/O.
 
 draft-ietf-httpbis-resumable-upload, interop version 8, and RFC 9530 (digests); "section" below is one of that draft.
-The fields are structured (RFC 9651). Refuses to know of logs: offsets and lengths are numbers of bytes.
+The fields are structured fields (RFC 9651). Offsets and lengths are in bytes.
 
-1. A field whose value is not what the draft defines is ignored as a whole, as if it were not there.
-2. What is inconsistent is an error before a byte of the content is looked at.
+1. A field whose value is not as the draft defines it is ignored as a whole, as if it were missing.
+2. Fields that contradict each other are an error before any content is read.
 """
 
 import base64
@@ -19,31 +19,31 @@ from livelog.log.info import Upload
 from . import problems
 
 INTEROP_VERSION = 8
-"""The version of the draft that is spoken here; interim responses go to those clients only that speak it, too."""
+"""The implemented interop version of the draft. Only clients with the same version are sent interim responses."""
 
 PARTIAL_UPLOAD = "application/partial-upload"
-"""The media type of what is appended to an upload (section "Media Type")."""
+"""The media type of content that is appended to an upload (section "Media Type")."""
 
 MAX_FIELD = 8 * 1024
-"""Bytes of a field that is looked into: many times what any of these has; a longer one is not what the draft defines."""
+"""The longest field that is parsed, in bytes: many times any valid one. A longer field is ignored."""
 
 DIGESTS: Mapping[str, Callable[[], Any]] = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
-"""The active algorithms of RFC 9530 section 5; the others are broken, or no protection against anybody."""
+"""The active algorithms of RFC 9530 section 5. The others are deprecated."""
 
 Fields = Callable[[str], Sequence[str]]
-"""Gives the values of all field lines of a name."""
+"""Returns the values of all field lines of a name, which is in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What a request says of the upload that it belongs to. None: nothing, or nothing that counts."""
+    """The upload fields of a request. A member is None if its field is missing or ignored."""
 
     complete: bool | None
     """Upload-Complete: whether the content of this request is the end of the upload."""
     offset: int | None
     """Upload-Offset: where in the upload the content begins."""
     length: int | None
-    """Upload-Length: how many bytes the whole upload has."""
+    """Upload-Length: the bytes of the whole upload."""
     interim: bool
     """Whether the client understands 104 (Upload Resumption Supported)."""
     content_digest: Mapping[str, bytes]
@@ -51,12 +51,12 @@ class Announcement:
     repr_digest: Mapping[str, bytes]
     """Digests of the whole upload, by algorithm."""
     want_repr_digest: str | None
-    """The algorithm by which the client likes best to be told a digest of the whole upload."""
+    """Want-Repr-Digest: the preferred algorithm of a digest of the whole upload."""
 
     def length_at(self, offset: int, content_length: int | None) -> int | None:
-        """How many bytes the whole upload has, as far as this request, whose content begins at `offset`, tells.
+        """The length of the whole upload in bytes; None: the request does not tell. `offset`: where its content begins.
 
-        Raises: RequestError, if it tells two things (section "Length").
+        Raises: RequestError, if its fields tell two different lengths (section "Length").
         """
         if self.length is not None and self.length < offset:
             raise inconsistent_length(f"Upload-Length is {self.length}, but the upload has {offset} bytes already")
@@ -71,7 +71,7 @@ class Announcement:
 
 
 def announced(fields: Fields) -> Announcement:
-    """What the header `fields` of a request say. Raises: RequestError (400), for digests that cannot be right."""
+    """Parse the header `fields` of a request. Raises: RequestError (400), for malformed digests."""
     version = _item(fields, "Upload-Draft-Interop-Version", int)
     return Announcement(
         complete=_item(fields, "Upload-Complete", bool),
@@ -85,19 +85,19 @@ def announced(fields: Fields) -> Announcement:
 
 
 def agreed(upload: Upload, length: int | None) -> int | None:
-    """The length of an upload of which a request tells `length`. Raises: RequestError, if another one was told before."""
+    """The length of an upload for which a request announces `length`. Raises: RequestError, if another one was announced before."""
     if length is not None and upload.length is not None and length != upload.length:
         raise inconsistent_length(f"this upload was announced with {upload.length} bytes, not {length}")
     return upload.length if length is None else length
 
 
 def inconsistent_length(message: str, *, final: bool = False) -> RequestError:
-    """The error of a client that contradicts itself (section "Inconsistent Length")."""
+    """The error for two different lengths of one upload (section "Inconsistent Length")."""
     return problems.INCONSISTENT_LENGTH.error({"Upload-Complete": "?0"}, final=final, reason=message)
 
 
 def mismatching_offset(provided: int, offset: int) -> RequestError:
-    """The error of a client that goes on at the wrong place (section "Mismatching Offset")."""
+    """The error for a request to append at another offset than the upload's (section "Mismatching Offset")."""
     return problems.WRONG_OFFSET.error(
         {"Upload-Offset": str(offset), "Upload-Complete": "?0"},
         members={"expected-offset": offset, "provided-offset": provided},
@@ -107,9 +107,9 @@ def mismatching_offset(provided: int, offset: int) -> RequestError:
 
 
 def mismatching_digest(field: str, algorithm: str, provided: bytes, offset: int | None, *, final: bool) -> RequestError:
-    """The error of bytes that are not those that the client sent (draft-ietf-httpapi-digest-fields-problem-types).
+    """The error for content that does not match its digest (draft-ietf-httpapi-digest-fields-problem-types).
 
-    `offset`: what the upload has; None: there is no upload. `final`: it was the whole upload's digest.
+    `offset`: that of the upload; None: there is no upload. `final`: the digest was that of the whole upload, which is aborted.
     """
     return problems.WRONG_DIGEST.error(
         {} if offset is None else {"Upload-Complete": "?1" if final else "?0", "Upload-Offset": str(offset)},
@@ -124,7 +124,7 @@ def mismatching_digest(field: str, algorithm: str, provided: bytes, offset: int 
 
 
 def limits(max_size: int | None, max_age: float) -> str:
-    """The Upload-Limit field (section "Limits"): `max_size` in bytes, `max_age` in seconds; of both no more than there is."""
+    """The value of Upload-Limit (section "Limits"): `max_size` in bytes, `max_age` in seconds; None: no limit of the size."""
     size = f"max-size={max_size}, " if max_size is not None and max_size < 10**15 else ""
     return f"{size}max-age={min(int(max_age), 10**15 - 1)}"
 
@@ -139,11 +139,11 @@ def _byte_sequence(data: bytes) -> str:
 
 
 def _parsed(fields: Fields, name: str, kind: str) -> Any:
-    """The value of a structured field; None if there is none, or none that is right."""
+    """The value of a structured field; None: it is missing or malformed."""
     values = fields(name)
     if not values or sum(map(len, values)) > MAX_FIELD:
         return None
-    from http_sf import StructuredFieldError, parse  # noqa: PLC0415  # 10 ms, which plain producers need not wait for
+    from http_sf import StructuredFieldError, parse  # noqa: PLC0415  # takes 10 ms, and plain producers do not need it
 
     try:
         # RFC 9651 section 4.2: several lines are one, joined by commas.
@@ -179,7 +179,7 @@ def _digests(fields: Fields, name: str) -> dict[str, bytes]:
 
 
 def _preferred(fields: Fields, name: str) -> str | None:
-    """The algorithm of an integrity preference field (RFC 9530 section 4) that is liked best; 0 is not acceptable."""
+    """The most preferred algorithm of an integrity preference field (RFC 9530 section 4); None: no known one. A preference of 0 is not acceptable."""
     wanted = {
         algorithm: value
         for algorithm, (value, _parameters) in (_parsed(fields, name, "dictionary") or {}).items()

@@ -1,1 +1,1 @@
-"""What readers ask for: a log's bytes, lines, events and status, and the list of logs. Only `server` imports it."""
+"""Requests of readers: a log's bytes, lines, events and status, and the list of logs. Only `server` imports it."""

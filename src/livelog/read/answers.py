@@ -1,6 +1,6 @@
-"""What answers on the readers' port have in common: header fields, JSON, streams of a log's bytes.
+"""Parts that several answers of the readers' port have in common: header fields, JSON, streams of a log's bytes.
 
-Every answer may be read by any web page (CORS), and none is run by a browser. Refuses to know what is asked.
+Any web page may read every answer (CORS), and no browser runs the content of one.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ READERS_HEADERS: Mapping[str, str] = {
     "Server": f"livelog/{__version__}",
     "X-Content-Type-Options": "nosniff",
 }
-"""On every answer of the readers' port, errors included."""
+"""The header fields of every answer of the readers' port, also of errors."""
 
 PREFLIGHT_HEADERS: Mapping[str, str] = {
     **READERS_HEADERS,
     "Allow": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    # Every field but Authorization, which must be named: so what a handler reads, a page may send.
+    # `*` is every field except Authorization, which must be named. So a page may send every field that a handler reads.
     "Access-Control-Allow-Headers": "*, Authorization",
     "Access-Control-Max-Age": "86400",
 }
@@ -44,7 +44,7 @@ def json_answer(document: object, headers: Mapping[str, str]) -> Response:
 
 
 def json_text(text: str, headers: Mapping[str, str]) -> Response:
-    """As `json_answer`, of a document whose text is there."""
+    """As `json_answer`, for a document that is JSON text already."""
     fields = {
         **READERS_HEADERS,
         "Content-Type": "application/json; charset=utf-8",
@@ -55,9 +55,9 @@ def json_text(text: str, headers: Mapping[str, str]) -> Response:
 
 
 def form(request: Request, forms: Mapping[str, str]) -> str:
-    """In which of these forms the answer is asked for: by `?as=`, else by Accept, where the first that is known counts; else the first.
+    """The form in which the client wants the answer: that of `?as=`, else the first known media type in Accept, else the first of `forms`.
 
-    `forms`: media types by the names that `as` has for them. Raises: RequestError.
+    `forms`: media types, by their names in `?as=`. Raises: RequestError (400), if `?as=` is none of them.
     """
     if (wanted := request.query.get("as")) is not None:
         if wanted not in forms:
@@ -71,21 +71,21 @@ def form(request: Request, forms: Mapping[str, str]) -> str:
 
 
 def stream_fields(content_type: str) -> dict[str, str]:
-    """The header fields of an answer that comes piece by piece."""
+    """The header fields of a streamed answer."""
     return {
         **READERS_HEADERS, "Cache-Control": "no-store", "Content-Type": content_type, "Incremental": "?1", "X-Accel-Buffering": "no",
     }  # fmt: skip
 
 
 def stream_headers(journal: Source, content_type: str) -> dict[str, str]:
-    """As `stream_fields`, of an answer about a log."""
+    """As `stream_fields`, for an answer about a log."""
     return {**stream_fields(content_type), "ETag": journal.etag, "Livelog-State": journal.state.value}
 
 
 def parts_answer(
     journal: Source, status: int, headers: Mapping[str, str], pieces: list[tuple[bytes, Part]]
 ) -> Response:
-    """A bounded answer: for each piece some bytes, then a part of the log."""
+    """An answer of known length. Each of `pieces` is some bytes, followed by a part of the log."""
 
     async def stream(writer: BodyWriter) -> None:
         for text, part in pieces:
@@ -103,9 +103,9 @@ def pieces_answer(
     pieces: Callable[[BodyWriter], AsyncGenerator[bytes, None]],
     close: Callable[[], None] = lambda: None,
 ) -> Response:
-    """An answer of pieces, each sent as soon as it is there.
+    """A streamed answer. Each piece is sent as soon as `pieces` yields it.
 
-    `pieces` is closed when they end, and at once when the peer leaves; then `close` is called, also if they never began.
+    The generator is closed at its end, or as soon as the peer leaves. Then `close` is called, also if the stream never began.
     """
 
     async def stream(writer: BodyWriter) -> None:
@@ -116,7 +116,7 @@ def pieces_answer(
             async for piece in found:
                 writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if writer.chunked else piece)
                 await writer.drained()
-                await asyncio.sleep(0)  # a peer that is quick enough would keep all others waiting
+                await asyncio.sleep(0)  # a peer that always has room would keep the event loop from the others
         if writer.chunked:
             writer.write(b"0\r\n\r\n")
 

@@ -1,10 +1,9 @@
-"""Answers about what is collected from a log's lines.
+"""Answers with groups and problems, which the scanner process collects from a log's lines.
 
     /groups/{token}[/{name}]      which lines belong together
     /problems/{token}[/{name}]    errors and warnings
 
-Both have pages, in JSON; problems are also told one by one, in lines of JSON, and as they come. Refuses to know what a group or a problem is:
-`lines` does, in processes of its own.
+Both are answered in pages of JSON. Problems may also be streamed as lines of JSON, and followed. `lines` finds groups and problems.
 """
 
 import asyncio
@@ -28,19 +27,19 @@ from .answers import READERS_HEADERS, form, pieces_answer, stream_headers
 MAX_ON_PAGE = 10_000
 
 FORMS = {"json": "application/json", "ndjson": "application/x-ndjson"}
-"""In which problems can be told."""
+"""The forms of answers with problems."""
 
 STEP = 0.1
-"""Seconds after which it is looked whether the client still sends: one that may have left gets what is known by then."""
+"""Seconds between two checks whether the client has closed its sending side. One that has gets what was found by then."""
 
 LOOKING = 1.0
-"""Seconds for which an answer waits until the lines have been looked at everywhere."""
+"""Seconds for which an answer waits until the whole log was scanned."""
 
 AT_ONCE = 1000
-"""Problems that are told at a time."""
+"""Problems in one page of a stream."""
 
 REST = 0.25
-"""Seconds from one look at a log that grows to the next, and after which a problem is told that may have more lines."""
+"""Seconds between two scans of a growing log, and after which a problem is sent although more lines may belong to it."""
 
 
 class CollectedAnswers:
@@ -84,7 +83,7 @@ class CollectedAnswers:
     async def _tell(
         self, journal: Source, page: Page, limit: int | None, follow: bool, _writer: BodyWriter
     ) -> AsyncGenerator[bytes, None]:
-        """Problems, each as soon as it has all its lines, or the log is at rest; then the end."""
+        """Stream problems, each as soon as it has all its lines, or the log was silent for `REST`."""
         with self._indexes.use(journal) as indexer:
             try:
                 async for piece in _told(indexer, journal, page, limit, follow=follow):
@@ -98,7 +97,7 @@ async def _told(
 ) -> AsyncGenerator[bytes, None]:
     """As `CollectedAnswers._tell`. Raises: ScanError, DiskError.
 
-    A problem that may have more lines is told at the end, or when nothing has come for a while; once more, if it has got more lines then.
+    A problem that may get more lines is sent at the end, or after `REST` seconds of silence. If it gets more lines after that, it is sent again.
     """
     stop, changed, told = journal.length, asyncio.Event(), set[bytes]()
     count, scanned = 0, -1
@@ -140,12 +139,12 @@ async def _told(
 
 
 def _new(found: Found, told: set[bytes]) -> list[bytes]:
-    """What a page has that has not been told, in lines."""
+    """The lines of a page that are not in `told`."""
     return [item + b"\n" for item in found.items.split(b"\n") if item and item not in told]
 
 
 def _page(request: Request) -> Page:
-    """Which page a request wants. Raises: RequestError."""
+    """The page that a request asks for. Raises: RequestError."""
     query, usual = request.query, {"from": "0", "to": "9" * 18, "skip": "0", "limit": str(MAX_ON_PAGE)}
     first, last, skip, limit = (whole_number(name, query.get(name, usual[name])) for name in usual)
     if not limit:
@@ -154,7 +153,7 @@ def _page(request: Request) -> Page:
 
 
 def _level(request: Request) -> str:
-    """Of which levels a request wants problems, with commas between them; empty: of all. Raises: RequestError."""
+    """The levels of problems that a request asks for, joined with commas; empty: all. Raises: RequestError."""
     text = request.query.get("level", "")
     if any(level not in LEVELS for level in text.split(",")) and "level" in request.query:
         raise problems.NOT_A_LEVEL.error()

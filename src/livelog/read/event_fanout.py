@@ -1,15 +1,13 @@
-"""A log's text, as server-sent events, from one log to many sockets: each event is made once for all who are caught up.
+"""The fan-out of a log as server-sent events: each event is made once for all members.
 
-What a pass brings is one frame: a `state` event, if the log has another one, and an event with the text that has arrived. A
-character of which bytes are missing waits for them. Refuses to know of the end of a log: whoever calls `follow` tells it.
+A pass sends one frame: a `state` event if the state has changed, and an event with the text that has arrived. The beginning of a
+character waits for its other bytes. The `end` event is not sent here: the caller of `follow` sends it.
 
-1. All members have the same place: an offset at the end of a character, and the state that they were told.
-2. Whoever comes from another place makes its own events, up to the members' place. If there are no members, its place is theirs.
-3. An event has so much of the log that it takes `FRAME_LIMIT` bytes at most, or little more: that is what waits for a socket that is
-   full.
-4. How many follow the log is told when it changes, at most once in `COUNT_PAUSE` seconds; a pass takes it along, so it costs nothing for
-   each line.
-5. Without an event for `KEEP_ALIVE` seconds there is a comment.
+1. All members have the same position: an offset at the end of a character, and the state that they were sent last.
+2. A reader with another position gets events of its own up to the members' position. If there are no members, its position becomes theirs.
+3. An event is `FRAME_LIMIT` bytes or little more. That is what a member with a full socket holds in memory.
+4. The number of readers is sent when it changes, at most once in `COUNT_PAUSE` seconds, with the next pass. It costs nothing for each line.
+5. After `KEEP_ALIVE` seconds without an event, a comment is sent.
 """
 
 import asyncio
@@ -29,31 +27,31 @@ from .fanout import FRAME_LIMIT, Fanout
 from .sse import MAX_EVENT, event, text_event, whole_characters
 
 KEEP_ALIVE = 15.0
-"""Seconds without an event after which there is a comment."""
+"""Seconds without an event after which a comment is sent."""
 
 COUNT_PAUSE = 1.0
-"""Seconds for which changes of the number of readers are gathered."""
+"""Seconds between two events with the number of readers, at least."""
 
 COMMENT = b":\n\n"
 
 
 class EventFanout(Fanout):
-    """The readers of a log as an event stream."""
+    """The fan-out of one log as an event stream."""
 
     def __init__(self, journal: Source, pass_seconds: Histogram) -> None:
         super().__init__(journal, pass_seconds)
         self._told = journal.state
-        """The state that the members were told."""
+        """The state that the members were sent last."""
         self._seen = journal.length, journal.state
-        """What the last pass, or the first member, looked at."""
+        """The length and state that the last pass, or the first member, has seen."""
         self._readers_told: int | None = None
-        """The number of readers that the members were told."""
+        """The number of readers that the members were sent last."""
         self._readers_due = False
         self._readers_timer: asyncio.TimerHandle | None = None
-        self._left_told: dict[BodyWriter, tuple[State, int | None]] = {}  # of those who have just ceased to be members
+        self._left_told: dict[BodyWriter, tuple[State, int | None]] = {}  # of writers that have just left
         self._step = MAX_EVENT
         self._cursor: Cursor | None = None
-        """When what comes for the members came."""
+        """The arrival times of the next bytes for the members."""
         self._heard = self._loop.time()
         self._silence: asyncio.TimerHandle | None = None
 
@@ -65,7 +63,7 @@ class EventFanout(Fanout):
                 timer.cancel()
 
     def count_readers(self) -> None:
-        """The number of those who follow the log, `Source.readers`, has changed: the members are told soon."""
+        """`Source.readers` has changed: send the number to the members soon."""
         if self._readers_timer is None:
             self._readers_timer = self._loop.call_later(COUNT_PAUSE, self._tell_readers)
 
@@ -82,7 +80,7 @@ class EventFanout(Fanout):
         while True:
             self._behind[writer] = offset
             await writer.drained()
-            # The state and the length are looked at together: text that came before a change is not behind it.
+            # The state and the length are read together, so that text which arrived before a change of state is sent before it.
             state, length = journal.state, journal.length
             stop, ended = length, state.ended
             if self._members:
@@ -105,14 +103,14 @@ class EventFanout(Fanout):
                 if count:
                     _write(writer, frame, chunked=chunked)
                     offset += count
-                    await asyncio.sleep(0)  # a peer that is quick enough would keep all others waiting
+                    await asyncio.sleep(0)  # a peer that always has room would keep the event loop from the others
                     continue
                 if self._members or (journal.length, journal.state) != (length, state):
-                    continue  # there is more since
+                    continue  # more has arrived meanwhile
             if journal.at_end and (not self._members or offset == journal.length):
                 return
             if self._members and offset != self.offset:
-                # Asked from an offset that no pass has reached yet, or in the middle of a character.
+                # The offset is beyond that of the last pass, or in the middle of a character.
                 try:
                     async with asyncio.timeout(KEEP_ALIVE):
                         await asyncio.shield(self._wait_for_advance())
@@ -136,9 +134,9 @@ class EventFanout(Fanout):
         return journal.read(start, stop) if journal.is_cached(start, stop) else await journal.fetch(start, stop)
 
     def _frame(self, start: int, data: bytes, notes: list[Note], *, is_last: bool) -> tuple[bytes, int]:
-        """An event with text of the log's bytes from `start` on, and how many it has: as many of `data` as there is room for.
+        """Make an event with the bytes of `data`, which is at `start` in the log, as many as have room. Returns the event, and how many.
 
-        `notes`: when these bytes came, see `Cursor.take`. `is_last`: nothing comes behind `data` that could complete a character.
+        `notes`: the arrival times, see `Cursor.take`. `is_last`: no bytes follow that could complete a character at the end of `data`.
         """
         while True:
             count = len(data) if is_last else whole_characters(data)
@@ -147,7 +145,7 @@ class EventFanout(Fanout):
             frame = text_event(start, data[:count], notes[: bisect_left(notes, (start + count,))])
             if len(frame) <= FRAME_LIMIT + 128 or len(data) <= FRAME_LIMIT // 8:
                 break
-            # Much is escaped, a byte by up to six characters. The next events are not made in vain either.
+            # Much of it is escaped, a byte by up to six characters: the next events begin with a smaller piece.
             self._step = max(FRAME_LIMIT // 8, len(data) // 2)
             data, is_last = data[: self._step], False
         if len(frame) < FRAME_LIMIT // 2:
@@ -155,7 +153,7 @@ class EventFanout(Fanout):
         return frame, count
 
     def _settle_at(self, offset: int) -> None:
-        """The first member comes, with all there is: its place is that of the members."""
+        """The first member joins at the end of the log: its position becomes that of the members."""
         self.offset, self._seen = offset, (self.journal.length, self.journal.state)
         self._cursor = None
         self._heard = self._loop.time()
@@ -170,7 +168,7 @@ class EventFanout(Fanout):
         super()._release(writer, offset)
 
     def _unwatched(self) -> None:
-        """See `Fanout._unwatched`: who waits for members looks for itself."""
+        """See `Fanout._unwatched`: whoever waits to join looks again."""
         self._tell_advance()
 
     def _has_more(self) -> bool:
@@ -193,7 +191,7 @@ class EventFanout(Fanout):
                 notes = self._cursor.take(start, stop)
                 data = journal.read(start, stop)
         if data is None and start < stop:
-            self._pass_done(started, 0.0, start)  # each looks for itself, and meets the error
+            self._pass_done(started, 0.0, start)  # each member reads the file itself, and gets the error
             return
         if data is not None:
             frame, count = self._frame(start, data, notes, is_last=state.ended and stop == length)
@@ -204,7 +202,7 @@ class EventFanout(Fanout):
             self._readers_due, self._readers_told = False, journal.readers
             frame = event("readers", str(start), {"readers": journal.readers}) + frame
         self.offset = start + count
-        # What is left is the beginning of a character, or comes in the next pass.
+        # The rest is the beginning of a character, or is sent by the next pass.
         self._seen = (length if stop == length and length - self.offset < 4 else self.offset), state
         self._tell_advance()
         if frame:
@@ -214,10 +212,10 @@ class EventFanout(Fanout):
             self._pass_done(started, 0.0, None)
 
     def _break_silence(self) -> None:
-        """Send a comment, if nothing was sent for a while."""
+        """Send a comment, if nothing was sent for `KEEP_ALIVE` seconds."""
         self._silence = None
         if not self._members:
-            return  # the next one to be the first begins anew
+            return  # the next first member starts the timer again
         wait = self._heard + KEEP_ALIVE - self._loop.time()
         if wait <= 0 and self._next is None:
             wait, self._heard = KEEP_ALIVE, self._loop.time()
@@ -226,7 +224,7 @@ class EventFanout(Fanout):
 
 
 def _notes(journal: Source, start: int, stop: int) -> list[Note]:
-    """When these bytes came, as `Cursor.take` tells it. Waits for the disk."""
+    """The arrival times of the bytes `[start, stop)`, as `Cursor.take` returns them. Waits for the disk."""
     return list(journal.times().notes(start, stop))
 
 

@@ -1,11 +1,11 @@
 """`/events/{token}[/{name}]`: a log as an event stream, which an `EventSource` follows.
 
-Refuses to know who may read: `Readers` has found the log, and has its file open. How bytes become events is in `read.sse`;
-those of a log that grows are made once for all who follow it, in `read.event_fanout`.
+`Readers` has checked the token, found the log, and opened its file. `read.sse` makes events of bytes; `read.event_fanout` makes those of
+a growing log once for all its readers.
 
-1. Whoever has all of an ended log's text is told how it ended, by `end`, also when coming back with only that missing.
-2. 204, which ends an `EventSource` for good, is the answer to one that was told: `Last-Event-ID` is that of the end.
-3. What is known of the log's end is read when its events are over: an answer that is broken off was not about an ended log.
+1. A client that has all text of an ended log gets the `end` event, also when it reconnects for that event only.
+2. A client that has had `end` (its `Last-Event-ID` is that of the end) gets 204, after which an `EventSource` does not reconnect.
+3. The log's final state is read after its last text event. If the log has not ended by then, the answer is broken off without `end`.
 """
 
 from collections.abc import AsyncGenerator
@@ -26,9 +26,9 @@ from .sse import end_event, end_id, event
 
 
 async def answer_events(fanouts: Fanouts[EventFanout], exchange: Exchange, journal: Source) -> Response:
-    """Answer one request, out of one of `fanouts`. Raises: RequestError."""
+    """Answer one request, with one of `fanouts` if the log grows. Raises: RequestError."""
     request = exchange.request
-    last = request.fields.get("Last-Event-ID")  # of a browser that comes back: it asks for the same URL
+    last = request.fields.get("Last-Event-ID")  # a browser that reconnects asks for the same URL with this field
     if last is None:
         start = whole_number("from", request.query.get("from", "0"))
     else:
@@ -47,12 +47,12 @@ async def answer_events(fanouts: Fanouts[EventFanout], exchange: Exchange, journ
 
 
 async def _replaced(journal: Source, _: BodyWriter) -> AsyncGenerator[bytes, None]:
-    """What a client gets that knows of another log than this one."""
+    """The events for a client that has read another log of that name: it must begin again."""
     yield event("replaced", "0", {"generation": journal.info.generation})
 
 
 async def _events_from(fanouts: Fanouts[EventFanout], journal: Source, start: int, writer: BodyWriter) -> None:
-    """The events of a log from byte `start` on, to its end. Raises: ConnectionError, DiskError."""
+    """Send the events of a log from byte `start` to its end. Raises: ConnectionError, DiskError."""
     if writer.ended:
         raise ConnectionResetError("the peer has left")
     writer.endless = True

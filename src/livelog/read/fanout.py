@@ -1,17 +1,16 @@
-"""From one log to many sockets, live: shared frames, at a pace.
+"""Fan-out: new bytes of one log are written to the sockets of all its readers that are caught up.
 
-A reader that is caught up is a member of one of its log's fan-outs and costs nothing until bytes arrive. Then one
-pass makes one frame of what has arrived, and a plain loop writes that same frame to every member.
-A member whose socket does not take a whole frame leaves, catches up from the file by itself, and joins again.
-There is a fan-out for each form in which a log is followed: `ByteFanout` here, `EventFanout` in `event_fanout`.
+A reader that is caught up is a member of a fan-out, and costs nothing until bytes arrive. Then one pass makes one frame of the new
+bytes, and a loop writes the same frame to every member. A member whose socket does not take a whole frame leaves, is sent the rest from
+the file, and joins again. There is a fan-out for each form in which a log is followed: `ByteFanout`, and `EventFanout` in `event_fanout`.
 
-Refuses to know of requests and answers: whoever calls `follow` has sent the head.
+It does not know requests and answers: the caller of `follow` has sent the head.
 
-1. A reader's offset is a number, not a queue: what it has not got is in the file, however slow it is.
-2. All members are at `offset`; who is behind reads the file up to there, then joins.
-3. Bytes that arrive after a pause go out at once. Under load, passes keep a distance, so that fan-out takes
-   at most a third of a core: whatever arrives meanwhile goes out together.
-4. A reader that leaves, lags or breaks off changes nothing for the others.
+1. Of each reader there is only an offset, no queue: the bytes that it was not sent are in the file, however slow it is.
+2. All members are at `offset`. A reader behind it is sent the file up to there, and then joins.
+3. Bytes that arrive after a pause are sent at once. Under load there is a pause between passes, so that fan-out takes a third of a core
+   at most. Bytes that arrive in a pause are sent together.
+4. A reader that leaves, is slow or breaks off changes nothing for the others.
 """
 
 import asyncio
@@ -27,35 +26,35 @@ from livelog.operate.metrics import Histogram
 from livelog.wire.body_writer import BodyWriter
 
 FRAME_LIMIT = 64 * 1024
-"""Bytes of one shared frame, and so of what a reader can hold in memory; more is cheaper sent from the file."""
+"""Bytes of one shared frame, at most, and so of what a reader can hold in memory. More bytes are cheaper sent from the file."""
 
 CHUNK_LIMIT = 4 * 1024 * 1024
-"""Bytes of one chunk (RFC 9112 section 7.1) that is sent from the file."""
+"""Bytes of one chunk (RFC 9112 section 7.1) that is sent from the file, at most."""
 
 SHARE = 3.0
-"""A pass that took t seconds of the core is followed by the next one SHARE * t after its start, at the earliest.
+"""A pass that took t seconds of the processor is followed by the next one SHARE * t seconds after its start, at the earliest.
 Measured with 1000 readers: 3 delivers 99 of 100 lines within 46 ms, for 0.55 of what the yardstick costs; 2.5 within 34 ms,
 for 0.86."""
 
 MEMBERS_PER_TURN = 256
-"""Members served before the event loop gets a turn: one or two milliseconds."""
+"""Members that are written to in one turn of the event loop, which takes one or two milliseconds."""
 
 
 F = TypeVar("F", bound="Fanout")
 
 
 class Fanout(ABC):
-    """The readers of one log that are caught up, and the passes that serve them.
+    """The members of one log's fan-out, and the passes that write to them.
 
-    `pass_seconds`: counts the seconds that each pass takes.
+    `pass_seconds`: the histogram that observes each pass's duration in seconds.
     """
 
     def __init__(self, journal: Source, pass_seconds: Histogram) -> None:
         self.journal = journal
         self.offset = journal.length
-        """What the members have been given: bytes from the start of the log."""
+        """The offset up to which the members were sent the log, in bytes."""
         self._pass_seconds = pass_seconds
-        self._behind: dict[BodyWriter, int] = {}  # those who follow and are no members, and their offsets
+        self._behind: dict[BodyWriter, int] = {}  # the followers that are not members, with their offsets
         self._loop = asyncio.get_running_loop()
         self._members: dict[BodyWriter, _Member] = {}
         self._advanced: asyncio.Future[None] | None = None
@@ -65,25 +64,25 @@ class Fanout(ABC):
 
     @property
     def followers(self) -> int:
-        """How many calls of `follow` there are."""
+        """The number of running calls of `follow`."""
         return len(self._members) + len(self._behind)
 
     def lags(self) -> Iterator[int]:
-        """For each follower, how many bytes there are that it was not given."""
+        """For each follower, the number of the log's bytes that it was not sent."""
         for offset in self._behind.values():
             yield max(0, self.journal.length - offset)
         yield from [self.journal.length - self.offset] * len(self._members)
 
     def close(self) -> None:
-        """Watch the log no longer."""
+        """Stop watching the log."""
         self.journal.watchers.discard(self._changed)
         if self._next is not None:
             self._next.cancel()
 
     async def follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
-        """Send everything from `offset` (bytes) on, until the log ends. `chunked`: in chunks, but for the last one.
+        """Send the log from `offset` (bytes) until its end. `chunked`: in chunks, without the last chunk.
 
-        Raises: ConnectionError, if the reader goes first; DiskError.
+        Raises: ConnectionError, if the reader leaves before; DiskError.
         """
         try:
             await self._follow(writer, offset, chunked=chunked)
@@ -92,22 +91,22 @@ class Fanout(ABC):
 
     @abstractmethod
     async def _follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
-        """As `follow`: catch up, and `_join`, in turns. What was sent is told in `_behind`."""
+        """As `follow`: catch up from the file and `_join`, in turns, and keep the offset in `_behind` meanwhile."""
 
     @abstractmethod
     def _unwatched(self) -> None:
-        """The log has changed while there are no members."""
+        """Called if the log has changed while there are no members."""
 
     @abstractmethod
     def _pass(self) -> None:
-        """Give the members what has arrived since the last pass, by `_serve` or, if there is nothing for them, `_pass_done`."""
+        """Make the frame of what has arrived since the last pass, and call `_serve`; or `_pass_done`, if there is nothing to send."""
 
     def _has_more(self) -> bool:
-        """Whether there is something that the last pass did not look at."""
+        """Whether the log has changed since the last pass."""
         return self.offset < self.journal.length
 
     async def _join(self, writer: BodyWriter, *, chunked: bool) -> int:
-        """Be a member until there is something else to do. Returns the offset reached."""
+        """Be a member until the socket is full, the log ends, or the member has to read the file. Returns the offset up to which it was sent the log."""
         writer.check()
         del self._behind[writer]
         member = self._members[writer] = _Member(chunked, self._loop.create_future())
@@ -120,7 +119,7 @@ class Fanout(ABC):
             writer.check()
 
     def _leave(self, writer: BodyWriter) -> None:
-        """A member's socket is full, or gone: it has been given, or can no longer get, what is below `offset`."""
+        """Remove a member whose socket is full or closed. It was sent the log up to `offset`, unless it is closed."""
         self._release(writer, self.offset)
 
     def _release(self, writer: BodyWriter, offset: int) -> None:
@@ -130,9 +129,9 @@ class Fanout(ABC):
             member.left.set_result(offset)
 
     def _changed(self) -> None:
-        """The log has more bytes, or another state."""
+        """The watcher of the log: it has more bytes, or another state."""
         if self._next is not None:
-            return  # a pass is on its way, and looks again when it is done
+            return  # a pass is running or scheduled, and looks again at its end
         if not self._members:
             self._unwatched()
         elif self._loop.time() >= self._not_before:
@@ -152,15 +151,15 @@ class Fanout(ABC):
             self._advanced = None
 
     def _due(self, plain: bytes, chunk: bytes) -> list[tuple[BodyWriter, bytes]]:
-        """All members, each with what it gets."""
+        """All members, each with the frame in its framing."""
         return [(writer, chunk if member.chunked else plain) for writer, member in self._members.items()]
 
     def _serve(self, due: list[tuple[BodyWriter, bytes]], started: float, seconds: float) -> None:
-        """Write a pass's frame to some of the members that are due; the others follow in the loop's next turn."""
+        """Write the frame to `MEMBERS_PER_TURN` of the members in `due`, and to the others in the event loop's next turns."""
         began = time.perf_counter()
         members = self._members
         for writer, frame in due[-MEMBERS_PER_TURN:]:
-            if writer in members:  # else it has left meanwhile
+            if writer in members:  # it may have left meanwhile
                 writer.write(frame)
         del due[-MEMBERS_PER_TURN:]
         seconds += time.perf_counter() - began
@@ -170,7 +169,7 @@ class Fanout(ABC):
             self._pass_done(started, seconds, None)
 
     def _pass_done(self, started: float, seconds: float, release: int | None) -> None:
-        """Plan the next pass; `release` all members at that offset, or at the end of a log that grows no more."""
+        """Schedule the next pass. `release`: end the membership of all, at this offset; None: only if the log is at its end."""
         self._next = None
         self._not_before = started + SHARE * seconds
         if seconds:
@@ -204,7 +203,7 @@ class ByteFanout(Fanout):
             elif journal.at_end and offset == journal.length:
                 return
             elif offset > self.offset:
-                # Asked from an offset that no pass has reached yet.
+                # The offset is beyond that of the last pass.
                 await asyncio.shield(self._wait_for_advance())
                 writer.check()
             else:
@@ -225,16 +224,16 @@ class ByteFanout(Fanout):
             with contextlib.suppress(DiskError):
                 data = self.journal.read(start, self.offset)
         if data is None:
-            # Too much for memory, not in memory, or nothing but the end: each looks for itself, and meets the error.
+            # Too many bytes for a frame, bytes that are not cached, or only the end: each member reads the file itself, and gets the error.
             self._pass_done(started, 0.0, start)
         else:
             self._serve(self._due(data, b"".join((b"%x\r\n" % size, data, b"\r\n"))), started, 0.0)
 
 
 class Fanouts(Generic[F]):
-    """The fan-outs of one form, which `make` makes: one for each log that is followed in that form.
+    """All fan-outs of one form, one for each log that is followed in it. `make`: makes one.
 
-    `counted`: called with a log when `Source.readers` has changed.
+    `counted`: called with a log when its `Source.readers` has changed.
     """
 
     def __init__(
@@ -247,7 +246,7 @@ class Fanouts(Generic[F]):
 
     @property
     def all(self) -> Collection[F]:
-        """Those that there are."""
+        """All present fan-outs."""
         return self._fanouts.values()
 
     def get(self, journal: Source) -> F | None:
@@ -256,7 +255,7 @@ class Fanouts(Generic[F]):
 
     @contextlib.contextmanager
     def use(self, journal: Source) -> Iterator[F]:
-        """The fan-out of a log, for one call of `follow`; closed when nobody follows any more."""
+        """The fan-out of a log, for one call of `follow`. It is closed after the last call."""
         fanout = self._fanouts.get(journal)
         if fanout is None:
             fanout = self._fanouts[journal] = self._make(journal, self._pass_seconds)
@@ -273,7 +272,7 @@ class Fanouts(Generic[F]):
 
 
 class _Member:
-    """A reader that is caught up; `left` gets its offset when it no longer is."""
+    """A member. `left`: gets its offset when it ceases to be one."""
 
     __slots__ = ("chunked", "left")
 

@@ -1,6 +1,6 @@
-"""Which log a reader's request is about: the newest of its name, an attempt before it, or one generation. It may be waited for.
+"""Finding the log of a request: the newest of a name, an older attempt, or one generation. A request may wait for a log to begin.
 
-Refuses to know who may read it, and what is asked of it.
+Tokens were checked before.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ class Finder:
         self._catalogue = catalogue
 
     async def open(self, exchange: Exchange, name: str, *, replaced: bool = False) -> Source:
-        """The log of that name that a request asks for, its file open until `release`.
+        """The log of that name that a request asks for, with its file open until `release`.
 
-        One that has not begun is waited for, as long as the request says. `replaced`: if the generation that is asked for is not there,
+        If no log of that name has begun, it waits as long as the request says. `replaced`: if the generation that is asked for is not kept,
         the newest log is opened in its place. Raises: RequestError, DiskError.
         """
         loop, which = asyncio.get_running_loop(), Which(*attempt_and_generation(exchange.request.query))
@@ -39,7 +39,7 @@ class Finder:
         return log
 
     async def find(self, exchange: Exchange, name: str, which: Which, timeout: float) -> Source:
-        """The log of that name that is meant by `which`. If none of that name has begun, one is waited for, at most `timeout` seconds.
+        """The log of that name that `which` selects. If no log of that name has begun, it waits `timeout` seconds at most.
 
         Raises: RequestError.
         """

@@ -1,19 +1,19 @@
-"""Readers' requests: from a GET to the bytes of a log, now or as they come, or to what is known of it.
+"""The handlers of the readers' port.
 
     /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, the log's own, or that of a prefix of its name
-    /status/{token}[/{name}]    what is known of the log, as JSON
+    /status/{token}[/{name}]    the log's state, size, times and attributes, as JSON
     /events/{token}[/{name}]    the log as an event stream, see `read.events`
     /lines, /search, /groups, /problems    some lines of it, and their numbers; and others: see `read.queries`
     /view                       the page that shows logs, see `page.viewer`
     /livelog.pyz                the client in one file, see `page.archive`
     /logs/{token}[/{prefix}/]   the list of logs, or of those whose names begin so, as JSON; {token} is ACCESS_TOKEN, or that of a prefix
 
-Refuses to know who writes a log. A request for bytes is answered in four steps: may it (token), what is meant (the
-log, waiting for it if asked), which bytes (`ranges`), and how: a bounded answer from the file, or `Fanout`.
+A request for bytes is answered in four steps: check the token, find the log (and wait for it if asked), resolve the range (`ranges`), and
+answer with a bounded body from the file, or by following the log with a `Fanout`. Handlers use `Source`, whoever writes the log.
 
-1. Every answer may be read by any web page (CORS), and none is run by a browser.
-2. A log that was aborted is never answered as if it were whole: without a range, the answer has no clean end.
-3. A bounded answer leaves the connection usable.
+1. Any web page may read every answer (CORS), and no browser runs the content of one.
+2. An aborted log never looks whole: an answer without a range is broken off at its end.
+3. After a bounded answer the connection can be used again.
 """
 
 import asyncio
@@ -58,10 +58,10 @@ from .queries import Queries
 from .selection import state_named
 
 PASS_BOUNDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""Buckets, in seconds, for the time of a fan-out's pass."""
+"""The buckets' bounds, in seconds, of the durations of fan-out passes."""
 
 MAX_GAPS = 1000
-"""Gaps in one answer."""
+"""The largest number of gaps in one answer."""
 
 EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="the link has expired"'}
 """RFC 6750 section 3.1."""
@@ -69,17 +69,17 @@ EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description=
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Exchange, str], Awaitable[Response]]
-"""Answers a request about the log of that name, or about none."""
+"""Answers a request. The text is the name, or the prefix, that the path has behind its token."""
 
 Judge = Callable[[str, str, float], Verdict]
-"""Says what a token does for its bearer, of the log, or the logs, that a path names."""
+"""Checks a token: called with the token, the name or prefix, and the time in seconds since the epoch."""
 
 LogHandler = Callable[[Exchange, Source], Awaitable[Response]]
 """Answers a request about a log, whose file is open."""
 
 
 class Readers:
-    """The readers' side of a server: answers each request of that port."""
+    """The readers' port of a server: answers each of its requests."""
 
     def __init__(self, settings: Settings, access: Access, catalogue: Catalogue) -> None:
         self._settings = settings
@@ -90,7 +90,7 @@ class Readers:
         self._viewer = Viewer(READERS_HEADERS)
         self._client = ClientArchive(READERS_HEADERS)
         self.pass_seconds = Histogram(PASS_BOUNDS)
-        """How long the passes of all fan-outs took."""
+        """The durations of all fan-outs' passes, in seconds."""
         self._bytes = Fanouts(ByteFanout, self.pass_seconds, self._count_readers)
         self._events = Fanouts(EventFanout, self.pass_seconds, self._count_readers)
         self._listing = Listing(catalogue)
@@ -99,7 +99,7 @@ class Readers:
             "log": self._answer_log, "events": partial(answer_events, self._events), **self.queries.answers
         }  # fmt: skip
         handlers: dict[str, Handler] = {name: partial(self._open, answer) for name, answer in about_logs.items()}
-        handlers["events"] = partial(self._open, about_logs["events"], replaced=True)  # which is told by an event
+        handlers["events"] = partial(self._open, about_logs["events"], replaced=True)  # an event says so
         handlers |= {"status": self._status, "logs": self._listing.answer, "view": self._view, NAME: self._archive}
         self._routes = Routes(
             {
@@ -110,18 +110,18 @@ class Readers:
         )
 
     def _count_readers(self, journal: Source) -> None:
-        """Have those told who follow a log as events: another number of responses follow it by now."""
+        """Have the new number of readers sent to the log's event streams."""
         if (fanout := self._events.get(journal)) is not None:
             fanout.count_readers()
 
     def lags(self) -> list[int]:
-        """For each reader that follows a log, how many bytes it has not been given yet."""
+        """For each reader that follows a log, the number of bytes that it was not sent yet."""
         return [lag for fanout in (*self._bytes.all, *self._events.all) for lag in fanout.lags()]
 
     async def answer(self, exchange: Exchange) -> Response:
         """Answer one request. Raises: RequestError, DiskError, ConnectionError."""
         request = exchange.request
-        if request.method == "OPTIONS":  # browsers ask before they know whether there is anything, and without a token
+        if request.method == "OPTIONS":  # a CORS preflight: browsers send it without the Authorization field
             return await self._preflight(exchange, UNNAMED)
         kind, rest, resource = self._routes.find(request.path)
         name = UNNAMED
@@ -138,9 +138,9 @@ class Readers:
         return await resource.handler(request.method)(exchange, name)
 
     def answer_now(self, exchange: Exchange) -> Response | None:
-        """The answer to the request that clients make most often: for a log's status, if nothing of that has to be looked for.
+        """Answer a plain GET of `/status`, the most frequent request, without a task, if no index has to be asked.
 
-        Of any other request None. Raises: RequestError.
+        Returns None for any other request. Raises: RequestError.
         """
         request = exchange.request
         if not request.path.startswith("/status/") or request.method != "GET" or request.query:
@@ -163,7 +163,7 @@ class Readers:
         return await self._client.answer(exchange.request)
 
     async def _open(self, answer: LogHandler, exchange: Exchange, name: str, *, replaced: bool = False) -> Response:
-        """What `answer` says of the log of that name, whose file is open meanwhile; see `Finder.open`. Raises: as `answer`."""
+        """Open the log of that name, and return what `answer` does; see `Finder.open`. Raises: as `answer`."""
         journal = await self._finder.open(exchange, name, replaced=replaced)
         try:
             return await answer(exchange, journal)
@@ -171,16 +171,16 @@ class Readers:
             journal.release()
 
     def _authorised(self, request: Request, rest: str) -> str:
-        """The name of the log that the rest of the request's path and its token open. Raises: RequestError."""
+        """The name of the log, from `rest`, the path behind its first segment, if the token opens it. Raises: RequestError."""
         name = self._opened_by_token(request, rest, self._access.judge)
         if name and not is_name(name):
             raise problems.NOT_A_READERS_NAME.error()
         return name or UNNAMED
 
     def _authorised_prefix(self, request: Request, rest: str) -> str:
-        """The prefix that the rest of the request's path and its token open; empty: all logs. Raises: RequestError.
+        """The prefix, from `rest`, the path behind its first segment, if the token opens it; empty: all logs. Raises: RequestError.
 
-        Of logs that shall have the prefix of the query, too, it is enough if the token opens that.
+        If the query has `prefix`, a token for that prefix is enough.
         """
         wanted = request.query.get("prefix", "")
 
@@ -194,7 +194,7 @@ class Readers:
         return prefix
 
     def _opened_by_token(self, request: Request, rest: str, judge: Judge) -> str:
-        """What the rest of the request's path names behind its token, or without one, and the token opens. Raises: RequestError."""
+        """The name or prefix in `rest`, if `judge` accepts its first segment as the token, or a token in Authorization for all of it. Raises: RequestError."""
         now, header = time.time(), bearer(request.fields.get("Authorization", ""))
         token, _, name = rest.partition("/")
         in_path = judge(token, name, now)
@@ -208,7 +208,7 @@ class Readers:
         raise problem.DENIED.error({"WWW-Authenticate": "Bearer"})
 
     async def _status(self, exchange: Exchange, name: str) -> Response:
-        """What is known of a log; with `?wait=N`, and `size=L` or `state=S`, once it has other than L bytes, another state, or is over."""
+        """Answer with a log's status. With `?wait=N` and `size=L` or `state=S`, wait until the size is not L, the state is not S, or the log has ended."""
         request = exchange.request
         if (known := request.query.get("state")) is not None:
             known = state_named(known).value
@@ -228,7 +228,7 @@ class Readers:
         return json_answer(document, {"ETag": journal.etag})
 
     async def _change(self, exchange: Exchange, journal: Source, size: int | None, state: str, timeout: float) -> None:
-        """Wait for a log to be different from what the client knows; `size` None: it may grow, which wakes nobody."""
+        """Wait until the log's size or state differs from `size` and `state`, or it has ended, for `timeout` seconds at most. `size` None: only the state counts."""
         connection, changed = exchange.connection, asyncio.Event()
 
         def look() -> None:
@@ -281,7 +281,7 @@ class Readers:
         logger.debug("asked of %d bytes, %s: %s", length, journal.state.value, plan)
         refused = {name: headers[name] for name in ("Accept-Ranges", "Cache-Control", "ETag", "Livelog-State")}
         if live and request.method != "HEAD" and (bounded or isinstance(plan, Part)):
-            journal.tag_confirms = False  # this reader will have less than the whole log
+            journal.tag_confirms = False  # this client gets less than the whole log under this tag
         match plan:
             case Whole() if bounded:
                 return parts_answer(journal, 200, headers, [(b"", Part(start, length))])
@@ -321,7 +321,7 @@ class Readers:
                 )
 
     def _follow(self, journal: Source, status: int, headers: Mapping[str, str], start: int) -> Response:
-        """An answer that ends when the log does: cleanly if that is complete, broken off if it is not."""
+        """An answer that follows the log to its end: it ends cleanly if the log is complete, and is broken off otherwise."""
         journal.acquire()
         return Response(status, headers, stream=partial(self._follow_body, journal, start), done=journal.release)
 
@@ -333,12 +333,12 @@ class Readers:
         try:
             with self._bytes.use(journal) as fanout:
                 await fanout.follow(writer, start, chunked=writer.chunked)
-            whole = journal.state.ended  # also of an aborted log it has all the bytes that there are
+            whole = journal.state.ended  # the answer has all bytes, also of an aborted log
         finally:
             if not whole:
                 journal.tag_confirms = False
-        if journal.state is not State.COMPLETE:  # aborted, or the server stops: nobody knows how it will end
-            # In chunked coding a missing last chunk tells that something is missing (RFC 9112 section 8).
+        if journal.state is not State.COMPLETE:  # aborted, or the server stops before the log has ended
+            # Without its last chunk, a chunked body is incomplete (RFC 9112 section 8).
             await writer.break_off(reset=not writer.chunked)
             raise ConnectionAbortedError(f"the log is {journal.state.value}" if journal.state.ended else STOPPED)
         if writer.chunked:
@@ -346,7 +346,7 @@ class Readers:
 
 
 def _ranges(request: Request, etag: str) -> tuple[ranges.Spec, ...] | None:
-    """The ranges asked for, if they apply: one `Range` header, and no `If-Range` that names another log."""
+    """The ranges of the request; None: there is no single `Range` field that can be used, or `If-Range` has another tag."""
     headers = request.fields.getall("Range")
     if len(headers) != 1 or request.fields.get("If-Range", etag).strip() != etag:
         return None
@@ -354,5 +354,5 @@ def _ranges(request: Request, etag: str) -> tuple[ranges.Spec, ...] | None:
 
 
 def _content_range(part: Part, length: int, live: bool) -> str:
-    """A Content-Range header (RFC 9110 section 14.4); a log that grows has no length."""
+    """The value of Content-Range (RFC 9110 section 14.4). `live`: the length is `*`, since the log grows."""
     return f"bytes {part.start}-{part.stop - 1}/{'*' if live else length}"

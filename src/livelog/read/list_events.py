@@ -1,21 +1,21 @@
-"""`/logs` as an event stream: what there is, then which logs begin, grow, change, end and go, for as long as somebody watches.
+"""`/logs` as an event stream: the present logs, then each change of the list.
 
-    log       one that there was when the stream began, the newest first; then `listed`: these were all
-    begun     a log has begun, or was found where others write it
+    log       a log that existed when the stream began, the newest first; `listed` follows the last one
+    begun     a log has begun, or was adopted
     grew      a log has more bytes
-    changed   another state, or what its producer tells
+    changed   a log has another state, or other attributes
     ended     a log is complete or aborted
-    removed   a log is not found any more
-    reset     the watcher was too slow: `log` and `listed` follow anew
+    removed   a log was removed or replaced
+    reset     the watcher was too slow: `log` events and `listed` follow again
 
-Each has the log's status, as it is when it is told. Refuses to know who may watch. Invariants:
+Each event has the log's status at the time of the event. Invariants:
 
-1. What changes is noted once for all watchers, told of in one pass, and each event is made once. Passes keep a distance of `PAUSE`, those with
-   bytes that came of `GROWTH_PAUSE`, and of `SHARE` times what the last one took.
-2. A watcher whose socket is full gets no event, but is noted to miss it: what it missed is told when there is room, a log once, as it is then.
-   Who misses more than `MOST_MISSED` begins anew.
-3. Whoever was told of a log is told if it ceases to be selected.
-4. When nobody watches, nothing is noted, and no log is watched.
+1. Changes are noted once for all watchers, and sent in passes; each event is made once. Passes are at least `PAUSE` seconds apart, those with
+   `grew` events `GROWTH_PAUSE`, and `SHARE` times the duration of the last pass.
+2. A watcher whose socket is full is sent nothing; its missed changes are noted. When there is room, it is sent one event for each log that
+   it missed, with the status then. After more than `MOST_MISSED` logs it is sent `reset`.
+3. A watcher that was sent a log is told when the log is not selected any more.
+4. While there is no watcher, nothing is noted, and the list watches no log.
 """
 
 import asyncio
@@ -41,43 +41,43 @@ from .selection import Selection
 from .sse import event
 
 PAUSE = 0.1
-"""Seconds from one pass to the next."""
+"""Seconds between two passes, at least."""
 
 GROWTH_PAUSE = 1.0
-"""Seconds from one pass that tells of bytes to the next."""
+"""Seconds between two passes with `grew` events, at least."""
 
 AT_ONCE = 32
-"""Logs of which a pass tells in one turn of the event loop."""
+"""Logs whose events are made in one turn of the event loop."""
 
 PASS_TURN = 0.002
-"""Seconds after which a pass that looks who watches what gives others their turns."""
+"""Seconds after which a pass gives the event loop to others, while it compares logs with selections."""
 
 MOST_MISSED = 10_000
-"""Logs of which a watcher may have missed something."""
+"""The largest number of logs whose changes are noted for one slow watcher."""
 
 BEGUN, GREW, CHANGED, ENDED, REMOVED = "begun", "grew", "changed", "ended", "removed"
 
 Snapshot = Callable[[list[Source]], AsyncGenerator[tuple[str, object], None]]
-"""The first events of a stream, by kind and data, of the logs that there are."""
+"""Makes the first events of a stream, as (kind, data), from the present logs."""
 
 logger = logging.getLogger(__name__)
 
 
 class ListEvents:
-    """Those who watch the list of a catalogue's logs."""
+    """The watchers of the list of a catalogue's logs."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._groups: dict[Selection, _Group] = {}
         self._known: dict[Source, _Known] = {}  # the logs that may still change
-        self._changes: dict[Source, str] = {}  # what the next pass tells
+        self._changes: dict[Source, str] = {}  # what the next pass sends
         self._grown: dict[Source, None] = {}
         self._noted = asyncio.Event()
         self._passes: asyncio.Task[None] | None = None
         self._closed = False
 
     async def watch(self, writer: BodyWriter, selection: Selection, snapshot: Snapshot) -> None:
-        """Send the events of the logs that are selected, until the peer leaves. Raises: ConnectionError."""
+        """Send the events of the selected logs until the peer leaves. Raises: ConnectionError."""
         if writer.ended:
             raise ConnectionResetError("the peer has left")
         writer.endless = True
@@ -102,7 +102,7 @@ class ListEvents:
 
     @contextlib.contextmanager
     def _member(self, writer: BodyWriter, selection: Selection) -> Iterator["_Member"]:
-        """A watcher, to whom what happens is told or noted."""
+        """A watcher, for which changes are sent or noted within the block."""
         if not self._groups and not self._closed:
             self._start()
         group = self._groups.get(selection)
@@ -134,7 +134,7 @@ class ListEvents:
             self._passes.cancel()
             self._passes = None
 
-    # What the catalogue and its logs tell.
+    # Called by the catalogue and its logs.
 
     def begun(self, log: Source) -> None:
         """See `Observer.begun`."""
@@ -151,7 +151,7 @@ class ListEvents:
         self._note(log, REMOVED)
 
     def closed(self) -> None:
-        """See `Observer.closed`: all watchers are broken off."""
+        """See `Observer.closed`. All streams are broken off."""
         self._closed = True
         for group in self._groups.values():
             for member in group.members.values():
@@ -168,9 +168,9 @@ class ListEvents:
 
     def _changed(self, log: Source) -> None:
         if (known := self._known.get(log)) is None:
-            return  # it is among those that are woken, but was left off meanwhile
+            return  # the watcher was removed after this round of calls began
         if log.at_end:
-            log.watchers.discard(known.watcher)  # a log that is watched does not go to make room
+            log.watchers.discard(known.watcher)  # retention does not select a log that has watchers
         if log.state.ended:
             self._note(log, ENDED)
         elif log.at_end or log.state is not known.state or log.info.attributes is not known.attributes:
@@ -187,7 +187,7 @@ class ListEvents:
     # Passes.
 
     async def _run(self) -> None:
-        """Have a pass whenever there is something to tell, and when there was nothing for a while."""
+        """Make a pass whenever there are changes, and send comments after a time without events."""
         loop = asyncio.get_running_loop()
         growth_at = 0.0
         try:
@@ -219,7 +219,7 @@ class ListEvents:
             self.closed()
 
     async def _tell(self, changes: list[tuple[Source, str]]) -> float:
-        """Tell all watchers of these changes. Returns the seconds that it took."""
+        """Send these changes to all watchers. Returns the processor's time that it took, in seconds."""
         spent = 0.0
         for place in range(0, len(changes), AT_ONCE):
             began = time.perf_counter()
@@ -253,14 +253,14 @@ class ListEvents:
         if known is not None:
             is_other = known.state is not log.state or known.attributes is not log.info.attributes
             if noted == GREW and (is_other or log.length == known.length):
-                return None, None  # it was told, or what is more than that is noted for the next pass
+                return None, None  # it was sent already, or a further change is noted for the next pass
             if noted == CHANGED and log.state.ended:
                 return None, None  # likewise
             if is_other:
                 before = known.state, known.attributes
             known.update(log)
         if noted == BEGUN and self._changes.get(log) == ENDED:
-            del self._changes[log]  # it is told with this
+            del self._changes[log]  # it is sent with this event
         if noted == REMOVED or log.at_end:
             self._untrack(log)
         return noted, before
@@ -275,7 +275,7 @@ class ListEvents:
 
 
 class _Known:
-    """What was told of a log the last time, and the watcher that notes when it is otherwise."""
+    """What was last sent about a log, and the function that watches it for changes."""
 
     __slots__ = ("attributes", "length", "state", "watcher")
 
@@ -284,12 +284,12 @@ class _Known:
         self.update(log)
 
     def update(self, log: Source) -> None:
-        """It is told as it is now."""
+        """Remember the log's present facts as sent."""
         self.state, self.attributes, self.length = log.state, log.info.attributes, log.length
 
 
 class _Group:
-    """Those who watch the same selection. `heard`: when the loop's clock showed the last event for them."""
+    """The watchers with the same selection. `heard`: the time of their last event, in seconds on the event loop's clock."""
 
     __slots__ = ("heard", "members", "selection")
 
@@ -300,23 +300,23 @@ class _Group:
 
 
 class _Member:
-    """A watcher: it keeps up, or what it misses is noted."""
+    """A watcher. It keeps up, or its missed changes are noted."""
 
     __slots__ = ("_left", "is_lost", "missed")
 
     def __init__(self) -> None:
         self.missed: dict[Source, str] = {}
         self.is_lost = False
-        """Whether it has missed so much that it must begin anew."""
+        """Whether it has missed more than `MOST_MISSED` logs, and must be sent `reset`."""
         self._left: asyncio.Future[None] | None = None
 
     @property
     def keeps_up(self) -> bool:
-        """Whether events are to be written to it."""
+        """Whether events are written to it at once."""
         return self._left is not None and not self._left.done()
 
     async def keep_up(self, writer: BodyWriter) -> None:
-        """Get events until the socket is full. Raises: ConnectionError."""
+        """Keep up until the socket is full. Raises: ConnectionError."""
         self._left = asyncio.get_running_loop().create_future()
         writer.on_blocked = lambda _: self.leave()
         try:
@@ -327,12 +327,12 @@ class _Member:
         writer.check()
 
     def leave(self) -> None:
-        """It keeps up no longer, if it did."""
+        """Cease to keep up, if it does."""
         if self._left is not None and not self._left.done():
             self._left.set_result(None)
 
     def miss(self, changes: Iterable[tuple[Source, str]]) -> None:
-        """Note what cannot be written now."""
+        """Note changes that cannot be sent now."""
         if not self.is_lost:
             for log, kind in changes:
                 _add(self.missed, log, kind)
@@ -342,13 +342,13 @@ class _Member:
 
 
 def _add(noted: dict[Source, str], log: Source, kind: str) -> None:
-    """Note a change besides that which is noted of the log already: the one that tells more stays."""
+    """Add a change of a log to `noted`. If one is noted already, the one that says more is kept."""
     order = (GREW, CHANGED, ENDED, BEGUN, REMOVED)
     noted[log] = max(noted.get(log, GREW), kind, key=order.index)
 
 
 async def _deliver(group: _Group, changes: list[tuple[Source, str]], frame: bytes) -> float:
-    """Write the events of these changes to those who keep up, and note them for the others. Returns the seconds that it took."""
+    """Write `frame`, the events of these changes, to the watchers that keep up, and note the changes for the others. Returns the duration in seconds."""
     group.heard = asyncio.get_running_loop().time()
     chunk = b"%x\r\n%b\r\n" % (len(frame), frame)
     began = time.perf_counter()
@@ -377,7 +377,7 @@ async def _each(frames: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
 
 
 async def _send(writer: BodyWriter, frames: AsyncGenerator[bytes, None]) -> None:
-    """Send these events as there is room for them. Raises: ConnectionError."""
+    """Send events, each when the socket has room. Raises: ConnectionError."""
     async with contextlib.aclosing(frames):
         async for frame in frames:
             writer.write(b"%x\r\n%b\r\n" % (len(frame), frame) if writer.chunked else frame)

@@ -1,9 +1,9 @@
-"""`/logs/{token}[/{prefix}/]`: which logs there are, as a page of JSON, as lines of JSON, or as events, see `read.list_events`.
+"""`/logs/{token}[/{prefix}/]`: the list of logs, as a page of JSON, as lines of JSON, or as events (`read.list_events`).
 
-Refuses to know who may ask, and which logs are meant: `Readers` and `read.selection` do. What is told of each is in `log.status`. Invariants:
+`Readers` has checked the token; `read.selection` says which logs are selected, and `log.status` what is told of each. Invariants:
 
-1. What is told of one log is as of one moment, but not of all together: others have their turns between them.
-2. However many logs there are, looking through them and telling of them takes a few milliseconds at a time.
+1. The status of each log is as of one moment. Different logs have different moments, since others have their turns between them.
+2. However many logs there are, one turn of the event loop takes a few milliseconds.
 """
 
 import asyncio
@@ -31,20 +31,20 @@ from .list_events import ListEvents
 from .selection import Selection
 
 PAGE_SIZE = 100
-"""Logs on a page of the list, if the client does not say how many it wants."""
+"""Logs on a page, if the request has no `limit`."""
 
 MAX_PAGE_SIZE = 1000
 
 AT_ONCE = 32
-"""Logs that are told of in one turn of the event loop: a few milliseconds."""
+"""Logs whose status is made in one turn of the event loop, which takes a few milliseconds."""
 
 LOOKED_AT_ONCE = 1024
-"""Logs that are looked at in one turn, without telling of them."""
+"""Logs that are compared with the selection in one turn of the event loop."""
 
 FORMS = {"json": "application/json", "ndjson": "application/x-ndjson", "events": "text/event-stream"}
 
 Tell = Callable[[Source], str]
-"""What is told of a log, as JSON."""
+"""Makes the JSON text of one log."""
 
 
 class Listing:
@@ -74,7 +74,7 @@ class Listing:
         return json_text(await _page(newest_first, selection, before, page, self._told), {})
 
     def _told(self, log: Source) -> str:
-        """What is told of one log: its status, and how many logs of its name there are."""
+        """The JSON of one log: its status, and the number of logs of its name."""
         return json.dumps(self._described(log))
 
     def _described(self, log: Source) -> dict[str, object]:
@@ -82,9 +82,9 @@ class Listing:
 
 
 async def _page(newest_first: Sequence[Source], selection: Selection, before: str | None, size: int, tell: Tell) -> str:
-    """The first `size` logs that are selected, and older than the generation `before`, as JSON.
+    """One page of JSON: the first `size` selected logs that are older than the generation `before`.
 
-    `next` in it is what to give as `before` to get the next page; null: there is none.
+    Its `next` is the `before` of the next page; null: there is none.
     """
     logs: list[str] = []
     last: Source | None = None
@@ -105,7 +105,7 @@ async def _page(newest_first: Sequence[Source], selection: Selection, before: st
 def _lines(
     newest_first: Sequence[Source], selection: Selection, before: str | None, size: int | None, tell: Tell
 ) -> Response:
-    """As `_page`, but a line of JSON for each log, and all of them if `size` is None."""
+    """As `_page`, with a line of JSON for each log. `size` None: all selected logs."""
 
     async def stream(writer: BodyWriter) -> None:
         left = len(newest_first) if size is None else size
@@ -131,7 +131,7 @@ async def _snapshot(
     size: int,
     newest_first: list[Source],
 ) -> AsyncGenerator[tuple[str, object], None]:
-    """As `_page`, as events: `log` for each, then `listed`, which tells how many they are and what `next` is."""
+    """As `_page`, in events: a `log` for each, then `listed` with their number and `next`."""
     count, last = 0, None
     async with contextlib.aclosing(_selected(newest_first, selection, before)) as found:
         async for some in found:
@@ -147,7 +147,7 @@ async def _snapshot(
 async def _selected(
     newest_first: Sequence[Source], selection: Selection, before: str | None
 ) -> AsyncGenerator[list[Source], None]:
-    """The logs that are selected, and older than the generation `before`, some at a time; others have their turns between."""
+    """Yields the selected logs that are older than the generation `before`, in batches. The event loop has a turn between two batches."""
     place = 0 if before is None else place_behind(newest_first, before)
     some: list[Source] = []
     for looked, log in enumerate(islice(newest_first, place, None), 1):
@@ -161,7 +161,7 @@ async def _selected(
 
 
 def place_behind(newest_first: Sequence[Source], generation: str) -> int:
-    """Where in the list the logs begin that are older than that one; if it is gone, by the time that its generation tells."""
+    """The index of the first log that is older than `generation`. If that log was removed, the time in the generation's name decides."""
     for place, journal in enumerate(newest_first):
         if journal.info.generation == generation:
             return place + 1
@@ -170,14 +170,14 @@ def place_behind(newest_first: Sequence[Source], generation: str) -> int:
 
 
 def generation_of(parameter: str, text: str | None) -> str | None:
-    """The generation that a parameter names, behind which a list goes on; None: it begins with the newest. Raises: RequestError."""
+    """The value of a parameter that is a generation; None: the request has none. Raises: RequestError."""
     if text is not None and not GENERATION.fullmatch(text):
         raise problems.NOT_A_GENERATION.error(parameter=parameter)
     return text
 
 
 def _size(request: Request) -> int | None:
-    """How many logs are asked for; None: the request does not say. Raises: RequestError."""
+    """The number of logs that a request asks for; None: it has no `limit`. Raises: RequestError."""
     if "limit" not in request.query:
         return None
     size = whole_number("limit", request.query["limit"])

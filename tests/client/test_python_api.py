@@ -230,7 +230,7 @@ def test_program_with_thousands_of_open_files_has_its_log(here: Place) -> None:
 
 
 def test_server_that_takes_the_connection_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livelog.client.api.reader.TIMEOUT", 0.1)
+    monkeypatch.setattr("livelog.client.transport.patient.TIMEOUT", 0.1)
     with answering(b"") as url, pytest.raises(livelog.GaveUp, match="does not answer"):
         list(livelog.Reader(f"{url}/log/silent", give_up=0.1))
 

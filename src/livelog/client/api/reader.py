@@ -18,19 +18,15 @@ Invariants:
 import contextlib
 import math
 import re
-import socket
-import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import NamedTuple, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from livelog.client.transport.origin import Origin
-from livelog.client.transport.stream import FIRST_PAUSE, LAST_PAUSE
-from livelog.client.transport.wire import TIMEOUT, Unavailable, connect, explain, told
-from livelog.errors import ClientError, GaveUp, LogAborted, LogReplaced, Refused
+from livelog.client.transport.patient import PatientConnection
+from livelog.errors import ClientError, LogAborted, LogReplaced, Refused
 
 READ_SIZE = 256 * 1024
 """Bytes handed out at once, at most."""
@@ -95,41 +91,32 @@ class Reader:
         """Which log of that name this is; empty: not known yet."""
         self.state = ""
         """`live`, `interrupted`, `complete` or `aborted`, when the server was last asked."""
-        self._origin = Origin.of(parts, direct=direct)
+        guard = {"Authorization": f"Bearer {token}"} if token else {}
+        origin = Origin.of(parts, direct=direct)
+        self._server = PatientConnection(origin, guard, give_up=give_up, ca_file=ca_file, notice=notice)
         self._path = re.sub("/(?:log|view)(?=/|$)", "/log", parts.path.rstrip("/"), count=1)
-        self._fields = {"Authorization": f"Bearer {token}"} if token else {}
         self._stop, self._tail, self._follow, self._wait = stop, tail, follow, wait
         self._until = stop  # where this ends; without `follow` and `stop`, the first answer tells
-        self._give_up, self._ca_file = give_up, ca_file
-        self._notice = notice or (lambda _text: None)
-        self._heard = time.monotonic()
-        self._noticed = ""  # what was told last: it is not told again before a byte has come
-        self._connection: HTTPConnection | None = None
-        self._closed = threading.Event()
 
     def __iter__(self) -> Iterator[bytes]:
-        pause, self._heard = FIRST_PAUSE, time.monotonic()
-        while not self._closed.is_set():
+        server = self._server
+        server.begin()
+        while not server.is_closed():
             before = self.offset
             try:
                 if (response := self._ask()) is not None:
                     yield from self._body(response)
                 return
             except (OSError, HTTPException) as error:
-                if self._closed.is_set():
+                if server.is_closed():
                     return
                 if self.offset > before:
-                    pause, self._heard, self._noticed = FIRST_PAUSE, time.monotonic(), ""
-                reason = explain(error, self._origin)
-                if time.monotonic() - self._heard + pause > self._give_up:
-                    raise GaveUp(reason) from error
-                if self.state != "aborted" and reason != self._noticed:  # such an answer always breaks off
-                    self._notice(f"{reason}: retrying, to resume at byte {self.offset}")
-                    self._noticed = reason
-                self._closed.wait(pause)
-                pause = min(2 * pause, LAST_PAUSE)
+                    server.hear()
+                    server.progress()
+                # The answer about an aborted log always breaks off.
+                server.pause(error, None if self.state == "aborted" else f"retrying, to resume at byte {self.offset}")
             finally:
-                self._disconnect()
+                server.disconnect()
 
     def lines(self) -> Iterator[Line]:
         """The same, line by line; a last line without a newline comes when the log has ended, or the iteration has."""
@@ -178,11 +165,7 @@ class Reader:
 
     def close(self) -> None:
         """End the iteration, from whatever thread."""
-        self._closed.set()
-        connection = self._connection
-        if connection is not None and connection.sock is not None:
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        self._server.close()
 
     def __enter__(self) -> Self:
         return self
@@ -195,7 +178,7 @@ class Reader:
         if self._until is not None and self.offset >= self._until:
             self._finish()
             return None
-        fields, query = dict(self._fields), []
+        fields, query = dict[str, str](), []
         if self._wait and not self.generation:
             query.append(f"wait={math.ceil(min(self._wait, LONGEST_WAIT))}")
         if self._tail is not None and not self.generation:
@@ -205,13 +188,16 @@ class Reader:
             fields["Range"] = f"bytes={self.offset}-{last}"
             if self.generation:
                 fields["If-Range"] = f'"{self.generation}"'
-        response = self._request(self._path + ("?" + "&".join(query) if query else ""), fields)
+        path = self._path + ("?" + "&".join(query) if query else "")
+        response = self._server.get(path, fields, max(0, min(self._wait, LONGEST_WAIT)))
         self.state = response.headers.get("Livelog-State", self.state)
         generation = response.headers.get("ETag", "").strip('"')
         if self.generation and generation and generation != self.generation:
             raise LogReplaced(f"the log was replaced by another one after {self.offset} bytes were read")
         if response.status in (200, 206, 416):
-            self.generation, self._heard = generation, time.monotonic()
+            self.generation = generation
+            self._server.hear()
+            self._server.settle(endless=self._follow)
         if response.status == 416:
             size = response.headers.get("Content-Range", "").rpartition("/")[2]
             if size.isdigit() and int(size) < self.offset:
@@ -222,26 +208,13 @@ class Reader:
             raise HTTPException("its answer is not the range that was asked for")
         if response.status in (200, 206):
             return response
-        text = told(response, response.read(1000))
-        if response.status >= 500 or response.status in (408, 429) or (response.status == 404 and self.generation):
-            raise Unavailable(f"{response.status} {text}")
+        text = self._server.refusal(response, begun=bool(self.generation))
         if response.status == 404 and self._wait:
             self._wait -= LONGEST_WAIT
+            self._server.hear()
             if self._wait > 0:
                 return self._ask()
         raise Refused(text, response.status)
-
-    def _request(self, target: str, fields: dict[str, str]) -> HTTPResponse:
-        timeout = max(0.05, min(TIMEOUT, self._heard + self._give_up - time.monotonic()))
-        self._connection = connect(self._origin, self._ca_file, timeout)
-        connection = self._connection.sock
-        connection.settimeout(timeout + max(0, min(self._wait, LONGEST_WAIT)))
-        if self._closed.is_set():
-            raise ConnectionAbortedError("this reader was closed")
-        self._connection.request("GET", self._origin.target(target), headers={**self._origin.fields(), **fields})
-        response = self._connection.getresponse()
-        connection.settimeout(None if self._follow else timeout)  # a log may be silent for days
-        return response
 
     def _body(self, response: HTTPResponse) -> Iterator[bytes]:
         """Hand out the body of an answer. Raises: OSError, HTTPException, if it breaks off; LogAborted."""
@@ -256,7 +229,7 @@ class Reader:
         if not self._follow and self._until is None and response.length is not None:
             self._until = self.offset + response.length - skip
         while data := response.read1(READ_SIZE):
-            self._heard = time.monotonic()
+            self._server.hear()
             if skip:
                 data, skip = data[skip:], max(0, skip - len(data))
             if self._until is not None:
@@ -277,11 +250,6 @@ class Reader:
         """All was read. Raises: LogAborted, unless only a part was asked for."""
         if self.state == "aborted" and (self._stop is None or self.offset < self._stop):
             raise LogAborted(f"the log was aborted after {self.offset} bytes")
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 def parse(url: str) -> SplitResult:

@@ -17,7 +17,8 @@ from urllib.parse import quote, urlsplit
 from livelog.client.api.reader import LONGEST_WAIT, parse
 from livelog.client.settings import ClientSettings
 from livelog.client.transport.origin import Origin, is_loopback, shown
-from livelog.client.transport.stream import FIRST_PAUSE, LAST_PAUSE, Stream
+from livelog.client.transport.patient import FIRST_PAUSE, LAST_PAUSE
+from livelog.client.transport.stream import Stream
 from livelog.client.transport.wire import TIMEOUT, Answer, Wire, connect, explain, told
 from livelog.errors import GaveUp, Refused
 from livelog.names import valid_name

@@ -1,0 +1,124 @@
+"""GET requests to a server that may be away for a while: each on a connection of its own, which is made again after a pause.
+
+Under `Reader` and `Stream`. Refuses to know what is asked for: whoever asks puts the question again, from where the answer broke off.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+
+from livelog.errors import GaveUp
+
+from .origin import Origin
+from .wire import TIMEOUT, Unavailable, connect, explain, told
+
+FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
+"""Seconds before a question is asked again after its connection broke: doubled each time."""
+
+
+class PatientConnection:
+    """A connection to the server at `origin`, which is closed and made again as often as it takes.
+
+    `fields`: header fields of each request, such as Authorization. `give_up`: seconds for which a server that does not answer is tried.
+    `notice`: is called with a line of text when a server begins to be tried again.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        fields: Mapping[str, str],
+        *,
+        give_up: float,
+        ca_file: str | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._origin, self._fields = origin, fields
+        self._give_up, self._ca_file, self._notice = give_up, ca_file, notice or (lambda _text: None)
+        self._connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None  # `HTTPConnection` forgets it when an answer ends with its connection
+        self._timeout = TIMEOUT
+        self._closed = threading.Event()
+        self._pause, self._heard = FIRST_PAUSE, time.monotonic()
+        self._noticed = ""  # what was told last: it is not told again before something has come
+
+    def is_closed(self) -> bool:
+        """Whether it was closed for good, by `close`."""
+        return self._closed.is_set()
+
+    def begin(self) -> None:
+        """Count the time from now on for which a server is tried: a question is asked for the first time."""
+        self._pause, self._heard = FIRST_PAUSE, time.monotonic()
+
+    def hear(self) -> None:
+        """Note that the server has said something."""
+        self._heard = time.monotonic()
+
+    def progress(self) -> None:
+        """Note that a part of what is asked for has come: what went wrong before it is forgotten."""
+        self._pause, self._noticed = FIRST_PAUSE, ""
+
+    def get(self, path: str, fields: Mapping[str, str], wait: float = 0) -> HTTPResponse:
+        """The head of the answer to a request for `path`, query included, with more header `fields`. The connection is then `disconnect`ed by the caller.
+
+        `wait`: seconds that it may take beyond the usual ones. Raises: OSError, HTTPException: ask again, after `pause`; Refused.
+        """
+        self.disconnect()
+        self._timeout = max(0.05, min(TIMEOUT, self._heard + self._give_up - time.monotonic()))
+        self._connection = connect(self._origin, self._ca_file, self._timeout)
+        self._socket = self._connection.sock
+        self._socket.settimeout(self._timeout + wait)
+        if self._closed.is_set():
+            raise ConnectionAbortedError("this was closed")
+        headers = {**self._origin.fields(), **self._fields, **fields}
+        self._connection.request("GET", self._origin.target(path), headers=headers)
+        return self._connection.getresponse()
+
+    def refusal(self, response: HTTPResponse, *, begun: bool) -> str:
+        """Why an answer is none, in the server's words. `begun`: whether there was an answer before, so that a log that is not there may come back.
+
+        Raises: HTTPException, if there may be one later.
+        """
+        text = told(response, response.read(1000))
+        if response.status >= 500 or response.status in (408, 429) or (response.status == 404 and begun):
+            raise Unavailable(f"{response.status} {text}")
+        return text
+
+    def settle(self, *, endless: bool) -> None:
+        """Read the rest of this answer with the usual timeout, or, if it is `endless`, with none: a log may be silent for days."""
+        if self._socket is not None:
+            self._socket.settimeout(None if endless else self._timeout)
+
+    def explain(self, error: OSError | HTTPException) -> str:
+        """What went wrong, for people."""
+        return explain(error, self._origin)
+
+    def pause(self, error: OSError | HTTPException, going_on: str | None) -> None:
+        """Wait before a question is asked again that `error` has broken off. Raises: GaveUp, if that is not to be.
+
+        `going_on`: what is told to people behind the reason; None: nothing is.
+        """
+        reason = self.explain(error)
+        if time.monotonic() - self._heard + self._pause > self._give_up:
+            raise GaveUp(reason) from error
+        if going_on is not None and reason != self._noticed:
+            self._notice(f"{reason}: {going_on}")
+            self._noticed = reason
+        self._closed.wait(self._pause)
+        self._pause = min(2 * self._pause, LAST_PAUSE)
+
+    def disconnect(self) -> None:
+        """Be done with an answer, whether it was read to its end or not."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = self._socket = None
+
+    def close(self) -> None:
+        """Have whoever waits for this, in whatever thread, wait no longer, and ask no more."""
+        self._closed.set()
+        connection = self._socket
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .client.api.capture import run as run
     from .client.api.handler import Handler as Handler
+    from .client.api.listing import LogEvent as LogEvent
+    from .client.api.listing import LogStatus as LogStatus
+    from .client.api.listing import alogs as alogs
+    from .client.api.listing import awatch as awatch
+    from .client.api.listing import logs as logs
+    from .client.api.listing import watch as watch
     from .client.api.reader import Line as Line
     from .client.api.reader import Reader as Reader
+    from .client.api.search import Hit as Hit
     from .client.api.text import TextWriter as TextWriter
     from .client.api.text import open as open  # noqa: A004  # the built-in one's counterpart, always said as livelog.open
+    from .client.api.timed import TimedLine as TimedLine
     from .client.api.writer import Writer as Writer
     from .client.settings import ClientSettings as ClientSettings
     from .errors import ClientError as ClientError
@@ -24,11 +32,19 @@ __version__ = "0.2.0"
 _HOMES = {
     "run": "client.api.capture",
     "Handler": "client.api.handler",
+    "Hit": "client.api.search",
+    "LogEvent": "client.api.listing",
+    "LogStatus": "client.api.listing",
+    "alogs": "client.api.listing",
+    "awatch": "client.api.listing",
+    "logs": "client.api.listing",
+    "watch": "client.api.listing",
     "Line": "client.api.reader",
     "Reader": "client.api.reader",
     "ClientSettings": "client.settings",
     "TextWriter": "client.api.text",
     "open": "client.api.text",
+    "TimedLine": "client.api.timed",
     "Writer": "client.api.writer",
     "ClientError": "errors",
     "ConfigError": "errors",

@@ -229,7 +229,7 @@ def _link(words: Sequence[str]) -> int:
             "--write needs --prefix" if flags["write"] else "--view is of one log: it does not go with --prefix"
         )
     from .client import settings  # noqa: PLC0415
-    from .client.commands import lookup  # noqa: PLC0415
+    from .client.api import lookup  # noqa: PLC0415
     from .client.transport.origin import shown  # noqa: PLC0415
 
     found = settings.load()

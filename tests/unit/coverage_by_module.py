@@ -14,6 +14,8 @@ from pathlib import Path
 
 PURE = (
     "ansi",
+    "client.api.timed",
+    "client.api.watching",
     "client.commands.filtering",
     "client.commands.grepping",
     "client.commands.merging",

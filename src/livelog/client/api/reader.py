@@ -16,17 +16,23 @@ Invariants:
 """
 
 import contextlib
+import copy
 import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException, HTTPResponse
-from typing import NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self, Unpack, overload
 from urllib.parse import SplitResult, urlsplit
 
 from livelog.client.transport.origin import Origin
 from livelog.client.transport.patient import PatientConnection
 from livelog.errors import ClientError, LogAborted, LogReplaced, Refused
+
+from .in_thread import each
+
+if TYPE_CHECKING:
+    from .search import Hit, SearchOptions
+    from .timed import Block, TimedLine
 
 READ_SIZE = 256 * 1024
 """Bytes handed out at once, at most."""
@@ -39,8 +45,6 @@ ENDLESS = 2**53 - 1
 
 LONGEST_WAIT = 300
 """Seconds for which a server waits for a log at most."""
-
-T = TypeVar("T")
 
 
 class Line(NamedTuple):
@@ -95,6 +99,7 @@ class Reader:
         origin = Origin.of(parts, direct=direct)
         self._server = PatientConnection(origin, guard, give_up=give_up, ca_file=ca_file, notice=notice)
         self._path = re.sub("/(?:log|view)(?=/|$)", "/log", parts.path.rstrip("/"), count=1)
+        self._which = which(parts.query)
         self._stop, self._tail, self._follow, self._wait = stop, tail, follow, wait
         self._until = stop  # where this ends; without `follow` and `stop`, the first answer tells
 
@@ -118,8 +123,18 @@ class Reader:
             finally:
                 server.disconnect()
 
-    def lines(self) -> Iterator[Line]:
-        """The same, line by line; a last line without a newline comes when the log has ended, or the iteration has."""
+    @overload
+    def lines(self, *, times: Literal[False] = False) -> Iterator[Line]: ...
+    @overload
+    def lines(self, *, times: Literal[True]) -> Iterator["TimedLine"]: ...
+    def lines(self, *, times: bool = False) -> "Iterator[Line] | Iterator[TimedLine]":
+        """The same, line by line; a last line without a newline comes when the log has ended, or the iteration has.
+
+        `times`: each line with the time at which it came.
+        """
+        return self._timed_lines() if times else self._lines()
+
+    def _lines(self) -> Iterator[Line]:
         rest: list[bytes] = []
         offset, error = None, None
         try:
@@ -140,24 +155,116 @@ class Reader:
         if error is not None:
             raise error
 
+    def _timed_lines(self) -> "Iterator[TimedLine]":
+        from .timed import timed_lines  # noqa: PLC0415  # who reads bytes need not wait for it
+
+        counted = self.offset == 0 and self._tail is None
+        return timed_lines(self._timed_blocks(), 1 if counted else None)
+
+    def _timed_blocks(self) -> "Iterator[Block]":
+        """The same bytes as the iteration hands out, with their times. Raises: ClientError."""
+        from livelog.client.transport.stream import Stream, events  # noqa: PLC0415  # as above
+
+        from .timed import block_of  # noqa: PLC0415
+
+        if not self._settled():
+            return
+        stream = Stream(self._server, self._resource("events"), endless=True)
+        asked = stream.lines(lambda: f"?from={self.offset}&generation={self.generation}", "text/event-stream")
+        for kind, identifier, data in events(asked):
+            if kind == "replaced":
+                raise LogReplaced(f"the log was replaced by another one after {self.offset} bytes were read")
+            self.state = str(data.get("state", self.state))
+            if kind == "":
+                block = block_of(data, int(identifier), self._part).between(self.offset, self._until)
+                self.offset += len(block.data)
+                yield block
+            if kind == "end" or (self._until is not None and self.offset >= self._until):
+                self._finish()
+                return
+
+    def _resource(self, name: str) -> str:
+        """The path of something else that there is of this log."""
+        return re.sub("/log(?=/|$)", f"/{name}", self._path, count=1)
+
+    def _part(self, start: int, stop: int) -> bytes:
+        """Some bytes of this log, by a connection of their own. Raises: ClientError."""
+        return b"".join(self._another(start, stop))
+
+    def _another(self, start: int, stop: int) -> "Reader":
+        """A reader of some bytes of this log."""
+        other = copy.copy(self)
+        other._server = self._server.another()
+        other.offset, other._stop, other._until = start, stop, stop
+        other._tail, other._follow = None, False
+        return other
+
+    def _settled(self) -> bool:
+        """Learn where this begins and ends, and of which log it is, without a byte of it. Returns whether there is any. Raises: ClientError."""
+        server = self._server
+        server.begin()
+        while not server.is_closed():
+            try:
+                try:
+                    response = self._ask("HEAD")
+                except Refused:
+                    response = self._ask()  # whose answer says why
+                if response is None:
+                    return False
+                length = response.headers.get("Content-Length", "")
+                self._place(response, int(length) if length.isdigit() else None)
+                return True
+            except (OSError, HTTPException) as error:
+                if not server.is_closed():
+                    server.pause(error, "trying again")
+            finally:
+                server.disconnect()
+        return False
+
+    def search(self, pattern: str, **options: "Unpack[SearchOptions]") -> "Iterator[Hit]":
+        """The lines of the log that have `pattern`, found by the server: the log is not transferred. For `options` see `SearchOptions`.
+
+        Where this begins and ends does not matter: all of the log is searched. Raises: ValueError; while iterating, as the iteration;
+        LogAborted only with `follow`.
+        """
+        return self._search(pattern, options)[0]
+
+    def asearch(self, pattern: str, **options: "Unpack[SearchOptions]") -> "AsyncIterator[Hit]":
+        """The same as `search`, for asyncio."""
+        return each(*self._search(pattern, options))
+
+    def _search(self, pattern: str, options: "SearchOptions") -> "tuple[Iterator[Hit], Callable[[], None]]":
+        """What a search finds, and what ends it."""
+        from livelog.client.transport.stream import Stream  # noqa: PLC0415  # who only reads need not wait for it
+
+        from .search import Search, query_of  # noqa: PLC0415
+
+        query = query_of(pattern, **options)._replace(wait=math.ceil(min(self._wait, LONGEST_WAIT)))
+        server = self._server.another()
+        search = Search(Stream(server, self._resource("search")), query, self.generation)
+
+        def hits() -> "Iterator[Hit]":
+            if self._which:
+                pinned = self._another(0, 0)
+                pinned._until = None
+                pinned._settled()
+                search.pin(pinned.generation)
+            yield from search.hits()
+            if query.follow and search.state == "aborted":
+                raise LogAborted("the log was aborted")
+
+        return hits(), server.close
+
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._each(iter(self))
+        return each(iter(self), self.close)
 
-    def alines(self) -> AsyncIterator[Line]:
+    @overload
+    def alines(self, *, times: Literal[False] = False) -> AsyncIterator[Line]: ...
+    @overload
+    def alines(self, *, times: Literal[True]) -> "AsyncIterator[TimedLine]": ...
+    def alines(self, *, times: bool = False) -> "AsyncIterator[Line] | AsyncIterator[TimedLine]":
         """The same as `lines`, for asyncio."""
-        return self._each(self.lines())
-
-    async def _each(self, iterator: Iterator[T]) -> AsyncIterator[T]:
-        """What `iterator` gives, by a thread of its own, which ends when the iteration is left."""
-        import asyncio  # noqa: PLC0415  # whoever gets here has it
-
-        loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "livelog reader")
-        try:
-            while (item := await loop.run_in_executor(thread, next, iterator, None)) is not None:
-                yield item
-        finally:
-            self.close()
-            thread.shutdown(wait=False)
+        return each(self.lines(times=True), self.close) if times else each(self.lines(), self.close)
 
     def resume(self, generation: str, offset: int) -> None:
         """Begin at byte `offset` of the log that is that `generation`, of which all before it was read some other time."""
@@ -173,7 +280,7 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self) -> HTTPResponse | None:
+    def _ask(self, method: str = "GET") -> HTTPResponse | None:
         """Ask for what is missing. Returns None if that is nothing. Raises: OSError, HTTPException: ask again; ClientError."""
         if self._until is not None and self.offset >= self._until:
             self._finish()
@@ -188,11 +295,13 @@ class Reader:
             fields["Range"] = f"bytes={self.offset}-{last}"
             if self.generation:
                 fields["If-Range"] = f'"{self.generation}"'
+        if self._which:
+            query.append(f"generation={self.generation}" if self.generation else self._which)
         path = self._path + ("?" + "&".join(query) if query else "")
-        response = self._server.get(path, fields, max(0, min(self._wait, LONGEST_WAIT)))
+        response = self._server.get(path, fields, max(0, min(self._wait, LONGEST_WAIT)), method=method)
         self.state = response.headers.get("Livelog-State", self.state)
         generation = response.headers.get("ETag", "").strip('"')
-        if self.generation and generation and generation != self.generation:
+        if self.generation and (response.status == 412 or (generation and generation != self.generation)):
             raise LogReplaced(f"the log was replaced by another one after {self.offset} bytes were read")
         if response.status in (200, 206, 416):
             self.generation = generation
@@ -213,21 +322,15 @@ class Reader:
             self._wait -= LONGEST_WAIT
             self._server.hear()
             if self._wait > 0:
-                return self._ask()
+                return self._ask(method)
         raise Refused(text, response.status)
 
     def _body(self, response: HTTPResponse) -> Iterator[bytes]:
         """Hand out the body of an answer. Raises: OSError, HTTPException, if it breaks off; LogAborted."""
-        skip = 0
-        if response.status == 200 and self._tail is None:
-            skip = self.offset  # something on the way has dropped the range
-        elif response.status == 200 and "Livelog-Offset" in response.headers:
-            self.offset, self._tail = int(response.headers["Livelog-Offset"]), None
+        skip = self._place(response, response.length)
         bounded = response.length is not None
         if not bounded and not response.chunked:
             raise HTTPException("its answer does not tell its end from a broken connection")
-        if not self._follow and self._until is None and response.length is not None:
-            self._until = self.offset + response.length - skip
         while data := response.read1(READ_SIZE):
             self._server.hear()
             if skip:
@@ -246,6 +349,17 @@ class Reader:
                 self.state = "complete"  # the end of a chunked answer is the end of its log
         self._finish()
 
+    def _place(self, response: HTTPResponse, length: int | None) -> int:
+        """Learn from the head of an answer, whose body has that `length`, where this begins and ends. Returns the bytes that are too many in front."""
+        skip = 0
+        if response.status == 200 and self._tail is None:
+            skip = self.offset  # something on the way has dropped the range
+        elif response.status == 200 and "Livelog-Offset" in response.headers:
+            self.offset, self._tail = int(response.headers["Livelog-Offset"]), None
+        if not self._follow and self._until is None and length is not None:
+            self._until = self.offset + length - skip
+        return skip
+
     def _finish(self) -> None:
         """All was read. Raises: LogAborted, unless only a part was asked for."""
         if self.state == "aborted" and (self._stop is None or self.offset < self._stop):
@@ -259,6 +373,11 @@ def parse(url: str) -> SplitResult:
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and re.fullmatch("[!-~]+", url):
             return parts
     raise Refused("this is not the link of a log, such as http://logs.example.org/log/TOKEN/NAME")
+
+
+def which(query: str) -> str:
+    """What the query of a link says about which log of its name is meant: that one, or nothing."""
+    return "&".join(part for part in query.split("&") if re.fullmatch(r"(?:attempt|generation)=[A-Za-z0-9._~-]+", part))
 
 
 def _first(response: HTTPResponse) -> int:

@@ -3,18 +3,47 @@
 A search that breaks off is gone on with at the last line that was found; a line is told once. Refuses to search itself.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 from urllib.parse import urlencode
 
-from livelog.client.transport.stream import Stream
+from livelog.client.transport.stream import Stream, document
 from livelog.errors import LogReplaced, Refused
 
 PAGE = 10_000
 """Lines that the server finds in one answer, at most."""
+
+
+REPLACED = "the log was replaced by another one while it was searched"
+
+
+class SearchOptions(TypedDict, total=False):
+    """What a search may be told besides the pattern."""
+
+    regex: bool
+    """The pattern is an expression of Python's `re`; else a text."""
+    case: bool
+    """Upper and lower case are not the same."""
+    invert: bool
+    """Find the lines that do not match."""
+    context: int
+    """Lines around each match that are told, too, at most 1000."""
+    before: int
+    """Lines before each match; in place of `context`."""
+    after: int
+    """Lines after each match; in place of `context`."""
+    since: datetime | None
+    """Only lines that came then or later. A time without a zone is local."""
+    until: datetime | None
+    """Only lines that came before that."""
+    backwards: bool
+    """From the end of the log to its beginning."""
+    follow: bool
+    """Go on with the lines that come, until the log ends."""
+    limit: int | None
+    """Stop after so many matching lines; None: all."""
 
 
 class Hit(NamedTuple):
@@ -56,6 +85,7 @@ class Query(NamedTuple):
     start: int | None = None
     limit: int | None = None
     wait: int = 0
+    generation: str = ""
 
     def encoded(self, start: int | None, limit: int | None) -> str:
         """The query of a request for at most `limit` lines from `start` on."""
@@ -66,7 +96,37 @@ class Query(NamedTuple):
             name: value for name in ("before", "after", "since", "until", "wait") if (value := getattr(self, name))
         }
         asked |= {} if start is None else {"from": start}
+        asked |= {"generation": self.generation} if self.generation else {}
         return "?" + urlencode(asked if self.follow and limit is None else asked | {"limit": most})
+
+
+def query_of(
+    pattern: str,
+    *,
+    regex: bool = False,
+    case: bool = False,
+    invert: bool = False,
+    context: int = 0,
+    before: int | None = None,
+    after: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    backwards: bool = False,
+    follow: bool = False,
+    limit: int | None = None,
+) -> Query:
+    """The query of a search with these `SearchOptions`. Raises: ValueError."""
+    if follow and backwards:
+        raise ValueError("a search that follows a log goes forwards")
+    if not pattern:
+        raise ValueError("an empty pattern is in every line")
+    if min(context, before or 0, after or 0, limit or 0) < 0:
+        raise ValueError("context, before, after and limit are numbers of lines: 0 or more")
+    return Query(
+        pattern, regex=regex, case=case, invert=invert,
+        before=context if before is None else before, after=context if after is None else after,
+        since=told(since), until=told(until), backwards=backwards, follow=follow, limit=limit,
+    )  # fmt: skip
 
 
 def search(stream: Stream, query: Query, generation: str = "") -> Iterator[Hit]:
@@ -74,32 +134,48 @@ def search(stream: Stream, query: Query, generation: str = "") -> Iterator[Hit]:
 
     `generation`: the log that is meant; empty: whichever there is.
     """
-    return _Search(stream, query, generation).hits()
+    return Search(stream, query, generation).hits()
 
 
-class _Search:
-    """One search, over as many answers as it takes. `start`: where the next one is to begin; `found`: lines that match so far."""
+class Search:
+    """One search, over as many answers as it takes; see `search`. `start`: where the next one is to begin; `found`: lines that match so far."""
 
     def __init__(self, stream: Stream, query: Query, generation: str) -> None:
         self._stream, self._query, self._generation = stream, query, generation
         self._start, self._found, self._last = query.start, 0, -1
+        self.state = ""
+        """Of the log, when a search that followed it has ended."""
+
+    def pin(self, generation: str) -> None:
+        """Search the log that is that generation, also when another one of its name has begun."""
+        self._query, self._generation = self._query._replace(generation=generation), generation
 
     def hits(self) -> Iterator[Hit]:
         """See `search`."""
         more = True
         while more and self._left != 0:
             more = False
-            for line in self._stream.lines(self._ask, "application/x-ndjson", self._query.wait):
-                document = _document(line)
+            for line in self._lines():
+                found = document(line)
                 self._generation = _same(self._generation, self._stream)
-                if "start" in document:
-                    hit = _hit(document)
+                if "start" in found:
+                    hit = _hit(found)
                     if self._is_new(hit):
                         yield hit
-                elif "error" in document:
-                    raise Refused(str(document["error"]))
-                elif document.get("done") and document.get("next") is not None:
-                    self._start, more = int(document["next"]), True
+                elif "error" in found:
+                    raise Refused(str(found["error"]))
+                elif found.get("done"):
+                    self.state = found.get("state") or ""
+                    if found.get("next") is not None:
+                        self._start, more = int(found["next"]), True
+
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            yield from self._stream.lines(self._ask, "application/x-ndjson", self._query.wait)
+        except Refused as error:
+            if error.status == 412 and self._generation:
+                raise LogReplaced(REPLACED) from error
+            raise
 
     @property
     def _left(self) -> int | None:
@@ -119,20 +195,10 @@ class _Search:
         return True
 
 
-def _document(line: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(line)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise Refused("this is not an answer of livelog's: it is no line of JSON")
-    return document
-
-
 def _same(known: str, stream: Stream) -> str:
     tag = (stream.headers.get("ETag") or "").strip('"')
     if known and tag and tag != known:
-        raise LogReplaced("the log was replaced by another one while it was searched")
+        raise LogReplaced(REPLACED)
     return tag or known
 
 
@@ -155,3 +221,8 @@ def moment(text: str | None) -> datetime | None:
     if not text:
         return None
     return datetime.fromisoformat(re.sub("Z$", "+00:00", text)).astimezone(UTC)
+
+
+def told(when: datetime | None) -> str:
+    """A time as a server takes it: RFC 3339, in UTC; None: empty."""
+    return "" if when is None else when.astimezone(UTC).isoformat(timespec="microseconds")

@@ -10,10 +10,9 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from livelog.client.api.lookup import Target, fetch, listing, locate, name_of
 from livelog.client.settings import ClientSettings
-from livelog.errors import ConfigError, Refused
-
-from .lookup import Target, fetch, locate, name_of, readers_url
+from livelog.errors import Refused
 
 
 class Chosen(NamedTuple):
@@ -41,17 +40,6 @@ def fits(name: str, words: Sequence[str]) -> bool:
 def label_query(labels: Sequence[str]) -> list[str]:
     """The values of `label` in a question for logs that have all of these labels, each NAME or NAME=VALUE."""
     return [label.replace("=", ":", 1) for label in labels]
-
-
-def listing(settings: ClientSettings, query: str = "") -> Target:
-    """The list of logs. Raises: ConfigError, ClientError."""
-    if settings.access_token is None:
-        raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", 78)
-    readers = readers_url(settings)
-    # A user and a password in the URL take the header field that the token would be in.
-    if urlsplit(readers).username:
-        return Target(f"{readers}/logs/{settings.access_token}{query}", None, settings)
-    return Target(f"{readers}/logs{query}", settings.access_token, settings)
 
 
 def listed(settings: ClientSettings, query: "dict[str, Any]", most: int | None = None) -> Iterator[dict[str, Any]]:

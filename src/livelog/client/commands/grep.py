@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from urllib.parse import urlencode
 
+from livelog.client.api.lookup import patiently, place_of
 from livelog.client.settings import load
 from livelog.errors import LivelogError, LogReplaced, Refused
 
@@ -14,7 +15,6 @@ from .choosing import Chosen, choose
 from .console import EX_INTERRUPTED, MixedParser, exit_codes, natural, note, period, reference, write
 from .grep_options import add_pattern_options
 from .grepping import Asked, Form, Found, expression, found
-from .lookup import patiently, place_of
 from .moments import told
 from .terminal import Neutraliser
 

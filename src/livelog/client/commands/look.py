@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
+from livelog.client.api.lookup import ask_producers, locate, make_link, name_of, status_of
 from livelog.client.settings import load
 
 from .choosing import label_query, listed
@@ -24,7 +25,6 @@ from .console import (
     reference,
     write,
 )
-from .lookup import ask_producers, locate, make_link, name_of, status_of
 from .terminal import size
 
 BROWSER_TIMEOUT = 60.0

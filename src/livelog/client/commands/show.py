@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from livelog.client.api.lookup import Target, fetch, locate, status_of
 from livelog.client.settings import load
 from livelog.errors import Refused
 
@@ -28,7 +29,6 @@ from .console import (
     reference,
     write,
 )
-from .lookup import Target, fetch, locate, status_of
 from .terminal import RESET, Neutraliser, size
 
 LEAST = 1000

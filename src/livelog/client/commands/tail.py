@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+from livelog.client.api.lookup import FEW, Place, few_lines, last_lines, locate, patiently, place_of, status_of
 from livelog.client.api.reader import Reader
 from livelog.client.settings import ClientSettings, load
 from livelog.errors import LogAborted, LogReplaced, Refused
@@ -37,7 +38,6 @@ from .console import (
     write,
 )
 from .grep_options import add_pattern_options
-from .lookup import FEW, Place, few_lines, last_lines, locate, patiently, place_of, status_of
 from .moments import FORMS
 from .output import Replacement, noticing_the_end_of, opened_for_writing
 from .terminal import RESET, Neutraliser

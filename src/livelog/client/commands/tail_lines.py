@@ -10,22 +10,21 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from livelog.client.api.lookup import listing, locate, patiently, place_of, status_of
 from livelog.client.api.search import Hit, Query, search
 from livelog.client.settings import load
-from livelog.client.transport.stream import Stream
+from livelog.client.transport.stream import Stream, events
 from livelog.errors import LivelogError
 
-from .choosing import Chosen, choose, fits, is_pattern, label_query, listing, stem
+from .choosing import Chosen, choose, fits, is_pattern, label_query, stem
 from .console import EX_ABORTED, note, write
 from .grepping import RESET as PLAIN
 from .grepping import expression
-from .lookup import locate, patiently, place_of, status_of
 from .merging import Merger
 from .moments import Stamps, told
 from .terminal import RESET, Neutraliser
@@ -186,9 +185,9 @@ class _TailLines:
                 "label": label_query(self._arguments.label),
             }
             asked = "?" + urlencode({name: value for name, value in query.items() if value}, doseq=True)
-            stream = listing(self._settings).stream(self._arguments.give_up, self._notice)
+            stream = listing(self._settings).stream(self._arguments.give_up, self._notice, endless=True)
             generations: set[str] = set()
-            for kind, known in _events(stream.lines(lambda: asked, "text/event-stream")):
+            for kind, _, known in events(stream.lines(lambda: asked, "text/event-stream")):
                 if (
                     kind in ("log", "begun")
                     and fits(known["name"], self._patterns)
@@ -215,16 +214,3 @@ class _TailLines:
             neutralise = Neutraliser()
             data = neutralise(data, last=True) + RESET * neutralise.coloured
         write(head.encode() + data + b"\n")
-
-
-def _events(lines: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The events of a stream (server-sent events) that have one line of data: kind, and what is told."""
-    kind = ""
-    for line in lines:
-        field, _, value = line.decode(errors="replace").partition(": ")
-        if field == "event":
-            kind = value
-        elif field == "data":
-            yield kind, json.loads(value)
-        elif not field:
-            kind = ""

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 
+from livelog.client.api.lookup import Target, fetch, locate, patiently, place_of, status_of
 from livelog.client.api.reader import Reader
 from livelog.client.api.search import Query, search
 from livelog.client.settings import load
@@ -31,7 +32,6 @@ from .console import (
     write,
 )
 from .filtering import LineFilter, Wanted
-from .lookup import Target, fetch, locate, patiently, place_of, status_of
 from .terminal import RESET, Neutraliser
 
 EX_TIMED_OUT = 124

@@ -44,6 +44,12 @@ class PatientConnection:
         self._pause, self._heard = FIRST_PAUSE, time.monotonic()
         self._noticed = ""  # what was told last: it is not told again before something has come
 
+    def another(self) -> "PatientConnection":
+        """One to the same server, of its own."""
+        return PatientConnection(
+            self._origin, self._fields, give_up=self._give_up, ca_file=self._ca_file, notice=self._notice
+        )
+
     def is_closed(self) -> bool:
         """Whether it was closed for good, by `close`."""
         return self._closed.is_set()
@@ -60,8 +66,8 @@ class PatientConnection:
         """Note that a part of what is asked for has come: what went wrong before it is forgotten."""
         self._pause, self._noticed = FIRST_PAUSE, ""
 
-    def get(self, path: str, fields: Mapping[str, str], wait: float = 0) -> HTTPResponse:
-        """The head of the answer to a request for `path`, query included, with more header `fields`. The connection is then `disconnect`ed by the caller.
+    def get(self, path: str, fields: Mapping[str, str], wait: float = 0, *, method: str = "GET") -> HTTPResponse:
+        """The head of the answer to a request for `path`, query included, with more header `fields`. Its body is up to the caller, who then calls `disconnect`.
 
         `wait`: seconds that it may take beyond the usual ones. Raises: OSError, HTTPException: ask again, after `pause`; Refused.
         """
@@ -73,7 +79,7 @@ class PatientConnection:
         if self._closed.is_set():
             raise ConnectionAbortedError("this was closed")
         headers = {**self._origin.fields(), **self._fields, **fields}
-        self._connection.request("GET", self._origin.target(path), headers=headers)
+        self._connection.request(method, self._origin.target(path), headers=headers)
         return self._connection.getresponse()
 
     def refusal(self, response: HTTPResponse, *, begun: bool) -> str:

@@ -4,9 +4,11 @@ After a break the question is asked again, as its asker then puts it. Refuses to
 knows where to go on, and what was told twice.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from livelog.errors import Refused
@@ -22,14 +24,25 @@ MAX_LINE = 64 * 1024 * 1024
 
 
 class Stream:
-    """Answers of the server at `url`, to which each question adds its query.
+    """Answers of a `server` at one path, to which each question adds its query.
 
-    `token`: sent as `Authorization: Bearer`. `give_up`: seconds for which a server that does not answer is tried; `notice`: is called
-    with a line of text when that begins. `breaks`: answers that may break off, one after the other, without a line. `direct`: ask the host itself, whatever proxy the environment names.
+    `breaks`: answers that may break off, one after the other, without a line. `endless`: there is no end of an answer, but for that of its
+    connection. `at`: by URL.
     """
 
     def __init__(
-        self,
+        self, server: PatientConnection, path: str, *, breaks: int | None = None, endless: bool = False
+    ) -> None:
+        self.headers = Message()
+        """The header fields of the last answer."""
+        self.away = False
+        """Whether the server is being tried again."""
+        self._server, self._path, self._breaks, self._endless = server, path, breaks, endless
+        self._begun = self._answered = False
+
+    @classmethod
+    def at(
+        cls,
         url: str,
         *,
         token: str | None = None,
@@ -38,17 +51,19 @@ class Stream:
         direct: bool = False,
         notice: Callable[[str], None] | None = None,
         breaks: int | None = None,
-    ) -> None:
+        endless: bool = False,
+    ) -> "Stream":
+        """Those of the server at `url`. What its query says is said in each question.
+
+        `token`: sent as `Authorization: Bearer`. `give_up`: seconds for which a server that does not answer is tried; `notice`: is called
+        with a line of text when that begins. `direct`: ask the host itself, whatever proxy the environment names.
+        """
         parts = urlsplit(url)
-        self.headers = Message()
-        """The header fields of the last answer."""
-        self.away = False
-        """Whether the server is being tried again."""
-        self._path, self._breaks = parts.path, breaks
         guard = {"Authorization": f"Bearer {token}"} if token else {}
         origin = Origin.of(parts, direct=direct)
-        self._server = PatientConnection(origin, guard, give_up=give_up, ca_file=ca_file, notice=notice)
-        self._begun = self._answered = False
+        server = PatientConnection(origin, guard, give_up=give_up, ca_file=ca_file, notice=notice)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        return cls(server, path, breaks=breaks, endless=endless)
 
     def lines(self, query: Callable[[], str], accept: str, wait: float = 0) -> Iterator[bytes]:
         """The lines of the answer to `query()`, without their newlines; asked again after a break, to the end of an answer.
@@ -63,6 +78,8 @@ class Stream:
                     server.progress()
                     broken = 0
                     yield line
+                if self._endless:
+                    raise ConnectionResetError("the connection broke off")
                 return
             except (OSError, HTTPException) as error:
                 if server.is_closed():
@@ -84,7 +101,7 @@ class Stream:
     def _answer(self, query: str, accept: str, wait: float) -> Iterator[bytes]:
         """The lines of one answer. Raises: OSError, HTTPException: ask again; Refused."""
         self._answered = False
-        response = self._server.get(self._path + query, {"Accept": accept}, wait)
+        response = self._server.get(with_query(self._path, query), {"Accept": accept}, wait)
         if response.status not in (200, 204):
             raise Refused(self._server.refusal(response, begun=self._begun), response.status)
         self._server.settle(endless=True)
@@ -109,3 +126,42 @@ class Stream:
                 raise Refused(f"the server's answer has a line of more than {MAX_LINE} bytes")
         if response.length:
             raise ConnectionResetError("the connection broke off")
+
+
+def with_query(path: str, query: str) -> str:
+    """A path, or a URL, that may have a query, with a further one, which begins with `?`; empty: none."""
+    return path + (query.replace("?", "&", 1) if "?" in path else query)
+
+
+def events(lines: Iterator[bytes]) -> "Iterator[Event]":
+    """The server-sent events of a stream's lines, each with one line of data. The comments between them are left out. Raises: Refused."""
+    kind = identifier = ""
+    for line in lines:
+        field, _, value = line.decode(errors="replace").partition(": ")
+        if field == "event":
+            kind = value
+        elif field == "id":
+            identifier = value
+        elif field == "data":
+            yield Event(kind, identifier, document(value))
+        elif line == b"":
+            kind = identifier = ""
+
+
+class Event(NamedTuple):
+    """A server-sent event. `kind`: empty for a message. `identifier`: where a client goes on that has got it."""
+
+    kind: str
+    identifier: str
+    data: dict[str, Any]
+
+
+def document(line: bytes | str) -> dict[str, Any]:
+    """An object in JSON. Raises: Refused."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Refused("this is not an answer of livelog's: it is no line of JSON")
+    return found

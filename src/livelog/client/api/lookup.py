@@ -14,13 +14,13 @@ from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
-from livelog.client.api.reader import LONGEST_WAIT, parse
+from livelog.client.api.reader import LONGEST_WAIT, parse, which
 from livelog.client.settings import ClientSettings
 from livelog.client.transport.origin import Origin, is_loopback, shown
 from livelog.client.transport.patient import FIRST_PAUSE, LAST_PAUSE
-from livelog.client.transport.stream import Stream
+from livelog.client.transport.stream import Stream, with_query
 from livelog.client.transport.wire import TIMEOUT, Answer, Wire, connect, explain, told
-from livelog.errors import GaveUp, Refused
+from livelog.errors import ConfigError, GaveUp, Refused
 from livelog.names import valid_name
 from livelog.tokens import Access, is_of_prefix
 
@@ -45,15 +45,20 @@ class Target(NamedTuple):
 
     def other(self, resource: str, query: str = "") -> "Target":
         """Something else that there is of the same log, such as its `status`."""
-        return self._replace(url=_other(self.url, resource, self.settings) + query)
+        return self._replace(url=with_query(_other(self.url, resource, self.settings), query))
 
     def stream(
-        self, give_up: float, notice: Callable[[str], None] | None = None, *, breaks: int | None = None
+        self,
+        give_up: float,
+        notice: Callable[[str], None] | None = None,
+        *,
+        breaks: int | None = None,
+        endless: bool = False,
     ) -> Stream:
         """Answers of the server at this address that come as lines; see `Stream`."""
-        return Stream(
+        return Stream.at(
             self.url, token=self.token, give_up=give_up, ca_file=self.settings.ca_file,
-            direct=self.settings.is_default(self.url), notice=notice, breaks=breaks,
+            direct=self.settings.is_default(self.url), notice=notice, breaks=breaks, endless=endless,
         )  # fmt: skip
 
 
@@ -122,6 +127,17 @@ def readers_url(settings: ClientSettings, patience: float = TIMEOUT) -> str:
     if settings.public_chosen or not settings.chosen:
         return settings.public_url
     return make_link("", None, settings, patience=patience).rpartition("/log/")[0]
+
+
+def listing(settings: ClientSettings, query: str = "") -> Target:
+    """The list of logs. Raises: ConfigError, ClientError."""
+    if settings.access_token is None:
+        raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", 78)
+    readers = readers_url(settings)
+    # A user and a password in the URL take the header field that the token would be in.
+    if urlsplit(readers).username:
+        return Target(f"{readers}/logs/{settings.access_token}{query}", None, settings)
+    return Target(f"{readers}/logs{query}", settings.access_token, settings)
 
 
 def _logged_in(url: str, settings: ClientSettings) -> str:
@@ -223,7 +239,7 @@ def _other(url: str, resource: str, settings: ClientSettings) -> str:
     prefix = known.path if shown(url).startswith(f"{shown(settings.public_url)}/") else ""
     below = parts.path.removeprefix(prefix).rstrip("/")
     path = prefix + re.sub("/(?:log|view)(?=/|$)", f"/{resource}", below, count=1)
-    return parts._replace(path=path, query="").geturl()
+    return parts._replace(path=path, query=which(parts.query)).geturl()
 
 
 def _ask(method: str, asked: Target, longest: float, patience: float) -> Answer:

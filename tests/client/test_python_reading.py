@@ -1,0 +1,328 @@
+"""`import livelog`: lines with their times, searches, and the list of logs, sync and asyncio.
+
+Categories: times · searches · lists · asyncio. What they have in common with a reader of bytes is tested there.
+"""
+
+import asyncio
+import json
+import random
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import assert_type
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+import livelog
+from tests.harness import TIMEOUT, TOKEN
+
+from .place import Place, Proxy, lines, place
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("home"), variables={"LIVELOG_KEEP_ATTEMPTS": "2"}) as made:
+        yield made
+
+
+def reader(here: Place, name: str, **options: object) -> livelog.Reader:
+    return livelog.Reader(f"{here.readers}/log/{name}", token=TOKEN, **options)  # type: ignore[arg-type]
+
+
+def write(here: Place, name: str, data: bytes, **options: object) -> None:
+    with livelog.Writer(name, settings=here.settings(), **options) as log:  # type: ignore[arg-type]
+        log.write(data)
+
+
+def told(here: Place, name: str) -> list[tuple[int, int, datetime]]:
+    """Of each line, what the server tells of it: number, offset, time."""
+    connection = HTTPConnection(urlsplit(here.readers).netloc, timeout=TIMEOUT)
+    connection.request("GET", f"/lines/{TOKEN}/{name}?{urlencode({'as': 'ndjson'})}")
+    found = [json.loads(line) for line in connection.getresponse().read().splitlines()]
+    connection.close()
+    return [(line["line"], line["offset"], datetime.fromisoformat(line["time"])) for line in found]
+
+
+# Times.
+
+
+def test_lines_have_their_times_while_they_come_and_thereafter(here: Place) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=0.02)
+    with livelog.Writer("times", settings=here.settings()) as log:
+        assert log.link
+        found, seen = list[livelog.TimedLine](), threading.Semaphore(0)
+
+        def follow() -> None:
+            for line in reader(here, "times").lines(times=True):
+                found.append(line)
+                seen.release()
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        for number in range(4):
+            log.write(b"line %d\n" % number)
+            assert seen.acquire(timeout=TIMEOUT)
+        log.write(b"no newline")
+    thread.join(TIMEOUT)
+    assert b"".join(line.data for line in found) == lines(4) + b"no newline"
+    assert [(line.line, line.offset, line.time) for line in found] == told(here, "times")
+    times = [line.time for line in found]
+    assert times == sorted(times)
+    assert before <= times[0] <= times[-1] <= datetime.now(UTC)
+    assert list(reader(here, "times").lines(times=True)) == found
+    assert found[-1].text == "no newline"
+
+
+def test_each_byte_comes_once_over_a_network_that_is_cut(here: Place) -> None:
+    chance = random.Random(7)
+    parts = [
+        b"".join(chance.choice((b"plain\n", "grüße\r\n".encode(), b"\xff\xfe\n", b"\xe2\x82", b"\n", b"x" * 300)) for _ in range(200))
+        for _ in range(12)
+    ]  # fmt: skip
+    with Proxy(here.readers, [chance.randrange(500, 9000) for _ in range(8)]) as proxy:
+        with livelog.Writer("cut", settings=here.settings()) as log:
+            log.write(parts[0])
+            here.wait_for("cut", len(parts[0]))
+            found = list[livelog.TimedLine]()
+            follower = livelog.Reader(f"{proxy.url}/log/cut", token=TOKEN)
+            thread = threading.Thread(target=lambda: found.extend(follower.lines(times=True)))
+            thread.start()
+            for part in parts[1:]:
+                log.write(part)
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+        assert proxy.cut > 2
+    assert b"".join(line.data for line in found) == b"".join(parts)
+    assert [(line.line, line.offset, line.time) for line in found] == told(here, "cut")
+    assert (follower.offset, follower.state) == (len(b"".join(parts)), "complete")
+
+
+def test_parts_of_a_log_are_those_of_a_reader_without_times(here: Place) -> None:
+    write(here, "parts", b"one\n\ntwo\xff\r\nlast")
+    for options in ({}, {"start": 2, "stop": 8}, {"tail": 2}, {"follow": False}, {"start": 5, "follow": False}, {"tail": 0}, {"start": 15}):  # fmt: skip
+        plain = list(reader(here, "parts", **options).lines())
+        timed = list(reader(here, "parts", **options).lines(times=True))
+        assert [(line.offset, line.data, line.text) for line in timed] == [(*line, line.text) for line in plain], (
+            options
+        )
+    with livelog.Writer("parts/live", settings=here.settings()) as log:
+        log.write(b"one\ntwo\n")
+        here.wait_for("parts/live", 8)
+        assert [line.data for line in reader(here, "parts/live", follow=False).lines(times=True)] == [
+            b"one\n",
+            b"two\n",
+        ]
+        assert [line.line for line in reader(here, "parts/live", follow=False, tail=1).lines(times=True)] == [None]
+
+
+def test_ends_and_failures_are_those_of_a_reader(here: Place) -> None:
+    with livelog.Writer("ends", settings=here.settings()) as log:
+        log.write(b"one\ntwo")
+        log.abort()
+    got: list[bytes] = []
+    with pytest.raises(livelog.LogAborted, match="after 7 bytes"):
+        got.extend(line.data for line in reader(here, "ends").lines(times=True))
+    assert got == [b"one\n", b"two"]
+    assert [line.data for line in reader(here, "ends", stop=3).lines(times=True)] == [b"one"]
+    with pytest.raises(livelog.Refused, match="has not begun") as missing:
+        list(reader(here, "no-such-log").lines(times=True))
+    assert missing.value.status == 404
+    with pytest.raises(livelog.Refused) as denied:
+        list(livelog.Reader(f"{here.readers}/log/wrong/x").lines(times=True))
+    assert denied.value.status == 401
+    with pytest.raises(livelog.GaveUp):
+        list(livelog.Reader("http://127.0.0.1:9/log/x", give_up=0.1).lines(times=True))
+
+
+def test_attempt_before_is_read_by_its_link(here: Place) -> None:
+    for content in (b"first error\n", b"second error\n"):
+        write(here, "attempts", content)
+    before = livelog.Reader(f"{here.readers}/log/{TOKEN}/attempts?attempt=-1")
+    assert [line.data for line in before.lines(times=True)] == [b"first error\n"]
+    assert [hit.text for hit in before.search("error")] == ["first error"]
+    assert (
+        b"".join(livelog.Reader(f"{here.readers}/log/{TOKEN}/attempts?generation={before.generation}"))
+        == b"first error\n"
+    )
+    with pytest.raises(livelog.Refused, match="there is no attempt -2"):
+        list(livelog.Reader(f"{here.readers}/log/{TOKEN}/attempts?attempt=-2"))
+
+
+# Searches.
+
+
+def test_search_finds_what_a_program_would_find(here: Place) -> None:
+    write(here, "search", b"".join(b"%d %s\n" % (number, b"Fizz" * (number % 3 == 0)) for number in range(1, 31)))
+    log = reader(here, "search")
+    hits = list(log.search("fizz"))
+    assert [hit.line for hit in hits] == [*range(3, 31, 3)]
+    assert (hits[0].text, hits[0].start, hits[0].offset, hits[0].length, hits[0].context) == ("3 Fizz", 6, 8, 4, False)
+    assert hits[0].time is not None
+    assert list(log.search("fizz", case=True)) == []
+    assert [hit.line for hit in log.search("^[12] ", regex=True)] == [1, 2]
+    assert [hit.line for hit in log.search("fizz", invert=True, limit=3)] == [1, 2, 4]
+    assert [hit.line for hit in log.search("fizz", backwards=True, limit=2)] == [30, 27]
+    around = list(log.search("15", context=1))
+    assert [(hit.line, hit.context) for hit in around] == [(14, True), (15, False), (16, True)]
+    assert [hit.line for hit in log.search("15", before=2)] == [13, 14, 15]
+    assert [hit.line for hit in log.search("15", context=1, after=0)] == [14, 15]
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    assert list(log.search("fizz", since=soon)) == []
+    assert (
+        len(list(log.search("fizz", since=hits[0].time, until=soon.replace(tzinfo=None) + timedelta(hours=30)))) == 10
+    )
+    with pytest.raises(ValueError, match="forwards"):
+        log.search("x", follow=True, backwards=True)
+    with pytest.raises(ValueError, match="empty"):
+        log.search("")
+    with pytest.raises(livelog.Refused, match="pattern"):
+        list(log.search("(", regex=True))
+    with pytest.raises(livelog.Refused):
+        list(reader(here, "no-such-log").search("x"))
+
+
+def test_search_goes_on_with_what_comes_and_tells_how_the_log_ended(here: Place) -> None:
+    with livelog.Writer("search/live", settings=here.settings()) as log:
+        log.write(b"error 1\nfine\n")
+        here.wait_for("search/live", 13)
+        hits = reader(here, "search/live").search("error", follow=True)
+        assert next(hits).text == "error 1"
+        log.write(b"error 2\nerror 3")
+        assert next(hits).text == "error 2"
+        log.abort()
+    assert next(hits).text == "error 3"
+    with pytest.raises(livelog.LogAborted):
+        next(hits)
+
+
+def test_search_over_a_network_that_is_cut_tells_each_line_once(here: Place) -> None:
+    write(here, "search/cut", lines(3000))
+    with Proxy(here.readers, [4000, 9000, 20_000, 50_000]) as proxy:
+        log = livelog.Reader(f"{proxy.url}/log/search/cut", token=TOKEN)
+        assert [hit.text for hit in log.search("7")] == [
+            f"line {number}" for number in range(3000) if "7" in str(number)
+        ]
+        assert proxy.cut > 2
+
+
+# Lists.
+
+
+def test_logs_are_filtered(here: Place) -> None:
+    write(here, "list/a", b"x", labels={"of": "list", "kind": "one"})
+    write(here, "list/b", b"xy", labels={"of": "list"}, title="Second")
+    settings = here.settings()
+    with livelog.Writer("list/c", labels={"of": "list"}, settings=settings) as log:
+        assert log.link
+
+        def names(**options: object) -> list[str]:
+            return [log.name for log in livelog.logs(settings=settings, **options)]  # type: ignore[arg-type]
+
+        assert names(prefix="list/") == ["list/c", "list/b", "list/a"]
+        assert names(prefix="list/", limit=2) == ["list/c", "list/b"]
+        assert names(prefix="list/", limit=0) == []
+        assert names(labels={"of": "list", "kind": None}) == ["list/a"]
+        assert names(labels={"of": "list"}, state="live") == ["list/c"]
+        assert names(prefix="list/", text="SECOND") == ["list/b"]
+        assert names(prefix="list/", since=datetime.now(UTC) + timedelta(hours=1)) == []
+        assert len(names(prefix="list/", until=datetime.now(UTC) + timedelta(hours=1))) == 3
+    second = next(found for found in livelog.logs(prefix="list/b", settings=settings))
+    assert (second.state, second.size, second.title, second.labels, second.attempts) == (
+        "complete",
+        2,
+        "Second",
+        {"of": "list"},
+        1,
+    )
+    assert second.ended is not None
+    assert second.began <= second.changed <= second.ended
+    assert b"".join(livelog.Reader(second.link)) == b"xy"
+    assert TOKEN not in f"{second}{second.link}"
+    link = here.run("link", "--prefix", "list/").stdout.decode().strip()
+    found = list(livelog.logs(url=link, settings=settings))
+    assert [log.name for log in found] == ["list/c", "list/b", "list/a"]
+    assert b"".join(livelog.Reader(found[1].link)) == b"xy"
+    with pytest.raises(livelog.Refused) as denied:
+        list(livelog.logs(url=here.readers, token="wrong", settings=settings))
+    assert denied.value.status == 401
+
+
+def test_list_is_watched_and_a_break_is_told_as_what_happened_meanwhile(tmp_path: Path) -> None:
+    with place(tmp_path / "home") as here:
+        write(here, "w/old", b"x")
+        events = livelog.watch(prefix="w/", settings=here.settings())
+        assert (first := next(events)).kind == "log"
+        assert (first.log.name, first.log.state) == ("w/old", "complete")
+        with livelog.Writer("w/new", settings=here.settings()) as log:
+            assert log.link
+            assert (event := next(events)).kind == "begun"
+            assert event.log.name == "w/new"
+            log.write(b"hello\n")
+            kinds = [next(events)]
+            while kinds[-1].log.size < 6:
+                kinds.append(next(events))
+            assert {event.kind for event in kinds} <= {"grew", "changed"}
+        while (event := next(events)).kind != "ended":
+            assert event.kind in ("grew", "changed")
+        assert (event.log.name, event.log.state, event.log.size) == ("w/new", "complete", 6)
+        assert here.run("rm", "w/old").returncode == 0
+        assert (event := next(events)).kind == "removed"
+        assert event.log.name == "w/old"
+        here.kill()
+        here.start()
+        write(here, "w/later", b"y")
+        wanted = {"begun", "ended"}
+        while wanted:
+            event = next(events)
+            assert event.log.name == "w/later"
+            wanted.discard(event.kind)
+
+
+def test_log_that_is_not_selected_any_more_is_told_as_what_it_is(here: Place) -> None:
+    with livelog.Writer("leaves", settings=here.settings()) as log:
+        assert log.link
+        events = livelog.watch(prefix="leaves", state="live", settings=here.settings())
+        assert next(events).kind == "log"
+    while (event := next(events)).kind == "grew":
+        pass
+    assert event.kind in ("changed", "ended")
+    assert event.log.state != "live"
+
+
+# asyncio.
+
+
+def test_asyncio_has_the_same(here: Place) -> None:
+    write(here, "async/one", b"an error\nfine\n")
+
+    async def main() -> None:
+        log = reader(here, "async/one")
+        assert_type([line async for line in log.alines()], list[livelog.Line])
+        timed = assert_type(
+            [line async for line in reader(here, "async/one").alines(times=True)], list[livelog.TimedLine]
+        )
+        assert [line.data for line in timed] == [b"an error\n", b"fine\n"]
+        hits = assert_type([hit async for hit in log.asearch("error")], list[livelog.Hit])
+        assert [hit.text for hit in hits] == ["an error"]
+        assert [hit.text async for hit in log.asearch("error")] == ["an error"]
+        listed = [found async for found in livelog.alogs(prefix="async/", settings=here.settings())]
+        assert [found.name for found in assert_type(listed, list[livelog.LogStatus])] == ["async/one"]
+        begun = asyncio.Event()
+
+        async def watch() -> None:
+            async for event in livelog.awatch(prefix="async/", settings=here.settings()):
+                assert_type(event, livelog.LogEvent)
+                begun.set()
+
+        task = asyncio.create_task(watch())
+        await asyncio.wait_for(begun.wait(), TIMEOUT)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert_type([*reader(here, "async/one").lines()], list[livelog.Line])
+    assert_type([*reader(here, "async/one").lines(times=True)], list[livelog.TimedLine])
+    asyncio.run(main())

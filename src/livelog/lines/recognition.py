@@ -33,8 +33,8 @@ _WARNING_SIGN = re.compile(
 _WARNED = re.compile(
     r"(?i:\s{0,20}(?:[\w./\-]{1,60}: )?warnings?(?: \[[\w\-]{1,60}\]|\(s\))?: \S|.{0,200}?\bwarning: \S)|.{0,300}?\b[A-Z]\w{0,80}Warning: \S"
     r"|\s{0,20}(?:[*!#=>~\-:|+]{1,12} ?WARN(?:ING)?\b|WARNING!|Warning in \S.{0,200}? ?:|\(!\) \S|\[!\] \S|Use of uninitialized value)"
-    r"|(?i:\s{0,20}(?:warn(?:ing)?(?: :|[ ]{1,9}[\-\u2013•]|[ ]{2,9}(?!\d{1,9}\s{0,3}$))[ ]?\S|⚠|(?:npm|lerna|yarn) warn\b|\[?deprecat(?:ed|ion)\]?(?:[:!]|(?<=\]))|deprecated [\w ]{1,60} used\b"
-    r"|.{0,200}?\b(?:is|are|was|were|been|being|now) (?:now |being )?(?:deprecated|abandoned|outdated|obsolete)\b|.{0,200}?\bwill be removed in (?:an?|the|v?\d|version|future|next)\b"
+    r"|(?i:\s{0,20}(?:warn(?:ing)?(?: :|[ ]{1,9}[\-\u2013•]|[ ]{2,9}(?!\d{1,9}\s{0,3}$))[ ]?\S|⚠|(?:npm|lerna|yarn) warn\b|\[?deprecat(?:ed|ion)\]?(?:[:!]|(?<=\]))|deprecated [\w ]{1,60} (?:used|detected)\b"
+    r"|.{0,200}?\b(?:is|are|was|were|been|being|now) (?:now |being )?(?:deprecated|abandoned|outdated|obsolete)\b|(?!\s{0,20}It ).{0,200}?\bwill be removed in (?:an?|the|v?\d|version|future|next)\b"
     r"|.{0,200}?\b(?:compiled|completed|finished|succeeded|built|done|passed) with (?:\d{1,9} )?warnings?\b))",
     re.DOTALL,
 )
@@ -49,7 +49,8 @@ _NOT_WARNED = re.compile(
 )
 
 _WARNED_INSIDE = re.compile(
-    r"(?:.{0,200}?[|\])>:\-] {0,3})?(?:\[WARNING\]|(?:WARNING|Warning|warning):) (?P<text>\S.*)", re.DOTALL
+    r"(?:.{0,200}?[|\])>:\-] {0,3})?(?:\[WARNING\]|(?:WARNING|Warning|warning):|(?:\w{1,20} )?WARNING \|) (?P<text>\S.*)",
+    re.DOTALL,
 )
 """A warning in a record whose level says that it is no problem: what another program has written, and a logger has passed on."""
 

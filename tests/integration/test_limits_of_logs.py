@@ -353,6 +353,25 @@ def test_log_that_a_full_disk_lets_nobody_replace_stays(tmp_path: Path) -> None:
 
 
 @as_root
+def test_server_with_a_full_disk_is_ready_if_an_older_log_can_make_room(tmp_path: Path) -> None:
+    with memory_disk(tmp_path, "1m") as place, limited(place, keep_attempts="2") as server:
+
+        def is_ready() -> int:
+            return request(server.put, "GET", "/readyz").status
+
+        send(server, "log", bytes(100 * KIB))
+        fill(place)
+        assert is_ready() == 503  # the only log is the newest of its name
+        (place / "hog").unlink()
+        send(server, "log", bytes(100 * KIB))
+        fill(place)
+        assert is_ready() == 200
+        assert status_of(server, "log?attempt=-1")["size"] == 100 * KIB  # to be asked removes nothing
+        assert send(server, "new", bytes(50 * KIB)).status == 201
+        assert names(server) == ["new", "log"]
+
+
+@as_root
 def test_what_a_full_disk_does_not_keep_of_an_append_is_not_told(tmp_path: Path) -> None:
     with memory_disk(tmp_path, "1m") as place, limited(place) as server:
         location = send(server, "log", b"part", "Upload-Complete: ?0")["Location"]

@@ -132,7 +132,9 @@ class Catalogue:
             self._retention.admit(len(self._logs), None)
         except TooManyLogs as error:
             return str(error)
-        refusal = await self._disk.refusal(sum(log.length for log in self._retention.candidates()))
+        older = any(log.length for log in self._retention.superseded())
+        spare = sum(log.length for log in self._retention.candidates())
+        refusal = await self._disk.refusal(spare, older=older)
         return None if refusal is None else refusal.strerror
 
     def newest_first(self) -> Iterator[Journal]:

@@ -21,6 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from livelog.errors import DiskError
 from livelog.times import Note
 
 from .times import TimesFile
@@ -133,14 +134,17 @@ class Disk:
         await self._look_now()
         return self._excess(-spare)
 
-    async def refusal(self, spare: int) -> OSError | None:
-        """Why no log could begin and grow now, if `spare` bytes can be freed for it; None: one could. Removes nothing."""
+    async def refusal(self, spare: int, *, older: bool) -> OSError | None:
+        """Why no log could begin and grow now, if `spare` bytes can be freed for it; None: one could. Removes nothing.
+
+        `older`: `evict_older` would find a log, so a disk that is full would have room again.
+        """
         if (refusal := await self.check(spare - 1)) is not None:
             return refusal
         try:
             await asyncio.get_running_loop().run_in_executor(self.writers, self._try)
         except OSError as error:
-            return error
+            return None if older and DiskError("trying the disk", error).full else error
         return None
 
     def _try(self) -> None:

@@ -25,15 +25,18 @@ const templates = {
 
 /**
  * Names that are nobody's but this program's, for the minifier to make short: those of its methods, and of what its constructors
- * keep, unless they are in quotes anywhere, or name a field of what comes from the server. Those that browsers have, it leaves out.
+ * keep, and of their fields, unless they are in quotes anywhere, or name a member of what comes from the server or is kept by the browser. Those that
+ * browsers have, it leaves out.
  */
 function ownNames() {
-  const source = readdirSync(join(here, "src")).filter((name) => name.endsWith(".ts")).map(read).join("\n");
-  const all = (pattern) => [...source.matchAll(pattern)].map(([, name]) => name);
+  const code = (names) => names.map(read).join("\n").replace(/\/\*[^]*?\*\/|\/\/ .*/g, ""); // what is in quotes in a comment is in none
+  const source = code(readdirSync(join(here, "src")).filter((name) => name.endsWith(".ts")));
+  const all = (pattern, text = source) => [...text.matchAll(pattern)].map(([, name]) => name);
   const methods = all(/^  (?:async |get |set )*(\w{4,})\(.*\{$/gm);
   const kept = all(/^    (?:private )?readonly (\w{4,}): .*,$/gm);
-  const others = new Set([...all(/^  readonly (\w+)\??: .*;$/gm), ...source.match(/(?<=["'`])\w+(?=["'`])/g)]);
-  return [...new Set([...methods, ...kept])].filter((name) => !others.has(name));
+  const fields = all(/^  (?:readonly )?(\w{4,})(?:: [^=]+)? = .*$/gm);
+  const others = new Set([...all(/^  (?:readonly )?(\w+)\??: .*;$/gm, code(["api.ts", "settings.ts", "address.ts"])), ...source.match(/(?<=["'`])\w+(?=["'`])/g)]);
+  return [...new Set([...methods, ...kept, ...fields])].filter((name) => !others.has(name));
 }
 
 if (process.argv[2] === "--test") {

@@ -14,7 +14,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -202,6 +202,8 @@ class Case:
     differs: Mapping[str, str]
     """Peer -> why it is known to answer otherwise."""
     needs: str
+    row: int = 0
+    """Which of the rows of `vary` it was made of."""
 
     @property
     def begins_log(self) -> bool:
@@ -324,11 +326,11 @@ def _texts(value: object, where: str) -> tuple[str, ...]:
 def _cases(table: _Table) -> Iterator[Case]:
     rows = [row.raw for row in table.tables("vary")] or [{}]
     raw = {key: value for key, value in table.raw.items() if key != "vary"}
-    for row in rows:
+    for number, row in enumerate(rows):
         # The name keeps `{text*N}` as it is written: it is there to be read.
         name = _put(str(raw.get("name", "a case without a name")), row)
         values = {key: _expand(value, {}) for key, value in row.items()}
-        yield _case(_Table(_expand(raw, values), name), name)
+        yield replace(_case(_Table(_expand(raw, values), name), name), row=number)
 
 
 def _expand(value: object, values: Mapping[str, object]) -> object:

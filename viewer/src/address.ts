@@ -83,14 +83,15 @@ export class Address {
 
   /** Have the search in the address: it is no secret, and can be shared. */
   remember(text: string, query?: Query): void {
-    const asked = new URLSearchParams({ ...(text && { q: text }), ...(query?.matchCase && { case: "1" }), ...(query?.regex && { regex: "1" }) });
-    const search = text ? `?${asked}` : "";
+    const asked = new URLSearchParams({ ...this.api.which, ...(text && { q: text }), ...(query?.matchCase && { case: "1" }), ...(query?.regex && { regex: "1" }) });
+    const search = asked.size ? `?${asked}` : "";
     if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
   }
 
   /** The address of what is looked at: of the marked lines, of `line` where the view does not follow. */
   link(line: number): string {
     const url = new URL(location.href);
+    if (this.api.replaced) url.searchParams.set("generation", this.log.generation); // without it, a link is to the newest
     if (!this.view.marked && this.log.store.numbered && !this.view.following) url.hash = `L${line}`;
     return url.href;
   }

@@ -78,6 +78,8 @@ const NOTHING_MORE = [409, 416];
 export class Api {
   /** The generation of the log that is shown; empty before it is opened. No answer of another one is given to anybody. */
   generation = "";
+  /** Which log of this name the address asks for: an attempt, or a generation; none of them: the newest. Every question says so. */
+  which: Record<string, string> = {};
   /** Called with what was wrong when an answer is a refusal, or does not come. */
   onTrouble: (error: unknown) => void = () => {};
   /** The path behind `/view/`: a token and a name, or only a name. See `naming` about which of the two. */
@@ -86,7 +88,8 @@ export class Api {
   /** Whether another log has taken the place of the one that is shown: then nothing is asked any more. */
   replaced = false;
 
-  constructor(pathname: string) {
+  constructor(pathname: string, search = "") {
+    for (const [name, value] of new URLSearchParams(search)) if (/^(attempt|generation)$/.test(name) && value !== "0") this.which[name] ??= value;
     const match = /^(.*?)\/view(?:\/(.*))?$/.exec(pathname.replace(/^\/+/, "/")); // two slashes would name a host
     this.#prefix = match?.[1] ?? "";
     this.path = match?.[2] ?? "";
@@ -112,7 +115,7 @@ export class Api {
    */
   raw(name: string, query: Record<string, string> = {}): string {
     const path = this.token && decoded(this.path) === name ? [this.token, name].filter(Boolean).join("/") : this.path;
-    const asked = new URLSearchParams({ ...query, ...(this.generation && { generation: this.generation }) }).toString();
+    const asked = new URLSearchParams({ ...query, ...this.which, ...(this.generation && { generation: this.generation }) }).toString();
     return this.#url("log", path) + (asked && `?${asked}`);
   }
 
@@ -135,6 +138,17 @@ export class Api {
     }
   }
 
+  /**
+   * The log is open: answers of another one are given to nobody. One that the address asks for has its generation there from now on,
+   * so that it stays the same log, and a link to its lines right, when newer ones begin.
+   */
+  open(generation: string): void {
+    this.generation = generation;
+    if (!this.which.attempt) return;
+    this.which = { generation };
+    history.replaceState(history.state, "", location.search.replace(/attempt=[^&]*/, `generation=${generation}`) + location.hash);
+  }
+
   /** Whether there is a log at this path, with this token in a header or none: the status that says so. */
   async probe(path: string, token: string | null, query: Record<string, string> = {}): Promise<number> {
     const response = await this.#ask("status", path, query, token, {});
@@ -146,7 +160,7 @@ export class Api {
     if (this.replaced) throw new Replaced();
     const headers = new Headers(init.headers);
     if (token) headers.set("Authorization", `Bearer ${token}`);
-    const asked = new URLSearchParams(query).toString();
+    const asked = new URLSearchParams({ ...query, ...this.which }).toString();
     const url = this.#url(resource, path) + (asked && `?${asked}`);
     const response = await fetch(url, { ...init, headers, cache: "no-store", credentials: "omit", redirect: "error" });
     const etag = response.headers.get("ETag");

@@ -133,7 +133,7 @@ export class Log {
     if (piece.bytes.length >= LONGEST && piece.first !== null) piece = await this.api.lines({ at: String(piece.offset), count: "1" });
     this.store.open(piece);
     this.#aborter.abort(); // what is followed from another place
-    this.api.generation = piece.generation;
+    this.api.open(piece.generation);
     this.changed = piece.time;
     this.redraw();
     const status = await known;
@@ -206,7 +206,7 @@ export class Log {
   async #refused(error: Refused): Promise<boolean> {
     const { status, message, retry } = error;
     const opened = this.generation !== "";
-    if (status >= 500 || (opened && status !== 401 && status !== 404)) return false;
+    if (status >= 500 || (opened && ![401, 404, 412].includes(status))) return false;
     if (await this.naming.reread(status, opened ? (this.status?.name ?? null) : null).catch(() => false)) return true;
     if (status === 404 && retry !== null && !opened) {
       this.#become({ kind: "waiting", message });

@@ -24,7 +24,7 @@ class App implements chrome.Page {
   #frame = 0;
   readonly settings: Settings = load();
   readonly #redraw = () => this.#schedule();
-  readonly api = new Api(location.pathname);
+  readonly api = new Api(location.pathname, location.search);
   readonly notices = new Notices(this.#redraw);
   readonly log: Log = new Log(this.api, this.#redraw, (shift) => {
     this.view.renumber(shift);

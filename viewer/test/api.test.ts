@@ -24,3 +24,12 @@ test("links are to the log that is shown, with a token where the path has none",
   assert.equal(api.raw("b", { tail: "5" }), `/ci/log/a/b?tail=5&generation=${GENERATION}`);
   assert.equal(new Api("/view/%61/b").raw("a/b"), "/log/T/a/b");
 });
+
+test("what the address asks for is in links, the first of each, and attempt 0 is the newest as without it", () => {
+  const query = (search: string) => new Api("/view/T/a", search).raw("a").replace(/^.log.T.a/, "");
+  assert.equal(query("?attempt=-1&q=x"), "?attempt=-1");
+  assert.equal(query("?attempt=-1&attempt=-2"), "?attempt=-1");
+  assert.equal(query(`?q=x&generation=${GENERATION}`), `?generation=${GENERATION}`);
+  assert.equal(query("?attempt=0&case=1"), "");
+  assert.equal(query(""), "");
+});

@@ -1,1 +1,1 @@
-"""What is told of the lines of a log: which they are, where a text is, which belong together."""
+"""The lines of logs: their numbers and text, searches, groups, problems, and the scanner process that finds them."""

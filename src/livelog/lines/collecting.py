@@ -1,7 +1,6 @@
-"""What is collected from a log's lines, a piece at a time, and told page by page: its groups, its problems. No I/O.
+"""Collections of a log's lines (groups, problems): made piece by piece, answered page by page. No I/O.
 
-A collection has looked at the log's first `indexed` bytes; what it knows is kept from one question to the next, by whoever asks.
-Refuses to know how long a piece may take: each is small enough.
+A collection has scanned the log's first `indexed` bytes. Its state is returned with each page, and the caller passes it to the next call.
 """
 
 import json
@@ -13,25 +12,24 @@ from typing import NamedTuple, Protocol
 from .lines import Read
 
 ERROR, WARNING, NOTICE = LEVELS = "error", "warning", "notice"
-"""The levels of problems. They are here, because the server knows them, and must not load how problems are recognised."""
+"""The levels of problems. They are here because the server needs them, and must not import the modules that recognise problems."""
 
 HEAD = Struct("!Q??q")
-"""How many bytes have been looked at, whether more would change nothing, whether what is told changes with the time, and what to give as
-`skip` to get the next page (-1: there is none)."""
+"""The header of a page: the bytes scanned, `Collection.done`, `Collection.running`, and the `skip` of the next page (-1: there is none)."""
 
 
 class Clock(NamedTuple):
-    """When the bytes of a log came, and what time it is, in milliseconds since the epoch."""
+    """The arrival times of a log's bytes, and the present time, in milliseconds since the epoch."""
 
     time_at: Callable[[int], int]
     now: int
 
 
 class Collection(Protocol):
-    """What is collected."""
+    """A collection of a log's lines."""
 
     indexed: int
-    """Bytes that have been looked at."""
+    """The number of bytes scanned."""
 
     @property
     def done(self) -> bool:
@@ -39,25 +37,26 @@ class Collection(Protocol):
 
     @property
     def running(self) -> bool:
-        """Whether what is told of it changes with the time."""
+        """Whether its pages change with the time."""
 
     def take(self, data: bytes) -> None:
-        """Look at more: whole lines, or a part of one."""
+        """Scan the next bytes: whole lines, or a part of a long one."""
 
     def page(
         self, first: int, last: int, *, skip: int, limit: int, level: str, settled: bool, clock: Clock
     ) -> tuple[list[bytes], int | None]:
-        """What is in the lines `[first, last]`, each as JSON: `limit` at most. Returns besides where the next page begins.
+        """The items in the lines `[first, last]`, as JSON, `limit` at most, and the `skip` of the next page or None.
 
-        `skip`: how many are on the pages before. `level`: only of these, with commas between them; empty: of all. `settled`: only what further bytes do not change.
+        `skip`: the number of items on the pages before. `level`: levels of the items, joined with commas; empty: all. `settled`: only items that
+        further bytes do not change.
         """
 
     def about(self) -> dict[str, object]:
-        """What else is told."""
+        """The other members of a page."""
 
 
 class Asked(NamedTuple):
-    """Which page is asked for, of what is in the first `stop` bytes of a log, which `ended` there or did not."""
+    """A page that is asked for: see `Collection.page`. `stop`: the bytes to scan; `ended`: whether the log has ended there."""
 
     stop: int
     ended: bool
@@ -96,7 +95,7 @@ def collect(
             if (newline := data.rfind(b"\n")) >= 0:
                 data = data[: newline + 1]
             elif len(data) < piece:
-                break  # a line that has not all come
+                break  # the line is not complete yet
         known.take(data)
         yield None
         if time.monotonic() > deadline:

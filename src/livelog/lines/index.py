@@ -1,13 +1,12 @@
-"""A sparse index of one log: how many newlines are in front of each block, and which style is in force there.
+"""A sparse index of one log: for each block, the number of newlines in front of it, and the style in force there.
 
-So the line of an offset, and the offset of a line, are found by one bisection and one look into a block, however long the
-lines. No I/O: what must be read is read by a function that is given. Refuses to index less than a whole block: what
-follows the last one is looked at anew each time.
+The line of an offset, and the offset of a line, are found by one bisection and the scan of one block, however long the lines are. No I/O:
+the caller passes a function that reads. Only whole blocks are indexed; the bytes behind the last one are scanned for each question.
 
-1. `newlines[i]` counts the newlines in front of block i, for every block up to and including the first that is not indexed.
-2. A style is that of all sequences that end in front of the block. One that lies across the edge is found from either
-   side, since applying it once more changes nothing.
-3. `from_bytes` refuses what is damaged or of another machine; it is then made anew from the log.
+1. `newlines[i]` is the number of newlines in front of block i, for every indexed block and the first one that is not.
+2. The style of a block is that of all sequences that end in front of it. A sequence that lies across the edge is found from either
+   side, since applying it twice changes nothing.
+3. `from_bytes` refuses an index that is damaged or from a machine with another byte order. It is made again from the log then.
 """
 
 import struct
@@ -28,7 +27,7 @@ _MAGIC = int.from_bytes(b"livelog1", "big")
 
 
 def scan(read: Read, first: int, stop: int, style: str) -> list[tuple[int, str]]:
-    """For each of the blocks `[first, stop)`: its newlines, and the style behind it, if `style` is in force in front."""
+    """For each of the blocks `[first, stop)`: the number of its newlines, and the style behind it. `style`: the one in force in front of the first."""
     found = []
     for start in range(first * BLOCK, stop * BLOCK, SCANNED_AT_ONCE):
         margin = min(start, MAX_SEQUENCE)
@@ -40,25 +39,25 @@ def scan(read: Read, first: int, stop: int, style: str) -> list[tuple[int, str]]
 
 
 class Index:
-    """What is known of the first `blocks` blocks of a log."""
+    """The index of the first `blocks` blocks of a log."""
 
     def __init__(self) -> None:
         self.newlines = array("Q", [0])
-        self._changes = array("Q", [0])  # blocks in front of which the style is another than one block before
+        self._changes = array("Q", [0])  # the blocks whose style differs from that of the block before
         self._styles = [""]
 
     @property
     def blocks(self) -> int:
-        """How many blocks are indexed."""
+        """The number of indexed blocks."""
         return len(self.newlines) - 1
 
     @property
     def style(self) -> str:
-        """The style behind the last of them."""
+        """The style behind the last indexed block."""
         return self._styles[-1]
 
     def add(self, found: list[tuple[int, str]]) -> None:
-        """Index more blocks, of which `scan` has found this."""
+        """Add the next blocks, as `scan` has returned them."""
         for count, style in found:
             self.newlines.append(self.newlines[-1] + count)
             if style != self._styles[-1]:
@@ -66,16 +65,16 @@ class Index:
                 self._styles.append(style)
 
     def newlines_before(self, offset: int, read: Read) -> int:
-        """How many newlines are in front of the byte at `offset`."""
+        """The number of newlines in front of the byte at `offset`."""
         block = min(offset // BLOCK, self.blocks)
         return self.newlines[block] + read(block * BLOCK, offset).count(b"\n")
 
     def lines(self, length: int, read: Read) -> int:
-        """How many lines a log of so many bytes has; what follows its last newline is one."""
+        """The number of lines of a log of `length` bytes, including bytes behind its last newline."""
         return self.newlines_before(length, read) + (length > 0 and read(length - 1, length) != b"\n")
 
     def offset_of(self, line: int, length: int, read: Read) -> int | None:
-        """The offset of the first byte of that line (from 1) of a log of so many bytes; None: it has not begun."""
+        """The offset of the first byte of `line`, counted from 1, in a log of `length` bytes; None: the log has fewer lines."""
         number = line - 1
         if number == 0:
             return 0 if length else None
@@ -95,13 +94,13 @@ class Index:
         return style_after(self._styles[bisect_right(self._changes, block) - 1], data, 0, len(data))
 
     def to_bytes(self) -> bytes:
-        """What is kept of it."""
+        """The content of the sidecar file: see `from_bytes`."""
         head = _HEAD.pack(_MAGIC, len(self.newlines), len(self._changes))
         return b"".join((head, self.newlines.tobytes(), self._changes.tobytes(), "\n".join(self._styles).encode()))
 
     @classmethod
     def from_bytes(cls, kept: bytes, length: int) -> "Index":
-        """The reverse, for a log of so many bytes. Raises: ValueError, if that is not what it is."""
+        """The reverse of `to_bytes`, for a log of `length` bytes. Raises: ValueError, if `kept` is no index of it."""
         if len(kept) < _HEAD.size:
             raise ValueError("it is too short")
         magic, size, changes = _HEAD.unpack_from(kept)

@@ -1,28 +1,28 @@
 """Lines of a log, found in its bytes. A line ends behind its newline; what follows the last one is a line, too. No I/O.
 
-`window` is always a part of a log's bytes beside a place in it. Refuses to keep anything: what is not in a window is
-read by a function that is given, which may wait for the disk.
+A `window` is a part of a log's bytes, in front of or behind an offset. Bytes outside of the window are read by a function of the caller,
+which may wait for the disk.
 """
 
 from collections.abc import Callable
 
 MAX_LINES = 10_000
-"""Lines of one answer."""
+"""The largest number of lines in one answer of bytes."""
 
 MAX_BYTES = 4 * 1024 * 1024
-"""Bytes of one answer, and so of the largest window."""
+"""The largest answer, and so the largest window, in bytes."""
 
 FIRST_WINDOW = 64 * 1024
-"""Bytes of the window that is tried first; the next ones are eight times as large each."""
+"""The first window, in bytes; each further one is eight times as large."""
 
 Read = Callable[[int, int], bytes]
-"""Gives the bytes `[start, stop)` of a log."""
+"""Returns the bytes `[start, stop)` of a log."""
 
 
 def end_of_first(start: int, count: int, length: int, read: Read) -> int:
-    """Where the first `count` lines end of those from byte `start` on, where one begins, in a log of `length` bytes.
+    """The offset of the end of the `count` lines from `start`, the beginning of a line, in a log of `length` bytes.
 
-    They are whole lines of at most `MAX_BYTES` in all, unless the first is longer: then so much of it.
+    Fewer lines, if they have more than `MAX_BYTES`; if the first line alone has more, `MAX_BYTES` of it.
     """
     size = FIRST_WINDOW
     while True:
@@ -34,9 +34,9 @@ def end_of_first(start: int, count: int, length: int, read: Read) -> int:
 
 
 def start_of_last(stop: int, count: int, read: Read) -> int:
-    """Where the last `count` lines begin of those in front of byte `stop`, where one ends, or the log.
+    """The offset of the beginning of the `count` lines in front of `stop`, the end of a line or of the log.
 
-    They are whole lines of at most `MAX_BYTES` in all, unless the last is longer: then so much of it.
+    Fewer lines, if they have more than `MAX_BYTES`; if the last line alone has more, `MAX_BYTES` of it.
     """
     size = FIRST_WINDOW
     while True:
@@ -48,7 +48,7 @@ def start_of_last(stop: int, count: int, read: Read) -> int:
 
 
 def nth_newline(data: bytes, number: int) -> int:
-    """Where in `data` the newline of that number is, of at least so many; the first has number 1."""
+    """The index in `data` of its newline with that number, counted from 1. There must be so many."""
     low, high = 0, len(data)
     while high - low > 1:
         middle = (low + high) // 2

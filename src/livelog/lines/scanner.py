@@ -1,17 +1,17 @@
-"""The process that looks at the bytes of a log for the server: to index its lines, to find its groups and problems, to search it.
+"""The scanner process: it reads a log's bytes for the server, to index lines, to find groups and problems, and to search.
 
-Its `main` is called in a process of its own, see `own_process`. Its stdin is a UNIX stream socket, whose other end the server has. By it come jobs, one after the other, each with the descriptors
-of the log's file and of its notes of when it came, if it has some; the results go back the same way. The process ends when the server closes the socket, or kills it.
+`main` runs in a process of its own, see `own_process`. Its stdin is a UNIX stream socket to the server. The server sends jobs, one after the
+other, each with the descriptors of the log's file and of its file of notes, if there is one; results are sent back. The process ends when the
+server closes the socket, or kills it.
 
-Whatever takes long over a stranger's bytes runs here, so that it never holds the server's interpreter, and whatever is found to
-have no end can be killed. Limits: the lowest priority, `MAX_MEMORY`, `PIECE_SECONDS` of the processor from one look at the clock to
-the next, and for a job in all what its caller allows. A limit that is passed ends the process by a signal, which tells the
-server which one it was.
+Work over a stranger's bytes that may take long runs here, so that it never holds the server's interpreter, and can be killed. Limits: the
+lowest priority; `MAX_MEMORY`; `PIECE_SECONDS` of processor time for a piece; and for a whole job what its caller allows. A process that
+exceeds a limit ends by a signal or exit code that says which one it was.
 
-A frame is a letter, the length of what follows (4 bytes, the highest first), and that. A job is a `JOB` whose payload is
-a line of JSON (its name, its parameters) and then, for some, bytes that an earlier job has returned.
+A frame is a letter, the length of its payload (4 bytes, big-endian), and the payload. The payload of a `JOB` frame is a line of JSON
+(the job's name and parameters), and for some jobs bytes that an earlier job has returned.
 
-This module imports little, and each job its own: a process must start fast.
+This module imports little, and each job imports its own modules, so that a process starts fast.
 """
 
 import json
@@ -34,29 +34,29 @@ FRAME = struct.Struct("!cI")
 """A frame's letter, and the length of its payload in bytes."""
 
 JOB, PART, DONE, REFUSED, FAILED = b"j", b"p", b"d", b"r", b"f"
-"""What is asked for; a part of the result; that was all; a message: the parameters are wrong; a message: the log cannot be read."""
+"""The letters of frames: a job; a part of the result; the end of the result; the parameters are wrong; the log cannot be read. The last two have a message."""
 
 COLLECTIONS = ("groups", "problems")
-"""The modules that collect something from a log's lines."""
+"""The modules that make a collection of a log's lines."""
 
 MEMBER = struct.Struct("!I")
-"""Which of several queries it is about."""
+"""The prefix of a result that says which of several queries it belongs to."""
 
 MAX_MEMORY = 256 * 1024 * 1024
-"""Bytes of address space."""
+"""The limit of address space, in bytes."""
 
 PIECE_SECONDS = 3.0
-"""Seconds of the processor for one piece of a log, or to understand a pattern."""
+"""The limit of processor time for one piece of a log, or for compiling a pattern, in seconds."""
 
 OUT_OF_MEMORY = 3
-"""What the process exits with when `MAX_MEMORY` was not enough."""
+"""The exit code of a process that needs more than `MAX_MEMORY`."""
 
 INDEX_PIECE = 16
-"""Blocks indexed from one look at the clock to the next."""
+"""The number of blocks in one piece of an index."""
 
 
 class Log:
-    """The bytes of a log that began at `began`, in milliseconds since the epoch, and when they came, read from its file and from its notes."""
+    """A log for a job: its bytes, and their arrival times from its notes. `began`: when it began, in milliseconds since the epoch."""
 
     def __init__(self, fd: int, times: int | None, began: int) -> None:
         self._fd = fd
@@ -64,7 +64,7 @@ class Log:
         self.began = began
 
     def times(self) -> "Times":
-        """When the bytes came that there are now."""
+        """The arrival times of the bytes that the log has now."""
         from livelog.times import Times  # noqa: PLC0415
 
         if (fd := self._times) is None:
@@ -84,7 +84,7 @@ class Log:
 
 
 def index(log: Log, _kept: bytes, *, first: int, stop: int, style: str, seconds: float) -> Iterator[bytes]:
-    """What an index needs to know of the blocks `[first, stop)`, in JSON: see `index.scan`. Ends after `seconds`, at the latest."""
+    """Scan the blocks `[first, stop)` for an index, for `seconds` at most. Yields JSON: see `index.scan`."""
     from .index import scan  # noqa: PLC0415
 
     deadline = time.monotonic() + seconds
@@ -181,12 +181,12 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
     "pattern": pattern,
     "search": search,
 }
-"""Each yields parts of its result, or None: another piece is done."""
+"""The jobs by name. Each yields parts of its result, and None after each piece of work."""
 
 NEEDED = {
     "collect": "", "follow": "telling", "gaps": "lines", "index": "index", "lines": "objects", "pattern": "query", "search": "telling",
 }  # fmt: skip
-"""The module that each needs; empty: the one that it is asked for."""
+"""The module that each job needs; empty: the one that its parameters name."""
 
 
 class Link:
@@ -196,7 +196,7 @@ class Link:
         self._socket = sock
 
     def receive(self) -> tuple[bytes, list[int]] | None:
-        """A job, and the descriptors that came with it; None: the server is gone."""
+        """Receive a job and its descriptors; None: the server has closed the socket."""
         head, fds, _, _ = socket.recv_fds(self._socket, FRAME.size, 2)
         if not head or not fds:
             return None
@@ -213,12 +213,12 @@ class Link:
         return bytes(data)
 
     def send(self, letter: bytes, payload: bytes) -> None:
-        """Send a frame, once the server has room for it."""
+        """Send a frame. Waits while the socket is full."""
         self._socket.sendall(FRAME.pack(letter, len(payload)) + payload)
 
 
 def main() -> None:
-    """Do what is asked for, until the server is gone."""
+    """Do jobs until the server closes the socket."""
     link, restricted = Link(socket.socket(fileno=0)), False
     while (received := link.receive()) is not None:
         request, fds = received
@@ -227,7 +227,7 @@ def main() -> None:
         needed = NEEDED[asked["job"]] or asked["parameters"]["what"]
         import_module(f"{__package__}.{needed}")
         if not restricted:
-            _restrict()  # not before: a process starts as fast as the server lets it
+            _restrict()  # after the first job has arrived: the start itself has the server's priority
             restricted = True
         try:
             _work(link, asked, kept, Log(fds[0], fds[1] if len(fds) > 1 else None, asked["began"]))
@@ -237,7 +237,7 @@ def main() -> None:
 
 
 def _restrict() -> None:
-    os.nice(19)  # whoever follows a log comes first
+    os.nice(19)  # readers that follow logs come first
     for what, limit in (
         (resource.RLIMIT_AS, MAX_MEMORY),
         (resource.RLIMIT_CORE, 0),

@@ -1,11 +1,11 @@
-"""What is known of the lines of the logs that somebody asks about: found when they ask, kept up while they do, dropped some time after.
+"""Indexes and collections of the logs that clients ask about. They are made on request, extended while they are used, and dropped later.
 
-Indexes, groups and problems are found by processes, see `scanner`, a piece at a time and in turn, so that a large log keeps nobody waiting for
-long who asks about a small one. With a data directory, the index is kept beside its log. Refuses to know who asks.
+Scanner processes (`scanner`) make them, in turns, so that a question about a small log does not wait long for a large one. With a data
+directory, the index is kept in a sidecar file.
 
-1. What somebody uses (`Indexes.use`) is not dropped.
-2. An index is made for as long as somebody waits for it, or has been told lately that there is none yet and is still there.
-3. Whoever waits gets an index of what was asked for, or a `ScanError`: never less.
+1. A `LogIndexer` that is in use (`Indexes.use`) is not dropped.
+2. An index is made while somebody waits for it, and for `WANTED` seconds after a client was told that there is none yet.
+3. Whoever waits gets an index of all whole blocks that the log had, or a `ScanError`.
 """
 
 import asyncio
@@ -27,34 +27,34 @@ from .scanner import COLLECTIONS
 from .workers import Scan, Scanners, Turns
 
 BUILDERS = 2
-"""Logs that are indexed, or looked through for groups or problems, at a time."""
+"""The number of logs that are indexed, or scanned for groups or problems, at a time."""
 
 INDEX_TURN = 1.0
-"""Seconds after which another log has its turn."""
+"""Seconds of one turn, after which another log has its turn."""
 
 INDEX_PROCESSOR = 20.0
-"""Seconds of the processor that a process may take in such a turn."""
+"""The limit of processor time of a process in one turn, in seconds."""
 
 SOON = 2 * 1024
-"""Blocks that may be indexed while somebody waits a moment; if more are missing, the moment would be for nothing."""
+"""If more blocks than this are not indexed, `soon` does not wait: they would not be ready in time."""
 
 WANTED = 15.0
-"""Seconds for which an index is made for somebody who has been told that there is none yet, and who may ask again."""
+"""Seconds for which an index is made after a client was told that there is none yet, since it may ask again."""
 
 INDEX_PATIENCE = 0.1
 """Seconds that an answer that can do without line numbers waits for the index."""
 
 FORGOTTEN_AFTER = 60.0
-"""Seconds without a question after which what is known is dropped, or up to twice as many."""
+"""Seconds without a question after which a `LogIndexer` is dropped, at the earliest; twice as many at the latest."""
 
 CLOSING = 1.0
-"""Seconds that the disk has to keep an index when the server stops."""
+"""Seconds that the server waits at its stop for an index to be written."""
 
 logger = logging.getLogger(__name__)
 
 
 class Page(NamedTuple):
-    """Which page of a collection is asked for: see `collecting.Asked`."""
+    """The page of a collection that a client asks for: see `collecting.Asked`."""
 
     first: int = 0
     last: int = 10**18
@@ -65,9 +65,9 @@ class Page(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A page. `items`: as JSON, one in each line, without the last newline. `about`: what else is told, as JSON without the brace in front.
+    """One page. `items`: JSON, one item in each line, without the last newline. `about`: the page's other members, as JSON without its first brace.
 
-    `following`: what to give as `skip` for the next page, or None. `scanned`: bytes that have been looked at, of the `length` that the log had.
+    `following`: the `skip` of the next page; None: there is none. `scanned`: bytes that were scanned, of the `length` that the log had.
     """
 
     items: bytes
@@ -79,7 +79,7 @@ class Found(NamedTuple):
 
 
 class _Collected:
-    """A collection as a process has left it for the next one, and the last page."""
+    """A collection, as a process has returned it for the next one, and the last page."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -87,22 +87,22 @@ class _Collected:
         self.scanned = 0
         self.question: tuple[Page, int, bool] | None = None
         self.found: Found | None = None
-        self.whole = False  # whether the same question has the same answer
+        self.whole = False  # whether the last page still answers the same question
 
 
 class LogIndexer:
-    """What is known of the lines of one log, which may be nothing yet."""
+    """The index and the collections of one log, which may be empty still."""
 
     def __init__(self, journal: Source, scanners: Scanners, turns: Turns) -> None:
         self.index = Index()
         self.users = 0
-        """How many may ask just now."""
+        """The number of present users: see `Indexes.use`."""
         self.used = asyncio.get_running_loop().time()
         self._journal = journal
         self._scanners = scanners
         self._turns = turns
         self._loaded = False
-        self._kept = 0  # blocks of the index that is kept beside the log
+        self._kept = 0  # blocks of the index in the sidecar file
         self._making: asyncio.Task[None] | None = None
         self._waiting = 0
         self._wanted = float("-inf")
@@ -126,7 +126,7 @@ class LogIndexer:
             while self.index.blocks < length // BLOCK:
                 if self._closed:
                     raise ScanError("the lines of this log are not counted any more: ask again")
-                making = self._begin()  # whoever else waits may begin another one before this one goes on
+                making = self._begin()  # another waiter may begin the next one before this one continues
                 done, _ = await asyncio.wait((making,), timeout=patience)
                 if not done:
                     return False
@@ -137,25 +137,25 @@ class LogIndexer:
         return True
 
     async def soon(self, patience: float) -> bool:
-        """As `ready`, but without any patience if that would be for nothing. Raises: ScanError, DiskError."""
+        """As `ready`, but without waiting if more than `SOON` blocks are missing. Raises: ScanError, DiskError."""
         await self._load()
         missing = self._journal.length // BLOCK - self.index.blocks
         return await self.ready(patience if missing <= SOON else 0.0)
 
     def want(self) -> None:
-        """Make the index for `WANTED` seconds more: a client that was told that there is none yet may ask again."""
+        """Make the index for `WANTED` more seconds: a client was told that there is none yet, and may ask again."""
         self._wanted = asyncio.get_running_loop().time() + WANTED
         if not self._closed and self.index.blocks < self._journal.length // BLOCK:
             self._begin()
 
     def scanned(self, what: str) -> int:
-        """How many bytes were looked at for that collection (`scanner.COLLECTIONS`)."""
+        """The number of bytes that were scanned for a collection, one of `scanner.COLLECTIONS`."""
         return self._collected[what].scanned
 
     async def page(self, what: str, asked: Page, patience: float) -> Found:
-        """A page of a collection, looked for in what the log has now for `patience` seconds.
+        """One page of a collection, after scanning the log for `patience` seconds, or to its present end.
 
-        One piece more of the log is looked at in any case. The log's file must be open. Raises: ScanError, DiskError.
+        At least one more piece is scanned. The log's file must be open. Raises: ScanError, DiskError.
         """
         journal, collected = self._journal, self._collected[what]
         length, state = journal.length, journal.state
@@ -181,7 +181,7 @@ class LogIndexer:
             return found
 
     async def find_gaps(self, size: int, most: int, ended: int | None) -> object:
-        """The longest times in which nothing came: see `scanner.gaps`. The log's file must be open. Raises: ScanError, DiskError."""
+        """The longest times without a byte: see `scanner.gaps`. The log's file must be open. Raises: ScanError, DiskError."""
         told = b"[]"
         async with self._scan("gaps", {"size": size, "most": most, "ended": ended}) as scan:
             while (part := await scan.part()) is not None:
@@ -189,7 +189,7 @@ class LogIndexer:
         return json.loads(told)
 
     async def tell(self, lines: Lines) -> tuple[bytes, Lines | None]:
-        """What is told of some lines, and which are left then; None: none. The log's file must be open. Raises: ScanError, DiskError."""
+        """A part of the text of `lines`, and the lines that are left; None: none. The log's file must be open. Raises: ScanError, DiskError."""
         told = b""
         async with self._scan("lines", lines._asdict()) as scan:
             while (part := await scan.part()) is not None:
@@ -200,7 +200,7 @@ class LogIndexer:
 
     @contextlib.asynccontextmanager
     async def _scan(self, job: str, parameters: Mapping[str, object], kept: bytes = b"") -> AsyncIterator[Scan]:
-        """A job over the log, in turn. Raises: ScanError."""
+        """Begin a job over the log when it has its turn, and end it with the block. Raises: ScanError."""
         await self._turns.take()
         try:
             scan = await self._scanners.begin(job, self._journal, parameters, kept, seconds=INDEX_PROCESSOR, reuse=True)
@@ -212,14 +212,14 @@ class LogIndexer:
             self._turns.give_back()
 
     def _begin(self) -> asyncio.Task[None]:
-        """The making of the index that is under way, or a new one."""
+        """The task that makes the index: the present one, or a new one."""
         if self._making is None or self._making.done():
             self._making = asyncio.create_task(self._make())
             self._making.add_done_callback(lambda made: made.cancelled() or made.exception())
         return self._making
 
     async def _make(self) -> None:
-        """Index what the log has now. Raises: ScanError, DiskError."""
+        """Index the whole blocks that the log has now. Raises: ScanError, DiskError."""
         journal, loop = self._journal, asyncio.get_running_loop()
         stop = journal.length // BLOCK
         await journal.open()
@@ -235,9 +235,9 @@ class LogIndexer:
             journal.release()
 
     async def _load(self) -> None:
-        """Take what is kept beside the log, once."""
+        """Read the index from the sidecar file, once."""
         kept = b"" if self._loaded else await self._journal.kept("index")
-        if self._loaded:  # by now: others may have asked meanwhile
+        if self._loaded:  # checked again: another task may have done it meanwhile
             return
         if kept:
             try:
@@ -247,7 +247,7 @@ class LogIndexer:
         self._kept, self._loaded = self.index.blocks, True
 
     async def close(self) -> None:
-        """Keep what there is, and make no more: who waits is told."""
+        """Write the index to its sidecar file, and stop making it. Waiters get a `ScanError`."""
         self._closed = True
         if self._making is not None:
             self._making.cancel()
@@ -257,7 +257,7 @@ class LogIndexer:
 
 
 class Indexes:
-    """What is known of logs. `scanners`: the processes that find it."""
+    """The `LogIndexer`s of all logs. `scanners`: the processes that do the work."""
 
     def __init__(self, scanners: Scanners) -> None:
         self._scanners = scanners
@@ -265,12 +265,12 @@ class Indexes:
         self._turns = Turns(BUILDERS)
 
     def get(self, journal: Source) -> LogIndexer | None:
-        """What is known of a log; None: nobody has asked."""
+        """The `LogIndexer` of a log; None: nobody has asked about its lines lately."""
         return self._indexers.get(journal)
 
     @contextlib.contextmanager
     def use(self, journal: Source) -> Iterator[LogIndexer]:
-        """What is known of a log, which is not dropped meanwhile; if that is nothing, it is found when it is asked for."""
+        """The `LogIndexer` of a log, a new one if need be. It is not dropped within the block."""
         indexer = self._indexers.get(journal)
         if indexer is None:
             indexer = self._indexers[journal] = LogIndexer(journal, self._scanners, self._turns)
@@ -282,7 +282,7 @@ class Indexes:
             indexer.used = asyncio.get_running_loop().time()
 
     async def retire(self, idle: float = FORGOTTEN_AFTER) -> None:
-        """Drop, for ever, what nobody has used for `idle` seconds."""
+        """Run for ever: drop each `LogIndexer` that was not used for `idle` seconds."""
         while True:
             await asyncio.sleep(idle)
             horizon = asyncio.get_running_loop().time() - idle
@@ -291,7 +291,7 @@ class Indexes:
                     await indexer.close()
 
     async def close(self) -> None:
-        """Drop all."""
+        """Close all `LogIndexer`s."""
         indexers = list(self._indexers.values())
         self._indexers.clear()
         await asyncio.gather(*(indexer.close() for indexer in indexers))

@@ -1,12 +1,12 @@
-"""Terminal sequences in the bytes of a log: how it is coloured at a place, and its text without them. No I/O.
+"""Terminal sequences in a log's bytes: the style in force at an offset, and the text without sequences. No I/O.
 
-A *style* is the parameters of one SGR sequence (ECMA-48 section 8.3.117) that makes what all before it have made, such as
-`1;38;5;200`; empty: nothing is in force. Refuses to know of anything that moves a cursor: what a terminal would have
-drawn over stays in the text.
+A *style* is the parameters of one SGR sequence (ECMA-48 section 8.3.117) with the effect of all SGR sequences before an offset, such as
+`1;38;5;200`; empty: no attribute is in force. Movements of the cursor are not interpreted: text that a terminal would have
+overwritten stays.
 
 1. A style names each attribute once, in a fixed order, so that equal styles are equal texts.
 2. Applying the last sequences of a text once more changes nothing.
-3. A colour that is none, such as 38;5;256, changes nothing.
+3. An invalid colour, such as 38;5;256, changes nothing.
 """
 
 import re
@@ -17,13 +17,13 @@ from itertools import count
 from livelog import ansi
 
 MAX_SEQUENCE = 64
-"""Bytes of the longest sequence that counts as one that sets a style."""
+"""The longest sequence, in bytes, that changes a style."""
 
 SEQUENCE = re.compile(ansi.SEQUENCE.encode())
-"""What a terminal does not print."""
+"""A sequence, which a terminal does not print."""
 
 _RESETS = (b"\x1b[0m", b"\x1b[m", b"\x1bc", b"\x1b[!p")
-"""What ends all attributes; the last two (RIS, DECSTR) reset the whole terminal."""
+"""Sequences that end all attributes. The last two (RIS, DECSTR) reset the whole terminal."""
 
 _SGR = re.compile(rb"\x1b\[([0-9;:]{0,%d})m" % (MAX_SEQUENCE - 3))
 
@@ -33,7 +33,7 @@ _ATTRIBUTES = (
 )  # fmt: skip
 
 _EXTENDED = (38, 48, 58)
-"""What is followed by a colour of the palette (5) or by red, green and blue (2)."""
+"""The parameters that are followed by a colour: of the palette (5), or red, green and blue (2)."""
 
 _SETS = {
     1: "bold", 2: "faint", 3: "italic", 4: "underline", 21: "underline", 5: "blink", 6: "blink", 7: "inverse", 8: "hidden",
@@ -60,7 +60,7 @@ def style_after(style: str, data: bytes, start: int, stop: int) -> str:
     reset = max(data.rfind(sequence, start, stop) for sequence in _RESETS)
     if reset >= 0:
         style, start = "", reset
-    # Of equal sequences only the last one matters, and of all that set an attribute: so it is read from the end on.
+    # Of all sequences that set an attribute only the last one counts, so they are read from the end.
     last = dict(zip(_SGR.findall(data, start, stop), count(), strict=False))
     state: dict[str, str] = {}
     for parameters in (*sorted(last, key=last.__getitem__, reverse=True), style.encode("ascii")):
@@ -72,10 +72,10 @@ def style_after(style: str, data: bytes, start: int, stop: int) -> str:
 
 @lru_cache(4096)
 def _effect(parameters: bytes) -> dict[str, str]:
-    """The attributes that an SGR sequence with these parameters changes, each with what sets it; empty: it is ended."""
+    """The attributes that an SGR sequence changes, each with the parameter that sets it; an empty text: the attribute ends."""
     effect: dict[str, str] = {}
     for text in _split(parameters.decode("ascii")):
-        code = int(text.partition(";")[0].partition(":")[0] or 0)  # the first number says what it is about
+        code = int(text.partition(";")[0].partition(":")[0] or 0)  # the first number selects the attribute
         if ends := ("underline",) if text == "4:0" else _ENDS.get(code, ()):
             effect.update(dict.fromkeys(ends, ""))
         elif (name := _SETS.get(code)) is not None and (code not in _EXTENDED or _is_colour(text)):
@@ -84,20 +84,20 @@ def _effect(parameters: bytes) -> dict[str, str]:
 
 
 def _split(parameters: str) -> Iterator[str]:
-    """Parameters one by one, a colour with what belongs to it: `38;5;200` is one."""
+    """Yields the parameters one by one. A colour with its numbers, such as `38;5;200`, is one."""
     parts, place = parameters.split(";"), 0
     while place < len(parts):
         count = 1
         if parts[place].isdigit() and int(parts[place]) in _EXTENDED:
             count = {"5": 3, "2": 5}.get("".join(parts[place + 1 : place + 2]), len(parts) + 1)
             if place + count > len(parts):
-                return  # a colour that is not whole: what follows is no parameter of its own
+                return  # an incomplete colour: the rest is no parameter
         yield ";".join(parts[place : place + count])
         place += count
 
 
 def _is_colour(text: str) -> bool:
-    """Whether a parameter such as 38;5;200, 48:2::1:2:3 or 58;2;1;2;3 has a colour in it."""
+    """Whether a parameter such as 38;5;200, 48:2::1:2:3 or 58;2;1;2;3 is a valid colour."""
     _, kind, *numbers = re.split("[;:]", text) if text[2:] else ("", "")
     if kind == "2" and ":" in text and len(numbers) > 3:
         del numbers[0]  # the colour space

@@ -1,10 +1,10 @@
-"""The server's side of the processes that scan logs: starts them, gives them jobs, reads what they find, and ends them.
+"""The server's side of the scanner processes: starts them, sends jobs, receives results, and ends them.
 
-Refuses to know what a job does: `scanner` does. Invariants:
+What a job does is in `scanner`. Invariants:
 
-1. A process has one job at a time. Whoever begins a job calls `Scan.close`, which ends the process if the job is not done.
-2. A process that dies makes its job a `ScanError`; the next job gets another process.
-3. What a process has found waits in its socket until it is read: no more than that is in memory.
+1. A process has one job at a time. Whoever begins a job must call `Scan.close`, which kills the process if the job is not done.
+2. If a process dies, its job raises `ScanError`, and the next job gets another process.
+3. Results wait in the socket until they are read; the server holds no more of them in memory.
 """
 
 import asyncio
@@ -23,25 +23,23 @@ from . import scanner
 from .scanner import DONE, FRAME, JOB, OUT_OF_MEMORY, PART, REFUSED
 
 SILENCE = 120.0
-"""Seconds without a word after which a process is taken to hang: it has to read a piece from the disk, or waits for the
-processor."""
+"""Seconds without a frame after which a process is taken to hang. They allow for a slow disk and a busy processor."""
 
 KEPT_IDLE = 15.0
-"""Seconds for which a process without a job is kept for the next one."""
+"""Seconds for which an idle process is kept for the next job."""
 
 EXCESS: Mapping[int, str] = {
     -signal.SIGPROF: "takes too long",
     -signal.SIGXCPU: "takes too long in all",
     OUT_OF_MEMORY: "needs too much memory",
 }
-"""What it says of a job that a process ended with this exit code."""
+"""What an error says about a job, by the exit code of its process."""
 
 
 class Turns:
-    """Who may use the processor: at most `limit` at a time, the others in the order in which they came.
+    """A fair semaphore for processor time: at most `limit` tasks have a turn, the others wait in the order in which they came.
 
-    A turn is taken for as long as something is computed, and not for as long as somebody is connected. Whoever gives up
-    waiting, because its task is cancelled, is not in the queue any more.
+    A turn is held while something is computed, not while a client is connected. A task that is cancelled leaves the queue.
     """
 
     def __init__(self, limit: int) -> None:
@@ -59,7 +57,7 @@ class Turns:
         return bool(self._queue)
 
     async def take(self) -> None:
-        """Wait for a turn, which must be given back."""
+        """Wait for a turn. The caller must call `give_back`."""
         if self._free:
             self._free -= 1
             return
@@ -69,14 +67,14 @@ class Turns:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.give_back()  # it came in the moment in which nobody wanted it any more
+                self.give_back()  # the turn was given in the moment of the cancellation
             else:
                 with contextlib.suppress(ValueError):
                     self._queue.remove(turn)
             raise
 
     def give_back(self) -> None:
-        """Let the next one have its turn."""
+        """End a turn. The next waiting task gets it."""
         while self._queue:
             turn = self._queue.popleft()
             if not turn.done():
@@ -86,7 +84,7 @@ class Turns:
 
 
 class Worker:
-    """One process. `reader` and `sock`: the server's end of its socket."""
+    """One scanner process. `reader` and `sock`: the server's end of its socket."""
 
     def __init__(
         self,
@@ -102,7 +100,7 @@ class Worker:
 
     @classmethod
     async def start(cls) -> "Worker":
-        """A new process. Raises: OSError."""
+        """Start a process. Raises: OSError."""
         ours, its = socket.socketpair()
         try:
             with its, own_process.nowhere() as nowhere:
@@ -123,14 +121,14 @@ class Worker:
         return cls(process, ours, reader, writer)
 
     async def ask(self, request: bytes, fds: list[int]) -> None:
-        """Give it a job. Raises: OSError, if it has ended."""
-        # Nothing else is on its way there, so that the socket has room for this.
+        """Send a job. Raises: OSError, if the process has ended."""
+        # The socket is empty, so it has room for a job.
         socket.send_fds(self._sock, [FRAME.pack(JOB, len(request))], fds)
         self._writer.write(request)
         await self._writer.drain()
 
     def end(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process."""
         self._writer.transport.abort()
         with contextlib.suppress(ProcessLookupError):  # it has ended
             self.process.kill()
@@ -145,7 +143,7 @@ class Scan:
         self._reuse = reuse
 
     async def part(self) -> bytes | None:
-        """The next part of the result; None: that was all. Raises: ScanError, ScanRefused, DiskError."""
+        """The next part of the result; None: the job is done. Raises: ScanError, ScanRefused, DiskError."""
         worker = self._worker
         if worker is None:
             raise ScanError("the process that looked at the lines of this log was ended")
@@ -178,14 +176,14 @@ class Scan:
         raise ScanRefused(text) if letter == REFUSED else DiskError("reading the log", OSError(text))
 
     def close(self) -> None:
-        """End what is not done."""
+        """Kill the process if its job is not done."""
         if self._worker is not None:
             worker, self._worker = self._worker, None
             self._scanners.end(worker)
 
 
 class Scanners:
-    """The processes that there are."""
+    """All scanner processes."""
 
     def __init__(self) -> None:
         self._idle: Worker | None = None
@@ -197,10 +195,10 @@ class Scanners:
     async def begin(
         self, job: str, log: Source, parameters: Mapping[str, object], kept: bytes = b"", *, seconds: float, reuse: bool
     ) -> Scan:
-        """Begin a job over a log, whose file is open: see `scanner.JOBS`.
+        """Begin a job over a log, whose file must be open: see `scanner.JOBS`.
 
-        `kept`: what an earlier one returned. `seconds`: what it may take of the processor. `reuse`: whether its process may
-        have another job thereafter: it has seen nothing that a client has made up. Raises: ScanError.
+        `kept`: bytes that an earlier job returned. `seconds`: the limit of processor time. `reuse`: whether the process may have another
+        job afterwards; false if the job has a client's pattern. Raises: ScanError.
         """
         document = {"job": job, "processor": seconds, "began": log.info.began // 1000, "parameters": dict(parameters)}
         request = json.dumps(document).encode() + b"\n" + kept
@@ -221,7 +219,7 @@ class Scanners:
                     raise ScanError(
                         f"no process can be started that looks at the lines of this log: {error}"
                     ) from error
-                continue  # it had ended since its last job
+                continue  # the process has ended since its last job
             except BaseException:
                 if worker is not None:
                     self.end(worker)
@@ -229,10 +227,10 @@ class Scanners:
             return Scan(self, worker, reuse=reuse)
 
     async def _start(self) -> Worker:
-        """A new process. Raises: OSError.
+        """Start a process. Raises: OSError.
 
-        One that nobody wants any more by the time it has started is ended then. Whoever wanted it keeps its turn so long:
-        clients that come and go at once do not start any number of processes.
+        If the caller is cancelled meanwhile, the process is ended as soon as it has started, and the caller keeps its turn until then:
+        so clients that leave at once cannot start many processes.
         """
         starting = asyncio.get_running_loop().create_task(Worker.start())
         self._starting.add(starting)
@@ -260,7 +258,7 @@ class Scanners:
         return worker
 
     def keep(self, worker: Worker) -> None:
-        """Keep a process, which has no job, for the next one."""
+        """Keep an idle process for the next job, for `KEPT_IDLE` seconds."""
         if self._closed or self._idle is not None:
             self.end(worker)
             return
@@ -280,7 +278,7 @@ class Scanners:
         task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """End all; begin no more."""
+        """End all processes, and start no more."""
         self._closed = True
         if self._idle_end is not None:
             self._idle_end.cancel()

@@ -39,10 +39,11 @@ check: $(VENV)/dist
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-## bench: measure this server beside the cost floor and nginx, and the viewer in Chromium (see benchmarks/README.md)
+## bench: measure this server beside the cost floor and nginx, the viewer in Chromium, and questions about logs (see benchmarks/README.md)
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m benchmarks.viewer
+	$(BIN)/python -m benchmarks.questions
 
 ## site: build the documents into dist/site, for browsers and as Markdown; a broken link fails it
 site: $(VENV)/dev

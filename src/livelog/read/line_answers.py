@@ -1,8 +1,8 @@
 """`/lines/{token}[/{name}]`: some lines of a log: as their bytes, and where they are; as lines of JSON; or as text.
 
-Bytes are one bounded answer, and tell in header fields what they are. The others are streams: a process makes them, a piece at a time and
-in turn, so that neither the event loop nor others who ask wait for a log of any size, nor for a client that reads slowly. Which lines are
-meant is in `read.line_places`.
+Bytes are one answer of known length, with header fields that say which lines they are. JSON and text are streams: a scanner process makes them
+piece by piece, in turns, so that neither the event loop nor other requests wait for a large log or a slow client. `read.line_places` parses
+which lines are asked for.
 """
 
 import json
@@ -31,10 +31,10 @@ from .answers import READERS_HEADERS, form, parts_answer, pieces_answer, stream_
 from .line_places import Asked, Places, asked
 
 NEW = 1024 * 1024
-"""Bytes that may have come behind what is indexed for an answer to be about them, too."""
+"""If at most this many bytes are not indexed yet, an answer includes them."""
 
 LEAVING = 1.0
-"""Seconds that a client which sends no more, and may have left, waits for an index."""
+"""Seconds that an answer waits for an index if the client has closed its sending side, and may have left."""
 
 FORMS: Mapping[str, str] = {
     "bytes": "application/octet-stream", "ndjson": "application/x-ndjson", "text": "text/plain; charset=utf-8"
@@ -43,18 +43,18 @@ FORMS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where the lines are. What only an index tells is None if there is none yet."""
+    """The lines found. A member that needs an index is None if there is none yet."""
 
     part: Part
     first: int | None
     lines: int | None
     style: str | None
     time: int
-    """When the first byte came, in milliseconds since the epoch."""
+    """The arrival time of the first byte, in milliseconds since the epoch."""
 
 
 class LineAnswers:
-    """Answers requests for lines. `indexes` know their numbers, and whose turn it is to look at them."""
+    """Answers requests for lines. `indexes`: the line numbers, and the turns of the scanner."""
 
     def __init__(self, indexes: Indexes) -> None:
         self._indexes = indexes
@@ -128,7 +128,7 @@ class LineAnswers:
         return pieces_answer(journal, headers, partial(self._pieces, journal, lines))
 
     async def _pieces(self, journal: Source, lines: Lines, _writer: BodyWriter) -> AsyncGenerator[bytes, None]:
-        """What is told of the lines, a piece at a time; a failure is the last line. Between pieces others have their turn."""
+        """Yields the text of the lines piece by piece, others have their turn in between. In JSON, a failure is the last line."""
         left: Lines | None = lines
         try:
             with self._indexes.use(journal) as indexer:
@@ -138,18 +138,18 @@ class LineAnswers:
                         yield told
         except (ScanError, DiskError) as error:
             if lines.line is None:
-                raise  # text has no place for it: it is broken off
+                raise  # text cannot show an error: the answer is broken off
             yield json.dumps({"done": True, "error": f"{error}: ask again"}).encode() + b"\n"
 
 
 def want(connection: Connection, indexer: LogIndexer) -> None:
-    """Go on with an index of which a client is told that there is none yet, unless it has left by now."""
+    """Keep making an index, since a client is told that there is none yet; unless the client has left."""
     if connection.is_open and not connection.ended:
         indexer.want()
 
 
 async def _wait(connection: Connection, indexer: LogIndexer) -> None:
-    """Wait for an index of what the log has now, unless the client leaves. Raises: ScanError, RequestError."""
+    """Wait for an index of the log's present blocks, or until the client leaves. Raises: ScanError, RequestError."""
     if connection.ended:
         if not await indexer.ready(LEAVING):
             raise problems.COUNTING.error(RETRY_AFTER)
@@ -162,7 +162,7 @@ async def _wait(connection: Connection, indexer: LogIndexer) -> None:
 
 
 def _find(which: Asked, length: int, read: Read, times: Times, index: Index | None) -> Found | None:
-    """Where those lines of a log of so many bytes are; None: it takes an index to tell. Waits for the disk."""
+    """Find the lines in a log of `length` bytes; None: that needs an index. Waits for the disk."""
     places = Places(length, read, times, index)
     place, until = places.find(which.place), places.find(which.until)
     if place is None or until is None:
@@ -184,7 +184,7 @@ def _find(which: Asked, length: int, read: Read, times: Times, index: Index | No
 def _interval(
     which: Asked, length: int, read: Read, times: Times, index: Index | None
 ) -> tuple[int, int, int | None, int | None] | None:
-    """From where to where those lines are, the number of the first, and how many there are at most; None: it takes an index to tell."""
+    """Returns the interval of the lines (start, stop), the number of the first, and the largest number of lines; None: that needs an index."""
     places = Places(length, read, times, index)
     start, stop = places.find(which.place), places.find(which.until)
     if start is None or stop is None:

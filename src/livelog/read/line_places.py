@@ -1,7 +1,7 @@
-"""Which lines a request for lines means: places in a log, and the lines between two of them. No I/O of its own.
+"""The lines that a request asks for: places in a log, and intervals between them. No I/O of its own.
 
 A *place* is a line's number, a byte (`byte:4096`: the line that has it), or a time (`2026-11-28T02:03:04Z`, `time:1764295384.5`: the first line
-that began to come then or later). Both ends of an interval are places, and the second is outside of it. Refuses to know of answers.
+that began to arrive then or later). Both ends of an interval are places; it is half-open: the second is outside.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ DEFAULT_LINES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place: where line `line` begins, or the line of the byte at `offset`, or the first line of which all bytes came at `moment` or later.
+    """A place: line `line`, or the line of the byte at `offset`, or the first line whose bytes all arrived at `moment` (milliseconds) or later.
 
-    `inside`: instead of that line, the one to which the first byte belongs that came then. None of them: the end.
+    `inside`: with `moment`, the line of the first byte that arrived then. All None: the end of the log.
     """
 
     line: int | None = None
@@ -36,7 +36,7 @@ BEGINNING, END = Place(offset=0), Place()
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which lines are asked for: `count` of them from a place on, or, if it is negative, so many in front of it; none at `until` or behind it.
+    """The lines that are asked for: `count` lines from a place on, or, if `count` is negative, in front of it; up to `until`, which is outside.
 
     `count` None: all.
     """
@@ -47,7 +47,7 @@ class Asked:
 
 
 def asked(query: Mapping[str, str], *, whole: bool) -> Asked:
-    """What a request wants. `whole`: it may want any number of lines, and all of them. Raises: RequestError."""
+    """Parse a request's query. `whole`: it may ask for any number of lines. Raises: RequestError."""
     named = [name for name in ("from", "tail", "at", "time") if name in query]
     until = _place("until", query["until"]) if "until" in query else END
     if len(named) > 1 or not (named or whole or "until" in query):
@@ -63,7 +63,7 @@ def asked(query: Mapping[str, str], *, whole: bool) -> Asked:
     [name], text = named, query[named[0]]
     if name == "tail":
         return Asked(until, END, -_at_most(whole_number(name, text), most))
-    if name == "time":  # what came then may be of a note that is a little earlier
+    if name == "time":  # the bytes of a moment may have a note that is up to 10 ms earlier
         return Asked(Place(moment=_moment(name, text, down=True) - RESOLUTION + 1, inside=True), until, count)
     if name == "at":
         return Asked(Place(offset=whole_number(name, text)), until, count)
@@ -75,7 +75,7 @@ def _at_most(number: int, most: int | None) -> int:
 
 
 def _place(name: str, text: str) -> Place:
-    """The place that a parameter names. Raises: RequestError."""
+    """Parse the place in a parameter. Raises: RequestError."""
     kind, colon, rest = text.partition(":")
     if colon and kind == "time":
         return Place(moment=_moment(name, rest))
@@ -102,7 +102,7 @@ def _moment(name: str, text: str, *, down: bool = False) -> int:
 
 
 class Places:
-    """Places in a log of `length` bytes. `index`: None, if there is none yet. All methods wait for the disk, and return None if it takes an index."""
+    """Finds places in a log of `length` bytes. `index`: None if there is none yet. All methods wait for the disk, and return None if they need an index."""
 
     def __init__(self, length: int, read: Read, times: Times, index: Index | None) -> None:
         self._length = length
@@ -111,7 +111,7 @@ class Places:
         self._index = index
 
     def find(self, place: Place) -> int | None:
-        """Where a place is: the beginning of a line, or the end."""
+        """The offset of a place: the beginning of a line, or the end of the log."""
         length, index = self._length, self._index
         offset = place.offset
         if place.line is not None:
@@ -129,7 +129,7 @@ class Places:
         return self._following(offset)
 
     def _line_start(self, offset: int) -> int | None:
-        """Where the line begins that the byte at `offset` belongs to."""
+        """The offset of the beginning of the line with the byte at `offset`."""
         read, index = self._read, self._index
         for size in (BLOCK, MAX_BYTES):
             start = max(0, offset - size)
@@ -139,7 +139,7 @@ class Places:
         return None if index is None else index.offset_of(index.newlines_before(offset, read) + 1, self._length, read)
 
     def _following(self, offset: int) -> int | None:
-        """Where the line behind that begins."""
+        """The offset of the beginning of the line after that with the byte at `offset`."""
         length, read, index = self._length, self._read, self._index
         for size in (BLOCK, MAX_BYTES):
             newline = read(offset, min(length, offset + size)).find(b"\n")

@@ -5,8 +5,8 @@
     /groups/{token}[/{name}]    which lines belong together: see `read.collected_answers`
     /problems/{token}[/{name}]  errors and warnings: see there
 
-Refuses to know who may ask: `Readers` has found the log, and has its file open. What takes long is done by the threads that
-read the disk, and never on the event loop.
+`Readers` has checked the token, found the log, and opened its file. Work that takes long is done by scanner processes, and by the threads that
+read the disk, never on the event loop.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class Queries:
         self._scanners = Scanners()
         self._indexes = Indexes(self._scanners)
         self.searches = SearchAnswers(self._indexes, self._scanners)
-        """Those of one log; others search many."""
+        """Answers searches of one log."""
         collected = CollectedAnswers(self._indexes)
         answers = {
             "lines": LineAnswers(self._indexes).answer, "search": self.searches.answer,
@@ -48,11 +48,11 @@ class Queries:
         }
 
     async def retire(self) -> None:
-        """Drop, for ever, what nobody asks for any more."""
+        """Run for ever: drop the indexes that are not used any more."""
         await self._indexes.retire()
 
     async def close(self) -> None:
-        """Keep what shall be found again after a restart, and end all processes."""
+        """Write the indexes to their sidecar files, and end all processes."""
         await self._indexes.close()
         await self.searches.close()
         await self._scanners.close()
@@ -62,7 +62,7 @@ class Queries:
         return self._indexes.get(journal) is not None
 
     async def known_lines(self, journal: Source, length: int) -> int | None:
-        """How many lines the first `length` bytes of a log are, if there is an index."""
+        """The number of lines in the first `length` bytes of a log; None: there is no index of them."""
         if self._indexes.get(journal) is None:
             return None
         with self._indexes.use(journal) as indexer, contextlib.suppress(DiskError, ScanError):
@@ -71,7 +71,7 @@ class Queries:
                 try:
                     start = min(indexer.index.blocks, length // BLOCK) * BLOCK
                     count = partial(indexer.index.lines, length, journal.read)
-                    # Every page asks this every few seconds, and handing it to a thread costs more than doing it.
+                    # Each viewer page asks this every few seconds, and a hand-off to a thread costs more than the work.
                     is_quick = length - start < BLOCK and (
                         not length or journal.is_cached(min(start, length - 1), length)
                     )
@@ -81,7 +81,7 @@ class Queries:
         return None
 
     async def gaps(self, exchange: Exchange, journal: Source, most: int) -> object:
-        """The longest times in which nothing of a log came. Raises: RequestError, DiskError, ConnectionError."""
+        """The `most` longest times without a byte of a log. Raises: RequestError, DiskError, ConnectionError."""
         length, ended = journal.length, journal.info.ended if journal.state.ended else None
         await journal.open()
         try:
@@ -94,7 +94,7 @@ class Queries:
             journal.release()
 
     def want_lines(self, connection: Connection, journal: Source) -> None:
-        """Go on with the index of a log, if it is being made: a client was told that it is not there yet."""
+        """Keep making the index of a log, if it is being made: a client was told that there is none yet, and may ask again."""
         if (indexer := self._indexes.get(journal)) is not None:
             want(connection, indexer)
 
@@ -104,7 +104,7 @@ async def _answer(
     exchange: Exchange,
     journal: Source,
 ) -> Response:
-    """As `answer`, if the lines of the log can be looked at."""
+    """Return what `answer` does. Raises: as `answer`, but RequestError in place of ScanError."""
     try:
         return await answer(exchange, journal)
     except ScanError as error:

@@ -1,7 +1,4 @@
-"""Which logs a list is asked for: what the parameters of /logs say, held against a log. No I/O.
-
-Refuses to know which logs there are, and who may ask.
-"""
+"""The filter of a list of logs: the parameters of /logs, parsed and compared with a log. No I/O."""
 
 import re
 from dataclasses import dataclass
@@ -19,22 +16,22 @@ _SECONDS = re.compile(r"[0-9]{1,11}(?:\.[0-9]+)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Some logs: those for which everything holds that is said here. None, and an empty text: nothing is said."""
+    """A filter of logs: all its conditions must hold. None, or an empty text or tuple, is no condition."""
 
     prefixes: tuple[str, ...] = ()
-    """What the name begins with, with each of them."""
+    """The name begins with each of these."""
     labels: tuple[tuple[str, str | None], ...] = ()
-    """Labels that the log has, and their values; None: whatever the value is."""
+    """The log has these labels with these values; None: with any value."""
     state: State | None = None
     since: int | None = None
     until: int | None = None
-    """The log began at `since` or later, and before `until`: in microseconds since the epoch."""
+    """The log began in `[since, until)`, in microseconds since the epoch."""
     text: str = ""
-    """What is in the name or in the title, in whatever case: this is in lower case."""
+    """A text in lower case that the name or the title contains, ignoring case."""
 
     @classmethod
     def of(cls, request: Request, prefix: str) -> "Selection":
-        """What a request asks for, below the prefix that its path names. Raises: RequestError."""
+        """The filter of a request, with the prefix in its path. Raises: RequestError."""
         query = request.query
         return cls(
             prefixes=tuple(dict.fromkeys(each for each in (prefix, query.get("prefix", "")) if each)),
@@ -47,12 +44,12 @@ class Selection:
 
     @classmethod
     def below(cls, request: Request, prefix: str) -> "Selection":
-        """As `of`, by prefix, label and state alone: of a search of logs, the other parameters mean lines. Raises: RequestError."""
+        """As `of`, with prefix, label and state only: in a search of logs, the other parameters are about lines. Raises: RequestError."""
         found = cls.of(request, prefix)
         return cls(found.prefixes, found.labels, found.state)
 
     def takes(self, info: LogInfo, state: State, attributes: Attributes) -> bool:
-        """Whether a log is one of them that is known so, with that state and these attributes."""
+        """Whether a log with these facts, that state and these attributes is selected."""
         return (
             (self.state is None or self.state is state)
             and all(info.name.startswith(prefix) for prefix in self.prefixes)
@@ -66,7 +63,7 @@ class Selection:
 
 
 def state_named(text: str) -> State:
-    """The state that a parameter names. Raises: RequestError."""
+    """The state with that name. Raises: RequestError."""
     try:
         return State(text)
     except ValueError as error:
@@ -85,7 +82,7 @@ def _moment(parameter: str, text: str) -> int:
     if _SECONDS.fullmatch(text):
         return int(float(text) * 1_000_000)
     try:
-        # Refuses what has no zone. The + of a zone is a space in a query, unless it is escaped.
+        # A time without a zone is an error. The + of a zone is a space in a query, unless it is escaped.
         return microseconds(re.sub(r" (?=[0-9]{2}:?[0-9]{2}$)", "+", text))
     except (ValueError, TypeError) as error:
         raise problems.NOT_A_BEGIN.error(parameter=parameter) from error

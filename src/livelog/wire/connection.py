@@ -375,25 +375,25 @@ class Connection(Link):
             self._close()
 
     def _linger(self, seconds: float) -> None:
-        """End this side, and read on until the peer has ended its own: then it has read the answer."""
+        """Close this side, and read until the peer has closed its own, which shows that it has read the answer; for `seconds` at most."""
         self._go(State.LINGER)
         self._held.clear()
         if self._patience is not None:
             self._patience.cancel()
         self._patience = asyncio.get_running_loop().call_later(seconds, self._close)
         if self.transport.can_write_eof():
-            with contextlib.suppress(OSError):  # the peer has gone: asyncio is about to tell
+            with contextlib.suppress(OSError):  # the peer is gone: asyncio calls `connection_lost` next
                 self.transport.write_eof()
         self.resume()
 
     def _close(self) -> None:
         if self.state is not State.CLOSED:
             self._go(State.CLOSED)
-        if not self.transport.is_closing():  # asyncio's TLS does not bear a second time
+        if not self.transport.is_closing():  # asyncio's TLS fails on a second call
             self.transport.close()
 
     def close(self) -> None:
-        """End the connection in an orderly way, unless that would make something seem whole that is not."""
+        """Close the connection: in an orderly way if no request or answer is under way, else by a reset, so that none looks whole."""
         if self.state in (State.HEAD, State.LINGER):
             self._close()
         elif self.state is not State.CLOSED:

@@ -10,6 +10,7 @@ deadline for one example, and examples may take long to draw, since the machine 
 own profile as the base, which always tries the same examples.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -54,6 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         missing = [program for program in needed if not _is_there(program)]
         if missing and not os.environ.get("CI"):
             item.add_marker(pytest.mark.skip(reason=f"NOT RUN, this machine lacks: {', '.join(missing)}"))
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector look no more at ten thousand tests again and again: none of them goes before the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

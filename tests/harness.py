@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from tests.conformance.link import Address, Connection
 from tests.conformance.wire import AnswerParser
-from tests.starts import forked
+from tests.starts import EXEC, forked
 
 TOKEN = "secret-puppy_42"
 TIMEOUT = 25.0
@@ -97,7 +97,7 @@ def serving(
         process = forked(
             ("-X", "dev", "-W", "error"),
             (),
-            {**inherited, **variables},
+            {**inherited, **({} if EXEC else {"PYTHONMALLOC": "pymalloc"}), **variables},
             None,
             subprocess.PIPE,
             log,

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.harness import Server
 from tests.integration import logs
-from tests.sample import one_of
+from tests.sample import one_of, sample
 
 from .pages import ROWS, SIZES, Viewer, lines, path, viewing, writing
 
@@ -22,8 +22,6 @@ pytestmark = pytest.mark.needs("chromium")
 every_size = pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 
 MICE: dict[str, dict[str, Any]] = {**SIZES, "phone": {"viewport": {"width": 320, "height": 640}}}
-
-every_mouse = pytest.mark.parametrize("size", MICE.values(), ids=MICE.keys())
 
 PERMITTED: dict[str, Any] = {"permissions": ["clipboard-read", "clipboard-write"]}
 
@@ -225,7 +223,7 @@ def test_drag_over_what_lies_above_the_log_selects_under_it(browser: Browser, se
         assert clipboard(viewer).splitlines() == [f"line {line}" for line in range(top, int(shown) + 1)]
 
 
-@every_mouse
+@pytest.mark.parametrize("size", sample(MICE.values(), MICE["phone"], MICE["desktop"]), ids=MICE.keys())
 def test_no_drag_loses_its_last_move_in_a_log_that_grows(
     browser: Browser, server: Server, name: str, size: dict[str, Any]
 ) -> None:

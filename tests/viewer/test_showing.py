@@ -20,7 +20,9 @@ SIZES = [(320, 640), (1440, 900), (2160, 3840)]
 """Windows of a phone, a desk and a tall screen, in pixels."""
 
 
-@pytest.fixture(params=SIZES, ids=lambda size: "{}x{}".format(*size))
+@pytest.fixture(
+    params=[SIZES[0], pytest.param(SIZES[1], marks=pytest.mark.long), SIZES[2]], ids=lambda size: "{}x{}".format(*size)
+)
 def window(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The options of a browser's window of some size."""
     width, height = request.param

@@ -20,6 +20,7 @@ PURE = (
     "client.commands.grepping",
     "client.commands.merging",
     "client.commands.moments",
+    "client.commands.rows",
     "client.commands.terminal",
     "config",
     "errors",

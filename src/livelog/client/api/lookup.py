@@ -159,6 +159,29 @@ def status_of(log: Target, wait: float = 0, patience: float = TIMEOUT) -> dict[s
     return fetch(log.other("status", f"?wait={math.ceil(wait)}"), wait, patience)
 
 
+def attempt_of(
+    log: Target, attempt: int | None, generation: str | None, wait: float = 0, patience: float = TIMEOUT
+) -> Target:
+    """One of the logs of a name, which stays the same one when others begin. `attempt`: 0 is the newest; `wait`: as in `place_of`.
+
+    Both None: whichever `log` means. Raises: ClientError; Refused, status 412, if it is not kept.
+    """
+    if attempt is None and generation is None:
+        return log
+    url = log.url.partition("?")[0]
+    asked = f"?attempt={attempt}" if attempt is not None else f"?generation={generation}"
+    try:
+        known = status_of(log._replace(url=url + asked), wait, patience)
+    except Refused as error:
+        text = str(error)
+        if error.status == 412:
+            text = "no log of that generation is kept under this name"
+        elif error.status != 404 or "attempt" not in text:
+            raise
+        raise Refused(f"{text}; livelog status lists those that are kept", 412) from error
+    return log if attempt == 0 and url == log.url else log._replace(url=f"{url}?generation={known['generation']}")
+
+
 class Place(NamedTuple):
     """Where a line begins, in a log of that `generation`: its `offset`, and its number from 1, if that is known."""
 

@@ -177,6 +177,37 @@ def reference(text: str) -> str:
     return text
 
 
+def add_attempt(parser: "argparse._ActionsContainer") -> None:
+    """Give `parser` the options that say which log of a name is meant."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--attempt",
+        metavar="N",
+        type=_attempt,
+        help="of several logs of this name, the one before the newest (-1), the one before that (-2), and so on; 0: the newest (default)",
+    )
+    which.add_argument(
+        "--generation",
+        metavar="G",
+        type=_generation,
+        help="the log of this name with this generation, which livelog status tells",
+    )
+
+
+def _attempt(text: str) -> int:
+    if not re.fullmatch("0|-[0-9]{1,9}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not 0 (the newest log of that name), -1 (the one before), -2 or so on"
+        )
+    return int(text)
+
+
+def _generation(text: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9._~-]{1,100}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a generation; livelog status tells them")
+    return text
+
+
 def natural(text: str) -> int:
     """An option's whole number."""
     if not re.fullmatch("[0-9]{1,15}", text, re.ASCII):

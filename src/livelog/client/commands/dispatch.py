@@ -77,7 +77,7 @@ def exit_code_of(error: LivelogError) -> int:
             return EX_REPLACED
         case GaveUp():
             return EX_GAVE_UP
-        case Refused(status=404):
+        case Refused(status=404 | 412):  # 412: a link names a generation that is not kept
             return EX_NOT_FOUND
         case Refused(status=401):
             return EX_UNAUTHORISED

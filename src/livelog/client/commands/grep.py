@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from functools import partial
 from urllib.parse import urlencode
 
-from livelog.client.api.lookup import patiently, place_of
+from livelog.client.api.lookup import attempt_of, patiently, place_of
 from livelog.client.settings import load
 from livelog.errors import LivelogError, LogReplaced, Refused
 
 from .choosing import Chosen, choose
-from .console import EX_INTERRUPTED, MixedParser, exit_codes, natural, note, period, reference, write
+from .console import EX_INTERRUPTED, MixedParser, add_attempt, exit_codes, natural, note, period, reference, write
 from .grep_options import add_pattern_options
 from .grepping import Asked, Form, Found, expression, found
 from .moments import told
@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
         help="print the name of the log before each line (default, if several are searched)",
     )
     name.add_argument("--no-filename", action="store_true", help="print no names")
+    add_attempt(parser)
     parser.add_argument(
         "--label",
         metavar="NAME[=VALUE]",
@@ -103,6 +104,8 @@ def grep(arguments: argparse.Namespace) -> int:
     patterns = arguments.regexp or [words.pop(0)]
     if not words and not arguments.label:
         parser().error("which log? Name it by its link or name; 'builds/42/*': all whose names fit")
+    if arguments.generation is not None and len(words) != 1:
+        parser().error("argument --generation: it is of one log")
     try:
         for word in words:
             reference(word)
@@ -188,7 +191,9 @@ class _Grep:
 
     def _found(self, log: Chosen, most: int | None) -> Iterator[Found]:
         """The lines that the server finds, with those around them; each once, through broken connections. Raises: ClientError."""
-        arguments, target = self._arguments, log.target
+        arguments = self._arguments
+        which = partial(attempt_of, log.target, arguments.attempt, arguments.generation)
+        target = patiently(which, 0, arguments.give_up, note)
         if most == 0:
             return
         query: dict[str, object] = {"q": self._asked.text, "as": "text", "dir": "forward"}

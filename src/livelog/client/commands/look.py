@@ -2,35 +2,37 @@
 
 import argparse
 import json
-from collections.abc import Mapping
 from itertools import chain
-from typing import Any
 from urllib.parse import quote
 
-from livelog.client.api.lookup import ask_producers, locate, make_link, name_of, status_of
+from livelog.client.api.lookup import ask_producers, attempt_of, locate, make_link, name_of, status_of
 from livelog.client.settings import load
 
 from .choosing import label_query, listed
 from .console import (
     EX_FAILED,
     EX_GAVE_UP,
+    EX_INTERRUPTED,
     EX_NOT_FOUND,
     EX_SETTING,
     EX_UNAUTHORISED,
     EX_USAGE,
     Parser,
+    add_attempt,
     exit_codes,
     natural,
     note,
     reference,
     write,
 )
+from .rows import HEADING, row
 from .terminal import size
 
 BROWSER_TIMEOUT = 60.0
 """Seconds that a browser has to start and to ask for the page."""
 
 EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING)
+LS_EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING, EX_INTERRUPTED)
 
 LS = """\
 List the logs of a server, newest first. Needs ACCESS_TOKEN, or in its place the token of a prefix, with --prefix.
@@ -38,6 +40,7 @@ List the logs of a server, newest first. Needs ACCESS_TOKEN, or in its place the
   livelog ls
   livelog ls --state live
   livelog ls --prefix builds/42/ --label branch=main
+  livelog ls --watch --state live                 the list as it changes, until Ctrl-C
   livelog ls --json | jq -r .name
 """
 
@@ -62,7 +65,7 @@ Open a log in the browser.
 
 def ls_parser() -> argparse.ArgumentParser:
     """What `livelog ls` takes."""
-    parser = Parser("ls", LS, EXITS)
+    parser = Parser("ls", LS, LS_EXITS)
     parser.add_argument(
         "--state", choices=("live", "interrupted", "complete", "aborted"), help="list only logs in this state"
     )
@@ -75,6 +78,12 @@ def ls_parser() -> argparse.ArgumentParser:
         help="list only logs that have this label, with this value; may be repeated: all must hold",
     )
     parser.add_argument("-n", "--limit", metavar="N", type=natural, default=50, help="list at most N logs (default 50)")
+    parser.add_argument(
+        "-w",
+        "--watch",
+        action="store_true",
+        help="go on as the list changes, until Ctrl-C: on a terminal the list is drawn anew, elsewhere each change is a line",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON object for each log")
     form.add_argument("--names", action="store_true", help="print names only")
@@ -83,11 +92,15 @@ def ls_parser() -> argparse.ArgumentParser:
 
 def ls(arguments: argparse.Namespace) -> int:
     """List logs. Returns the exit code. Raises: LivelogError."""
+    if arguments.watch:
+        from .live_list import watch_list  # noqa: PLC0415  # only here
+
+        return watch_list(arguments)
     query = {"state": arguments.state, "prefix": arguments.prefix, "label": label_query(arguments.label)}
     logs = listed(load(), query, arguments.limit)
     first = next(logs, None)  # what goes wrong is told in place of a list
     if not (arguments.json or arguments.names):
-        write(f"{'STATE':11} {'SIZE':>8}  {'BEGAN':20} {'EXIT':>4}  NAME\n".encode())
+        write(f"{HEADING}\n".encode())
     for log in chain([] if first is None else [first], logs):
         if arguments.json or arguments.names:
             write(f"{log['name'] or '-' if arguments.names else json.dumps(log)}\n".encode())
@@ -96,18 +109,11 @@ def ls(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def row(log: Mapping[str, Any]) -> str:
-    """A log as a line of the list."""
-    code = "" if log["exit_code"] is None else log["exit_code"]
-    title = f"  {log['title']}" if log["title"] else ""
-    began = log["began"][:19] + "Z"
-    return f"{log['state']:11} {size(log['size']):>8}  {began:20} {code:>4}  {log['name'] or '-'}{title}"
-
-
 def status_parser() -> argparse.ArgumentParser:
     """What `livelog status` takes."""
     parser = Parser("status", STATUS, EXITS)
     parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
+    add_attempt(parser)
     parser.add_argument("--json", action="store_true", help="print the JSON of the server")
     return parser
 
@@ -115,7 +121,7 @@ def status_parser() -> argparse.ArgumentParser:
 def status(arguments: argparse.Namespace) -> int:
     """Show a log's status. Returns the exit code. Raises: LivelogError."""
     settings = load()
-    known = status_of(locate(arguments.log, settings))
+    known = status_of(attempt_of(locate(arguments.log, settings), arguments.attempt, arguments.generation))
     if arguments.json:
         write(json.dumps(known).encode() + b"\n")
         return 0

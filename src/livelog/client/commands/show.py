@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from livelog.client.api.lookup import Target, fetch, locate, status_of
+from livelog.client.api.lookup import Target, attempt_of, fetch, locate, status_of
 from livelog.client.settings import load
 from livelog.errors import Refused
 
@@ -24,6 +24,7 @@ from .console import (
     EX_UNAUTHORISED,
     EX_USAGE,
     Parser,
+    add_attempt,
     exit_codes,
     natural,
     reference,
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     """What `livelog show` takes."""
     parser = Parser("show", HELP, EXITS)
     parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
+    add_attempt(parser)
     parser.add_argument(
         "--problems", action="store_true", help="show the last errors and warnings, with the lines around them, first"
     )
@@ -99,7 +101,7 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.max_bytes < LEAST:
         parser().error(f"argument --max-bytes: at least {LEAST}")
     settings = load()
-    log = locate(arguments.log, settings)
+    log = attempt_of(locate(arguments.log, settings), arguments.attempt, arguments.generation)
     known = status_of(log)
     name = arguments.log if "://" not in arguments.log else known["name"] or "-"
     seen = _Seen(log, known, plain=arguments.plain or not os.isatty(1))
@@ -126,6 +128,8 @@ class _Seen:
         self.plain = plain
         self._log = log
         self._known = known
+        # An address that names a log, as that of an older attempt does, names this one.
+        self._which = {} if "?" in log.url else {"generation": known["generation"]}
         self._problems = self._told = 0
         self._first = 1
         """The line from which on everything is shown."""
@@ -222,9 +226,7 @@ class _Seen:
     def _lines(self, **query: object) -> list[dict[str, Any]]:
         """Lines of the log, with their numbers."""
         stream = self._log.other("lines").stream(SEARCHING)
-        asked = {**query, "as": "ndjson", "generation": self._known["generation"]} | (
-            {"plain": 1} if self.plain else {}
-        )
+        asked = {**query, "as": "ndjson", **self._which} | ({"plain": 1} if self.plain else {})
         lines: dict[int, dict[str, Any]] = {}  # after a break all of them come again
         for text in stream.lines(lambda: "?" + urlencode(asked), "application/x-ndjson"):
             line = json.loads(text)
@@ -234,7 +236,7 @@ class _Seen:
         return [*lines.values()]
 
     def _ask(self, resource: str, **query: object) -> dict[str, Any]:
-        return fetch(self._log.other(resource, "?" + urlencode({**query, "generation": self._known["generation"]})))
+        return fetch(self._log.other(resource, "?" + urlencode({**query, **self._which})))
 
 
 def headline(known: Mapping[str, Any]) -> str:

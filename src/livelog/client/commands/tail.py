@@ -10,7 +10,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from livelog.client.api.lookup import FEW, Place, few_lines, last_lines, locate, patiently, place_of, status_of
+from livelog.client.api.lookup import (
+    FEW,
+    Place,
+    attempt_of,
+    few_lines,
+    last_lines,
+    locate,
+    patiently,
+    place_of,
+    status_of,
+)
 from livelog.client.api.reader import Reader
 from livelog.client.settings import ClientSettings, load
 from livelog.errors import LogAborted, LogReplaced, Refused
@@ -28,6 +38,7 @@ from .console import (
     EX_UNAUTHORISED,
     EX_USAGE,
     MixedParser,
+    add_attempt,
     exit_codes,
     interval,
     lasting,
@@ -119,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
         type=interval,
         help="bytes A to B, counted from 0, both included; A-: from byte A to the end",
     )
+    add_attempt(parser)
     follow = parser.add_mutually_exclusive_group()
     follow.add_argument("-f", "--follow", action="store_true", default=True, help="follow the log to its end (default)")
     follow.add_argument("--no-follow", dest="follow", action="store_false", help="stop at the end of what there is now")
@@ -207,6 +219,10 @@ def _lines(arguments: argparse.Namespace) -> int:
         parser().error(
             "--bytes, -o and --exit-status are for one log as it is: not with patterns, times, or several logs"
         )
+    if arguments.generation is not None and len(arguments.logs) != 1:
+        parser().error("argument --generation: it is of one log")
+    if arguments.attempt and arguments.follow and (not arguments.logs or any(map(is_pattern, arguments.logs))):
+        parser().error("argument --attempt: with a prefix or a pattern also --no-follow: an older log does not grow")
     if arguments.grep is None and (arguments.invert_match or arguments.ignore_case or arguments.fixed_strings):
         parser().error("-v, -i and -F say how --grep is meant")
     if arguments.from_line is not None:
@@ -227,7 +243,8 @@ class _Tail:
         self._arguments = arguments
         self._settings = settings
         self._notice = (lambda _text: None) if arguments.quiet else note
-        self._log = self._find(lambda _wait, patience: locate(arguments.log, settings, patience))
+        log = self._find(lambda _wait, patience: locate(arguments.log, settings, patience))
+        self._log = self._find(partial(attempt_of, log, arguments.attempt, arguments.generation))
 
     def show(self, fd: int | None) -> int:
         """To the descriptor `fd`; None: into the file. Returns the exit code. Raises: LivelogError."""

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from livelog.client.api.lookup import listing, locate, patiently, place_of, status_of
+from livelog.client.api.lookup import attempt_of, listing, locate, patiently, place_of, status_of
 from livelog.client.api.search import Hit, Query, search
 from livelog.client.settings import load
 from livelog.client.transport.stream import Stream, events
@@ -142,6 +142,9 @@ class _TailLines:
     def _follow(self, log: Chosen, whole: bool) -> None:
         """Tell the lines of a log, and its end: in a thread of its own."""
         try:
+            which = partial(attempt_of, log.target, self._arguments.attempt, self._arguments.generation)
+            target = patiently(which, self._arguments.wait, self._arguments.give_up, self._notice)
+            log = log._replace(target=target)
             start = None if whole or self._query.since else self._start(log)
             for hit in search(self._stream(log), self._query._replace(start=start)):
                 self._said.put(_Said(log, hit))

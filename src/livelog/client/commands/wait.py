@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 
-from livelog.client.api.lookup import Target, fetch, locate, patiently, place_of, status_of
+from livelog.client.api.lookup import Target, attempt_of, fetch, locate, patiently, place_of, status_of
 from livelog.client.api.reader import Reader
 from livelog.client.api.search import Query, search
 from livelog.client.settings import load
@@ -25,6 +25,7 @@ from .console import (
     EX_UNAUTHORISED,
     EX_USAGE,
     Parser,
+    add_attempt,
     exit_codes,
     note,
     period,
@@ -64,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     """What `livelog wait` takes."""
     parser = Parser("wait", HELP, EXITS)
     parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
+    add_attempt(parser)
     parser.add_argument(
         "--for", dest="pattern", metavar="RE", help="wait for a line that matches this pattern of Python's re"
     )
@@ -115,9 +117,11 @@ class _Wait:
 
     def _find(self) -> Target:
         give_up = self._arguments.give_up
-        return patiently(
+        log = patiently(
             lambda _wait, patience: locate(self._arguments.log, self._settings, patience), 0, give_up, self.say
         )
+        which = partial(attempt_of, log, self._arguments.attempt, self._arguments.generation)
+        return patiently(which, math.inf, give_up, self.say)
 
     def for_end(self) -> int:
         """Until the log ends. Raises: LivelogError."""

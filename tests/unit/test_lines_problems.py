@@ -127,6 +127,31 @@ def test_what_might_have_belonged_to_one_problem_begins_another_one_that_goes_on
     assert lines_of(text) == [(1, 1, "warning", "first"), (2, 2, "warning", "second"), (3, 5, "warning", "third")]
 
 
+@pytest.mark.parametrize("text", [
+    "npm warn ERESOLVE overriding peer dependency\nnpm warn While resolving: a@1\nnpm warn Found: b@2\nnpm warn   b@2 from root",
+    "npm WARN old lockfile\nnpm WARN old lockfile The package-lock.json file was created with an old version of npm,",
+    "WARNING: A terminally deprecated method in java.lang.System has been called\nWARNING: System::setSecurityManager will be removed",
+    "console.warn:\n  the cookie\n  has no SameSite",
+    "WARNING\nthe disk is full",
+    "/src/a.py:3: UserWarning: slow\n  f()",
+])  # fmt: skip
+def test_warning_of_several_lines_ends_where_something_else_begins(text: str) -> None:
+    lines = text.count("\n") + 1
+    assert [(first, last, level) for first, last, level, _ in lines_of(f"{text}\nnpm warn deprecated x@1: y\n")] == [
+        (1, lines, "warning"),
+        (lines + 1, lines + 1, "warning"),
+    ]
+
+
+@pytest.mark.parametrize("text", [
+    "[2026-11-28T02:03:04Z SLOWLY app] x", "I x/y.cc:12] x", "2026-11-28 02:03:04.123456: I tensorflow/core/x.cc:12] warm",
+    "[12:34:1128/020304.123:INFO:file.cc(12)] x", "[a.c:3]: (information) x", "   ^-- SC2034 (info): x", "  info • x • lib/a.dart:3:8 • y",
+    "WARNING: 0", "[WARNING] ------",
+])  # fmt: skip
+def test_what_is_below_a_warning_is_none(text: str) -> None:
+    assert lines_of(f"{text}\n") == []
+
+
 def test_crash_is_an_error_whatever_its_logger_calls_it() -> None:
     [(line, last, level, _)] = lines_of("12:15:01  WARNING -  PROCESS-CRASH | a.html | application crashed [@ f]\n")
     assert (line, last, level) == (1, 1, "error")

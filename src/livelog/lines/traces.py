@@ -368,7 +368,7 @@ def _source(trace: Trace, text: str) -> Part:
 
 
 _JVM = re.compile(
-    r"WARNING: (?:Illegal|Please consider|Use --|All illegal|If a |Restricted methods|Dynamic loading|Hidden|[a-z][\w.]{1,80}(?:\.|::)\w{1,80}(?:\(.{0,80}\))? (?:has been|will be|in module))"
+    r"WARNING: (?:Illegal|Please consider|Use --|All illegal|If a |Restricted methods|Dynamic loading|Hidden|[A-Za-z][\w.]{0,80}(?:\.|::)\w{1,80}(?:\(.{0,80}\))? (?:has been|will be|in module))"
 )
 
 

@@ -124,6 +124,18 @@ def test_names_are_coloured_on_a_terminal_and_lines_made_harmless(here: Place) -
     assert b"[2J" not in screen.screen
 
 
+def test_lines_are_left_out_and_what_matters_is_marked(here: Place) -> None:
+    with Writer("look", settings=here.settings()) as log:
+        log.write(b"GET /healthz\n\x1b[32man error\x1b[0m here\nGET /favicon\n")
+    done = here.run("tail", "--exclude", "healthz", "--exclude", "fav.*n$", "--highlight", "error", "look")
+    assert (done.returncode, done.stdout) == (0, b"\x1b[32man error\x1b[0m here\n")
+    done = here.run("tail", "--timestamps=iso", "--timezone", "UTC", "-n", "1", "look")
+    assert re.fullmatch(rb".{23}\+00:00 GET /favicon\n", done.stdout), done
+    with terminal((*COMMAND, "tail", "--highlight", "err", "look"), here.environment()) as screen:
+        assert screen.wait_end() == 0
+    assert b"an \x1b[1;31merr\x1b[0mor here" in screen.screen
+
+
 def test_wrong_usage_is_told(here: Place) -> None:
     for words in (
         (),
@@ -132,6 +144,8 @@ def test_wrong_usage_is_told(here: Place) -> None:
         ("-o", "file", "a", "b"),
         ("--timestamps=soon", "one"),
         ("--since", "soon", "one"),
+        ("--exclude", "(", "one"),
+        ("--timezone", "Nowhere/City", "one"),
     ):
         done = here.run("tail", *words)
         assert (done.returncode, done.stderr.startswith(b"livelog: ")) == (2, True), done.stderr

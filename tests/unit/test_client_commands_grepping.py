@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from livelog.client.commands.grepping import MAX_TEXT, Asked, Form, Found, expression, found
+from livelog.client.commands.grepping import MATCH, MAX_TEXT, RESET, Asked, Form, Found, expression, found, marked
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,10 @@ def test_colours_mark_what_matches_and_no_others_are_left() -> None:
     )
     assert form.line("", Found(2, True, b"err")) == b"\x1b[32m2\x1b[0m\x1b[36m-\x1b[0merr\n"
     assert form.count("a", 1) == b"\x1b[35ma\x1b[0m\x1b[36m:\x1b[0m1\n"
+
+
+def test_what_matches_is_marked_once() -> None:
+    patterns = [re.compile("b+c"), re.compile("cd"), re.compile("x?")]
+    assert marked("abbcde", patterns) == f"a{MATCH}bbcd{RESET}e"
+    assert marked("cd", patterns) == f"{MATCH}cd{RESET}"
+    assert marked("", patterns) == ""

@@ -65,3 +65,9 @@ def test_times_are_shown_in_each_form(form: str, expected: list[str]) -> None:
     first = datetime(2026, 11, 28, 12, tzinfo=UTC)
     times = [first, first + timedelta(seconds=1.25), None, first - timedelta(days=1)]
     assert [stamps(time) for time in times] == expected
+
+
+def test_zone_that_is_asked_for_is_that_of_iso_too() -> None:
+    when = datetime(2026, 11, 28, 2, 3, 4, 120_000, tzinfo=UTC)
+    stamps = Stamps("iso", timezone(timedelta(hours=2)), when, zoned=True)
+    assert stamps(when) == "2026-11-28T04:03:04.120+02:00 "

@@ -87,7 +87,7 @@ class LogStatus:
     readers: int
     """How many follow it."""
     attempts: int | None
-    """How many logs of that name are kept; None: events do not tell."""
+    """How many logs of that name are kept; None: the server does not tell."""
     link: str = field(repr=False)
     """Where it can be read, as for `Reader`: a secret."""
 

@@ -1,7 +1,8 @@
 """The options that `livelog grep` and `livelog tail` share: what matches, what around it is shown, and since when."""
 
 import argparse
-from datetime import datetime
+import re
+from datetime import UTC, datetime, tzinfo
 
 from .console import natural
 from .moments import EXAMPLES, moment
@@ -31,3 +32,51 @@ def add_pattern_options(parser: "argparse._ActionsContainer") -> None:
         "--since", metavar="TIME", type=time, help=f"only lines that came at this time or later, {EXAMPLES}"
     )
     parser.add_argument("--until", metavar="TIME", type=time, help="only lines that came before this time")
+
+
+def add_look_options(parser: "argparse._ActionsContainer") -> None:
+    """Give `parser` the options that say which lines are left out, and how the others look."""
+    parser.add_argument(
+        "--exclude",
+        metavar="RE",
+        action="append",
+        default=[],
+        type=_pattern,
+        help="leave out lines that match this pattern; may be repeated",
+    )
+    parser.add_argument(
+        "--highlight",
+        metavar="RE",
+        action="append",
+        default=[],
+        type=_pattern,
+        help="colour what matches this pattern, on a terminal; may be repeated",
+    )
+    parser.add_argument(
+        "--timezone",
+        metavar="ZONE",
+        type=_zone,
+        help="the time zone of --timestamps=short and iso, such as UTC or Europe/Berlin (default: short that of this machine, iso UTC)",
+    )
+
+
+def _pattern(text: str) -> "re.Pattern[str]":
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a pattern: {error}") from error
+
+
+def _zone(text: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415  # only here
+
+    try:
+        return (
+            UTC
+            if text.upper() in ("UTC", "Z")
+            else datetime.now().astimezone().tzinfo or UTC
+            if text.lower() == "local"
+            else ZoneInfo(text)
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time zone, such as UTC or Europe/Berlin") from error

@@ -102,3 +102,17 @@ class Form:
 
     def _coloured(self, colour: str, text: str) -> str:
         return text if self._marked is None else f"{colour}{text}{RESET}"
+
+
+def marked(text: str, patterns: "Sequence[re.Pattern[str]]") -> str:
+    """`text` with a colour where one of the patterns matches."""
+    hit = [False] * len(text)
+    for pattern in patterns:
+        for match in pattern.finditer(text):
+            hit[match.start() : match.end()] = [True] * (match.end() - match.start())
+    parts: list[str] = []
+    for place, character in enumerate(text):
+        if hit[place] is not (place > 0 and hit[place - 1]):
+            parts.append(MATCH if hit[place] else RESET)
+        parts.append(character)
+    return "".join(parts) + RESET * (bool(hit) and hit[-1])

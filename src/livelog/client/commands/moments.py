@@ -72,11 +72,12 @@ def told(when: datetime) -> str:
 class Stamps:
     """The times of lines as one of `FORMS` shows them, each with a blank behind it.
 
-    `iso`: RFC 3339 in UTC, with milliseconds. `short`: the time of day in `zone`; of another day than `now`, with month and day. `relative`: seconds
+    `iso`: RFC 3339 in UTC, or, if `zoned`, in `zone`, with milliseconds. `short`: the time of day in `zone`; of another day than `now`, with month and day. `relative`: seconds
     since the first line that was shown. `delta`: seconds since the line before.
     """
 
-    def __init__(self, form: str, zone: tzinfo | None, now: datetime) -> None:
+    def __init__(self, form: str, zone: tzinfo | None, now: datetime, *, zoned: bool = False) -> None:
+        self._zoned = zoned
         self._form, self._zone, self._today = form, zone, now.astimezone(zone).date()
         self._first: datetime | None = None
         self._last: datetime | None = None
@@ -87,7 +88,7 @@ class Stamps:
             return f"{'-':>{self._width}} "
         self._first, before, self._last = self._first or when, self._last or when, when
         if self._form == "iso":
-            return f"{iso(when)} "
+            return f"{when.astimezone(self._zone).isoformat(timespec='milliseconds') if self._zoned else iso(when)} "
         if self._form == "short":
             local = when.astimezone(self._zone)
             day = "" if local.date() == self._today else local.strftime("%m-%d ")

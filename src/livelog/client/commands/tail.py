@@ -48,7 +48,7 @@ from .console import (
     reference,
     write,
 )
-from .grep_options import add_pattern_options
+from .grep_options import add_look_options, add_pattern_options
 from .moments import FORMS
 from .output import Replacement, noticing_the_end_of, opened_for_writing
 from .terminal import RESET, Neutraliser
@@ -153,6 +153,7 @@ def parser() -> argparse.ArgumentParser:
     chosen = parser.add_argument_group("whole lines, with their times")
     chosen.add_argument("--grep", metavar="RE", help="show only lines that match this pattern of Python's re")
     add_pattern_options(chosen)
+    add_look_options(chosen)
     chosen.add_argument(
         "--label",
         metavar="NAME[=VALUE]",
@@ -188,6 +189,8 @@ def tail(arguments: argparse.Namespace) -> int:
     several = len(arguments.logs) != 1 or is_pattern(arguments.logs[0])
     if not arguments.logs and not arguments.label:
         parser().error("which log? Name it by its link or name; 'builds/42/*': all whose names fit")
+    if arguments.timezone is not None and arguments.timestamps not in ("short", "iso"):
+        parser().error("argument --timezone: it is that of --timestamps=short or --timestamps=iso")
     by_line = (
         "grep",
         "invert_match",
@@ -198,6 +201,8 @@ def tail(arguments: argparse.Namespace) -> int:
         "context",
         "ignore_case",
         "fixed_strings",
+        "exclude",
+        "highlight",
     )
     if several or any(getattr(arguments, name) for name in by_line) or arguments.timestamps not in (None, "arrival"):
         return _lines(arguments)

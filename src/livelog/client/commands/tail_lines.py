@@ -23,8 +23,9 @@ from livelog.errors import LivelogError
 
 from .choosing import Chosen, choose, fits, is_pattern, label_query, stem
 from .console import EX_ABORTED, note, write
+from .filtering import plain
 from .grepping import RESET as PLAIN
-from .grepping import expression
+from .grepping import expression, marked
 from .merging import Merger
 from .moments import Stamps, told
 from .terminal import RESET, Neutraliser
@@ -66,7 +67,16 @@ class _TailLines:
         self._terminal = os.isatty(1) and not arguments.raw and not arguments.json
         zone = datetime.now().astimezone()
         form = arguments.timestamps
-        self._stamps = None if form is None else Stamps("iso" if form == "arrival" else form, zone.tzinfo, zone)
+        self._stamps = (
+            None
+            if form is None
+            else Stamps(
+                "iso" if form == "arrival" else form,
+                arguments.timezone or zone.tzinfo,
+                zone,
+                zoned=arguments.timezone is not None,
+            )
+        )
         asked = expression([arguments.grep or ""], fixed=arguments.fixed_strings)
         around = arguments.context
         self._query = Query(
@@ -105,7 +115,8 @@ class _TailLines:
             for log, hit in self._merger.take(
                 time.monotonic(), all_of_it=len(self._merger) > MOST or not self._several
             ):
-                self._print(log, hit)
+                if not any(pattern.search(plain(hit.text)) for pattern in self._arguments.exclude):
+                    self._print(log, hit)
         return self._code
 
     def _take(self, said: _Said) -> None:
@@ -215,5 +226,12 @@ class _TailLines:
         data = hit.text.encode(errors="replace")
         if self._terminal:
             neutralise = Neutraliser()
-            data = neutralise(data, last=True) + RESET * neutralise.coloured
+            data = neutralise(self._marked(hit.text), last=True) + RESET * neutralise.coloured
         write(head.encode() + data + b"\n")
+
+    def _marked(self, text: str) -> bytes:
+        """A line with what matches one of the patterns in colour; such a line loses its own colours."""
+        marks = self._arguments.highlight
+        if any(pattern.search(plain(text)) for pattern in marks):
+            text = marked(plain(text), marks)
+        return text.encode(errors="replace")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from livelog.lines.failures import find
+from livelog.lines.failures import find, passed, says_none, tells
 from livelog.lines.query import Query
 
 from .searching import search
@@ -471,3 +471,17 @@ def test_search_for_errors_finds_each_line_that_tells_of_one_once(forward: bool)
     hits = list(search(query, lambda start, stop: content[start:stop]))
     wanted = [number for number, line in enumerate(lines, 1) if line in TOLD]
     assert [hit.line for hit in hits] == (wanted if forward else wanted[::-1])
+
+
+def test_a_line_tells_of_an_error_in_front_of_a_place_or_does_not() -> None:
+    assert tells("ValueError: x")
+    assert tells("ValueError: x", 1)
+    assert not tells("well: ValueError: x", 0)
+    assert not tells("all is well")
+
+
+def test_what_has_passed_and_what_says_that_there_is_none() -> None:
+    assert passed("test errors::parse ... ok")
+    assert not passed("test errors::parse ... FAILED")
+    assert says_none("0 errors")
+    assert not says_none("ValueError: x")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livelog.lines.hits import Hit
+from livelog.lines.matching import Matcher
 from livelog.lines.pieces import FIRST, OVERLAP, PIECE
 from livelog.lines.query import Query
 from livelog.lines.telling import tell
@@ -247,3 +248,15 @@ def test_a_search_that_finds_nothing_tells_what_it_has_left_also_without_progres
     assert not any(text for _, text in parts)
     assert [left.start for left, _ in parts][-1] == len(content)
     assert 0 < parts[0][0].start < len(content)
+
+
+def test_a_line_with_the_text_as_it_is_and_in_colours_may_match_once() -> None:
+    content = b"fatal and fa\x1b[1mtal\nfa\x1b[1mtal and fatal\n"
+    asked = query("fatal", content)
+    assert [place for place, _ in Matcher(asked).lines(content)] == [0, content.index(b"\n") + 1]
+    assert len(hits(asked, content)) == 4
+
+
+def test_errors_are_looked_for_in_each_line() -> None:
+    content = b"all is well\nValueError: x\n0 failed\n"
+    assert [hit.line for hit in hits(query("", content, errors=True), content)] == [2]

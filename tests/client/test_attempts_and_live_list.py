@@ -4,12 +4,14 @@ Categories: attempts · the live list, in lines and on a terminal.
 """
 
 import json
+import math
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import livelog
 from livelog import Writer
 from tests.harness import TIMEOUT, TOKEN
 
@@ -68,6 +70,13 @@ def test_attempt_that_is_not_kept_is_told_in_words_that_help(here: Place) -> Non
 
 
 # The live list.
+
+
+def test_who_waits_for_ever_is_told_at_once_what_will_never_be_there(here: Place) -> None:
+    """The server does not wait for an attempt, so it is not asked again and again."""
+    reader = livelog.Reader(f"{here.readers}/log/{TOKEN}/nightly?attempt=-3", wait=math.inf)
+    with reader, pytest.raises(livelog.Refused):
+        list(reader)
 
 
 def test_list_tells_how_many_attempts_there_are(here: Place) -> None:

@@ -14,7 +14,7 @@ from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
-from livelog.client.api.reader import LONGEST_WAIT, parse, which
+from livelog.client.api.reader import LONGEST_WAIT, has_waited, parse, which
 from livelog.client.settings import ClientSettings
 from livelog.client.transport.origin import Origin, is_loopback, shown
 from livelog.client.transport.patient import FIRST_PAUSE, LAST_PAUSE
@@ -231,10 +231,11 @@ def patiently(ask: Callable[[float, float], T], wait: float, give_up: float, not
     """
     pause, heard, noticed = FIRST_PAUSE, time.monotonic(), ""
     while True:
+        asked = time.monotonic()
         try:
-            return ask(min(wait, LONGEST_WAIT), max(0.05, heard + give_up - time.monotonic()))
+            return ask(min(wait, LONGEST_WAIT), max(0.05, heard + give_up - asked))
         except (GaveUp, Refused) as error:
-            if isinstance(error, Refused) and error.status == 404 and wait > LONGEST_WAIT:
+            if isinstance(error, Refused) and error.status == 404 and wait > LONGEST_WAIT and has_waited(asked):
                 wait, heard = wait - LONGEST_WAIT, time.monotonic()
                 continue
             passing = isinstance(error, GaveUp) or error.status >= 500 or error.status in (408, 429)

@@ -19,6 +19,7 @@ import contextlib
 import copy
 import math
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self, Unpack, overload
@@ -45,6 +46,11 @@ ENDLESS = 2**53 - 1
 
 LONGEST_WAIT = 300
 """Seconds for which a server waits for a log at most."""
+
+
+def has_waited(asked: float) -> bool:
+    """Whether the server has waited as long as it may since the moment `asked`. If not, nothing will come of asking again at once."""
+    return time.monotonic() > asked + 0.9 * LONGEST_WAIT
 
 
 class Line(NamedTuple):
@@ -298,6 +304,7 @@ class Reader:
         if self._which:
             query.append(f"generation={self.generation}" if self.generation else self._which)
         path = self._path + ("?" + "&".join(query) if query else "")
+        asked = time.monotonic()
         response = self._server.get(path, fields, max(0, min(self._wait, LONGEST_WAIT)), method=method)
         self.state = response.headers.get("Livelog-State", self.state)
         generation = response.headers.get("ETag", "").strip('"')
@@ -318,11 +325,10 @@ class Reader:
         if response.status in (200, 206):
             return response
         text = self._server.refusal(response, begun=bool(self.generation))
-        if response.status == 404 and self._wait:
+        if response.status == 404 and self._wait > LONGEST_WAIT and has_waited(asked):
             self._wait -= LONGEST_WAIT
             self._server.hear()
-            if self._wait > 0:
-                return self._ask(method)
+            return self._ask(method)
         raise Refused(text, response.status)
 
     def _body(self, response: HTTPResponse) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 HOLD = 0.15
 """Seconds for which a new line waits for older ones of other logs."""
 
-PATIENCE = 1.0
+PATIENCE = 10.0
 """Seconds for which a log that is not caught up with, and of which nothing comes, holds back the others."""
 
 

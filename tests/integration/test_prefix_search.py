@@ -61,6 +61,14 @@ def test_all_logs_of_a_prefix_are_searched_the_newest_first(server: Server) -> N
     assert search(server, "q=x", f"/search/{TOKEN}/none/") == ([], {"done": True, "hits": 0, "logs": 0, "next": None})
 
 
+def test_long_line_of_context_is_no_hit(server: Server) -> None:
+    send(server, "long", b"needle\n" + b"x" * 70_000 + b"\n")
+    hits, end = search(server, "q=needle&context=1&dir=forward", f"/search/{TOKEN}/")
+    assert [(hit["line"], hit.get("context"), hit.get("cut")) for hit in hits] == [(1, None, None), (2, True, True)]
+    assert end["hits"] == 1
+    request(server.put, "DELETE", "/log/long")
+
+
 def test_search_goes_on_behind_the_log_at_which_it_stopped(server: Server) -> None:
     """No hit twice, and none left out."""
     found, before = [], ""

@@ -172,7 +172,8 @@ class _Form:
             data = data.rstrip(b"\r")
         text = data.decode(query.encoding, "replace")
         text = _shown(text) if query.plain else text
-        more = ', "context": true' * line.context + ', "cut": true' * (stop < line.stop)
+        # In this order: the search of a prefix tells a line of context by its end.
+        more = ', "cut": true' * (stop < line.stop) + ', "context": true' * line.context
         return self._json(Hit(number, offset, length, line.start, text), more)
 
     def _text(self, part: "Part", number: int | None) -> bytes:

@@ -131,8 +131,8 @@ MUTATIONS = (
     Mutation(
         "nobody is woken by the end of a log",
         "log/journal.py",
-        "            self._closing = None  # an ended log costs no more than it must\n        self._wake()",
-        "            self._closing = None  # an ended log costs no more than it must",
+        "that it does not need\n        self._wake()",
+        "that it does not need",
     ),
     Mutation(
         "an interrupted upload loses its last byte",

@@ -5,6 +5,8 @@ Categories: what comes, and the end · times · many filters of one log · patte
 
 import contextlib
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +147,48 @@ def test_filters_of_one_log_share_a_process_and_one_that_takes_for_ever_is_alone
     wait_until(lambda: len(workers(server)) <= 1, "the process has left with its clients")  # one may be kept, for texts
     producer.send(chunk(b""))
     finish(producer)
+
+
+def test_filter_that_breaks_off_goes_on_behind_its_last_line(server: Server) -> None:
+    """No line twice, and none left out: `from` is where the last line ended."""
+    producer, found, place = begin(server, "cut"), list[str](), 0
+    for number in range(5):
+        with contextlib.closing(
+            following(server, "cut", q="needle", lines="1", numbers="0", **{"from": place})
+        ) as lines:
+            producer.send(chunk(b"".join(b"needle %d.%d\nhay\n" % (number, each) for each in range(8))))
+            # It is cut before all has come, or behind it; the last one has the rest.
+            wanted = 3 if number < 4 else 40 - len(found)
+            lines.wait(lambda answer, wanted=wanted: answer.body.count(b"\n") >= wanted, "some lines")  # type: ignore[misc]
+            body = lines.answer().body  # type: ignore[union-attr]
+        for one in map(json.loads, body[: body.rindex(b"\n")].splitlines()):
+            found.append(one["text"])
+            place = one["start"] + len(one["text"]) + 1
+    assert found == [f"needle {number}.{each}" for number in range(5) for each in range(8)]
+    producer.send(chunk(b""))
+    finish(producer)
+
+
+def test_filter_whose_process_is_killed_goes_on_or_says_that_it_does_not(server: Server) -> None:
+    """Between two lines it needs none; while it is asked, its end is an error. Never does it end as if there were no more lines."""
+    producer = begin(server, "killed")
+    producer.send(chunk(b"needle 1\nhay\n"))
+    lines = following(server, "killed", q="ne+dle", regex="1", lines="1")
+    lines.wait(lambda answer: answer.body.count(b"\n") == 1, "the first line")
+    for process in workers(server):
+        os.kill(process, signal.SIGKILL)
+    producer.send(chunk(b"needle 3\n"))
+    again = following(server, "killed", q="ne+dle", regex="1", lines="1", **{"from": 9})
+    again.wait(lambda answer: answer.body.count(b"\n") == 1, "the line that came meanwhile")
+    assert documents(again.answer())[0]["line"] == 3  # type: ignore[arg-type]
+    again.close()
+    producer.send(chunk(b""))
+    finish(producer)
+    *some, last = documents(finish(lines))
+    if "error" in last:
+        assert ([one["line"] for one in some], last["hits"], "search again" in last["error"]) == ([1], None, True)
+    else:
+        assert ([one["line"] for one in some], last["hits"], last["state"]) == ([1, 3], 2, "complete")
 
 
 @pytest.mark.parametrize("query", ["follow=1&dir=back", "since=yesterday", "until=2026-11-25T05:26:53"])

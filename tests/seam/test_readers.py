@@ -233,6 +233,38 @@ async def test_lines_groups_and_searches_are_those_of_the_bytes(kind: Kind, tmp_
         assert (await port.get("groups")).status == 200
 
 
+@on_both
+@pytest.mark.parametrize("end", ["complete", "aborted"])
+@on_loop
+async def test_filters_that_follow_tell_lines_and_times_of_a_log_that_grows(
+    kind: Kind, tmp_path: Path, end: str
+) -> None:
+    async with serving(kind, tmp_path) as (writer, port):
+        filtering = asyncio.ensure_future(port.get("search", "?q=line+1999&follow=1&lines=1&context=1"))
+        objects = asyncio.ensure_future(port.get("lines", "?from=2&as=ndjson"))
+        await turns(lambda: len(writer.source.watchers) > 1)
+        for start in range(0, len(LINES), len(LINES) // 5):
+            await grown(writer, LINES[start : start + len(LINES) // 5])
+        async with told(writer.source, lambda: writer.source.at_end):
+            await writer.do("end", end)
+        every = (FIRST + LINES.encode()).splitlines()
+        *found, last = [json.loads(line) for line in (await filtering).body.splitlines()]
+        found = [one for one in found if "line" in one]
+        wanted = {number for number, line in enumerate(every, 1) if b"line 1999" in line}
+        near = {number + by for number in wanted for by in (-1, 0, 1)} & set(range(1, len(every) + 1))
+        assert [one["line"] for one in found] == sorted(near)
+        assert {one["line"] for one in found if "context" not in one} == wanted
+        assert (last["hits"], last["state"]) == (len(wanted), end)
+        assert [one["text"].encode() for one in found] == [every[one["line"] - 1] for one in found]
+        times = [one["time"] for one in found]
+        assert times == sorted(times)
+        await objects
+        told_again = [json.loads(line) for line in (await port.get("lines", "?as=ndjson")).body.splitlines()]
+        assert {one["line"]: one["time"] for one in told_again if one["line"] in near} == dict(
+            zip(sorted(near), times, strict=True)
+        )
+
+
 @on_loop
 async def test_who_waits_for_a_log_gets_it_when_it_is_adopted_and_all_share_one(tmp_path: Path) -> None:
     async with Elsewhere(tmp_path) as writer, Port(writer, tmp_path).open() as port:

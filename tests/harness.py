@@ -30,7 +30,7 @@ Less than the 30 after which a server gives up an idle connection: no test may t
 PATIENCE = 300.0
 """Seconds for an answer for which a process of the lowest priority looks at lines. Beside load it gets next to nothing of the processor."""
 
-_LINES = ("/lines/", "/groups/", "/search/", "/events/")
+_LINES = ("/lines/", "/groups/", "/search/", "/events/", "/problems/")
 
 _READY = re.compile(
     r"livelog \S+ ready: PUT http://[^ ]*:([0-9]+)/log GET (https?)://[^ ]*:([0-9]+)/log/ACCESS_TOKEN\n"

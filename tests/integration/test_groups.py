@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import TOKEN, Server, chunk
+from tests.harness import PATIENCE, TOKEN, Server, chunk
 
 from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import running, wait_until
@@ -71,11 +71,13 @@ def test_groups_grow_with_the_log(server: Server) -> None:
 def test_groups_have_the_durations_of_their_lines_and_the_running_one_goes_on(server: Server) -> None:
     producer = begin(server, "timed")
     producer.send(chunk(b"::group::one\n"))
-    wait_until(lambda: len(groups(server, "timed").json["groups"]) == 1, "the first")
+    wait_until(lambda: len(groups(server, "timed").json["groups"]) == 1, "the first", PATIENCE)
     first = groups(server, "timed").json["groups"][0]["seconds"]
-    wait_until(lambda: groups(server, "timed").json["groups"][0]["seconds"] > first + 0.05, "time that goes on")
+    wait_until(
+        lambda: groups(server, "timed").json["groups"][0]["seconds"] > first + 0.05, "time that goes on", PATIENCE
+    )
     producer.send(chunk(b"::endgroup::\n::group::two\n"))
-    wait_until(lambda: len(groups(server, "timed").json["groups"]) == 2, "the second")
+    wait_until(lambda: len(groups(server, "timed").json["groups"]) == 2, "the second", PATIENCE)
     one, two = groups(server, "timed").json["groups"]
     lasted = datetime.fromisoformat(one["ended"]) - datetime.fromisoformat(one["began"])
     assert one["seconds"] == round(lasted.total_seconds(), 3) > 0.05
@@ -96,7 +98,7 @@ def test_groups_far_apart_have_the_right_lines(server: Server) -> None:
     content = b"::group::a\n" + block + b"::endgroup::\n" + b"x" * 3_000_000 + b"\n" + b"##[group]b\n" + block
     send(server, "large", content)
     expected = [group(1, 300_002, "a"), group(300_004, None, "b")]
-    wait_until(lambda: not groups(server, "large").json["more"], "all is looked at")
+    wait_until(lambda: not groups(server, "large").json["more"], "all is looked at", PATIENCE)
     assert untimed(groups(server, "large")) == {
         "groups": expected, "next": None, "indexed": len(content), "more": False
     }  # fmt: skip
@@ -115,7 +117,7 @@ def test_pages_of_groups_are_all_of_them_once_also_while_the_log_grows(server: S
     """`next` is where the next one begins, whatever has ended or begun since."""
     producer = begin(server, "paged")
     producer.send(chunk(b"".join(b"::group::%d\nx\n" % number for number in range(25))))
-    wait_until(lambda: len(groups(server, "paged").json["groups"]) == 25, "the groups")
+    wait_until(lambda: len(groups(server, "paged").json["groups"]) == 25, "the groups", PATIENCE)
     found, query = [], "?limit=10"
     for new in range(25, 28):
         document = groups(server, "paged", query).json
@@ -123,7 +125,7 @@ def test_pages_of_groups_are_all_of_them_once_also_while_the_log_grows(server: S
         assert document["next"] == (len(found) if len(found) < 25 else None)
         query = f"?limit=10&skip={document['next']}"
         producer.send(chunk(b"::endgroup::\n::group::%d\n" % new))
-        wait_until(lambda new=new: len(groups(server, "paged").json["groups"]) == new + 1, "one more")  # type: ignore[misc]
+        wait_until(lambda new=new: len(groups(server, "paged").json["groups"]) == new + 1, "one more", PATIENCE)  # type: ignore[misc]
     assert found == [str(number) for number in range(27)]
     producer.send(chunk(b""))
     finish(producer)
@@ -136,7 +138,7 @@ def test_pages_of_groups_are_all_of_them_once_also_while_the_log_grows(server: S
 def test_answer_has_a_bounded_number_of_bytes_whatever_the_titles(server: Server) -> None:
     """As lines have; what is left is on the next page. Ten thousand groups of a usual size are on one."""
     send(server, "wide", (b"::group::" + "\N{GRINNING FACE}".encode() * 200 + b"\n") * 9_000)
-    wait_until(lambda: not groups(server, "wide", "?limit=1").json["more"], "all is looked at")
+    wait_until(lambda: not groups(server, "wide", "?limit=1").json["more"], "all is looked at", PATIENCE)
     seen = 0
     following: int | None = 0
     while following is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
 from tests.sample import sample
 
 from .logs import Answer, begin, finish, path_of, request, send, status_of
@@ -44,7 +44,9 @@ def lines(server: Server, name: str, query: str, *headers: str, method: str = "G
 
 def numbered(server: Server, name: str, query: str) -> Answer:
     """The answer once it has line numbers."""
-    wait_until(lambda: bool(lines(server, name, query, method="HEAD")["Livelog-First-Line"]), "the index is made")
+    wait_until(
+        lambda: bool(lines(server, name, query, method="HEAD")["Livelog-First-Line"]), "the index is made", PATIENCE
+    )
     return lines(server, name, query)
 
 

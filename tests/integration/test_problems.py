@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import TOKEN, Server, chunk
+from tests.harness import PATIENCE, TOKEN, Server, chunk
 
 from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import running, wait_until
@@ -154,7 +154,9 @@ def test_all_of_a_large_log_are_counted_and_the_first_ones_are_kept(server: Serv
         (b"x" * 200_000 + b"\n") + b"error: a\nfine\n" * 12_000,
         "Content-Type: text/plain; charset=windows-1252",
     )
-    wait_until(lambda: problems(server, "large", "?limit=1").json["counts"]["error"] == 12_000, "all are counted")
+    wait_until(
+        lambda: problems(server, "large", "?limit=1").json["counts"]["error"] == 12_000, "all are counted", PATIENCE
+    )
     document = problems(server, "large").json
     assert (len(document["problems"]), document["next"], document["more"]) == (10_000, None, True)
     assert [document["problems"][place]["line"] for place in (0, -1)] == [2, 20_000]

@@ -188,7 +188,7 @@ def test_hits_without_number_in_one_long_line_are_found(server: Server) -> None:
 def test_pattern_that_never_ends_is_told_to_be_one(server: Server) -> None:
     """And others are served meanwhile."""
     slow = begin_search(server, "large", "?q=(x%2Bx%2B)%2By&regex=1")
-    wait_until(lambda: len(workers(server)) == 1, "the search has begun")
+    wait_until(lambda: len(workers(server)) == 1, "the search has begun", PATIENCE)
     assert len(search(server, "sample", "?q=error")[0]) == 1000
     answer = finish(slow)
     last = json.loads(answer.body.splitlines()[-1])
@@ -204,7 +204,7 @@ def test_searches_beyond_some_wait_and_beyond_more_are_refused(server: Server) -
         for _ in range(20):
             connection = stack.enter_context(contextlib.closing(begin_search(server, "large", LONG)))
             assert connection.wait_head().status == 200
-        wait_until(lambda: len(workers(server)) == 4, "as many as there may be")
+        wait_until(lambda: len(workers(server)) == 4, "as many as there may be", PATIENCE)
         answer = request(server.get, "GET", path_of("large", TOKEN, "search") + "?q=x")
         assert (answer.status, answer["Retry-After"]) == (503, "1")
         for number in range(1, 20):
@@ -217,12 +217,17 @@ def test_searches_beyond_some_wait_and_beyond_more_are_refused(server: Server) -
     finish(reader)
 
 
+def told_by_processes(server: Server) -> bytes:
+    """What everybody can see of the processes that search: their arguments and environment."""
+    return b"".join(
+        Path(f"/proc/{worker}/{what}").read_bytes() for worker in workers(server) for what in ("cmdline", "environ")
+    )
+
+
 def test_process_that_searches_has_no_secrets(server: Server) -> None:
     """Neither the tokens nor what is searched for can be seen by others."""
-    with contextlib.closing(begin_search(server, "large", LONG.replace("%5B", "verysecret%7Cx*%5B"))) as connection:
-        connection.wait(lambda answer: len(answer.body) > 0, "word about progress")
-        [worker] = workers(server)
-        seen = b"".join(Path(f"/proc/{worker}/{what}").read_bytes() for what in ("cmdline", "environ"))
-        assert b"livelog.lines.scanner" in seen
+    with contextlib.closing(begin_search(server, "large", LONG.replace("%5B", "verysecret%7Cx*%5B"))):
+        wait_until(lambda: b"livelog.lines.scanner" in told_by_processes(server), "it has begun", PATIENCE)
+        seen = told_by_processes(server)
         assert TOKEN.encode() not in seen
         assert b"verysecret" not in seen

@@ -39,6 +39,7 @@ from benchmarks.run import (
     accepts,
     build,
     busy_since,
+    command_line,
     cpu_seconds,
     find_servers,
     foreign_cpu,
@@ -418,13 +419,9 @@ def table_lines(workload: Workload, row: Row) -> Iterator[str]:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Measure what questions about logs cost.")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one run each: a smoke test")
-    parser.add_argument("--runs", type=int, help="runs of each workload (3; with --quick 1)")
-    parser.add_argument("--size", type=float, default=10.0, metavar="GB", help="of the large log (10)")
     names = [workload.name for workload in WORKLOADS]
-    parser.add_argument("--workload", nargs="+", metavar="NAME", choices=names, help="only these: %(choices)s")
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table here too")
+    parser = command_line("Measure what questions about logs cost.", names, 3)
+    parser.add_argument("--size", type=float, default=10.0, metavar="GB", help="of the large log (10)")
     return parser.parse_args()
 
 

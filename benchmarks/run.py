@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -839,24 +839,26 @@ def publish(lines: list[str], out: Path | None) -> None:
         out.write_text(text + "\n", encoding="utf-8")
 
 
-def parse_arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description="Measure livelog beside a cost floor, nginx, and other livelog-compatible servers."
-    )
+def command_line(description: str, workloads: Iterable[str], runs: int) -> argparse.ArgumentParser:
+    """The options of each benchmark. `workloads`: the names of what it can measure; `runs`: how often it does so."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="tiny sizes, one run each, under a minute: every byte checked, figures meaningless",
+        help="tiny sizes, one run each: every byte checked, figures meaningless",
     )
-    parser.add_argument("--runs", type=int, help="runs of each workload and server (5; with --quick 1)")
+    parser.add_argument("--runs", type=int, help=f"runs of each workload ({runs}; with --quick 1)")
     parser.add_argument(
-        "--workload",
-        nargs="+",
-        metavar="NAME",
-        choices=[workload.name for workload in WORKLOADS],
-        help="only these: %(choices)s",
+        "--workload", nargs="+", metavar="NAME", choices=list(workloads), help="only these: %(choices)s"
     )
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table here too")
+    return parser
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    names = [workload.name for workload in WORKLOADS]
+    parser = command_line("Measure livelog beside a cost floor, nginx, and other livelog-compatible servers.", names, 5)
     parser.add_argument(
         "--server",
         action="append",
@@ -864,7 +866,6 @@ def parse_arguments() -> argparse.Namespace:
         metavar="NAME=COMMAND",
         help="one more server, configured by livelog's environment",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table here too")
     return parser.parse_args()
 
 

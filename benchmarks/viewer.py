@@ -45,6 +45,7 @@ from benchmarks.run import (
     Site,
     accepts,
     busy_since,
+    command_line,
     find_servers,
     foreign_cpu,
     has_ready_line,
@@ -531,13 +532,8 @@ def table_lines(workload: Workload, row: Row) -> Iterator[str]:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Measure livelog's viewer in Chromium.")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one run each: a smoke test")
-    parser.add_argument("--runs", type=int, help="runs of each workload (3; with --quick 1)")
     names = [workload.name for workload in WORKLOADS]
-    parser.add_argument("--workload", nargs="+", metavar="NAME", choices=names, help="only these: %(choices)s")
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table here too")
-    return parser.parse_args()
+    return command_line("Measure livelog's viewer in Chromium.", names, 3).parse_args()
 
 
 def main() -> int:

@@ -1,10 +1,12 @@
 """Which logs a server has, as they are and as they change: the list, filtered by the server, through broken connections.
 
-for log in livelog.logs(prefix="builds/42/", state="live"):
-print(log.name, log.size)
+    for log in livelog.logs(prefix="builds/42/", state="live"):
+        print(log.name, log.size)
 
-for event in livelog.watch(labels={"branch": "main"}):
-print(event.kind, event.log.name)
+    for event in livelog.watch(labels={"branch": "main"}):
+        print(event.kind, event.log.name)
+
+Refuses to filter: the server does. After a broken connection the list goes on behind the log that came last, and nothing is told twice.
 """
 
 import re
@@ -209,8 +211,8 @@ class LogList:
     def _gone(self, target: Target, log: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         """What has happened to a log that is not listed any more. Where states are selected, it may only have another one."""
         if self._state is not None:
-            status = Target(_resource(target, "status", log["name"]), target.token, target.settings)
-            asked = status.other("status", f"?generation={log['generation']}")
+            url = f"{_resource(target, 'status', log['name'])}?generation={log['generation']}"
+            asked = target._replace(url=url)
             try:
                 known = patiently(lambda wait, patience: fetch(asked, wait, patience), 0, self._give_up, self._notice)
             except Refused as error:

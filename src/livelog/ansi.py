@@ -1,15 +1,16 @@
-"""The grammar of terminal sequences (ECMA-48), as livelog reads it everywhere: on the server, on a terminal, on the page. No I/O.
+"""The grammar of terminal sequences (ECMA-48) as regular expressions. The server, the commands and the viewer all follow it. No I/O.
 
-The page has the same grammar in `viewer/src/ansi.ts`; `viewer/test/sequences.json` is a table of tests that holds all to it.
+The viewer has the same grammar in `viewer/src/ansi.ts`. The cases in `viewer/test/sequences.json` test both.
 
-1. A control sequence (CSI) is one also if what follows is no end of it.
-2. A string (OSC, DCS, SOS, PM, APC) ends at BEL, ST, CAN or SUB, or in front of the next escape. One that does not end in its
-   line is none: only its escape is left out, so that no text is lost.
-3. An escape that begins nothing is left out. No sequence has a newline in it. Eight-bit controls (U+0080 to U+009F) begin none.
+1. A control sequence (CSI) need not have a final byte: what is there of it is a sequence.
+2. A string (OSC, DCS, SOS, PM, APC) ends at BEL, ST, CAN or SUB, or before the next escape. If it does not end within its
+   line, only its escape character counts as a sequence, so that no text is lost.
+3. An escape character that starts nothing is a sequence by itself. No sequence contains a newline. The eight-bit controls (U+0080 to U+009F)
+   start no sequence.
 """
 
 STRING_END = "\x07\x18\x1a"
-"""What ends a string, beside an escape."""
+"""The characters that end a string: BEL, CAN and SUB."""
 
 SEQUENCE = (
     r"\x1b(?:"
@@ -19,7 +20,7 @@ SEQUENCE = (
     r"|[0-OQ-WYZ\\`-~]"
     r")?"
 )
-"""A pattern that matches one sequence, in text and in bytes; `final` is empty in one that is not whole."""
+"""A pattern for one sequence; it can be compiled for text and for bytes. The group `final` is empty if a control sequence has no final byte."""
 
 BEGUN = rf"\x1b(?:\[[0-?]*+[ -/]*+|[\]PX^_][^{STRING_END}\x1b\n]*+\x1b?|[ -/]*+)\Z"
-"""A pattern that matches a sequence that may go on in what follows."""
+"""A pattern for a sequence at the end of the input that further input may continue."""

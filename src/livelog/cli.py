@@ -1,6 +1,7 @@
-"""The command: parses its arguments, calls what they ask for, turns errors into exit codes.
+"""The command `livelog`: it parses arguments, runs the command that they name, and turns errors into exit codes.
 
-Refuses to do anything itself.
+The commands of the client are in `client.commands`; the server is started by `process`. Modules that only some commands need are
+imported when such a command runs, so that each command starts fast.
 """
 
 import argparse
@@ -94,14 +95,14 @@ the variables with which the server was started, and needs no token.
 """
 
 HEALTH_SETTINGS = ("put_port", "put_host")
-"""What says where the server is asked."""
+"""The settings that `livelog health` needs: the address of the producers' port."""
 
 HEALTH_EXIT_CODES = (
     "Exit codes: 0 the server is well, 1 it is not, or it does not answer, 2 usage, 64, 65 and 78 a wrong setting."
 )
 
 LINK_SETTINGS = ("access_token", "get_port", "get_host", "public_url", "server_crt_file", "server_key_file")
-"""What a link is made of."""
+"""The settings that `livelog link` needs to make a link without asking a server."""
 
 EXIT_CODES = (
     "A flag takes precedence over its variable. Exit codes: 0 stopped by a signal, 2 usage, 64-67 a wrong port, 69 a port or the "
@@ -114,11 +115,11 @@ LINK_EXIT_CODES = (
 )
 
 CLIENT_COMMANDS = ("run", "push", "tail", "grep", "show", "wait", "ls", "status", "open", "rm", "spools")
-"""Those of `client.commands.dispatch`, which is imported only for them: the others need not wait for it."""
+"""The commands of `client.commands.dispatch`. They are listed here so that `livelog serve` starts without importing it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments`, by default the process's own. Returns the exit code."""
+    """Run the command with `arguments`, by default those of the process. Returns the exit code. Errors are printed to stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = words[0] if words else ""
     try:
@@ -185,7 +186,7 @@ def _serve_parser() -> argparse.ArgumentParser:
 
 
 def _commit() -> str:
-    """The commit that the program was built from, which only the standalone program knows."""
+    """The commit from which the standalone program was built, in parentheses; empty in other forms of installation."""
     import pkgutil  # noqa: PLC0415  # rarely needed
 
     try:
@@ -245,8 +246,8 @@ def _link(words: Sequence[str]) -> int:
     told = any(flags[setting] for setting in LINK_SETTINGS)
     if not told and (found.access_token is None or found.chosen or found.public_chosen):
         return _say(f"{lookup.make_link(name, expires, found, view=flags['view'])}\n")
-    # Beside a server, whose own settings these are.
-    variables = {**os.environ, "LIVELOG_PUT_HOST": ""}  # how producers come is of no interest
+    # The environment is that of the server itself.
+    variables = {**os.environ, "LIVELOG_PUT_HOST": ""}  # a link does not depend on the producers' port
     variables["LIVELOG_PUBLIC_URL"] = shown(found.public_url) if found.public_chosen else ""
     known = config.load(variables, flags)
     if not known.get_port and known.public_url is None:
@@ -281,7 +282,7 @@ def _health(words: Sequence[str]) -> int:
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
-    """The parser of each command: for completion, and for the documents."""
+    """The parsers of all commands, by name. Shell completion and `docs/commands.md` are made from them."""
     from .client.commands import dispatch  # noqa: PLC0415
 
     return {
@@ -308,7 +309,7 @@ def _completion(words: Sequence[str]) -> int:
 
 
 def _say(text: str) -> int:
-    """Write what was asked for to stdout. Returns the exit code; like other programs, ends if a pipe's reader has left."""
+    """Write `text` to stdout, and return the exit code. SIGPIPE ends the process, as it ends other programs."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     data = text.encode()
     try:

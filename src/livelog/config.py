@@ -1,9 +1,9 @@
 """Settings: every limit and timeout of the server, from environment variables and command-line flags.
 
-Each field of `Settings` is one setting: its variable, flag, default and meaning are declared beside it and
-nowhere else; help text and documentation are made from, or checked against, these declarations.
+Each field of `Settings` declares one setting: its variable, flag, default and meaning. The help text is generated from these
+declarations, and a test compares the documents with them.
 
-Opens no port and no directory, and reads no file but those that a flag names for a token.
+This module opens no port and no directory. It reads no file except one that a flag names for a token.
 """
 
 import argparse
@@ -20,7 +20,7 @@ EX_CONFIG = 78
 """Exit code for a setting that is missing or wrong (sysexits.h)."""
 
 EX_UNAVAILABLE = 69
-"""Exit code when a port or a directory cannot be had, because another process has it (sysexits.h)."""
+"""Exit code if a port or the data directory is in use by another process (sysexits.h)."""
 
 
 def _setting(
@@ -51,7 +51,10 @@ def _token(name: str, text: str) -> str:
 
 
 def _port(not_a_number: int) -> Callable[[str, str], int]:
-    """A reader of port numbers. The exit codes are the original livelog's, which wrappers may know."""
+    """A parser of port numbers. `not_a_number`: the exit code for text that is no number; for a number out of range, one more.
+
+    These are the exit codes of Taskcluster's livelog, which wrapper scripts may check.
+    """
 
     def read(name: str, text: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII):
@@ -79,7 +82,7 @@ _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
 
 def seconds(name: str, text: str) -> float:
-    """A duration such as `90`, `1.5`, `2h`; `name` is what to call it in an error. Raises: ConfigError."""
+    """The seconds of a duration such as `90`, `1.5` or `2h`. `name`: the setting's name for the error. Raises: ConfigError."""
     match = re.fullmatch(r"((?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:e[0-9])?)([smhd]?)", text, re.ASCII)
     if match is None or not 0 < (value := float(match[1]) * _DURATION_UNITS[match[2]]) < 1e10:
         raise ConfigError(f"{name} is not a duration above 0, such as 90, 1.5, 10m, 2h or 7d: {text!r}", EX_CONFIG)
@@ -120,12 +123,12 @@ def _url(name: str, text: str) -> str:
 _METAVARS: dict[Callable[[str, str], Any], str] = {
     _token: "FILE", _switch: "1|0", _hosts: "ADDRESSES", seconds: "TIME", _size: "SIZE", _count: "N", _log_format: "FORMAT", _url: "URL",
 }  # fmt: skip
-"""What the help calls the value of a setting, by what reads it."""
+"""The placeholder of a setting's value in the help text, by the function that parses the value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one server. Durations are seconds, sizes bytes; None means that there is no limit."""
+    """The settings of one server. Durations are in seconds, sizes in bytes. None: there is no limit, or the setting is unset."""
 
     access_token: str = _setting(
         "ACCESS_TOKEN",
@@ -234,11 +237,11 @@ class Settings:
 
     @property
     def put_is_loopback(self) -> bool:
-        """Whether the producers' port can be reached from this machine only."""
+        """Whether only this machine can reach the producers' port."""
         return all(ipaddress.ip_address(host).is_loopback for host in self.put_host)
 
     def readers_url(self, port: int) -> str:
-        """What links for readers begin with, if their port is that one."""
+        """The beginning of links for readers, without a slash at its end. `port`: the port on which readers are served."""
         if self.public_url is not None:
             return self.public_url
         hosts = [host for host in self.get_host if not ipaddress.ip_address(host).is_unspecified]
@@ -247,7 +250,7 @@ class Settings:
 
 
 def add_flags(parser: argparse.ArgumentParser, names: Collection[str] | None = None) -> None:
-    """Give `parser` a flag for each setting, or for those of these `names` only."""
+    """Add a flag to `parser` for each setting. `names`: only for these fields of `Settings`."""
     for setting in fields(Settings):
         meta = setting.metadata
         if names is not None and setting.name not in names:
@@ -293,7 +296,7 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Setting
 def given(
     environ: Mapping[str, str], flags: Mapping[str, str | None], names: Collection[str] | None = None
 ) -> dict[str, Any]:
-    """The settings that `environ` and `flags` say, each by itself, by the names of their fields; `names`: of these only.
+    """The values of all settings that are set, by field name. Each is checked by itself. `names`: only these fields of `Settings`.
 
     Raises: ConfigError.
     """
@@ -308,7 +311,7 @@ def given(
 
 
 def _source(setting: Field[Any], environ: Mapping[str, str], flags: Mapping[str, str | None]) -> tuple[str, str]:
-    """Where a setting comes from: the name to call it in an error, and its text."""
+    """The text of a setting, empty if it is unset, and in front of it the name of its source for errors. Raises: ConfigError."""
     flag = flags.get(setting.name)
     if flag is None:
         return setting.metadata["variable"], environ.get(setting.metadata["variable"], "")

@@ -1,9 +1,11 @@
-"""What a terminal shows of a line, as plain text: without escape sequences, and of a progress bar its last state. No I/O.
+"""The text that a terminal shows of one line, without escape sequences. Of a progress bar that is its last state. No I/O.
 
-A line without movements of the cursor only loses its sequences and controls. Any other is drawn on a row of cells, as a terminal
-draws it: a carriage return goes back to the first column, and what comes then overwrites; what is not overwritten or erased stays. The page
-draws lines in the same way (`viewer/src/cells.ts`), and one table of tests holds both to it. Refuses to know of colours, and of any other
-line. Blanks at the end of a row that was drawn are left out. The time it takes is in proportion to the line.
+If a line does not move the cursor, its sequences and control characters are removed. Any other line is drawn on a row of cells, as a
+terminal does it: a carriage return moves the cursor to the first column, and further text overwrites what is there. Spaces at the end of
+such a row are removed. The viewer draws lines in the same way (`viewer/src/cells.ts`); one table of cases tests both.
+
+This module ignores colours. It sees one line at a time, so it cannot follow a cursor that moves to other lines. The time is linear in
+the length of the line.
 """
 
 import re
@@ -12,28 +14,30 @@ import unicodedata
 from . import ansi
 
 WIDE = 500
-"""Columns of the terminal, as far as a cursor moves by itself and as characters are shifted to the right."""
+"""The width of the assumed terminal, in columns. Sequences move the cursor and shift characters no farther; text may be longer."""
 
 TAB = 8
+"""The distance between tab stops, in columns."""
 
 _SEQUENCE = re.compile(ansi.SEQUENCE + r"|(?P<control>[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f])")
 
 _MOVES = re.compile(r"\r|\x08|\x1b(?:[78c]|\[[0-9;]*[@C-JKPXZ`abdfsu])")
-"""What does more than to append text."""
+"""The controls and sequences that do more than append text: with one of these, a line has to be drawn."""
 
 _ANY = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _NUMBERS = re.compile("[0-9;]*")
 
 _LAST = re.compile(r"[^\t]?[\u0300-\u036f]*\Z", re.DOTALL)
-"""The last character of a text, with what combines with it."""
+"""The last character of a text, with its combining marks."""
 
 Cell = str | list[str] | None
-"""A character, with what combines with it if it is a list; empty: the rest of the one before, which is wide, or a tab; None: a blank."""
+"""The content of one column: a character; a list of a character and its combining marks; an empty text for a further column of the wide
+character or tab on its left; or None for a blank."""
 
 
 def shown(line: str) -> str:
-    """What is shown of a line, without its newline; it may end with carriage returns in front of that."""
+    """The text that a terminal shows of `line`. Newlines and carriage returns at its end are removed first."""
     line = line.rstrip("\r\n")
     if not _ANY.search(line):
         return line
@@ -79,17 +83,18 @@ def _draw(line: str) -> str:
 
 
 class Row:
-    """A row of a terminal, without an end on the right: a cell for each column."""
+    """One row of a terminal, with a cell for each column, and a cursor. It is as long as its text: nothing wraps."""
 
     def __init__(self) -> None:
         self.cursor = 0
-        """The column in which the next character is put, from 0 on."""
+        """The column of the next character, counted from 0."""
         self.saved = 0
+        """The column that was saved last (DECSC)."""
         self._cells: list[Cell] = []
         self._left = 0  # what is on the left of this column is blank
 
     def put(self, text: str) -> None:
-        """Write over what is there, from the cursor on."""
+        """Write `text` at the cursor, over what is there, and move the cursor behind it."""
         if text.isascii() and "\t" not in text:
             self._write(list(text))
             return
@@ -107,7 +112,7 @@ class Row:
                 self._write([character, ""] if code >= 0x1100 and _is_wide(character) else [character])
 
     def control(self, final: str, first: int, second: int) -> None:
-        """Do what a control sequence does that ends with `final` and has these parameters, as far as it is about this row."""
+        """Apply a control sequence (CSI) to this row. `final`: its final byte; `first`, `second`: its parameters, 0 if absent."""
         count = first or 1
         if final in "Ca":
             self.to(self.cursor + count)
@@ -133,11 +138,11 @@ class Row:
             self._shift(-count)
 
     def to(self, column: int) -> None:
-        """Move the cursor. A terminal stops at its edges."""
+        """Move the cursor to `column`, but not beyond the terminal's edges."""
         self.cursor = max(0, min(column, max(self.cursor, WIDE)))
 
     def erase(self, what: int) -> None:
-        """Erase from the cursor to the end (0), from the beginning to the cursor (1), or all (2)."""
+        """Erase from the cursor to the end (`what` is 0), from the beginning to the cursor, inclusive (1), or everything (2)."""
         cells = self._cells
         if what == 2:
             cells.clear()
@@ -152,7 +157,7 @@ class Row:
             self._left = self.cursor + 1
 
     def text(self) -> str:
-        """What is shown, without blanks at its end."""
+        """The text of the row, without spaces at its end."""
         return "".join(
             " " if cell is None else cell if isinstance(cell, str) else "".join(cell) for cell in self._cells
         ).rstrip(" ")
@@ -181,13 +186,13 @@ class Row:
             self._left = min(self._left, head)
 
     def _head(self, column: int) -> int:
-        """Where the character begins that has this column."""
+        """The first column of the character or tab that occupies `column`."""
         while column and self._cells[column] == "":
             column -= 1
         return column
 
     def _dissolve(self, column: int) -> None:
-        """What is cut in front of this column, a wide character or a tab, leaves blanks."""
+        """If a wide character or a tab lies across the left edge of `column`, replace it by blanks: half of it would be overwritten."""
         cells = self._cells
         if column < len(cells) and cells[column] == "":
             head = self._head(column)
@@ -205,7 +210,7 @@ class Row:
         self._cells[self.cursor : stop] = [None] * (stop - self.cursor)
 
     def _shift(self, count: int) -> None:
-        """Take out columns, or put in blank ones if `count` is negative. What is behind moves, as far as a terminal goes."""
+        """Delete `count` columns at the cursor, or insert blank ones if `count` is negative. Columns up to the terminal's edge move."""
         cells, start = self._cells, self.cursor
         room = WIDE - start
         if room <= 0 or start >= len(cells):

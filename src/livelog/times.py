@@ -1,13 +1,13 @@
-"""When the bytes of a log came: notes beside the log, and how they are found. No I/O.
+"""The arrival times of a log's bytes: how they are encoded as notes, and how a time or an offset is looked up. No I/O.
 
-A *note* is an offset in the log and a time, in milliseconds since the epoch: the bytes from there up to the next note came at
-that time, or less than `RESOLUTION` milliseconds later. Notes are kept in blocks of `NOTES_BLOCK` bytes. A block begins with a header, its
-first note and a code of it (CRC-32); each further note is the milliseconds and the bytes since the one before, as two varints (LEB128);
-zeros fill what is left. Refuses to know where notes are kept: whoever has them gives a function that reads.
+A *note* is a pair of an offset in the log and a time in milliseconds since the epoch. The bytes from this offset to the next note arrived at
+this time, or less than `RESOLUTION` milliseconds later. Notes are encoded in blocks of `NOTES_BLOCK` bytes. A block starts with a header:
+its first note and the CRC-32 of that. Each further note is two varints (LEB128): the milliseconds and the bytes since the previous note.
+Zero bytes fill the rest of a block. This module does not know where notes are stored: the caller passes a function that reads them.
 
-1. Offsets and times grow from note to note, whatever the clock does. Bytes in front of the first note came when the log began.
-2. Each block can be read by itself: a time or an offset is found by bisecting the headers.
-3. What a kill cut off is no note. A block without a right header has none: its bytes have the time of the last note before.
+1. Offsets and times increase from note to note, even if the clock goes back. Bytes before the first note arrived when the log began.
+2. Each block can be decoded by itself, so a lookup bisects the headers of the blocks.
+3. A note that was cut off by a crash is ignored. A block with a damaged header has no notes: its bytes have the time of the previous note.
 """
 
 import re
@@ -22,30 +22,30 @@ from struct import Struct
 from typing import NamedTuple
 
 NOTES_BLOCK = 4096
-"""Bytes of a block of notes."""
+"""The size of a block of notes, in bytes."""
 
 RESOLUTION = 10
-"""Milliseconds between two notes, at least: how exact a time is."""
+"""The smallest time between two notes, in milliseconds: the precision of a time."""
 
 FORMER_BLOCK = 64 * 1024
-"""Bytes of a log between two times of the former format, and so between those that are told of logs that have it."""
+"""The bytes of a log for which the former format has one time."""
 
 _FORMER_TICK = 10
-"""Milliseconds: the unit of the former format."""
+"""The unit of time in the former format, in milliseconds."""
 
 _HEADER = Struct(">QQI")
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 Note = tuple[int, int]
-"""An offset in the log, in bytes, and when the bytes from there on came, in milliseconds since the epoch."""
+"""An offset in the log, in bytes, and the arrival time of the bytes from there on, in milliseconds since the epoch."""
 
 Read = Callable[[int, int], bytes]
-"""Gives the bytes `[start, stop)` of the notes, fewer at their end; as `os.pread` does."""
+"""Returns the bytes `[start, stop)` of the encoded notes, or fewer at their end, like `os.pread`."""
 
 
 class End(NamedTuple):
-    """Where the next note goes: the bytes of notes in front of it, and the note before."""
+    """The position of the next note: the number of encoded bytes before it, and the offset and time of the previous note."""
 
     size: int
     offset: int
@@ -53,7 +53,10 @@ class End(NamedTuple):
 
 
 def encode(end: End, notes: Iterable[Note]) -> tuple[bytes, End]:
-    """Notes as they are put at `end`, and the end behind them. One that is not later, or not further, than the one before is left out."""
+    """The encoded form of `notes`, to be appended at `end`, and the new end.
+
+    A note is left out if its time or its offset is not larger than that of the previous note.
+    """
     data = bytearray()
     size, offset, moment = end
     for place, time in notes:
@@ -72,9 +75,9 @@ def encode(end: End, notes: Iterable[Note]) -> tuple[bytes, End]:
 
 
 def end_of(read: Read, size: int, began: int, length: int) -> End:
-    """The end of the whole notes in the first `size` bytes, for a log that began at that time and has `length` bytes.
+    """The end of the valid notes in the first `size` encoded bytes. `began`: when the log began; `length`: the log's length in bytes.
 
-    A note of bytes that never came, since the server was killed first, is behind it.
+    Notes about bytes beyond `length` are not valid: the server was killed before it wrote these bytes.
     """
     for block in reversed(range(-(-size // NOTES_BLOCK))):
         offsets, moments, ends = _decode(read(block * NOTES_BLOCK, (block + 1) * NOTES_BLOCK))
@@ -85,14 +88,14 @@ def end_of(read: Read, size: int, began: int, length: int) -> End:
 
 
 def is_notes(beginning: bytes) -> bool:
-    """Whether notes begin with these bytes: else they are of the former format, or damaged."""
+    """Whether encoded notes can start with these bytes; if not, they have the former format, or are damaged."""
     return _first(beginning) is not None
 
 
 def former_notes(kept: bytes, began: int) -> Iterator[Note]:
-    """The notes of the former format: 4 bytes of CRC-32, then for each 64 KiB of the log when they came, in units of 10 ms since `began`.
+    """The notes in the former format: a CRC-32 of 4 bytes, then for each 64 KiB of the log an arrival time, in units of 10 ms since `began`.
 
-    Nothing, if that is not what `kept` is.
+    No notes, if `kept` does not have this format.
     """
     ticks = memoryview(kept)[4:]
     if len(ticks) % 4 or kept[:4] != zlib.crc32(ticks).to_bytes(4, sys.byteorder):
@@ -102,9 +105,9 @@ def former_notes(kept: bytes, began: int) -> Iterator[Note]:
 
 
 class Times:
-    """When the bytes of a log came that began at `began`, of whose notes `read` gives the first `size` bytes.
+    """The arrival times of one log. `began`: when the log began; `read`, `size`: its encoded notes, and their number of bytes.
 
-    Its methods wait for the disk if `read` does. Times are in milliseconds since the epoch.
+    All times are in milliseconds since the epoch. The methods block if `read` does.
     """
 
     __slots__ = ("_began", "_block", "_blocks", "_moments", "_offsets", "_read", "_stop")
@@ -114,21 +117,21 @@ class Times:
         self._read = read
         self._blocks = -(-size // NOTES_BLOCK)
         self._block = -1
-        """The block whose notes are in `_offsets` and `_moments`."""
+        """The block whose notes are in `_offsets` and `_moments`; -1: none."""
         self._offsets: list[int] = []
         self._moments: list[int] = []
         self._stop = 0
-        """Where in the log the next block begins."""
+        """The offset in the log of the first note behind `_block`."""
 
     def time_at(self, offset: int) -> int:
-        """When the byte at `offset` came."""
+        """The arrival time of the byte at `offset`."""
         if not (self._offsets and self._offsets[0] <= offset < self._stop):
             self._load(self._find(offset, 0))
         place = bisect_right(self._offsets, offset) - 1
         return self._moments[place] if place >= 0 else self._began
 
     def offset_at(self, moment: int) -> int | None:
-        """The offset of the first byte that came at `moment` or later, as `time_at` tells it; None: none did."""
+        """The offset of the first byte whose `time_at` is `moment` or later; None: there is none yet."""
         if moment <= self._began:
             return 0
         self._load(block := self._find(moment - 1, 1))
@@ -139,7 +142,7 @@ class Times:
         return None if following is None else following[0]
 
     def notes(self, start: int, stop: int) -> Iterator[Note]:
-        """The notes of the bytes `[start, stop)`: the first has `start` and the time of that byte; none, if there are no such bytes."""
+        """The notes of the bytes `[start, stop)`. The first note is `start` with the time of that byte. No notes, if the range is empty."""
         if start >= stop:
             return
         last = start, self.time_at(start)
@@ -154,7 +157,7 @@ class Times:
                     last = note
 
     def header(self, block: int) -> Note | None:
-        """The first note of a block; None: it has none, or there is no such block."""
+        """The first note of a block; None: the block is damaged, or does not exist."""
         return (
             _first(self._read(block * NOTES_BLOCK, block * NOTES_BLOCK + _HEADER.size))
             if block < self._blocks
@@ -162,17 +165,17 @@ class Times:
         )
 
     def block_of(self, offset: int) -> int:
-        """The last block that begins with a note of that byte or one before; -1: there is none."""
+        """The last block whose first note is at `offset` or before it; -1: there is none."""
         return self._find(offset, 0)
 
     def _find(self, key: int, column: int) -> int:
-        """The last block of which the first note's offset (column 0) or time (1) is at most `key`; -1: there is none."""
+        """The last block whose first note has an offset (`column` 0) or a time (1) of at most `key`; -1: there is none."""
         found = low = -1
         high = self._blocks
         while high - low > 1:
             probe = middle = (low + high) // 2
             while probe > low and (first := self.header(probe)) is None:
-                probe -= 1  # it is damaged
+                probe -= 1  # this block is damaged
             if probe > low and first is not None and first[column] > key:
                 high = probe
             else:
@@ -180,11 +183,11 @@ class Times:
         return found
 
     def _next(self, block: int) -> Note | None:
-        """The first note behind a block; None: there is none."""
+        """The first note of the blocks behind `block`; None: there is none."""
         return next(filter(None, map(self.header, range(block + 1, self._blocks))), None)
 
     def _load(self, block: int) -> None:
-        """Have the notes of a block at hand; -1: none."""
+        """Decode the notes of a block into `_offsets` and `_moments`; -1: no notes."""
         if block == self._block:
             return
         self._offsets, self._moments, _ = _decode(
@@ -195,17 +198,17 @@ class Times:
 
 
 class Gaps:
-    """The `most` longest times in which nothing came, in milliseconds: (length, minus begin, offset of what came then), of notes in order from `began` on."""
+    """Finds the `most` longest gaps of a log: times in which no byte arrived. Notes are passed in order. `began`: when the log began (ms)."""
 
     def __init__(self, began: int, most: int) -> None:
         self.longest: list[tuple[int, int, int]] = []
-        """A heap, the shortest in front."""
+        """A heap of gaps, the shortest first: their length (ms), their begin (ms since the epoch, negated), the offset of the byte behind."""
         self._last = began
         self._most = most
 
     def note(self, offset: int, moment: int) -> None:
-        """Something came, or the log ended."""
-        gap = (moment - self._last, -self._last, offset)  # of equal ones the first
+        """Take the next note, or the end of the log: a gap ends at `moment`."""
+        gap = (moment - self._last, -self._last, offset)  # of gaps of equal length, the earlier one is larger
         self._last = moment
         if len(self.longest) < self._most:
             if gap[0] > 0:
@@ -214,7 +217,7 @@ class Gaps:
             heapreplace(self.longest, gap)
 
     def told(self) -> list[dict[str, object]]:
-        """The longest first, as JSON has them."""
+        """The gaps as JSON, the longest first."""
         return [
             {
                 "seconds": length / 1000,
@@ -227,9 +230,9 @@ class Gaps:
 
 
 class Cursor:
-    """The notes of a log that grows, in order from byte `start` on: each is read once. `read`, `size` and `began` are those of `Times`.
+    """Reads the notes of a growing log in order, from the byte at `start`; each note is decoded once. The other arguments are those of `Times`.
 
-    Notes of bytes that are told of must be there: `read` gives what there is when it is called.
+    The notes of a range must have been written before `take` is called for this range.
     """
 
     __slots__ = ("_ahead", "_last", "_moment", "_place", "_read")
@@ -243,7 +246,7 @@ class Cursor:
         self._ahead: list[Note] = []
 
     def take(self, start: int, stop: int) -> list[Note]:
-        """The notes of the bytes `[start, stop)`: the first has `start` and the time of that byte. `start` never goes back."""
+        """The notes of the bytes `[start, stop)`. The first note is `start` with the time of that byte. `start` must not decrease."""
         self._fill(stop)
         passed = bisect_right(self._ahead, start, key=_offset_of)
         if passed:
@@ -252,7 +255,7 @@ class Cursor:
         return [(start, self._moment), *self._ahead[: bisect_left(self._ahead, stop, key=_offset_of)]]
 
     def _fill(self, stop: int) -> None:
-        """Read on, up to a note of byte `stop` or later, or to the end."""
+        """Decode more notes, until one is at `stop` or behind it, or there are no more."""
         while not self._ahead or self._ahead[-1][0] < stop:
             inside = self._place % NOTES_BLOCK
             following = self._place - inside + NOTES_BLOCK
@@ -272,7 +275,7 @@ def _offset_of(note: Note) -> int:
 
 
 def _first(block: bytes) -> Note | None:
-    """The first note of a block that begins with these bytes; None: it has none."""
+    """The note in the header of a block that starts with these bytes; None: there is no valid header."""
     if len(block) < _HEADER.size:
         return None
     offset, moment, code = _HEADER.unpack_from(block)
@@ -280,7 +283,7 @@ def _first(block: bytes) -> Note | None:
 
 
 def _decode(block: bytes) -> tuple[list[int], list[int], list[int]]:
-    """The notes of a block: their offsets, their times, and where in the block each of them ends."""
+    """The notes of a block, as three lists: their offsets, their times, and the position in the block behind each of them."""
     first = _first(block)
     if first is None:
         return [], [], []
@@ -289,7 +292,7 @@ def _decode(block: bytes) -> tuple[list[int], list[int], list[int]]:
 
 
 def _decode_rest(data: bytes, place: int, offset: int, moment: int) -> tuple[list[int], list[int], list[int]]:
-    """As `_decode`, of the notes from `place` on; `offset` and `moment` are those of the note before."""
+    """Like `_decode`, for the notes from `place` on. `offset`, `moment`: the previous note."""
     offsets, moments, ends = list[int](), list[int](), list[int]()
     try:
         while True:
@@ -320,7 +323,7 @@ def _varint(value: int) -> bytes:
 
 
 def _varint_at(data: bytes, place: int) -> tuple[int, int]:
-    """The number at `place`, and where it ends. Raises: IndexError, if there is no whole one."""
+    """The varint at `place`, and the position behind it. Raises: IndexError, if it is not complete."""
     value = 0
     for shift in range(0, 70, 7):
         byte = data[place]
@@ -337,15 +340,16 @@ def _second(seconds: int) -> str:
 
 
 def timestamp(moment: int) -> str:
-    """A time in milliseconds since the epoch as RFC 3339 has it, in UTC, such as `2026-11-28T02:03:04.120Z`."""
+    """A time in milliseconds since the epoch in the format of RFC 3339, in UTC, such as `2026-11-28T02:03:04.120Z`."""
     seconds, milliseconds = divmod(moment, 1000)
     return f"{_second(seconds)}.{milliseconds:03d}Z"
 
 
 def moment_of(text: str, *, down: bool = False) -> int:
-    """The reverse, in milliseconds, rounded up unless `down`: of RFC 3339, with any zone, or of seconds since the epoch, such as `1764295384.5`.
+    """The milliseconds since the epoch of a time in the format of RFC 3339, with any zone, or in seconds since the epoch, such as `1764295384.5`.
 
-    So what came at that time or later is what has that time or a later one. Raises: ValueError, if it is neither.
+    It is rounded up to whole milliseconds, or down if `down` is set. Rounded up, it is a correct lower bound: a byte whose time is at least the
+    result arrived at that time or later. Raises: ValueError, if `text` has neither format, or no zone.
     """
     if re.fullmatch(r"[0-9]{1,11}(?:\.[0-9]+)?", text, re.ASCII):
         seconds, _, fraction = text[:64].partition(".")

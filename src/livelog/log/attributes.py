@@ -1,17 +1,18 @@
-"""What a producer tells of its log in words: title, exit code, labels. Read from header fields, no I/O.
+"""The attributes of a log, which its producer sets by header fields: title, exit code and labels. No I/O.
 
     Livelog-Title: nightly build
     Livelog-Exit-Code: 0
     Livelog-Label: branch=main, commit=1a2b3c
 
-A text that holds what cannot stand in a list of labels, such as a comma, is a Display String (RFC 9651 section 3.3.8), in a title, too:
+Text that would be ambiguous in a list of labels, such as text with a comma, is sent as a Display String (RFC 9651 section 3.3.8).
+A title may be one, too:
 
     Livelog-Label: branch=%"a, b", author=%"J%c3%bcrgen"
 
-Refuses to give any of it a meaning: it is shown, never acted on. Invariants:
+The server shows attributes, and never acts on them. Invariants:
 
-1. All of it is bounded: 16 labels, 256 bytes a text. What is larger is an error, never cut.
-2. No text has a control character in it, so that none can break a line or a terminal.
+1. A log has at most 16 labels. A title or a value has at most 256 bytes. Larger values are refused; they are never truncated.
+2. No title or value contains a control character, so none can break a line of output or a terminal.
 """
 
 import re
@@ -23,15 +24,15 @@ from urllib.parse import quote, unquote_to_bytes
 from livelog.errors import InvalidAttribute
 
 MAX_VALUE = 256
-"""Bytes of a title, or of a label's value, in UTF-8."""
+"""The limit of a title, and of the value of a label, in bytes of UTF-8."""
 
 MAX_LABELS = 16
 
 MAX_LABELS_SIZE = 16 * 1024
-"""Characters of all labels together, as they are sent: more than so many can have, however they are quoted."""
+"""The limit of all `Livelog-Label` fields of a request together, in characters. 16 labels have fewer, however they are quoted."""
 
 EXIT_CODES = range(-(2**31), 2**32)
-"""What systems call an exit code: 0 to 255 on POSIX, 32 bits, with or without a sign, on Windows."""
+"""The accepted exit codes: POSIX has 0 to 255; Windows has 32 bits, which programs show with or without a sign."""
 
 _LABEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 
@@ -42,19 +43,20 @@ _LABEL_WITH_DISPLAY_STRING = re.compile(rf"[^,=]*=[ \t]*{_DISPLAY_STRING}[ \t]*(
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What a producer has told of its log."""
+    """The attributes of one log."""
 
     title: str = ""
     exit_code: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
     NONE: ClassVar[Self]
-    """Nothing was told: one value for all logs of which that is so."""
+    """No attributes. All logs without attributes share this object."""
 
     def updated(self, fields: Mapping[str, Sequence[str]]) -> Self:
-        """This, with what a request's header `fields` say; a label without a value is taken away.
+        """These attributes, changed by the header fields of a request. A label whose value is empty is removed.
 
-        `fields`: for each of the three names, in lower case, the values of its field lines. Raises: InvalidAttribute.
+        `fields`: the values of the field lines, by the field's name in lower case. Of several titles or exit codes the last one counts.
+        Raises: InvalidAttribute, if a value is malformed, too long, or not UTF-8, or if there are too many labels.
         """
         title, exit_code, labels = self.title, self.exit_code, dict(self.labels)
         for text in fields.get("livelog-title", ())[-1:]:
@@ -80,7 +82,7 @@ class Attributes:
         return type(self)(title, exit_code, labels)
 
     def to_json(self) -> dict[str, object]:
-        """Its form in JSON."""
+        """The attributes as JSON."""
         return {"title": self.title, "exit_code": self.exit_code, "labels": dict(self.labels)}
 
     @classmethod
@@ -98,7 +100,7 @@ Attributes.NONE = Attributes()
 
 
 def encoded(text: str) -> str:
-    """`text` as it stands in a header field: as it is, or, where that would be taken for something else, as a Display String."""
+    """`text` as the value of a header field: unchanged, or as a Display String if it would be misread otherwise."""
     if text.strip() == text and "," not in text and not text.startswith('%"'):
         return text
     return (
@@ -109,7 +111,7 @@ def encoded(text: str) -> str:
 
 
 def valid_label_name(text: str) -> str:
-    """The name of a label for what somebody calls it: in lower case, without accents, `-` for all else; empty: nothing is left."""
+    """A valid label name made from any text: in lower case, without accents, other characters replaced by `-`; empty if nothing is left."""
     import unicodedata  # noqa: PLC0415  # rarely needed
 
     plain = "".join(one for one in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(one))
@@ -117,7 +119,7 @@ def valid_label_name(text: str) -> str:
 
 
 def _items(text: str) -> Iterator[str]:
-    """The elements of a list, at whose commas it is parted, but for those in Display Strings. Raises: InvalidAttribute."""
+    """The elements of a comma-separated list. Commas in Display Strings do not separate. Raises: InvalidAttribute, if it is too long."""
     if len(text) > MAX_LABELS_SIZE:
         raise _too_many_labels(text.count(",") + 1)
     position = 0
@@ -133,7 +135,7 @@ def _too_many_labels(count: int) -> InvalidAttribute:
 
 
 def _decoded(what: str, text: str) -> str:
-    """What a Display String says; any other text is itself."""
+    """The decoded text of a Display String; any other text unchanged. Raises: InvalidAttribute, if it is not UTF-8."""
     match = re.fullmatch(_DISPLAY_STRING, text, re.ASCII)
     if match is None:
         return text
@@ -146,7 +148,7 @@ def _decoded(what: str, text: str) -> str:
 def _text(what: str, text: str) -> str:
     text = _decoded(what, text)
     try:
-        # HTTP hands bytes that are no UTF-8 on as surrogates; they cannot be encoded.
+        # Bytes of a header field that are not UTF-8 arrive here as surrogates, which cannot be encoded.
         too_long = len(text.encode()) > MAX_VALUE
     except UnicodeEncodeError as error:
         raise InvalidAttribute(f"{what} is not UTF-8") from error

@@ -1,10 +1,10 @@
-"""What is known of a log besides its bytes: its name, which incarnation it is, when it began and ended, and how.
+"""The facts of a log besides its bytes: its name, its generation, when it began and ended, and why.
 
-Values and their form in JSON, which is what `Directory` keeps and what clients are shown. No I/O.
+`LogInfo` has two forms in JSON: the one that clients get, and the document that `Directory` writes to disk. No I/O.
 
-1. A `generation` names one incarnation of one log, for ever. It begins with the time at which the log began, as the clock
-   had it then: which log came first is told by `order` alone, whatever clocks do.
-2. What comes back from a disk may be damaged: `from_json` takes what is right and refuses the rest as a whole.
+1. A `generation` identifies one log and is never used again. It starts with the time of the log's beginning, taken from a clock
+   that may be wrong. Only `order` says which of two logs began first.
+2. A document on disk may be damaged. `from_json` accepts a correct document and refuses any other one as a whole.
 """
 
 import enum
@@ -20,10 +20,10 @@ from typing import Any, TypeVar
 from .attributes import Attributes
 
 DEFAULT_TYPE = "text/plain; charset=utf-8"
-"""The content type of a log whose producer named none that browsers only show."""
+"""The content type of a log whose producer named none, or one that a browser would execute, such as HTML."""
 
 SUPERSEDED = "another log of this name began"
-"""Why a log was aborted that had not ended when the next one of its name began."""
+"""The reason of a log that was aborted because the next log of its name began."""
 
 GENERATION = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}", re.ASCII)
 
@@ -34,37 +34,40 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class State(enum.Enum):
-    """Whether a log grows, and how it ended. The values are those of the `Livelog-State` header."""
+    """Whether a log can still grow, and how it ended. The values are those of the `Livelog-State` header."""
 
     LIVE = "live"
+    """A producer is sending the log."""
     INTERRUPTED = "interrupted"
-    """No producer is connected, but one may come back and go on."""
+    """The producer's connection broke, and the producer may still resume the log."""
     COMPLETE = "complete"
+    """The producer has sent the end of the log."""
     ABORTED = "aborted"
+    """The log ended in any other way. Bytes may be missing at its end."""
 
     @property
     def ended(self) -> bool:
-        """Whether there will never be more bytes."""
+        """Whether the log can never grow again."""
         return self is State.COMPLETE or self is State.ABORTED
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What was agreed with the producer: needed to go on with it, also after a restart."""
+    """What the request that began a log has declared. It is kept on disk, so that the upload can be resumed after a restart."""
 
     resumable: bool = False
-    """Whether a producer that lost its connection may go on where the log stopped."""
+    """Whether a producer that lost its connection may resume the log."""
     replaces: bool = False
-    """Whether there was an older log of that name."""
+    """Whether an older log of this name existed. The final answer is then 200 instead of 201."""
     length: int | None = None
-    """How many bytes the producer said that the log will have."""
+    """The length of the whole log in bytes, as the producer declared it (`Upload-Length`); None: it declared none."""
     repr_digest: Mapping[str, bytes] = field(default_factory=dict)
-    """The digests, by algorithm, that the producer said that the whole log has (RFC 9530)."""
+    """The digests of the whole log, by algorithm, as the producer declared them (`Repr-Digest`, RFC 9530 section 3)."""
     want_repr_digest: str | None = None
-    """The algorithm by which the producer wants to be told the digest of the whole log (RFC 9530)."""
+    """The algorithm in which the producer wants a digest of the whole log (`Want-Repr-Digest`, RFC 9530 section 4)."""
 
     def to_json(self) -> dict[str, object]:
-        """Its form in JSON."""
+        """The declarations as JSON."""
         return {
             "resumable": self.resumable,
             "replaces": self.replaces,
@@ -87,12 +90,12 @@ class Upload:
 
 
 PLAIN = Upload()
-"""Nothing was agreed: the log is what one request brings. One value for all such logs."""
+"""The upload of a log that comes in one plain request. All such logs share this object."""
 
 
 @dataclass(slots=True)
 class LogInfo:
-    """What is known of one log. Times are microseconds since the epoch."""
+    """The facts of one log. Times are microseconds since the epoch."""
 
     name: str
     generation: str
@@ -102,14 +105,14 @@ class LogInfo:
     upload: Upload = PLAIN
     ended: int | None = None
     reason: str = ""
-    """Why the log ended, in words."""
+    """Why the log ended, in words; empty: it has not ended, or it is complete."""
     order: int = 0
-    """Grows from each log of a server to the next one that begins, also over restarts. Clients see it as a place in the list."""
+    """A number that is larger for each log that begins on this server, also after a restart. It is a log's position in the list."""
     fence: int = 0
-    """The largest fencing number under which the log was written (see `Lease`): a smaller one is refused. 0: there was no lease."""
+    """The largest fencing number under which the log was written (see `Lease`). A smaller one is refused. 0: there was no lease."""
 
     def to_json(self, state: State, size: int) -> dict[str, object]:
-        """What is known of a log that has that `state` and `size` (bytes), for clients to read."""
+        """The facts that clients get. `state`: the log's present state; `size`: its length in bytes."""
         return {
             "name": self.name,
             "generation": self.generation,
@@ -123,15 +126,15 @@ class LogInfo:
         }
 
     def to_document(self, state: State, size: int) -> dict[str, object]:
-        """As `to_json`, with what is the server's business besides: `order`, `fence` and `upload`. For `from_json`."""
+        """The document for `from_json`: the members of `to_json`, and the server's own `order`, `fence` and `upload`."""
         own = {"order": self.order, "fence": self.fence, "upload": self.upload.to_json()}
         return {**self.to_json(state, size), **own}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> tuple["LogInfo", State, int]:
-        """The log, its state and its size when it was kept: the reverse of `to_document`.
+        """The reverse of `to_document`: the facts of a log, its state, and its size in bytes when the document was written.
 
-        Raises: ValueError, if that is not what `kept` is.
+        Raises: ValueError, if `kept` is not such a document.
         """
         try:
             began = microseconds(kept["began"])
@@ -157,12 +160,12 @@ class LogInfo:
 
 
 def new_generation(began: int) -> str:
-    """A generation that no other log has, of a log that began at that time."""
+    """A new generation for a log that began at `began` (microseconds since the epoch): its time in UTC, and 32 random bits."""
     return f"{datetime.fromtimestamp(began // 1_000_000, UTC):%Y%m%dT%H%M%S}.{began % 1_000_000:06d}Z-{secrets.token_hex(4)}"
 
 
 def began(generation: str) -> int:
-    """When the log of that generation began, in microseconds since the epoch; 0, if that is none."""
+    """When the log with this generation began, in microseconds since the epoch; 0 if `generation` is not a generation."""
     try:
         return microseconds(f"{generation[:15]}{generation[15:22]}+00:00")
     except ValueError:
@@ -170,13 +173,13 @@ def began(generation: str) -> int:
 
 
 def now() -> int:
-    """Microseconds since the epoch."""
+    """The present time, in microseconds since the epoch."""
     return time.time_ns() // 1000
 
 
-@lru_cache(maxsize=1024)  # of a log that is over they are asked for again and again
+@lru_cache(maxsize=1024)  # the times of an ended log are asked for again and again
 def timestamp(moment: int) -> str:
-    """Microseconds since the epoch as RFC 3339 has them, in UTC."""
+    """A time in microseconds since the epoch in the format of RFC 3339, in UTC, such as `2026-11-28T02:03:04.123456Z`."""
     return f"{datetime.fromtimestamp(moment // 1_000_000, UTC).isoformat()[:19]}.{moment % 1_000_000:06d}Z"
 
 

@@ -1,14 +1,16 @@
-r"""Groups of lines that a log's producer has marked, so that a viewer can fold them. No I/O.
+r"""Groups of lines that CI systems mark in a log, so that a viewer can fold them. No I/O.
 
     ::group::TITLE … ::endgroup::     GitHub Actions, also ##[group] … ##[endgroup]
     ##[section]Starting: TITLE … ##[section]Finishing: TITLE     Azure Pipelines; in its logs ##[group] is Azure's, too
     section_start:TIME:NAME[collapsed=true]\r\x1b[0KTITLE … section_end:TIME:NAME\r\x1b[0K     GitLab
-    --- TITLE, +++ TITLE, ~~~ TITLE     Buildkite, in logs that have shown to be its
+    --- TITLE, +++ TITLE, ~~~ TITLE     Buildkite, only if the log has shown that it comes from Buildkite
 
-Refuses to guess: a group that nobody ends has no end. Groups of GitHub do not lie in one another: the next one ends the one
-before; so it is with Buildkite's. Sections of GitLab and of Azure do; the end of one ends those in it. GitLab writes no newline behind an
-end: the title of the next section, or the job's last words, stand in the same line, which is therefore none of the section that ends
-there. A log is Buildkite's from the first line on that has its mark of the time (`_bk;t=`), or begins with `~~~ ` and what Buildkite's agent does.
+1. A group without an end mark stays open: no end is guessed.
+2. Groups of GitHub and Buildkite do not nest: a new group ends the previous one. Sections of GitLab and Azure nest: the end of a section
+   ends all sections inside.
+3. GitLab writes no newline after an end mark, so the next title, or the last output of the job, may follow in the same line. Such a
+   line does not belong to the section that ends in it.
+4. A log counts as Buildkite's from the first line with Buildkite's time mark (`_bk;t=`), or with `~~~ ` and a title of Buildkite's agent.
 """
 
 import json
@@ -22,16 +24,16 @@ from .collecting import Clock
 from .sgr import plain
 
 MAX_GROUPS = 10_000
-"""Groups that are kept of one log."""
+"""The limit of groups that are kept of one log."""
 
 MAX_TITLE = 200
-"""Characters of a title."""
+"""The limit of a title, in characters. Longer titles are truncated."""
 
 MAX_PAGE = 4 * 1024 * 1024
-"""Bytes of JSON on a page of groups, unless one group alone is more."""
+"""The limit of the JSON on one page of groups, in bytes, unless a single group is larger."""
 
 PIECE = 1024 * 1024
-"""Bytes in which groups are looked for in one go. Of a line that is longer, each piece is looked at by itself."""
+"""Bytes scanned at a time. If a line is longer, each piece of it is scanned like a line."""
 
 _WORDS = (
     b"group]",
@@ -44,10 +46,10 @@ _WORDS = (
     b"~~~ ",
     b"^^^ +++",
 )
-"""What each mark has one of."""
+"""Each mark contains at least one of these texts."""
 
-# Whoever writes a log chooses what these are held against. Each part ends in front of what the next one begins with, and
-# keeps what it has taken (`++`), so that no byte is looked at more than a few times.
+# These patterns run over bytes that a stranger has chosen. Each part is possessive (`++`) and cannot match what the next part
+# begins with, so there is no backtracking, and the time is linear.
 _GITHUB = re.compile(
     rb"(?:[0-9-]{10}T[0-9:.]{8,18}+Z )?+(?:\x1b\[[0-9;]*+m)*+(?:##\[(end)?group\]|::(end)?group::)(.*+)", re.DOTALL
 )
@@ -61,7 +63,7 @@ _BUILDKITE = re.compile(
 _AGENT = re.compile(
     rb"(?:Running |Preparing |Setting up |Checking out |Cleaning up |Authenticating |Loading |Uploading artifacts|:)"
 )
-"""What titles begin with that Buildkite's agent gives to its own groups."""
+"""The first words of the titles that Buildkite's agent gives to its own groups."""
 
 _GITLAB = re.compile(
     rb"section_(?:(start)|end):([0-9]{1,12}+):([A-Za-z0-9._-]{1,200}+)(?:\[([^\[\]\r]{0,200}+)\])?\r\x1b\[0K"
@@ -71,7 +73,10 @@ _GITLAB_TITLE_END = re.compile(rb"section_(?:start|end):[0-9]")
 
 @dataclass(slots=True)
 class Group:
-    """Lines `start` to `end` (both included), which is None while nobody has ended it; `level`: in how many others it is."""
+    """One group: the lines from `start` to `end`, both inclusive and counted from 1. `end` is None while the group is open.
+
+    `level`: the number of groups around it. `collapsed`: whether a viewer shows it folded at first. `kind`: the CI system, in lower case.
+    """
 
     start: int
     end: int | None
@@ -80,14 +85,18 @@ class Group:
     collapsed: bool
     kind: str
     places: tuple[int, int | None]
-    """The offsets of the marks of its begin and its end."""
+    """The offsets of its start mark and its end mark, in bytes."""
     times: tuple[int, int] | None = None
-    """When it began and ended, in seconds since the epoch, if the marks tell that."""
+    """When it began and ended, in seconds since the epoch, if the marks contain times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The beginning of a group, or an end; `line`: the group's first, or its last. `name` and `time` are GitLab's."""
+    """One mark of a start (`begins`) or an end. `line`: the number of the group's first or last line.
+
+    `name`: the name that pairs starts and ends of GitLab and Azure; empty: groups of this kind do not nest. `time`: GitLab's time of the mark, in
+    seconds since the epoch; 0: the mark has none. `offset`: the offset of the mark, in bytes.
+    """
 
     line: int
     begins: bool
@@ -98,11 +107,11 @@ class Mark:
     collapsed: bool = False
     offset: int = 0
     shows: bool = False
-    """Whether it shows whose log it is."""
+    """Whether this mark proves which CI system has written the log."""
 
 
 def marks(data: bytes, line: int, offset: int = 0) -> list[Mark]:
-    """The marks in whole lines, of which the first has that number, and its first byte that offset."""
+    """The marks in `data`, which are whole lines. `line`, `offset`: the number of the first line, and the offset of its first byte."""
     found: list[Mark] = []
     place, hits = 0, [data.find(word) for word in _WORDS]
     while (hit := min((hit for hit in hits if hit >= 0), default=-1)) >= 0:
@@ -167,31 +176,32 @@ def _title(raw: bytes) -> str:
 
 @dataclass(slots=True)
 class Groups:
-    """The groups in the first `indexed` bytes of a log, which have so many `lines`."""
+    """The groups in the first `indexed` bytes of a log, which contain `lines` newlines. It is a `collecting.Collection`."""
 
     indexed: int = 0
     lines: int = 0
     found: list[Group] = field(default_factory=list)
+    """The groups in the order in which they begin."""
     full: bool = False
-    """Whether there are more than are kept."""
+    """Whether the log has more than `MAX_GROUPS` groups."""
     _open: list[tuple[Group, Mark]] = field(default_factory=list)
     _levels: dict[str, list[int]] = field(default_factory=dict)
-    """Where in `_open` the groups of a name are, the innermost last."""
+    """The positions in `_open` of the groups of each name, the innermost last."""
     _shown: set[str] = field(default_factory=set)
-    """Whose log it is, as marks have shown."""
+    """The kinds of CI systems whose marks have proved that they wrote the log."""
 
     @property
     def done(self) -> bool:
-        """Whether nothing more would be found in further bytes."""
+        """Whether further bytes would change nothing."""
         return self.full
 
     @property
     def running(self) -> bool:
-        """Whether a group is open, so that what is told of it changes with the time."""
+        """Whether a group is open. The duration of an open group grows with time."""
         return bool(self._open)
 
     def take(self, data: bytes) -> None:
-        """Look at so many more bytes: whole lines, or a part of one."""
+        """Scan the next bytes: whole lines, or a part of a long one."""
         found = marks(data, self.lines + 1, self.indexed)
         self.indexed += len(data)
         self.lines += data.count(b"\n")
@@ -204,7 +214,7 @@ class Groups:
         if mark.kind == "buildkite":
             if "buildkite" not in self._shown:
                 return
-            if not mark.begins:  # `^^^ +++`: the group that it stands in shall not be folded
+            if not mark.begins:  # `^^^ +++` asks that the group around it be shown unfolded
                 if self._open and self._open[-1][0].kind == "buildkite":
                     self._open[-1][0].collapsed = False
                 return
@@ -229,7 +239,7 @@ class Groups:
         self._open.append((group, mark))
 
     def _close(self, level: int, mark: Mark, line: int) -> None:
-        """End the open group of that level, and those in it."""
+        """End the open group at `level`, and all groups inside it. `line`: their last line."""
         while len(self._open) > level:
             group, opened = self._open.pop()
             self._levels[opened.name].pop()
@@ -249,10 +259,10 @@ class Groups:
         settled: bool = False,
         clock: Clock,
     ) -> tuple[list[bytes], int | None]:
-        """Groups of which a line is in `[first, last]`, in the order in which they begin, each as JSON: `limit` at most.
+        """The groups that have a line in `[first, last]`, in the order in which they begin, as JSON, and the `skip` of the next page or None.
 
-        `clock`: when the log's bytes came. `skip`: the first so many of the log's groups are not among them. Returns besides what to give as `skip` to get the
-        next ones; None: there are none.
+        `skip`: the number of the log's groups on the pages before. `limit`: the limit of groups on this page. `level` and `settled` are ignored.
+        `clock`: the arrival times of the log's bytes, and the present time.
         """
         found: list[bytes] = []
         size = 0
@@ -262,7 +272,7 @@ class Groups:
                 break  # they begin in the order of their lines
             if group.end is not None and group.end < first:
                 continue
-            text = json.dumps(_told(group, clock), ensure_ascii=False).encode()
+            text = json.dumps(_document(group, clock), ensure_ascii=False).encode()
             size += len(text) + len(", ")
             if len(found) == limit or (found and size > MAX_PAGE):
                 return found, place
@@ -270,12 +280,12 @@ class Groups:
         return found, None
 
     def about(self) -> dict[str, object]:
-        """What else is told of them."""
+        """The other members of a page."""
         return {"more": self.full}
 
 
-def _told(group: Group, clock: Clock) -> dict[str, Any]:
-    """A group as it is told. What it took: by its marks, else by when these came; of one that is open: until now."""
+def _document(group: Group, clock: Clock) -> dict[str, Any]:
+    """A group as JSON. Its times are those in its marks, or else the arrival times of the marks. An open group has taken until now."""
     began, ended = (None, None) if group.times is None else (1000 * group.times[0], 1000 * group.times[1])
     if began is None:
         began = clock.time_at(group.places[0])
@@ -288,5 +298,5 @@ def _told(group: Group, clock: Clock) -> dict[str, Any]:
 
 
 def collection(_encoding: str) -> Groups:
-    """The groups of a log of which nothing has been looked at yet, whose text has that encoding."""
+    """A new collection, for a log of which nothing has been scanned. Marks are ASCII, so the encoding does not matter."""
     return Groups()

@@ -1,7 +1,7 @@
-"""An answer to a search by match: each match is told, with the line that it is in. No I/O.
+"""A search by match: each match is a hit, with the text of its line. No I/O: the caller passes a function that reads.
 
-1. Hits come in the order of the search, each once.
-2. At most as many hits as the search may find are in memory.
+1. Hits are returned in the direction of the search, each once.
+2. At most `limit` hits are in memory.
 """
 
 from collections import deque
@@ -15,11 +15,11 @@ from .pieces import Newlines, Stretch, pieces, start_of_line
 from .query import Query
 
 MAX_HIT_TEXT = 1000
-"""Bytes of the text of a hit."""
+"""The limit of the text of a hit, in bytes."""
 
 
 class Hit(NamedTuple):
-    """A match at `offset` in the log's bytes, in the line of that number (None: not known) that begins at `start`."""
+    """A match of `length` bytes at `offset` in the log. `line`: the number of its line, None if unknown; `start`: the line's offset."""
 
     line: int | None
     offset: int
@@ -29,23 +29,23 @@ class Hit(NamedTuple):
 
 
 class Hits:
-    """One search by match."""
+    """One search by match. `read`: returns bytes of the log; `newlines`: counts newlines for the numbers of lines."""
 
     def __init__(self, query: Query, read: Read, newlines: Newlines) -> None:
         self.told = query.told
-        """Hits so far."""
+        """The number of hits that were returned so far."""
         self.full = False
-        """Whether it has told all that it may."""
+        """Whether the search ends before the log does. A search by match leaves that to its caller."""
         self.start = query.start
-        """Where the search can be gone on with."""
+        """The offset at which the search can be continued."""
         self._query = query
         self._read = read
         self._newlines = newlines
         self._matcher = Matcher(query)
-        self._beginning: int | None = None  # of the line that the piece begins in; None: not known
+        self._beginning: int | None = None  # the start of the line in whose middle the piece begins; None: unknown
 
     def run(self) -> Iterator[Hit | None]:
-        """The hits; None: another piece has been looked at."""
+        """Yield the hits, and None after each piece of the log."""
         query = self._query
         for piece in pieces(query, self._read, self._matcher.may_match):
             if piece.begins:
@@ -59,20 +59,20 @@ class Hits:
 
     @property
     def left(self) -> dict[str, object]:
-        """What of the query is another one for what has not been told yet."""
+        """The members of the query that have to be replaced to continue the search."""
         return {"start": self.start, "told": self.told}
 
     @property
     def following(self) -> int | None:
-        """Where the next page begins; None: there is none."""
+        """The offset at which the next page begins; None: there is none."""
         return self.start
 
     def rest(self) -> int | None:
-        """Where a page can begin that goes on after the last piece; None: none can."""
+        """The offset at which a new page can continue after the last piece; None: it cannot."""
         return self.start
 
     def _hits(self, piece: Stretch) -> Iterator[Hit | None]:
-        """The hits of one piece; None: another piece was looked at for what is told of one."""
+        """Yield the hits in one piece, and None when more of the log was read to describe a hit."""
         query = self._query
         if query.forward:
             for place, raw in self._matcher.lines(piece.data):
@@ -97,7 +97,7 @@ class Hits:
                 yield hit
 
     def _in_line(self, piece: Stretch, place: int, raw: bytes) -> Iterator[Hit | None]:
-        """The hits in the line that begins at `place` in a piece, in order of the log; None as in `_hits`."""
+        """Yield the hits in the line at `place` in a piece, in the order of the log, and None as `_hits` does. `raw`: the line's bytes."""
         start = -1
         line: int | None = None
         for match in self._matcher.matches(raw):
@@ -118,7 +118,7 @@ class Hits:
 
 
 def excerpt(line: bytes, offset: int, encoding: str) -> str:
-    """At most `MAX_HIT_TEXT` bytes of a line around `offset`, in whole characters."""
+    """The text of a line around `offset`: at most `MAX_HIT_TEXT` bytes of it, in whole characters."""
     start = max(0, min(offset - MAX_HIT_TEXT // 4, len(line) - MAX_HIT_TEXT))
     stop = min(len(line), start + MAX_HIT_TEXT)
     while encoding == UTF_8 and start < offset and line[start] & 0xC0 == 0x80:

@@ -1,8 +1,10 @@
-"""Lines of a log, each by itself: as lines of JSON with number, offset, time and text, or as text. No I/O of its own.
+"""The lines of a log as JSON objects with number, offset, time and text, or as plain text. No I/O: the caller passes a function that reads.
 
-A line's text is decoded, without its newline and the carriage returns in front of that; *plain*, it is what a terminal shows of it. Of a
-line of more than `LONGEST` bytes only so much is told, and that it is cut: of its beginning, or, if it is plain and goes back to its first column
-near its end, of its end, where a progress bar's last state is. Refuses to know where to begin and to end: whoever asks does.
+The text of a line is decoded, without its newline and the carriage returns before that. Plain text is what a terminal shows of the line. A
+line of more than `LONGEST` bytes is truncated, and marked as such. Its first bytes are kept, or, for plain text with a carriage return near its
+end, its last bytes: they hold the last state of a progress bar.
+
+The caller decides where the lines begin and end.
 """
 
 from collections.abc import Iterator
@@ -14,23 +16,23 @@ from livelog.times import Times, timestamp
 from .lines import Read
 
 LONGEST = 1024 * 1024
-"""Bytes of a line that are told."""
+"""The limit of the text of one line, in bytes."""
 
 PIECE = 128 * 1024
-"""Bytes that are read at a time, unless a line is longer."""
+"""Bytes read at a time, unless a line is longer."""
 
 FAR = 256 * 1024 * 1024
-"""Bytes in which the end of a line is looked for, after which somebody else may have the turn."""
+"""Bytes in which one call looks for the end of a long line, before another job has its turn."""
 
 ENOUGH = 1024 * 1024
-"""Bytes of what is told after which somebody else may have the turn."""
+"""Bytes of output after which one call ends, so that another job has its turn."""
 
 
 class Lines(NamedTuple):
-    """Which lines: those that begin in `[start, stop)`, of a log of `size` bytes; a line begins at `start`.
+    """The lines that a client asks for: those that begin in `[start, stop)`, in the first `size` bytes of a log. A line begins at `start`.
 
-    `line`: the number of the first; None: numbers are not told, and the form is text. At most `most` of them; None: all. `passed`: the first line does
-    not end in front of that byte, as far as is known.
+    `line`: the number of the first line, for JSON; None: the output is text. `most`: the limit of their number; None: no limit. `plain`: as a
+    terminal shows them. `encoding`: Python's name of the log's encoding. `passed`: the first line is known not to end before this offset.
     """
 
     start: int
@@ -44,7 +46,10 @@ class Lines(NamedTuple):
 
 
 def tell(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterator[tuple[bytes, Lines | None] | None]:
-    """What is told of lines, about `enough` bytes, and which lines are left; None: none. Before that None, again and again, while it takes a while."""
+    """Yield None after each piece of work, and at last the output, about `enough` bytes of it, with the lines that are left (None: none).
+
+    `read` and `times`: the bytes of the log, and their arrival times. Raises: OSError, if `read` does.
+    """
     told: list[bytes] = []
     from livelog.plain import shown  # noqa: PLC0415  # the server, which only asks, starts without its patterns
 
@@ -94,7 +99,7 @@ def tell(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterat
 
 
 def _part(window: bytes, plain: bool, stop: int, read: Read) -> bytes:
-    """What is told of a line that begins with `window`, and ends in front of byte `stop`."""
+    """The part of a too long line that is kept. `window`: its first `LONGEST` bytes; `stop`: the offset of its newline, or of the end."""
     if plain:
         end = read(stop - LONGEST, stop).rstrip(b"\r")
         if (column := end.find(b"\r")) >= 0:

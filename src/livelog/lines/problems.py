@@ -1,12 +1,12 @@
-"""Problems in a log: errors and warnings, each with its lines, as far as they can be told from the log's text. No I/O.
+"""The problems in a log: errors and warnings with their lines, recognised by the log's text. No I/O.
 
-A line is told of once: as the beginning of a problem of several lines (`beginnings`, `traces`), by its form (`forms`), by its level (`levels`),
-or by words that tell of an error (`failures`), in this order.
-Lines of several services in one log (`web-1  | `) are told apart by what is in front of them.
+A line belongs to at most one problem. It is recognised, in this order, as the beginning of a problem of several lines (`beginnings`, `traces`), by
+the form of a message (`forms`), by its log level (`levels`), or by words that report an error (`failures`). If several services write
+one log (`web-1  | `), the prefix of a line says which problem it can continue.
 
-1. What is found does not depend on the pieces in which a log comes, if these are whole lines.
-2. `MAX_KEPT` problems are kept, and `MAX_BYTES` of JSON; all are counted.
-3. Of a line `MAX_LINE` bytes are looked at, and of a line of JSON all of it, up to `MAX_JSON`.
+1. The result does not depend on how the log is divided into pieces, if these are whole lines.
+2. At most `MAX_KEPT` problems, and `MAX_BYTES` of their JSON, are kept. All problems are counted.
+3. The first `MAX_LINE` bytes of a line are examined; if it contains JSON, up to `MAX_JSON`.
 """
 
 import copy
@@ -28,21 +28,22 @@ from .sgr import plain
 from .traces import MAX_MAYBE, Part, Trace
 
 MAX_KEPT = 10_000
-"""Problems that are kept of one log."""
+"""The limit of problems that are kept of one log."""
 
 PIECE = 64 * 1024
-"""Bytes in which problems are looked for in one go. Of a line that is longer, the beginning is looked at."""
+"""Bytes scanned at a time. If a line is longer, only its first piece is examined."""
 
 MAX_BYTES = 4 * 1024 * 1024
-"""Bytes of JSON of those."""
+"""The limit of the JSON of the kept problems, in bytes."""
 
 MAX_PAGE = 4 * 1024 * 1024
-"""Bytes of JSON on a page of problems, unless one problem alone is more."""
+"""The limit of the JSON on one page of problems, in bytes, unless a single problem is larger."""
 
 MAX_LINE = 8192
+"""Bytes of a line that are examined."""
 
 MAX_SERVICES = 16
-"""Problems of several lines that are open at a time, each of another service."""
+"""The limit of problems of several lines that are open at a time, one for each service."""
 
 _SIGNS = (
     *failures.SIGNS, "warn", "wrn", "notice", "deprecat", "not ok", "***", "unstable", "aborted", "killed", "unexpected", "fault",
@@ -52,16 +53,16 @@ _SIGNS = (
 _FEWEST = tuple(
     sign.encode() for sign in dict.fromkeys(_SIGNS) if not any(other in sign and other != sign for other in _SIGNS)
 )
-"""What every line that may tell of a problem has one of, in small letters, or a match of one of `_SHAPES`."""
+"""Each line that can report a problem contains one of these texts, in lower case, or matches one of `_SHAPES`."""
 
 _SHAPES = (re.compile(rb":\d{1,7}: "), re.compile(rb"[ef](?:\d{4} \d\d:|/\w)|w(?:\d{4} \d\d:|/\w{1,60}\()"))
 
 _SHOWN_SCRIPT = re.compile(rb"(?:\xef\xbb\xbf)?(?:[0-9-]{10}T[0-9:.]{8,18}Z )?\x1b\[36;1m.*\x1b\[0m\s*$", re.DOTALL)
-"""A line of the script of a step, as GitHub shows it in front of what that prints."""
+"""A line of a step's script, which GitHub prints before the output of the script. It is not output."""
 
 
 class Kept(NamedTuple):
-    """A problem as it is kept: its first and its last line, where that begins, and the rest of it as JSON."""
+    """A problem: the numbers of its first and its last line, the offset of its first byte, its level, and its other members as JSON."""
 
     line: int
     last: int
@@ -72,7 +73,10 @@ class Kept(NamedTuple):
 
 @dataclass(slots=True)
 class _Open:
-    """A problem that may go on. `last`: the last line that belongs to it; `maybe`: what may, each with its number and offset."""
+    """A problem that may have more lines. `line`, `offset`: its first line; `last`: the number of the last line that belongs to it.
+
+    `maybe`: the lines behind that may belong to it: text, whether their level is harmless, number and offset.
+    """
 
     trace: Trace
     line: int
@@ -91,25 +95,25 @@ class _Open:
 
 @dataclass(slots=True)
 class Problems:
-    """The problems in the first `indexed` bytes of a log, which have so many `lines`."""
+    """The problems in the first `indexed` bytes of a log, which contain `lines` newlines. It is a `collecting.Collection`."""
 
     encoding: str = UTF_8
     indexed: int = 0
     lines: int = 0
     found: list[Kept] = field(default_factory=list)
-    """Those that further bytes do not change, in the order in which that became known."""
+    """The problems that further bytes do not change, in the order in which they were completed."""
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEVELS, 0))
     full: bool = False
-    """Whether there are more than are kept."""
+    """Whether the log has more problems than are kept."""
     _size: int = 0
     _open: dict[str, _Open] = field(default_factory=dict)
-    _inside: bool = False  # whether the next bytes go on with a line
-    _above: bytes = b""  # the line in front of the next one
-    _file: str | None = None  # what the linter's lines are about
+    _inside: bool = False  # whether the next bytes continue a line
+    _above: bytes = b""  # the line before the next one
+    _file: str | None = None  # the file that the present lines of a linter report on
     _file_line: int = 0
 
     def take(self, data: bytes) -> None:
-        """Look at so many more bytes: whole lines, or a part of one."""
+        """Scan the next bytes: whole lines, or a part of a long one."""
         if not data:
             return
         starts = _candidates(data)
@@ -136,7 +140,7 @@ class Problems:
         self.lines += data.count(b"\n")
 
     def _look(self, raw: bytes, above: bytes, line: int, offset: int) -> None:
-        """Look at one line, in front of which there is another."""
+        """Examine one line. `above`: the line before it; `line`, `offset`: its number, and the offset of its first byte."""
         if b"\x1b[36;1m" in raw and _SHOWN_SCRIPT.match(raw[:MAX_LINE]):
             return
         text = plain(raw[: MAX_JSON if b"{" in raw[:100] else MAX_LINE]).decode(self.encoding, "replace").rstrip("\r")
@@ -149,7 +153,7 @@ class Problems:
         self._go_on(stripped.service, stripped.text, line, offset, harmless=stripped.harmless)
 
     def _lint(self, above: bytes, line: int) -> None:
-        """A line of a linter whose file stands above it, or above the line above."""
+        """Remember the file of a linter's line: it is named in the line above the first of such lines."""
         if self._file is None or self._file_line != line - 1:
             name = plain(above).decode(self.encoding, "replace").strip()
             name = prefixes.strip(name).text
@@ -173,7 +177,7 @@ class Problems:
                     self._close(service)
                 return
             self._close(service)
-            if service in self._open:  # one of those that might have belonged to it has begun another
+            if service in self._open:  # one of the lines in `maybe` has begun another problem
                 self._go_on(service, text, line, offset, harmless=harmless)
                 return
         trace = recognised(text, harmless=harmless)
@@ -183,7 +187,7 @@ class Problems:
             self._open[service] = _Open(trace, line, line, offset)
 
     def _close(self, service: str) -> None:
-        """A problem has ended: what came behind it, and does not belong to it, is looked at for itself."""
+        """End the open problem of a service. The lines that might have belonged to it are examined by themselves."""
         opened = self._open.pop(service)
         if opened.trace.sure:
             self._keep(opened.kept())
@@ -200,7 +204,7 @@ class Problems:
         self.found.append(kept)
 
     def all(self) -> tuple[list[Kept], dict[str, int]]:
-        """The problems in the order of their lines, as if nothing more came, and how many there are of each level."""
+        """The problems in the order of their lines, as if the log ended here, and the number of problems of each level."""
         rest = Problems(self.encoding, _open=copy.deepcopy(self._open))
         while rest._open:
             rest._close(next(iter(rest._open)))
@@ -209,12 +213,12 @@ class Problems:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more would be found in further bytes: all are counted."""
+        """Whether further bytes would change nothing. They always may: all problems are counted."""
         return False
 
     @property
     def running(self) -> bool:
-        """Whether what is told changes with the time."""
+        """Whether pages change with the time. They do not."""
         return False
 
     def page(
@@ -228,11 +232,11 @@ class Problems:
         settled: bool = False,
         clock: Clock,
     ) -> tuple[list[bytes], int | None]:
-        """Problems of which a line is in `[first, last]`, in the order of their lines, each as JSON: `limit` at most.
+        """The problems that have a line in `[first, last]`, in the order of their lines, as JSON, and the `skip` of the next page or None.
 
-        `level`: only of these, with commas between them. `settled`: only those that further bytes do not change, in the order of `found`. `clock`: when the log's bytes came. `skip`: the first so
-        many of the log's problems are not among them. Returns besides what to give as `skip` to get the next ones; None: there are none,
-        or, if only those that are settled are asked for, how many those are.
+        `skip`: the number of the log's problems on the pages before. `limit`: the limit of problems on this page. `level`: only problems of
+        these levels, separated by commas; empty: all. `clock`: the arrival times of the log's bytes. `settled`: only problems that further bytes
+        do not change, in the order of `found`; the next `skip` is then never None, since more of them may follow.
         """
         found: list[bytes] = []
         levels = level.split(",") if level else []
@@ -255,7 +259,7 @@ class Problems:
         return found, len(problems) if settled else None
 
     def about(self) -> dict[str, object]:
-        """What else is told of them."""
+        """The other members of a page."""
         return {"counts": self.all()[1], "more": self.full}
 
 
@@ -265,7 +269,7 @@ _FILE_LINE = re.compile(r"(?:[A-Za-z]:)?[\w./\\@+\- ()\[\]]{0,300}[\w\])]\.\w{1,
 
 
 def _candidates(data: bytes) -> list[int]:
-    """Where the lines begin that may tell of a problem; the others do not."""
+    """The positions in `data` of the lines that may report a problem, in order. The other lines report none."""
     small = data.lower()
     starts: set[int] = set()
     for sign in _FEWEST:
@@ -286,5 +290,5 @@ def _candidates(data: bytes) -> list[int]:
 
 
 def collection(encoding: str) -> Problems:
-    """The problems of a log of which nothing has been looked at yet, whose text has that encoding."""
+    """A new collection, for a log of which nothing has been scanned. `encoding`: Python's name of the log's encoding."""
     return Problems(encoding)

@@ -1,6 +1,6 @@
-"""What is told of a search: hits or lines as they are found, how far it is, its end; and, with each word, what it has left.
+"""The output of a search in the scanner process: hits or lines, progress, the end, and the state from which it can be continued.
 
-A `PLACE` is in front of each word. Refuses to look for anything: `hits` and `filtering` do.
+The search itself is in `hits` and `filtering`. Each part of the output is preceded by a `PLACE` and by the state, as JSON.
 """
 
 import json
@@ -21,17 +21,21 @@ if TYPE_CHECKING:
     from .filtering import Lines, Part
 
 MAX_LINE_TEXT = 64 * 1024
-"""Bytes of the text of a line, in JSON."""
+"""The limit of the text of a line in JSON, in bytes."""
 
 MAX_TOLD = 64 * 1024
-"""Bytes that wait to be told."""
+"""Bytes of output after which a part is sent."""
 
 MIN_KEPT = 32 * 1024
-"""Bytes that are read in one go, at least, for a search to keep them at hand."""
+"""The smallest read, in bytes, whose result is cached."""
 
 
 def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> Iterator[bytes | None]:
-    """What is told of a search. After a piece of which there is nothing to tell, None. `blocks`: newlines in front of each block, see `index`."""
+    """Yield the parts of the output of a search, or None after a piece of the log without output.
+
+    `read`, `times`: the bytes of the log, and their arrival times. `blocks`: the number of newlines before each block (see `index`), if known.
+    Raises: OSError, if `read` does.
+    """
     read = _Near(read).read
     looking = aligned(_timed(query, times), read)
     while True:
@@ -59,7 +63,7 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
         return PLACE.pack(time.process_time(), ended, len(kept)) + kept + said
 
     def end(following: int | None) -> bytes:
-        # An empty match at the very end of the log has nothing behind it.
+        # Behind an empty match at the very end of the log there is no next page.
         following = None if following is not None and following > asked.size else following
         return words({"done": True, "hits": search.told, "next": following}, ended=2)
 
@@ -88,10 +92,10 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
         if is_due and not asked.grep and not asked.live:
             scanned = search.start - begin if asked.forward else begin - search.start
             yield words({"scanned": max(0, min(total, scanned)), "of": total, "hits": search.told})
-        else:  # without progress to tell, what the search has left is told: others may want to have the turn
+        else:  # a part without text updates the state, so that another search may have the turn
             yield words() if output or is_due else None
     if asked.live and not search.full:
-        if asked.numbered:  # what comes is counted from here
+        if asked.numbered:  # newlines of later rounds are counted from here
             looking_back = newlines.before(asked.size)
             for _ in looking_back:
                 yield None
@@ -101,14 +105,14 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
 
 
 def _lines(asked: Query, read: Read) -> "Lines":
-    """A search by line. Most are not: the process of one starts faster without."""
+    """A search by line. The import is here because most searches are by match: their processes start faster without it."""
     from .filtering import Lines  # noqa: PLC0415
 
     return Lines(asked, read)
 
 
 def _timed(query: Query, times: Times) -> Query:
-    """The query with the bounds that its times are."""
+    """The query with `since` and `until` turned into bounds of offsets."""
     low, high = query.low, query.high
     if query.since is not None:
         first = times.offset_at(query.since)
@@ -119,7 +123,7 @@ def _timed(query: Query, times: Times) -> Query:
 
 
 class _Near:
-    """Reads a log; what was read last in one go, a piece, is at hand: each hit is read again, and the newlines in front of it."""
+    """Reads a log, and caches the last large read: the text of each hit, and the newlines before it, are read from the same piece again."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -137,7 +141,7 @@ class _Near:
 
 
 class _Form:
-    """How what is found is written."""
+    """Writes hits and lines as JSON or as text."""
 
     def __init__(self, query: Query, read: Read, newlines: Newlines, times: Times) -> None:
         self._query = query
@@ -146,7 +150,7 @@ class _Form:
         self._times = times
 
     def said(self, one: "Hit | Part") -> Iterator[bytes | None]:
-        """What is told of a hit, or of a part of a line; None: another piece has been looked at for that."""
+        """Yield the text of a hit or of a part of a line, and None after each piece in which newlines were counted."""
         if isinstance(one, Hit):
             yield self._json(one)
             return
@@ -157,7 +161,7 @@ class _Form:
         yield self._text(one, number) if self._query.grep else self._document(one, number)
 
     def _json(self, hit: Hit, more: str = "") -> bytes:
-        """What is told of a match or a line. There may be very many: `json.dumps` takes four times as long."""
+        """The JSON of a hit or a line. It is put together by hand, since there may be very many: `json.dumps` takes four times as long."""
         line = "null" if hit.line is None else hit.line
         time = timestamp(self._times.time_at(hit.start))
         head = f'{{"line": {line}, "offset": {hit.offset}, "length": {hit.length}, "start": {hit.start}, "text": '
@@ -197,7 +201,7 @@ class _Form:
 
 
 def _shown(text: str) -> str:
-    """What a terminal shows of a line. Its patterns take as long to compile as many a module."""
+    """The text that a terminal shows of a line. The import is here because the patterns of `plain` take long to compile."""
     from livelog.plain import shown  # noqa: PLC0415
 
     return shown(text)

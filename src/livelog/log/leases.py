@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from livelog.errors import LeaseTaken
 
@@ -117,20 +118,40 @@ class Leases(Protocol):
 
 
 class LocalLeases:
-    """Grants leases within this process. `above`: all its fencing numbers are larger than this."""
+    """Grants leases within this process. `above`: all its fencing numbers are larger than this.
+
+    Requests that wait for the lease of one name are queued, and only the first of them is woken by a change: if all were, n producers
+    that come and go at once would cost n² wake-ups.
+    """
 
     def __init__(self, above: int = 0) -> None:
         self._last = above
         self._leases: dict[str, Lease] = {}
+        self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By name: the lock that the first of the waiting requests has. It lasts while a request refers to it."""
 
     async def grant(
         self, name: str, holder: Holder | None = None, *, bounded: bool = False, wait: bool = False
     ) -> Lease:
         """See `Leases.grant`."""
-        while (lease := self._leases.get(name)) is not None:
-            if lease.is_taken and not wait:
+        lease = self._leases.get(name)
+        if wait:
+            while lease is not None:
+                await lease.changed()
+                lease = self._leases.get(name)
+        elif lease is not None:
+            if lease.is_taken:
                 raise LeaseTaken
-            await lease.changed()
+            async with self._queues.setdefault(name, asyncio.Lock()):
+                while (lease := self._leases.get(name)) is not None:
+                    if lease.is_taken:
+                        raise LeaseTaken
+                    await lease.changed()
+                return self._new(name, holder, bounded=bounded)
+        return self._new(name, holder, bounded=bounded)
+
+    def _new(self, name: str, holder: Holder | None, *, bounded: bool) -> Lease:
+        """A lease of a name that has none."""
         # About the time in microseconds, so that numbers grow over a restart also for a name that has no log with the last number left.
         self._last = max(self._last + 1, now())
         lease = self._leases[name] = Lease(name, self._last, holder, bounded=bounded)

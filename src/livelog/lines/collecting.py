@@ -79,11 +79,11 @@ def collect(
     end: int,
     seconds: float,
 ) -> Iterator[bytes | None]:
-    """Look on for `seconds`, at a piece at least; then tell of a page.
+    """Scan the log for `seconds`, but at least one piece, and then answer a page.
 
-    `kept`: what an earlier one has left; empty: none has, and `new` makes a collection. `piece`: bytes to look at in one go. Of a line that is
-    longer, each piece is looked at by itself. `time_at`: when bytes came; `end`: when the log ended, in milliseconds since the epoch, 0 if it has not.
-    Yields None after each piece; then `HEAD` and the page's JSON, one in each line; what else is told, as JSON without a brace in front; and what to keep.
+    `kept`: the state that an earlier call has returned; empty: there is none, and `new` makes a collection. `piece`: bytes scanned at a time; if a line is
+    longer, each piece of it is scanned by itself. `time_at`: the arrival time of a byte; `end`: when the log ended, or 0, both in milliseconds since the epoch.
+    Yields None after each piece; then `HEAD` with the items, one JSON in each line; the other members of the page, as JSON without its first brace; and the new state.
     """
     import pickle  # noqa: PLC0415  # the server has this module, too, and collects nothing itself
 

@@ -1,9 +1,9 @@
-"""An answer to a search by line, as grep gives it: lines with a match, or without one, and the lines around them. No I/O.
+"""A search by line, like that of grep: the lines with a match, or without one, and the lines of context around them. No I/O.
 
-1. Each line is told once, in the order of the search; backwards is exactly the reverse of forwards.
-2. A context is told as soon as it is known to be one. A line is told once all of it has been looked at.
-3. In memory are a piece of the log, and of the lines in front of a hit where they are, but not their bytes.
-4. A search may be broken off after each part that it has told; what it has `left` then goes on with the next part.
+1. Each line is returned once, in the direction of the search. A backward search returns exactly the reverse of a forward search.
+2. A line of context is returned as soon as it is known to be one. Other lines are returned once all of the line was searched.
+3. Memory holds one piece of the log. Of the context before a hit it holds offsets, not bytes.
+4. A search can be suspended after each part, and continued with the state `left`.
 """
 
 from collections.abc import Generator, Iterator
@@ -16,11 +16,11 @@ from .pieces import PIECE, Stretch, end_of_line, pieces, returned, start_of_line
 from .query import Query
 
 PART = 64 * 1024
-"""Bytes of the part of a line that is told in one go, in a text."""
+"""Bytes of a part of a long line, if the output is text."""
 
 
 class Line(NamedTuple):
-    """A line `[start, stop)`, its newline included, and where its first match is; None: it has none that counts."""
+    """The line `[start, stop)`, its newline included. `match`: the offset and length of its first match; `context`: whether it is no hit itself."""
 
     start: int
     stop: int
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What of a `line` is told in one go: the bytes `[start, stop)`. `apart`: lines have been told in front of this one, and others were left out since."""
+    """The bytes `[start, stop)` of a `line`. `apart`: whether lines were left out between this line and the one that was returned before it."""
 
     line: Line
     start: int
@@ -38,19 +38,19 @@ class Part(NamedTuple):
 
 
 class Lines:
-    """One search by line."""
+    """One search by line. `read`: returns bytes of the log."""
 
     def __init__(self, query: Query, read: Read) -> None:
         self.told = query.told
-        """Hits so far."""
+        """The number of hits that were returned so far."""
         self.full = False
-        """Whether it has told all that it may."""
+        """Whether the limit of hits is reached, and the context of the last hit was returned."""
         self.start = query.start
-        """Where the search can be gone on with."""
+        """The offset at which the search can be continued."""
         self._line: tuple[int | None, tuple[int, int] | None] = (
             query.bound,
             query.found,
-        )  # that `start` is in the middle of
+        )  # `bound` and `found` of the line in whose middle `start` is
         self._query = query
         self._read = read
         self._matcher = Matcher(query)
@@ -65,7 +65,7 @@ class Lines:
 
     @property
     def left(self) -> dict[str, object]:
-        """What of the query is another one for what has not been told yet."""
+        """The members of the query that have to be replaced to continue the search."""
         return {
             "start": self.start, "told": self.told, "edge": self._edge, "apart": self._apart, "left": self._left, "part": self._part,
             "bound": self._line[0], "found": self._line[1],
@@ -73,11 +73,11 @@ class Lines:
 
     @property
     def following(self) -> int | None:
-        """Where the next page begins; None: there is none."""
+        """The offset at which the next page begins; None: there is none."""
         return None if self._edge == (self._query.size if self._query.forward else self._query.low) else self._edge
 
     def rest(self) -> int | None:
-        """Where a page can begin that goes on after the last piece, with its context; None: none can."""
+        """The offset at which a new page can continue after the last piece, with the context before it; None: it cannot."""
         if self._left:
             return None
         place, count = self._bound, 0
@@ -88,7 +88,7 @@ class Lines:
         return place
 
     def run(self) -> Iterator[Part | None]:
-        """The lines; None: another piece has been looked at."""
+        """Yield the lines in parts, and None after each piece of the log."""
         query = self._query
         self.full = self._is_full() and not self._left
         if self.full:
@@ -111,7 +111,7 @@ class Lines:
             self.start = piece.stop if query.forward else piece.start
             self._line = self._bound, self._found
             yield None
-        if not query.live:  # else what was not told may be context of what comes
+        if not query.live:  # lines that were left out may be the context of a later hit
             self._edge = self.start
 
     def _is_full(self) -> bool:
@@ -123,18 +123,18 @@ class Lines:
         return self._query.invert or self._found is not None or self._matcher.may_match(data)
 
     def _lines(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """The lines of a piece that must be looked at: none, if it has no data."""
+        """Yield the lines of a piece that have to be searched; none, if it has no data."""
         return all_lines(data) if self._query.invert and data else self._matcher.lines(data)
 
     def _match(self, piece: Stretch, place: int, raw: bytes) -> tuple[int, int] | None:
-        """The first match in (what a piece has of) a line."""
+        """The offset and length of the first match in a line, or in the part of it that is in this piece; None: there is none."""
         first = next(self._matcher.matches(raw), None)
         if first is None or (place + first.offset >= piece.own and len(piece.data) > piece.own):
             return None
         return piece.start + place + first.offset, first.length
 
     def _selected_forwards(self, piece: Stretch) -> Iterator[Line]:
-        """The lines that end in a piece and are hits."""
+        """Yield the hits that end in a piece."""
         if piece.begins:
             self._bound, self._found = piece.start, None
         bound, found, self._found = self._bound, self._found, None
@@ -145,7 +145,7 @@ class Lines:
         for place, raw in lines:
             match = found if found is not None and not place else self._match(piece, place, raw)
             stop = piece.start + place + len(raw) + 1
-            if not piece.ends:  # nor does a line end in it
+            if not piece.ends:  # the line continues in the next piece
                 self._found = match
             elif (match is None) == self._query.invert:
                 yield Line(piece.start + place if place else bound, min(stop, self._query.size), match)
@@ -153,7 +153,7 @@ class Lines:
             self._bound = piece.stop
 
     def _selected_backwards(self, piece: Stretch) -> Iterator[Line]:
-        """The lines that begin in a piece and are hits, the last one first."""
+        """Yield the hits that begin in a piece, the last one first."""
         query = self._query
         if piece.ends and self._bound > piece.stop:
             line = Line(piece.stop, self._bound, self._found)
@@ -168,7 +168,7 @@ class Lines:
             lines.append((last, piece.data[last : end_in(piece.data, last)]))
         for place, raw in reversed(lines):
             match, stop = self._match(piece, place, raw), piece.start + place + len(raw) + 1
-            if place == last:  # it may go on behind the piece
+            if place == last:  # this line may continue behind the piece
                 match, stop = found if match is None else match, bound
             if not place and not piece.begins:
                 self._found = match
@@ -180,7 +180,7 @@ class Lines:
     # Their context.
 
     def _selected(self, line: Line) -> Generator[Part | None, None, None]:
-        """Tell a hit, and its context up to it."""
+        """Yield the context before a hit, and the hit."""
         forward = self._query.forward
         near = line.start if forward else line.stop
         yield from self._trailing(near)
@@ -195,22 +195,22 @@ class Lines:
         yield from self._tell(line)
 
     def _trailing(self, limit: int) -> Generator[Part | None, None, None]:
-        """Tell the context behind the last hit, up to `limit`."""
+        """Yield the context behind the last hit, up to the offset `limit`."""
         forward = self._query.forward
         while self._left and self._edge != limit:
             line = yield from self._after(self._edge, limit) if forward else self._before(self._edge)
             yield from self._tell(line)
 
     def _after(self, place: int, limit: int) -> Generator[None, None, Line]:
-        """The line that begins at `place`, in front of `limit`."""
+        """Return the line that begins at `place`; it ends at `limit` at the latest."""
         return Line(place, (yield from end_of_line(place, limit, self._read)), context=True)
 
     def _before(self, place: int) -> Generator[None, None, Line]:
-        """The line that ends in front of `place`."""
+        """Return the line that ends at `place`."""
         return Line((yield from start_of_line(place, self._query.low, self._read)), place, context=True)
 
     def _tell(self, line: Line) -> Iterator[Part]:
-        """A line, in parts. What is left after each of them is right when it is told."""
+        """Yield a line in parts. Before each part, the state is set to that behind it, so that the search can be suspended there."""
         forward = self._query.forward
         apart = self._apart and (line.start if forward else line.stop) != self._edge
         start = line.start + self._part

@@ -1,7 +1,7 @@
-"""What matches in the lines of a log. No I/O.
+"""The matches of a query in the lines of a log. No I/O.
 
-Refuses to see terminal sequences, and the CRs in front of a newline: they are removed before matching, but offsets are
-those of the log's bytes.
+Terminal sequences, and carriage returns before a newline, are removed before matching. But the offsets and lengths of matches are
+those in the log's bytes.
 """
 
 import re
@@ -16,7 +16,7 @@ from .sgr import SEQUENCE, plain
 
 
 class Match(NamedTuple):
-    """A match in a line: where it begins and how long it is, in the line's bytes; and where in its `clean` bytes, which have no sequences, it begins."""
+    """A match in a line: its `offset` and `length` in the bytes of the line, and its position `place` in `clean`, the line without sequences."""
 
     offset: int
     length: int
@@ -25,7 +25,7 @@ class Match(NamedTuple):
 
 
 class Matcher:
-    """Finds in lines what a query asks for."""
+    """Finds the matches of one query. Raises: ValueError, if its pattern is not valid."""
 
     def __init__(self, query: Query) -> None:
         self._find = _errors() if query.errors else query.pattern().finditer
@@ -34,7 +34,7 @@ class Matcher:
         self._needle: bytes | None = None
         self._across: re.Pattern[bytes] | None = None
         is_literal = not query.regex and not query.errors
-        # Of other encodings than UTF-8 one character may be written in several ways.
+        # In encodings other than UTF-8 one character may have several forms in bytes.
         if is_literal and (query.text.isascii() or (query.case and query.encoding == UTF_8)):
             needle = query.text.encode("utf-8", "surrogateescape")
             self._needle = needle if query.case else needle.lower()
@@ -42,7 +42,7 @@ class Matcher:
             self._across = _across(needle, case=query.case)
 
     def lines(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Lines that may match, in order, each with where in `data` it begins, and without its newline."""
+        """Yield the lines of `data` that may match, in order: the position of each, and its bytes without the newline."""
         if self._needle is None:
             yield from all_lines(data)
             return
@@ -54,13 +54,13 @@ class Matcher:
                 yield start, data[start : end_in(data, place)]
 
     def may_match(self, data: bytes) -> bool:
-        """Tells quickly of most pieces of a log in which nothing matches that nothing does."""
+        """Whether anything in `data` may match. It is fast, and false for most pieces without a match."""
         if self._needle is None or self._prefilter.may_be_in(data):
             return True
         return self._across is not None and Probe(b"\x1b", self._across).is_in(data)
 
     def _places(self, data: bytes) -> Iterator[int]:
-        """A place in each line that may match, in order; some lines may have two."""
+        """Yield a position in each line that may match, in order; some lines may have two."""
         assert self._needle is not None
         places = _places(data if self._case else data.lower(), self._needle)
         if self._across is None or b"\x1b" not in data:
@@ -68,8 +68,8 @@ class Matcher:
         return merge(places, _places_across(data, self._across))
 
     def matches(self, raw: bytes) -> Iterator[Match]:
-        """The matches in a line, in order."""
-        clean = plain(raw).rstrip(b"\r")  # a terminal's line ends with CR LF, and its text in front of them
+        """Yield the matches in a line, in order. `raw`: its bytes, without the newline."""
+        clean = plain(raw).rstrip(b"\r")  # a terminal ends a line with CR LF
         text = clean.decode(self._encoding, "surrogateescape")
         if len(text) == len(clean) and b"\x1b" not in raw:  # each character is a byte, and none was left out
             for match in self._find(text):
@@ -85,14 +85,14 @@ class Matcher:
 
 
 def _errors() -> Callable[[str], Iterable[re.Match[str]]]:
-    """What finds lines that tell of an error. Its patterns take as long to compile as a process to start."""
+    """The function that finds reports of errors. It is imported here because its patterns take as long to compile as a process to start."""
     from . import failures  # noqa: PLC0415
 
     return failures.find
 
 
 def all_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The lines of some bytes without their newlines, each with where it begins."""
+    """Yield all lines of `data`: the position of each, and its bytes without the newline."""
     place = 0
     for raw in data.removesuffix(b"\n").split(b"\n"):
         yield place, raw
@@ -100,13 +100,13 @@ def all_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def end_in(data: bytes, place: int) -> int:
-    """Where the newline is of the line that the byte at `place` belongs to, or the end."""
+    """The position of the next newline at `place` or behind it, or the length of `data`."""
     newline = data.find(b"\n", place)
     return newline if newline >= 0 else len(data)
 
 
 def _places(data: bytes, needle: bytes) -> Iterator[int]:
-    """Where a text is, once in each line."""
+    """Yield the first position of `needle` in each line that contains it."""
     place = data.find(needle)
     while place >= 0:
         yield place
@@ -115,7 +115,7 @@ def _places(data: bytes, needle: bytes) -> Iterator[int]:
 
 
 def _places_across(data: bytes, across: re.Pattern[bytes]) -> Iterator[int]:
-    """Where something matches, once in each line."""
+    """Yield the position of the first match in each line that has one."""
     match = across.search(data)
     while match is not None:
         yield match.start()
@@ -124,7 +124,7 @@ def _places_across(data: bytes, across: re.Pattern[bytes]) -> Iterator[int]:
 
 
 def _across(needle: bytes, *, case: bool) -> re.Pattern[bytes] | None:
-    """What matches the first sequence in a text, if it has some in it: in front of it and behind it are bytes of the text."""
+    """A pattern for a terminal sequence inside an occurrence of the text: between two bytes of it. None: the text is too short for that."""
     if len(needle) < 2:
         return None
     before, behind = needle[:-1], needle[1:]
@@ -136,7 +136,7 @@ def _across(needle: bytes, *, case: bool) -> re.Pattern[bytes] | None:
 
 
 class _Places:
-    """Where in a line things are that are asked for in the order of the line: a long one may have many hits."""
+    """Converts positions in the decoded text of a line to positions in its bytes. They must increase, so that many hits in a long line cost linear time."""
 
     def __init__(self, raw: bytes, text: str, encoding: str) -> None:
         self._text = text
@@ -146,13 +146,13 @@ class _Places:
         self._character = self._byte = self._removed = 0
 
     def clean(self, character: int) -> int:
-        """Where in the bytes without terminal sequences a character of the text begins."""
+        """The position of a character of the text in the bytes without terminal sequences."""
         self._byte += len(self._text[self._character : character].encode(self._encoding, "surrogateescape"))
         self._character = character
         return self._byte
 
     def raw(self, byte: int) -> int:
-        """Where in all bytes one is of those without terminal sequences."""
+        """The position in all bytes of a byte of those without terminal sequences."""
         while self._sequence is not None and self._sequence.start() <= byte + self._removed:
             self._removed += len(self._sequence[0])
             self._sequence = next(self._sequences, None)

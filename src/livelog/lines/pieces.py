@@ -1,9 +1,9 @@
-"""A log in the pieces in which it is searched, and where lines begin and end in it. No I/O.
+"""The pieces in which a log is searched, and the places where its lines begin and end. No I/O: the caller passes a function that reads.
 
-1. Whole lines are looked at, in pieces of at most `PIECE` bytes: a longer line in pieces that overlap. Backwards, the first pieces are smaller,
-   so that what is near is found at once.
-2. What looks for something in a log of any size is a generator that yields None after each piece, so that whoever runs it can look at the clock;
-   but not after less: a pattern that takes too long for a piece must be found to do so.
+1. A piece consists of whole lines, `PIECE` bytes at most. A longer line is divided into pieces that overlap. The first pieces of a backward
+   search are smaller, so that near hits are found at once.
+2. Functions that may have to read much are generators. They yield None after each `PIECE` bytes, so that the caller can check limits of time,
+   and not more often: the limit of processor time holds for a whole piece.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -14,27 +14,28 @@ from .lines import Read
 from .query import Query
 
 PIECE = 1024 * 1024
-"""Bytes looked at in one go."""
+"""The limit of a piece, in bytes."""
 
 FIRST = 64 * 1024
-"""Bytes of the first piece backwards; each of the next ones has four times as many, up to `PIECE`."""
+"""The first piece of a backward search, in bytes; each further one is four times as large, up to `PIECE`."""
 
 OVERLAP = 4096
-"""Bytes by which the pieces of a longer line overlap: a match that is longer may be missed there."""
+"""Bytes by which the pieces of a long line overlap. A longer match may be missed at their borders."""
 
 NEAR = 4096
-"""Bytes in which the end of a line is looked for first."""
+"""The first read, in bytes, when the end of a line is looked for."""
 
 T = TypeVar("T")
 
 Looking = Generator[None, None, int]
-"""Looks for a place in a log, which it returns."""
+"""A generator that yields None after each `PIECE` bytes, and returns an offset."""
 
 
 class Stretch(NamedTuple):
-    """Whole lines, or a part of one, from `start` on; matches count that begin in its first `own` bytes.
+    """A piece: whole lines, or a part of a long line, from the offset `start`. Only matches that begin in its first `own` bytes belong to it.
 
-    `data` is empty if there is no need to look at it. `begins`, `ends`: whether a line begins where it does, and one ends where its own bytes end.
+    `data`: its bytes, and further ones behind its own in the middle of a line; empty: nothing can match here. `begins`: whether a line begins at `start`.
+    `ends`: whether a line ends where the own bytes end.
     """
 
     start: int
@@ -45,12 +46,12 @@ class Stretch(NamedTuple):
 
     @property
     def stop(self) -> int:
-        """Where its own bytes end."""
+        """The offset behind its own bytes."""
         return self.start + self.own
 
 
 def returned(looking: Generator[None, None, T]) -> T:
-    """What is found, without a look at the clock."""
+    """Run a generator to its end, and return its result."""
     while True:
         try:
             next(looking)
@@ -60,14 +61,14 @@ def returned(looking: Generator[None, None, T]) -> T:
 
 
 def next_line(place: int, stop: int, read: Read) -> Looking:
-    """Where the first line begins at `place` or behind it; `stop`, if none does in front of that."""
+    """Return the offset of the first line that begins at `place` or behind it; `stop`, if none begins before that."""
     if place <= 0 or place >= stop or read(place - 1, place) == b"\n":
         return min(max(0, place), stop)
     return (yield from end_of_line(place, stop, read))
 
 
 def end_of_line(place: int, stop: int, read: Read) -> Looking:
-    """Where the line ends, with its newline, that the byte at `place` belongs to; `stop`, if it has none in front of that."""
+    """Return the offset behind the newline of the line that contains `place`; `stop`, if there is no newline before that."""
     size = NEAR
     while place < stop:
         data = read(place, min(stop, place + size))
@@ -80,7 +81,7 @@ def end_of_line(place: int, stop: int, read: Read) -> Looking:
 
 
 def start_of_line(place: int, low: int, read: Read) -> Looking:
-    """Where the line begins that ends in front of `place` (its newline is the byte before that, or it has none); at least `low`."""
+    """Return the offset at which the line begins that ends at `place`; at least `low`. The byte before `place` is its newline, if it has one."""
     size, end = NEAR, place - 1
     while end > low:
         start = max(low, end - size)
@@ -93,7 +94,7 @@ def start_of_line(place: int, low: int, read: Read) -> Looking:
 
 
 def aligned(query: Query, read: Read) -> Generator[None, None, Query]:
-    """The query with bounds where lines begin: `low` and `size`, which `high` has become; and `start`, if the answer is by line."""
+    """Return the query with `low` and `size` moved to beginnings of lines; `size` replaces `high`. Of a search by line, `start` is moved, too."""
     size = query.size
     if query.whole and size and read(size - 1, size) != b"\n":
         size = yield from start_of_line(size + 1, min(query.low, size), read)
@@ -107,7 +108,7 @@ def aligned(query: Query, read: Read) -> Generator[None, None, Query]:
 
 
 def pieces(query: Query, read: Read, wanted: Callable[[bytes], bool]) -> Iterator[Stretch]:
-    """The log in the order of the search. `wanted` tells whether lines have to be looked at."""
+    """The pieces of the log in the direction of the search. `wanted`: whether something can match in these bytes."""
     return _forwards(query, read, wanted) if query.forward else _backwards(query, read, wanted)
 
 
@@ -115,7 +116,7 @@ def _forwards(query: Query, read: Read, wanted: Callable[[bytes], bool]) -> Iter
     start, begins = query.start, True
     if query.low < start and (start < query.size or not query.by_line):
         before = read(max(query.low, start - PIECE // 2), start)
-        start -= len(before) - before.rfind(b"\n") - 1  # the line's beginning, if that is near
+        start -= len(before) - before.rfind(b"\n") - 1  # back to the beginning of the line, if that is near
         begins = b"\n" in before or start == query.low
     while start < query.size:
         data = read(start, min(query.size, start + PIECE))
@@ -142,7 +143,7 @@ def _backwards(query: Query, read: Read, wanted: Callable[[bytes], bool]) -> Ite
         if not begins and -1 < (newline := data.find(b"\n")) < len(data) - 1:
             skipped, begins = newline + 1, True
         if not begins and is_small:
-            continue  # a line that is whole in a larger piece is not divided
+            continue  # a larger piece may contain the whole line
         own = len(data) - skipped
         ends = ends or data.endswith(b"\n")
         more = b"" if ends else read(stop, min(query.size, stop + OVERLAP)).partition(b"\n")[0]
@@ -151,9 +152,9 @@ def _backwards(query: Query, read: Read, wanted: Callable[[bytes], bool]) -> Ite
 
 
 class Newlines:
-    """How many newlines are in front of a place in a log: counted from the nearest one of which it is known.
+    """Counts the newlines before an offset of a log, starting from the nearest offset for which the number is known.
 
-    `count` are in front of the byte at `place`; None: that is not known. `blocks[i]` are in front of block i: see `index`.
+    `place`, `count`: an offset, and the number of newlines before it; None: unknown. `blocks[i]`: the number before block i, see `index`.
     """
 
     def __init__(self, read: Read, place: int, count: int | None, blocks: Sequence[int] = ()) -> None:
@@ -163,7 +164,7 @@ class Newlines:
         self.count = 0 if not place else count
 
     def before(self, place: int) -> Generator[None, None, int | None]:
-        """How many are in front of the byte at `place`; None: that is not known."""
+        """Return the number of newlines before the offset `place`; None: unknown."""
         block = min(place // BLOCK, len(self._blocks) - 1)
         if self._blocks and (self.count is None or abs(place - self.place) > place - block * BLOCK):
             self.place, self.count = block * BLOCK, self._blocks[block]

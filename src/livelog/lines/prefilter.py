@@ -1,39 +1,39 @@
-"""Tells quickly that a literal is nowhere in a block of a log. No I/O.
+"""A fast test whether a literal may occur in a block of a log. No I/O.
 
-A block is not searched for the literal, but for the one of its bytes that is rarest in this log (`memchr` in C), and only where that is
-are its neighbours compared; a small and a capital letter are looked for one after the other, so that the block need not be copied in small
-letters. Where each byte of the literal is frequent, the whole literal is looked for. What costs less is estimated from a sample.
+The test looks for the byte of the literal that is rarest in this log (`memchr` in C), and compares the neighbours of that byte only where
+it occurs. Capital and small forms of a letter are looked for one after the other, so that the block need not be copied in lower case. If all bytes
+of the literal are frequent, the whole literal is looked for. The cheaper way is estimated from a sample of the block.
 
-The prefilter may say that the literal may be there when it is not, but not the other way round.
+A positive result may be wrong; a negative result is always right.
 """
 
 import re
 from typing import NamedTuple
 
 SAMPLE = 16 * 1024
-"""Bytes of a block in which the bytes of the literal are counted."""
+"""The size of a sample, in bytes."""
 
 SAMPLED = 16
-"""Blocks after which another sample is taken: a log changes."""
+"""The number of blocks for which one sample is used, since logs change."""
 
 SMALL = 64 * 1024
-"""Bytes of a block for which no sample is worth it."""
+"""Bytes below which a block is not worth a sample."""
 
 FEW = 256
-"""Occurrences of a byte in a block that are looked at one by one, each for a call from Python; then a pattern goes on, byte by byte."""
+"""Occurrences of the byte in a block that are checked one by one, each with a call from Python. After that the pattern searches by itself."""
 
 NEIGHBOURS = 16
-"""Bytes of the literal that are compared on either side of its rarest one."""
+"""Bytes of the literal that are compared on each side of its rarest byte."""
 
 
 class Probe(NamedTuple):
-    """A byte, and the pattern of it and its neighbours, which begins with it."""
+    """A byte of the literal, and a pattern that matches at this byte if its neighbours match, too."""
 
     byte: bytes
     pattern: re.Pattern[bytes]
 
     def is_in(self, data: bytes) -> bool:
-        """Whether the pattern matches somewhere."""
+        """Whether the pattern matches anywhere in `data`."""
         place = data.find(self.byte)
         for _ in range(FEW):
             if place < 0:
@@ -45,7 +45,7 @@ class Probe(NamedTuple):
 
 
 class Prefilter:
-    """Looks for one literal, which is not empty. `case`: whether capital letters differ from small ones; if not, the literal has small ones only."""
+    """The test for one literal, which is not empty. `case`: whether capital and small letters differ; if not, the literal is in lower case."""
 
     def __init__(self, literal: bytes, *, case: bool) -> None:
         self._literal = literal
@@ -54,7 +54,7 @@ class Prefilter:
         self._left = 0  # blocks until the next sample
 
     def may_be_in(self, data: bytes) -> bool:
-        """Whether the literal may be in a block; False: it is not."""
+        """Whether the literal may occur in a block. False: it certainly does not."""
         if len(data) >= SMALL:
             if not self._left:
                 self._probes, self._left = self._cheapest(data), SAMPLED
@@ -64,7 +64,7 @@ class Prefilter:
         return self._literal in (data.lower() if self._folds else data)
 
     def _cheapest(self, data: bytes) -> tuple[Probe, ...]:
-        """How the literal is looked for at the least cost in blocks like this one."""
+        """The probes that are cheapest in blocks like this one; empty: it is cheaper to look for the whole literal."""
         start = (len(data) - SAMPLE) // 2
         sample = data[start : start + SAMPLE]
         costs = {
@@ -77,7 +77,7 @@ class Prefilter:
         return tuple(Probe(byte, self._pattern(best, byte)) for byte in self._forms(best))
 
     def _forms(self, place: int) -> tuple[bytes, ...]:
-        """How a byte of the literal may be written."""
+        """The forms of the byte at `place` of the literal: one, or a small and a capital letter."""
         byte = self._literal[place : place + 1]
         return (byte, byte.upper()) if self._folds and byte != byte.upper() else (byte,)
 
@@ -87,17 +87,17 @@ class Prefilter:
         return re.compile(b"%b%b(?<=%b%b%b)" % (re.escape(byte), behind, before, re.escape(byte), behind))
 
     def _class(self, place: int) -> bytes:
-        """What matches a byte of the literal."""
+        """A pattern for the byte at `place` of the literal."""
         forms = [re.escape(form) for form in self._forms(place)]
         return b"[%b]" % b"".join(forms) if len(forms) > 1 else forms[0]
 
 
 def probe_cost(share: float) -> float:
-    """What it costs to look for a byte that so large a share of the bytes are, in nanoseconds of a common processor per byte."""
+    """The estimated cost of looking for a byte, in nanoseconds per byte of a block. `share`: the part of the bytes that are this byte, 0 to 1."""
     one_by_one = 0.03 + 400 * share
     return min(one_by_one, 0.5 + 22 * share)
 
 
 def literal_cost(size: int, *, folds: bool) -> float:
-    """What it costs to look for a whole literal of so many bytes, in the same unit. `folds`: the block is copied in small letters first."""
+    """The estimated cost of looking for a literal of `size` bytes, in the same unit. `folds`: the block is copied in lower case first."""
     return 0.5 * folds + (0.15 + 2.5 / size if size > 1 else 0.03)

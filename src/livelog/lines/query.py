@@ -1,6 +1,7 @@
-"""What is searched for in a log, and what is left of a search that was broken off. No I/O.
+"""The query of a search, which also holds the state of a suspended search. No I/O.
 
-A search is broken off by dropping it, and gone on with from the query that it has left: so one that waits costs nothing.
+To suspend a search, its process is ended. To continue it, another process is given the query that the last one has reported. So a
+suspended search costs nothing.
 """
 
 import re
@@ -10,33 +11,39 @@ from typing import NamedTuple
 from .encodings import UTF_8
 
 PROGRESS = 0.1
-"""Seconds from one word about progress to the next."""
+"""Seconds between two reports of progress."""
 
 PLACE = struct.Struct("!dBI")
-"""The seconds of the processor that a search took until there, whether it has ended (1: all has been looked at; 2: it may tell no more), and the length of what it has left: a `Query` is
-gone on with by replacing those members, which follow in JSON."""
+"""The header of each part of a search's output: the processor time so far, in seconds; whether the search has ended (0: no; 1: all bytes were searched; 2: with
+its last line of output); and the length of the JSON that follows: the members of the `Query` that have to be replaced to continue behind this part."""
 
 
 class Query(NamedTuple):
-    """What is searched for, in the first `size` bytes of a log, from `start` on.
+    """A search in the first `size` bytes of a log, from the offset `start`.
 
-    `text`: as it is, or a regular expression of Python's (`regex`); `errors`: in its place, what tells of one. `forward`: hits that begin at `start` or behind it;
-    else in front of it, the nearest first; from the end, all. `limit`: hits, at most; None: all. `seconds`: the search may take so much of the
-    processor; then it ends as one with `limit` hits does. `encoding`: of the log's text, see `encodings`.
+    What is searched for:
+    `text`: a literal text, or with `regex` a regular expression of Python. `errors`: lines that report an error, instead of a text. `case`: whether
+    capital and small letters differ. `encoding`: Python's name of the log's encoding.
 
-    `newlines`: how many are in front of the byte at `counted`; None: that is not known, so that lines have no numbers.
+    Where:
+    `forward`: hits that begin at `start` or behind it, in the order of the log; else hits that begin before `start`, the nearest first. A backward search
+    from the end of the log finds all. `since`, `until`: only lines that arrived in `[since, until)`, in milliseconds since the epoch. `low`, `high`: only
+    lines that begin in `[low, high)`; `high` None: to the end. `whole`: bytes behind the last newline are ignored.
 
-    `since` and `until`: only lines that came at such times, `[since, until)`, in milliseconds since the epoch. `low` and `high`: nothing is looked at or told but lines that begin in `[low, high)`; `high` None: to the end. `whole`: what follows
-    the last newline is not looked at. `live`: the search will be gone on with, once more has come: no end is told, nor progress.
+    How much:
+    `limit`: the limit of hits; None: no limit. `seconds`: the limit of processor time; when it is reached, the search ends with a next page, as at the limit
+    of hits. `live`: the search will be continued when the log has grown, so it reports no end and no progress.
 
-    `by_line`: the answer has lines, each once: those with a match, or with `invert` those without, and with each so many lines `before` and
-    `after` it. `grep`: the answer is text as `grep -n` writes it, else JSON. `numbered`: lines are told with their numbers. `groups`: groups of lines
-    that are apart have a line of -- between them. `plain`: without terminal sequences.
+    What is returned:
+    `by_line`: lines instead of matches, each line once: those with a match, or with `invert` those without, and `before` and `after` lines of context.
+    `grep`: text as `grep -n` writes it, instead of JSON. `numbered`: with the numbers of lines. `groups`: a line `--` between lines that are not adjacent.
+    `plain`: text without terminal sequences. `newlines`: the number of newlines before the offset `counted`; None: unknown, so lines have no numbers.
 
-    What a search has left that was broken off: `begin`: where it began; `told`: how many hits it has told. By line: `edge`: up to where, in the
-    direction of the search, lines have been told; `apart`: whether any were; `left`: how many more lines follow the last hit as context; `part`:
-    so many bytes of the next line have been told. `bound`: where the line begins that the search is in the middle of, or, backwards, where it ends;
-    `found`: the offset and length of the match that it has.
+    The state of a suspended search:
+    `begin`: the offset at which the search began. `told`: the number of hits that were returned. Of a search by line also: `edge`: the offset up to which, in
+    the direction of the search, lines were returned or passed over as no context; `apart`: whether any line was returned; `left`: the number of
+    lines of context that still follow the last hit; `part`: the bytes of the next line that were returned already; `bound`: the start of the line in whose middle the
+    search is (backwards: its end); `found`: the offset and length of the match that this line has.
     """
 
     text: str
@@ -75,10 +82,10 @@ class Query(NamedTuple):
     found: tuple[int, int] | None = None
 
     def pattern(self) -> re.Pattern[str]:
-        """What matches. Raises: ValueError, with a message for who wrote it."""
+        """The compiled pattern. Raises: ValueError, with a message for the user who wrote it."""
         flags = re.NOFLAG if self.case else re.IGNORECASE
         if not self.regex and self.text.isascii():
-            flags |= re.ASCII  # letters are their own small ones only, so that bytes can be compared
+            flags |= re.ASCII  # no other character folds to an ASCII letter then, so that bytes can be compared
         try:
             return re.compile(self.text if self.regex else re.escape(self.text), flags)
         except (re.error, RecursionError, OverflowError) as error:

@@ -99,7 +99,7 @@ def index(log: Log, _kept: bytes, *, first: int, stop: int, style: str, seconds:
 def collect(
     log: Log, kept: bytes, *, what: str, encoding: str, stop: int, ended: bool, end: int, seconds: float, **page: Any
 ) -> Iterator[bytes | None]:
-    """A page of what is collected from a log's lines: see `collecting.collect`."""
+    """Scan for a collection (`what`: groups or problems), and yield one page of it: see `collecting.collect`."""
     from .collecting import Asked, collect  # noqa: PLC0415
 
     module = import_module(f"{__package__}.{what}")
@@ -110,7 +110,7 @@ def collect(
 
 
 def pattern(_log: Log, _kept: bytes, **query: Any) -> Iterator[bytes]:
-    """Nothing, if that can be searched for. Raises: ValueError, if not."""
+    """Check a query: yield an empty part if its pattern is valid. Raises: ValueError, if it is not."""
     from .query import Query  # noqa: PLC0415
 
     Query(**query).pattern()
@@ -118,9 +118,9 @@ def pattern(_log: Log, _kept: bytes, **query: Any) -> Iterator[bytes]:
 
 
 def search(log: Log, kept: bytes, **query: Any) -> Iterator[bytes | None]:
-    """Nothing, once the pattern is known to be one; then what `telling.tell` tells. `kept`: the newlines in front of each block, from an index.
+    """Yield an empty part once the pattern is known to be valid; then the parts of `telling.tell`. `kept`: the newlines before each block, from an index.
 
-    Raises: ValueError, if it is none.
+    Raises: ValueError, if the pattern is not valid.
     """
     from array import array  # noqa: PLC0415
 
@@ -134,9 +134,9 @@ def search(log: Log, kept: bytes, **query: Any) -> Iterator[bytes | None]:
 
 
 def follow(log: Log, _kept: bytes, *, queries: list[dict[str, Any]]) -> Iterator[bytes | None]:
-    """A `MEMBER`, for each of the queries in turn, and then, behind another one, the next word of that search: see `telling.tell`.
+    """For each of the queries in turn, yield a `MEMBER`, and then the next part of that search behind another `MEMBER`: see `telling.tell`.
 
-    One word only: who finds much does not keep the others waiting.
+    Each search gets one part only, so that a search with many hits does not delay the others.
     """
     from .query import Query  # noqa: PLC0415
     from .telling import tell  # noqa: PLC0415
@@ -151,7 +151,7 @@ def follow(log: Log, _kept: bytes, *, queries: list[dict[str, Any]]) -> Iterator
 
 
 def lines(log: Log, _kept: bytes, **asked: Any) -> Iterator[bytes | None]:
-    """What `objects.tell` tells of lines, once it is enough: with what is left in front of it, as a line of JSON."""
+    """Yield one part of the text of lines, preceded by a line of JSON: the lines that are left, or null. See `objects.tell`."""
     from .objects import Lines, tell  # noqa: PLC0415
 
     for told in tell(Lines(**asked), log.read, log.times()):
@@ -159,7 +159,7 @@ def lines(log: Log, _kept: bytes, **asked: Any) -> Iterator[bytes | None]:
 
 
 def gaps(log: Log, _kept: bytes, *, size: int, most: int, ended: int | None) -> Iterator[bytes | None]:
-    """The longest times in which nothing of the first `size` bytes came, as JSON; of a log that has `ended` (milliseconds), up to then."""
+    """Yield the `most` longest times without a byte, in the first `size` bytes, as JSON. `ended`: when the log ended, in milliseconds since the epoch."""
     from livelog.times import Gaps  # noqa: PLC0415
 
     found = Gaps(log.began, most)
@@ -186,7 +186,7 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
 NEEDED = {
     "collect": "", "follow": "telling", "gaps": "lines", "index": "index", "lines": "objects", "pattern": "query", "search": "telling",
 }  # fmt: skip
-"""The module that each job needs; empty: the one that its parameters name."""
+"""The module that each job imports; empty: the one that its parameter `what` names."""
 
 
 class Link:

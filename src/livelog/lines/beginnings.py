@@ -25,7 +25,7 @@ def _begun(kind: str, mode: str, *, state: str = "", level: str = ERROR, sure: b
 
 
 _BEGINNINGS: tuple[tuple[str, _Begin, str], ...] = (
-    # Each with what it has, how the problem goes on, and what it begins with.
+    # A text that the line contains, the problem and the mode of its further lines (see `traces`), and the pattern of the line.
     ("Traceback (most", _begun("exception", "group"), r"\s{0,40}\+ Exception Group Traceback \(most recent call last\)"),
     ("Traceback (most", _begun("exception", "python", state="frames"), r"(?P<lead>.{0,80}?)Traceback \(most recent call last\)"),
     ("panic: ", _begun("crash", "go"), r"(?:\s{0,9})(?P<text>panic: (?!\s{0,9}$).*)"),
@@ -66,7 +66,7 @@ _TABLE = tuple((sign, begin, re.compile(pattern, re.DOTALL)) for sign, begin, pa
 
 
 def begin(text: str) -> Trace | None:
-    """The problem of several lines that may begin with that text."""
+    """The problem of several lines that begins with this line; None: none does. `text`: the line without its prefixes."""
     for sign, make, pattern in _TABLE:
         if sign in text and (match := pattern.match(text)) is not None:
             return make(match)

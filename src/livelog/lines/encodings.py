@@ -1,7 +1,7 @@
-"""Encodings of logs' texts, as a Content-Type declares them, by the names that Python has for them. No I/O.
+"""The encoding of a log's text, by its Content-Type. No I/O.
 
-Only those in which every byte below 0x80 that stands alone is ASCII, so that a byte 0A is a newline: not UTF-16. A browser takes
-some names for an encoding that has more characters (WHATWG Encoding Standard, section 4.2); so does this.
+Only encodings in which a byte 0A is always a newline are supported: not UTF-16. Some names stand for a larger encoding that contains the
+named one, as in browsers (WHATWG Encoding Standard, section 4.2).
 """
 
 import codecs
@@ -13,7 +13,7 @@ _LARGER = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
     "shift_jis": "cp932", "gb2312": "gbk", "euc_kr": "cp949", "big5": "big5hkscs",
 }  # fmt: skip
-"""Encodings that have others in them."""
+"""The larger encodings that replace others, by the names of these. All names are Python's."""
 
 _KNOWN = {
     UTF_8, "cp866", "cp874", "cp932", "cp949", "gbk", "gb18030", "big5hkscs", "euc_jp", "koi8-r", "koi8-u", "mac-roman",
@@ -24,7 +24,7 @@ _CHARSET = re.compile(r"""; {0,9}charset {0,9}= {0,9}"?([^\s";]{1,40})""", re.IG
 
 
 def encoding_of(content_type: str) -> str:
-    """The encoding of a log of this Content-Type; UTF-8 if it declares none, or one that is not known here."""
+    """Python's name of the encoding that a Content-Type declares; UTF-8, if it declares none, or one that is not supported."""
     declared = _CHARSET.search(content_type)
     if declared is None or not declared[1].isascii():
         return UTF_8

@@ -1,9 +1,9 @@
-"""Which lines of a log tell of an error: by words, levels and forms that programs, compilers and test runners use. No I/O.
+"""A test whether a line of a log reports an error: by the words and levels that programs, compilers and test runners use. No I/O.
 
-1. A line that only says that there was no error (`0 failed`, `"error": null`), or that a test has passed, tells of none.
-2. A line whose level says that it is none (INFO, `level=warn`) tells of one only by what nobody writes otherwise: a traceback, an
+1. A line that only says that there was no error (`0 failed`, `"error": null`), or that a test has passed, reports none.
+2. A line with a lower level (INFO, `level=warn`) reports an error only if it contains what never occurs without one: a traceback, an
    exception with its message, a signal.
-3. Whatever is looked for is of bounded length: the time is in proportion to the line's.
+3. Each pattern matches text of bounded length, so the time is linear in the length of the line.
 """
 
 import re
@@ -26,7 +26,7 @@ _SURE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("error", "exception"), r"\b[A-Z]\w{0,80}(?:Error|Exception)(?: \[\w{1,40}\])?: "),
     (_WORDS, r"(?<![\w\-/.])(?:ERRORS?|FATAL|CRITICAL|SEVERE|PANIC|EMERG(?:ENCY)?|FAIL|FAILED|FAILURES?)(?![\w\-/=]|\.\w)"),
 )  # fmt: skip
-"""What tells of an error whatever else is in the line: for each pattern texts, in small letters, one of which is in what it matches."""
+"""Patterns that prove an error whatever else the line contains. Each match contains one of the pattern's texts, in lower case."""
 
 _LEVELS = (
     (("level", "lvl", "severity", "@l"),
@@ -37,7 +37,7 @@ _LEVELS = (
      r"(?i:[\[<(]\s{0,9}(?:err(?:or)?|fatal|crit(?:ical)?|alert|emerg|panic|severe|ee)\s{0,9}[\])>])"),
     (("[e]", "[f]", "[e ", "[f "), r"\[[EF](?:\]| \d)"),
 )  # fmt: skip
-"""Levels: of key and value, and in brackets."""
+"""Patterns of log levels: as key and value, and in brackets."""
 
 _WEAK = (
     (_WORDS,
@@ -58,7 +58,7 @@ _WEAK = (
      (r"(?i:\bcode=(?:killed|dumped|exited, status=[1-9])|\bkilled by signal\b|\bsignal: (?:killed|aborted|segmentation)|\bunreachable=[1-9]"
      r"|\b(?:connection|operation|request|job|test|build|command|process) (?:has )?timed out\b|\bexceeded the maximum execution\b)")),
 )  # fmt: skip
-"""What tells of an error if nothing says that it is none."""
+"""Patterns that report an error unless the line says that there is none."""
 
 _FIRST = re.compile(
     r"[EF]\d{4} \d\d:\d\d:|[EF]/\w|\d\d-\d\d [\d:.]{1,20}\s{1,9}\d{1,9}\s{1,9}\d{1,9} [EF] "  # klog, Android
@@ -67,7 +67,7 @@ _FIRST = re.compile(
     # jest's; of what it shows in this form without a failure, and of systemd's units
     r"|(?: {2}● (?!(?:Console|Deprecation Warning|Validation Warning)\b|\S{1,100}\.\w{1,20}\b)|● .{1,200}? \u203a )\S"
 )
-"""What a line begins with that tells of an error."""
+"""Patterns of the beginning of a line that reports an error."""
 
 _Table = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
 
@@ -79,7 +79,7 @@ def _compiled(*tables: tuple[tuple[tuple[str, ...], str], ...]) -> _Table:
 _TABLES = (_compiled(_SURE), _compiled(_LEVELS), _compiled(_WEAK))
 
 SIGNS = tuple({sign for table in _TABLES for signs, _ in table for sign in signs})
-"""Texts, in small letters, of which every line that tells of an error has one, but for those that `_FIRST` matches."""
+"""Each line that reports an error contains one of these texts, in lower case, or matches `_FIRST`."""
 
 _NONE = re.compile(
     r"(?i:(?<![\w.,=:])(?:0|no|zero|without|not|any)(?:[ \t]{1,3}(?:an?|any))?(?:[ \t]{1,3}[\w\-]{1,40}){0,2}?[ \t]{1,3}"
@@ -100,7 +100,7 @@ _NONE = re.compile(
     r"|\blog[_ \-]?level\b[\"']?\s{0,3}(?:[:=]|set to|is|to)?\s{0,3}[\"']?(?:error|fatal|critical|panic)(?=[\"']?$)"
     r"|\b(?:class|import|extends|implements|throws|except|catch)\b[ \t({]{1,3}[\w., ]{1,80}(?:\([\w., ]{1,80}\))?)"
 )
-"""What says that there is no error, or that only speaks of them."""
+"""Phrases that say that there is no error, or that only mention errors."""
 
 _PASSED = re.compile(
     r"\b(?:PASSED|SKIPPED|XFAIL|XPASS)\b(?:\s{0,40}\[\s{0,3}\d{1,3}%\])?\s{0,9}$|\.\.\. {0,3}(?:ok|skipped|ignored)\b"
@@ -112,7 +112,7 @@ _HARMLESS = re.compile(
     r"(?i:(?:level|lvl|levelname|severity|@l)\"?\s{0,3}[:=]\s{0,3}[\"']?(?:trace|debug|info(?:rmation)?|notice|warn(?:ing)?|[1-4]0)\b"
     r"|\[\s{0,9}(?:trace|debug|info|notice|warn(?:ing)?)\s{0,9}\])|^.{0,80}?\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING)\b"
 )
-"""A level that is none of an error."""
+"""A level below that of an error."""
 
 
 def passed(line: str) -> bool:
@@ -121,18 +121,18 @@ def passed(line: str) -> bool:
 
 
 def says_none(line: str) -> bool:
-    """Whether a line that a level makes an error only says that there is none (`0 failed`)."""
+    """Whether the message of an error record only says that there is no error (`0 failed`)."""
     return _NONE.match(line) is not None and not tells(line)
 
 
 def tells(line: str, before: int = sys.maxsize) -> bool:
-    """Whether a line tells of an error in front of its character `before`."""
+    """Whether a line reports an error, in words that begin before the index `before`."""
     match = next(find(line), None)
     return match is not None and match.start() < before
 
 
 def find(line: str) -> Iterator[re.Match[str]]:
-    """What tells of an error in a line: the first place that does, if there is one."""
+    """Yield the first match of the words that report an error; nothing, if the line reports none."""
     first, small = _FIRST.match(line), line.lower()
     if first is None:
         for sign in SIGNS:  # most lines have none

@@ -1,8 +1,7 @@
-"""Problems that one line tells whole: annotations of CI services, messages of compilers and tools, failed tests, exit codes. No I/O.
+"""Problems of one line that have a known form: annotations of CI services, messages of compilers and tools, failed tests, exit codes. No I/O.
 
-What is held against a line are patterns that begin where its text begins, behind the prefixes (`prefixes`). Each part of a pattern
-is of bounded length, so that the time is in proportion to the line's length. Whoever calls knows which levels a line has
-(`levels`), and of what a line is that has words only (`failures`).
+Each pattern starts at the beginning of the line's text, behind its prefixes (see `prefixes`), and has parts of bounded length, so the time is
+linear in the length of the line. Levels are in `levels`, and lines with words only in `failures`.
 """
 
 import re
@@ -13,12 +12,12 @@ from urllib.parse import unquote
 from .collecting import ERROR, NOTICE, WARNING
 
 MAX_MESSAGE = 500
-"""Characters of a message, and of a file's name."""
+"""The limit of a message, and of a file's name, in characters."""
 
 
 @dataclass(slots=True)
 class Problem:
-    """A problem. `kind`: what tells of it. `file`, `row`, `column` (from 1): where in the sources, if that is told."""
+    """A problem. `level`: one of `collecting.LEVELS`; `kind`: one of `KINDS`. `file`, `row`, `column` (counted from 1): the place in the sources, if known."""
 
     level: str
     message: str
@@ -48,7 +47,7 @@ def _level(word: str) -> str | None:
 
 
 def _annotation(match: re.Match[str]) -> Problem:
-    """GitHub's commands, and what its logs show of them."""
+    """A workflow command of GitHub, such as `::error file=a.c::text`."""
     options = {
         key.strip().lower(): unquote(value) for key, _, value in (part.partition("=") for part in (match["options"] or "").split(","))
     }  # fmt: skip
@@ -64,7 +63,7 @@ def _annotation(match: re.Match[str]) -> Problem:
 
 
 def _issue(match: re.Match[str]) -> Problem | None:
-    """Azure's commands."""
+    """A logging command of Azure, such as `##vso[task.logissue type=error]text`."""
     options = {
         key.strip().lower(): value.strip() for key, _, value in (part.partition("=") for part in match["options"].split(";"))
     }  # fmt: skip
@@ -84,7 +83,7 @@ def _issue(match: re.Match[str]) -> Problem | None:
 
 
 def _logged(match: re.Match[str]) -> Problem | None:
-    """`##[error]`, behind which may be what another form tells more of."""
+    """A line with `##[error]`; its text may have a form with more details."""
     text = match["text"]
     level = {"warning": WARNING, "notice": NOTICE}.get(match["level"], ERROR)
     inner = find(text) if text and "##[" not in text[:20] else None
@@ -96,7 +95,7 @@ def _logged(match: re.Match[str]) -> Problem | None:
 
 
 def _compiled(match: re.Match[str]) -> Problem | None:
-    """A message with a place in the sources."""
+    """A compiler's message with a place in the sources; None: it is only a note."""
     groups = match.groupdict()
     level = groups.get("fixed") or _level(groups.get("level") or "error")
     if level is None:
@@ -113,7 +112,7 @@ def _compiled(match: re.Match[str]) -> Problem | None:
 
 
 def _summed_up(match: re.Match[str]) -> Problem | None:
-    """How many problems a linter has found; None: none."""
+    """A linter's summary of its errors and warnings; None: it counts none."""
     errors, warnings = int(match["errors"]), int(match["warnings"])
     return Problem(ERROR if errors else WARNING, match["text"], "test") if errors or warnings else None
 
@@ -238,7 +237,7 @@ _PLACED = re.compile(
 
 
 def placed(text: str, level: str) -> Problem | None:
-    """A problem of that level whose message begins with a place in the sources; None: it does not."""
+    """A problem of `level` whose message begins with a place in the sources; None: the text does not begin so."""
     match = _PLACED.match(text)
     if match is None:
         return None
@@ -252,7 +251,7 @@ _TABLE = tuple((sign, make, re.compile(pattern, re.DOTALL)) for sign, make, patt
 
 
 def find(text: str) -> Problem | None:
-    """The problem that a line's text has one of the forms of; None: it has none of them."""
+    """The problem whose form the text of a line has; None: it has no known form."""
     small = text.lower()
     for sign, make, pattern in _TABLE:
         if sign in small and (match := pattern.match(text)) is not None and (problem := make(match)) is not None:

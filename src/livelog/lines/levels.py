@@ -1,6 +1,6 @@
-"""Levels of log lines: JSON, logfmt, and words where loggers put them. No I/O.
+"""The levels of log records: in JSON, in logfmt, and as words where loggers write them. No I/O.
 
-Refuses to tell of a level from a word in the middle of a text: see `failures` for those.
+A word in the middle of a text is not taken for a level: see `failures` for such lines.
 """
 
 import json
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from .collecting import ERROR, WARNING
 
 NONE = ""
-"""The level of what is no problem: INFO, DEBUG."""
+"""The level of a record that is no problem, such as INFO or DEBUG."""
 
 MAX_JSON = 32 * 1024
-"""Characters of a line that is read as JSON; of a longer one the level is looked for as in any other text."""
+"""The limit of a line that is parsed as JSON, in characters. In a longer line the level is looked for as in other text."""
 
 _WORDS = {
     **dict.fromkeys(("ee", "fatal", "panic", "dpanic", "emerg", "emergency", "alert", "crit", "critical", "severe", "error", "err", "eror"), ERROR),
@@ -45,7 +45,7 @@ _CAUSES = ("error", "err", "exception", "@x")
 
 
 class Levelled(NamedTuple):
-    """A record of a log: its level (`NONE`: it is no problem), what it says, and the source that says it, where that is told."""
+    """A log record: its level (`NONE`: it is no problem), its message, and the place in the sources that wrote it, if known."""
 
     level: str
     message: str
@@ -55,7 +55,7 @@ class Levelled(NamedTuple):
 
 
 def level_of(value: object) -> str | None:
-    """The level that a word or a number means; None: it is none. Numbers: pino's and bunyan's."""
+    """The level that a word or a number (of pino and bunyan) means; None: it means no level."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -69,13 +69,13 @@ def level_of(value: object) -> str | None:
 
 
 def _severity(value: object) -> str | None:
-    """The level of systemd's PRIORITY, and of GELF: syslog's numbers."""
+    """The level of a severity of syslog, 0 to 7 (RFC 5424 section 6.2.1), as systemd's PRIORITY and GELF have it."""
     text = str(value)
     return None if text not in tuple("01234567") else ERROR if text < "4" else WARNING if text == "4" else NONE
 
 
 def from_json(text: str) -> Levelled | None:
-    """What a line of JSON says of its level; None: it is none, or says nothing of a level."""
+    """The record in a line of JSON; None: the line is no JSON object, or has no level."""
     if not text.startswith("{") or not text.endswith("}") or len(text) > MAX_JSON:
         return None
     try:
@@ -123,7 +123,7 @@ def _text(value: object) -> str:
 
 
 def _place(record: Mapping[str, Any]) -> tuple[str | None, int | None]:
-    """Where in the sources a record was made, if it tells."""
+    """The file and the line of the sources that wrote a record, if it names them."""
     for key in ("caller", "source", "location", "src", "file", "filename", "pathname"):
         value = record.get(key)
         if isinstance(value, Mapping):
@@ -143,7 +143,7 @@ def _place(record: Mapping[str, Any]) -> tuple[str | None, int | None]:
 
 
 def _compiler_message(message: Mapping[str, Any]) -> Levelled | None:
-    """As `cargo --message-format=json` has them."""
+    """The record in a message of `cargo --message-format=json`; None: it has no level."""
     level, spans = level_of(message["level"]), message.get("spans")
     file = row = column = None
     for span in spans if isinstance(spans, list) else ():
@@ -165,7 +165,7 @@ _LOGFMT_VALUE = re.compile(
 
 
 def from_logfmt(text: str) -> Levelled | None:
-    """What a line of `key=value` says of its level; None: it says nothing of one."""
+    """The record in a line of logfmt (`key=value`); None: it has no level."""
     small = text.lower()
     if not ("level=" in small or "lvl=" in small or "severity=" in small):  # most lines
         return None
@@ -214,7 +214,7 @@ _LETTERS = {"E": ERROR, "F": ERROR, "A": ERROR, "W": WARNING}
 
 
 def from_words(text: str) -> Levelled | None:
-    """What the level at the beginning of a record says; None: there is none."""
+    """The record in a line that has a level as a word or a letter near its beginning; None: there is none."""
     if (match := _KLOG.match(text) or _GLOG.match(text)) is not None:
         return Levelled(_LETTERS.get(match[1], NONE), match[4], match[2], int(match[3]))
     if (match := _ANDROID.match(text)) is not None:

@@ -1,14 +1,14 @@
-"""What stands in front of a line's text: times, the names of services and jobs, colours' leftovers. No I/O.
+"""The prefixes that loggers and CI services write before the text of a line: times, names of services and jobs. No I/O.
 
-A line may have several of them, one behind the other, as `web-1  | 2026-11-28T02:03:04Z ERROR x` has. Refuses to take away what may
-be the text itself: a level (`ERROR`), a file's name.
+A line may have several, such as `web-1  | 2026-11-28T02:03:04Z ERROR x`. What may be the text itself is no prefix: a level (`ERROR`), a
+file's name.
 """
 
 import re
 from typing import NamedTuple
 
 MAX_PREFIXES = 6
-"""Prefixes of one line."""
+"""The limit of prefixes of one line."""
 
 _TIME = r"(?:T|[ _])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?[ ]?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?(?:[ ]UTC)?"
 
@@ -42,16 +42,16 @@ _PREFIX = re.compile(
 
 
 class Prefixed(NamedTuple):
-    """A line's text behind its prefixes; `service`: which of them says where it comes from, for lines of several in one log."""
+    """A line, divided: `text` is what follows the prefixes, `service` the name of the service in a prefix, or empty."""
 
     text: str
     service: str
     harmless: bool
-    """Whether a level in front of it says that it is no problem."""
+    """Whether a prefix contains a level of no problem, such as INFO."""
 
 
 def strip(line: str) -> Prefixed:
-    """The text of a line, without what stands in front of it."""
+    """Divide a line into its prefixes and its text."""
     place, service, harmless = 0, "", False
     for _ in range(MAX_PREFIXES):
         match = _PREFIX.match(line, place)

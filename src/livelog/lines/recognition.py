@@ -1,7 +1,7 @@
-"""What one line of a log tells: the beginning of a problem, a whole one, or none. No I/O.
+"""The decision whether a line of a log is a problem, or begins one. No I/O.
 
-1. A command that is shown is no problem, whatever words are in it; nor is a line of a program's source, or a table of figures.
-2. A line whose level is none of a problem tells of one only by its form, or by what nobody writes otherwise (`failures`).
+1. An echoed command is no problem, whatever words it contains; nor is a line of source code, or of a table of figures.
+2. A line with a lower level, such as INFO, is a problem only if it has a known form, or contains what never occurs without an error (see `failures`).
 """
 
 import re
@@ -16,7 +16,7 @@ _ECHO = re.compile(
     r"|remove-matcher|add-mask|add-path|set-env|save-state|stop-commands)\b|> (?:git|\S{1,100}@\S{1,40} )|\s{1,20}> git |\s{0,40}echo "
     r"|(?:env|shell|with): |\s{0,12}(?!(?:WARNINGS?|WARN|ERROR|FATAL|CRITICAL|SEVERE|DEPRECATED|DEPRECATION|FAILED|FAILURE|FAIL): )[A-Z][A-Z0-9_]{2,60}: \S{0,300}$|\[\w{1,20}\] \$ |Run "
 )
-"""A command, not what it prints."""
+"""An echoed command, not its output."""
 
 _BOILERPLATE = re.compile(
     r"(?i:\[ERROR\]\s{0,9}(?:$|-{5,300}\s{0,3}$|urls\[\d{1,9}\] = |realm = |strategy = |number of foreign imports: |import: Entry\[|-> \[Help|To see the full stack|Re-run Maven|For more information|\[Help \d|After correcting|  mvn <|Please refer to|BUILD FAILURE)"
@@ -25,7 +25,7 @@ _BOILERPLATE = re.compile(
     r"|\s{0,20}\S{1,300}?:\d{1,9}(?::\d{1,9})?: (?:note|info|remark): |[A-Z][\w ()+/\-.]{1,60}\s{4,60}\d[\d.,]{0,20}\s{0,3}%?$|\s{1,20}[\w\-]{1,40}: error\s{0,3}$"
     r"|\s{0,20}[✖✗✘✕\u00d7❌] 0 problems\b|failures:\s{0,3}$|={3,200} (?:failures|errors) ={3,200}\s{0,3}$|FAILED - RETRYING: |some errors have detailed explanations: |for more information about (?:an|this) error, try |\s{1,9}\+ (?:CategoryInfo|FullyQualifiedErrorId) {1,20}: |\s{0,6}\d{1,6} {1,6}\| |(?:total )?number of \w{1,20}(?: \w{1,20}){0,3}: 0\s{0,3}$)"
 )
-"""What stands beside problems, and is none itself."""
+"""Lines that accompany problems, and are none themselves."""
 
 _WARNING_SIGN = re.compile(
     r"warn|deprecat|obsolete|outdated|abandoned|will be removed in|uninitialized value|⚠|\(!\)|\[!\]"
@@ -41,7 +41,7 @@ _WARNED = re.compile(
 _WARNING_FIRST = re.compile(
     r"\s{0,20}(?:(?:[\w./\-+]{1,60}: )?[Ww]arning(?: \[[\w\-]{1,60}\]|\(s\))?: \S|Warning in \S.{0,200}? ?:|WARNING! |⚠|\(!\) \S|(?:\(node:\d{1,9}\) )?(?:\[\w{1,20}\] )?[A-Z]\w{0,60}Warning: \S)"
 )
-"""What begins with a word that it is a warning: one, whatever other words follow (`Warning: failed to load x`)."""
+"""A line that begins with the word warning, or a sign for it. It is a warning, whatever words follow (`Warning: failed to load x`)."""
 
 _NOT_WARNED = re.compile(
     r"(?i:\b(?:0|no|without) warnings?\b|warnings?: ?(?:(?:0|none|false|off)\b|no\s{0,3}$)|\b(?:not|n't|never|if|whether|when) (?:\w{1,20} ){0,2}(?:deprecated|outdated|obsolete|abandoned)\b"
@@ -52,13 +52,13 @@ _WARNED_INSIDE = re.compile(
     r"(?:.{0,200}?[|\])>:\-] {0,3})?(?:\[WARNING\]|(?:WARNING|Warning|warning):|(?:\w{1,20} )?WARNING \|) (?P<text>\S.*)",
     re.DOTALL,
 )
-"""A warning in a record whose level says that it is no problem: what another program has written, and a logger has passed on."""
+"""A warning inside a record of a lower level: another program has written it, and a logger has passed it on."""
 
 _PROGRESS = re.compile(
     r"(?:Generating|Loading|Constructing|Building|Compiling|Copying|Downloading|Checking|Creating|Processing|Parsing|Reading|Writing) [^:]{1,300}\.\.\.\s{0,3}$"
     r"|Standard Doclet version |Javadoc Warnings\s{0,3}$|\d{1,9} (?:warnings?|errors?)\s{0,3}$|0\s{0,3}$|COMPILATION WARNING ?:|[\-=*#~]{3,300}\s{0,3}$"
 )
-"""What a logger calls a warning only because a program has written it where it writes errors."""
+"""Messages of progress that a logger calls warnings only because a program has written them to stderr."""
 _SOURCE = re.compile(
     r"[\s+\-]{1,200}(?:.{0,7000}[;{},(]\s{0,3}$|(?:if|for|while|try|except|raise|throw|return|assert|def|func|public|private|import|from|case|catch|\}|//|\*|#)\b)|.{0,500}(?:throw new |\) (?:throws \S.{0,200})?\{$)|\}|\s{0,99}(?://|/\*|\* |#{1,3} |fi$|done$)",
     re.DOTALL,
@@ -78,7 +78,7 @@ _TESTED = re.compile(
 
 
 def recognised(text: str, *, harmless: bool) -> Trace | None:
-    """The problem that a line tells of, or begins to."""
+    """The problem that a line is or begins; None: it is none. `text`: the line without its prefixes; `harmless`: see `prefixes.Prefixed`."""
     if _ECHO.match(text) is not None or _BOILERPLATE.match(text) is not None:
         return None
     trace = beginnings.begin(text)
@@ -102,17 +102,17 @@ def recognised(text: str, *, harmless: bool) -> Trace | None:
 
 
 _LEAD = re.compile(r"\[(?:WARNING|ERROR|warn|error)\] ")
-"""The level in front of each line of a message, as Maven and sbt have it."""
+"""The level that Maven and sbt write before each line of a message."""
 
 MAX_PLACE = 400
-"""Characters in front of the words that tell of an error: what is further behind is a part of something larger that is shown."""
+"""The last index at which words that report an error may begin. Further behind they are a part of a larger text that is shown."""
 
 _NONE = Problem("", "", "")
-"""A line that says that it is none."""
+"""The result for a line that is certainly no problem."""
 
 
 def _levelled(text: str, *, harmless: bool) -> Problem | None:
-    """The problem that a line tells of by its level, or by words."""
+    """The problem that a line is by its level, or by words; None: unknown; `_NONE`: certainly no problem."""
     record = (
         levels.from_json(text)
         or levels.from_logfmt(text)
@@ -148,5 +148,5 @@ def _levelled(text: str, *, harmless: bool) -> Problem | None:
 
 
 def _says_nothing(message: str) -> bool:
-    """Whether there is nothing to warn of in the message of a warning."""
+    """Whether the message of a warning contains no warning: it is empty, or about progress."""
     return not message.strip() or _PROGRESS.match(message) is not None

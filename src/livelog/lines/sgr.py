@@ -54,7 +54,7 @@ def plain(data: bytes) -> bytes:
 
 
 def style_after(style: str, data: bytes, start: int, stop: int) -> str:
-    """The style behind `data[start:stop]`, if `style` is in force in front of it."""
+    """The style at the end of `data[start:stop]`. `style`: the style in force at its start."""
     if data.find(b"\x1b", start, stop) < 0:
         return style
     reset = max(data.rfind(sequence, start, stop) for sequence in _RESETS)

@@ -1,9 +1,9 @@
-"""Problems of several lines: which lines belong to them. No I/O.
+"""The decision which lines belong to a problem of several lines, such as a stack trace. No I/O.
 
-A problem begins with a line. Each line behind it is one of it, or is not, or may be, if one that is comes behind it. What is kept
-of a problem is of bounded size; so is how many lines it may have.
+For each line behind the first, a function of the problem's *mode* says whether the line belongs to the problem, does not, or may: it does
+if a later line does. A problem has a bounded number of lines, and what is kept of it has a bounded size.
 
-Refuses to know numbers of lines, and what is in front of a line's text: `problems` does; and how they begin: `beginnings` does.
+The first line is recognised by `beginnings`. Line numbers and prefixes are the business of `problems`.
 """
 
 import re
@@ -14,46 +14,46 @@ from enum import Enum
 from .forms import MAX_MESSAGE, Problem, placed
 
 MAX_LINES = 5000
-"""Lines of one problem."""
+"""The limit of lines of one problem."""
 
 MAX_MAYBE = 12
-"""Lines of which it is not known yet whether they belong to a problem."""
+"""The limit of lines that may belong to a problem while this is not known."""
 
 
 class Part(Enum):
-    """What a line is of the problem in front of it."""
+    """Whether a line belongs to the problem before it."""
 
     YES = "it belongs to it"
-    LAST = "it belongs to it, and nothing more does"
+    LAST = "it belongs to it, and is its last line"
     MAYBE = "it belongs to it if a later one does"
     NO = "it does not, and the problem has ended"
 
 
 @dataclass(slots=True)
 class Trace:
-    """A problem that may have more lines. `mode`: what they look like. `state`, `lead`: of the mode."""
+    """A problem that may have more lines. `mode`: a key of `_MODES`; `state`, `lead`: what the function of this mode remembers."""
 
     problem: Problem
     mode: str
     state: str = ""
     lead: str = ""
     sure: bool = True
-    """Whether it is a problem, even if nothing more comes."""
+    """Whether it is a problem even if no further line belongs to it."""
     count: int = field(default=1)
-    """Lines that belong to it."""
+    """The number of lines that were examined."""
 
     def part(self, text: str) -> Part:
-        """What the next line is."""
+        """Whether the next line belongs to the problem. `text`: the line without its prefixes."""
         self.count += 1
         return Part.NO if self.count > MAX_LINES else _MODES[self.mode](self, text)
 
     def told(self, message: str) -> None:
-        """What went wrong, as a later line tells it."""
+        """Replace the message by that of a later line."""
         if message := message.strip():
             self.problem.message = message[:MAX_MESSAGE]
 
     def placed(self, file: str, row: str, column: str | None = None) -> None:
-        """Where in the sources, as a later line tells it."""
+        """Set the place in the sources to that in a later line."""
         self.problem.file, self.problem.row = file[:MAX_MESSAGE], int(row)
         self.problem.column = int(column) if column else None
 

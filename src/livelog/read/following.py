@@ -1,7 +1,8 @@
-"""Searches that follow a log: what comes is looked at for all of them together, at a pace, by one process.
+"""Searches that follow a log (`?follow=1`): one process searches the new lines of a log for all of its followers, in rounds.
 
-A search that follows is a query: it has no process of its own, and costs nothing while nothing comes. New lines of a log are looked at in a round, in
-which each search of that log has its share; a search whose client does not read has none. Whoever makes the process fail is told so alone.
+Between rounds, a search that follows is only a query: it has no process, and costs nothing while the log does not grow. In a round, each
+search of the log gets one part of its output. A search whose client does not read takes no part in rounds. If a pattern makes the process fail,
+only the search with this pattern gets the error.
 """
 
 import asyncio
@@ -19,20 +20,23 @@ from livelog.lines.workers import Scanners, Turns
 from livelog.log.source import Source
 
 PACE = 0.2
-"""Seconds from one round to the next, at least."""
+"""The smallest pause between two rounds of a log, in seconds."""
 
 SHARE = 3
-"""So many times what a round took passes before the next one; once, if a search has more to tell."""
+"""The pause after a round, in multiples of the time that the round took; 1 instead, if a search has more output."""
 
 ROUNDS = 2
-"""Rounds at a time, of different logs."""
+"""The limit of rounds at a time, each of another log."""
 
 KEPT = 8
-"""Logs whose processes are kept from one round to the next, if patterns are looked for."""
+"""The limit of followed logs up to which a process with regular expressions is kept for the next round."""
 
 
 class Word(NamedTuple):
-    """What a round has told a search. `left`: members of its query, for the next round. `full`: it has told all that it may; `last`: nothing will come."""
+    """The result of one round for one search: its output, and the members of its query to be replaced before the next round (`left`).
+
+    `full`: the search has reached its limit of hits. `last`: there will be no more lines for it.
+    """
 
     text: bytes
     left: dict[str, object]
@@ -49,7 +53,7 @@ class Member:
 
     @property
     def over(self) -> bool:
-        """Whether nothing that comes from now on is asked for."""
+        """Whether the search's `until` has passed, so that new lines cannot be hits."""
         return self.query.until is not None and 1000 * time.time() >= self.query.until
 
 
@@ -59,18 +63,18 @@ class Rounds:
     def __init__(self, followers: "Followers", journal: Source) -> None:
         self.users = 0
         self.scanners = Scanners()
-        """For patterns: their process sees no other log."""
+        """The processes for regular expressions of this log's searches. They see no other log."""
         self._followers = followers
         self._journal = journal
         self._members: list[Member] = []
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._looked: int | None = None  # newlines in front of that place have been looked for
-        self._lines = 0  # whole lines end there
-        self._next = 0.0  # when the next round may begin
+        self._looked: int | None = None  # the offset up to which newlines were looked for
+        self._lines = 0  # the offset behind the last whole line
+        self._next = 0.0  # when the next round may begin, on the event loop's clock
 
     async def word(self, query: Query) -> Word:
-        """What the next round tells of a search that has so much left. Raises: ScanError, ScanRefused, DiskError."""
+        """Wait for the next round with output for a search. `query`: the state of the search. Raises: ScanError, ScanRefused, DiskError."""
         member = Member(query)
         self._members.append(member)
         if self._looked is None:
@@ -85,11 +89,11 @@ class Rounds:
                 self._members.remove(member)
 
     def change(self) -> None:
-        """Something may have come."""
+        """The log may have grown or ended."""
         self._changed.set()
 
     def stop(self) -> None:
-        """Make no more rounds."""
+        """Cancel the rounds."""
         if self._task is not None:
             self._task.cancel()
 
@@ -103,7 +107,7 @@ class Rounds:
             _fail(self._members, ScanError("the server is stopping"))
 
     async def _step(self) -> None:
-        """Make a round, or wait until there is reason for one."""
+        """Make a round, or wait until there is a reason for one."""
         self._changed.clear()
         last = self._journal.at_end
         await self._look()
@@ -120,7 +124,7 @@ class Rounds:
             await self._round(due, last=last)
 
     async def _look(self) -> None:
-        """Look for newlines in what has come."""
+        """Look for the last newline in the new bytes."""
         journal, start, stop = self._journal, self._looked or 0, self._journal.length
         if start < stop:
             if stop - start <= PIECE and journal.is_cached(start, stop):
@@ -130,7 +134,7 @@ class Rounds:
             self._looked, self._lines = stop, end or self._lines
 
     async def _round(self, members: list[Member], *, last: bool) -> None:
-        """Look at what has come, for all of them."""
+        """Search the new bytes for `members`. `last`: the log does not grow any more."""
         journal, loop = self._journal, asyncio.get_running_loop()
         over = [last or member.over for member in members]
         size = journal.length
@@ -166,7 +170,7 @@ class Rounds:
 
 
 class Followers:
-    """The searches that follow logs. `scanners`: the server's, for texts."""
+    """The searches that follow logs. `scanners`: the server's processes, which search for literal texts."""
 
     def __init__(self, scanners: Scanners) -> None:
         self.scanners = scanners
@@ -176,17 +180,17 @@ class Followers:
 
     @property
     def searches(self) -> int:
-        """How many searches follow."""
+        """The number of searches that follow a log."""
         return sum(rounds.users for rounds in self._rounds.values())
 
     @property
     def logs(self) -> int:
-        """How many logs are followed."""
+        """The number of logs that searches follow."""
         return len(self._rounds)
 
     @contextlib.contextmanager
     def use(self, journal: Source) -> Iterator[Rounds]:
-        """The rounds of a log, whose file is open."""
+        """The rounds of a log within the block. Its file must be open."""
         rounds = self._rounds.get(journal)
         if rounds is None:
             rounds = self._rounds[journal] = Rounds(self, journal)
@@ -220,7 +224,7 @@ def _fail(members: list[Member], error: Exception) -> None:
 
 
 def _last_line(journal: Source, start: int, stop: int) -> int | None:
-    """Where the last line ends that ends in `[start, stop)`; None: none does."""
+    """The offset behind the last newline in `[start, stop)`; None: there is none."""
     while start < stop:
         begin = max(start, stop - PIECE)
         if (newline := journal.read(begin, stop).rfind(b"\n")) >= 0:

@@ -1,9 +1,10 @@
-"""`/search/{token}/{prefix}/?q=`: a search of one log after another, of all whose names begin so, the newest first.
+"""The search of all logs below a prefix, `/search/{token}/{prefix}/?q=`: one log after another, the newest first.
 
-Each log is searched as by itself, by `Searches`; its hits get its name. Refuses to know who may ask. Invariants:
+Each log is searched by itself, by `Searches`, and its name is added to its hits. `Readers` has checked the token. Invariants:
 
 1. At most one search of a request is under way, so a request has one turn at a time.
-2. A request looks at `MOST_LOGS` logs, for `MOST_SECONDS`, and begins no further log when it has told `limit` hits, or `MOST_BYTES`. `next` is what to give as `older` to go on.
+2. A request searches at most `MOST_LOGS` logs. It begins no further log after `MOST_SECONDS`, `limit` hits, or `MOST_BYTES`. Its `next` is the
+   value of `older` with which the search continues.
 """
 
 import asyncio
@@ -31,27 +32,27 @@ from .searches import Search
 from .selection import Selection
 
 MOST_LOGS = 1000
-"""Logs that one request looks at."""
+"""The limit of logs that one request searches."""
 
 MOST_SECONDS = 60.0
-"""Seconds after which no further log is begun."""
+"""Seconds after which no further log is searched."""
 
 MOST_BYTES = 16 * 1024 * 1024
-"""Bytes of an answer, after which no further log is begun."""
+"""Bytes of an answer after which no further log is searched."""
 
 MOST_HITS_OF_ONE = 1000
-"""Hits of one log: it tells where a search of that log alone goes on."""
+"""The limit of hits of one log. A log with more gets a line that says where a search of this log alone continues."""
 
 
 class PrefixSearch:
-    """Answers searches of many logs. `searches` makes the search of each."""
+    """Answers searches below a prefix. `searches`: makes the search of each log."""
 
     def __init__(self, catalogue: Catalogue, searches: SearchAnswers) -> None:
         self._catalogue = catalogue
         self._searches = searches
 
     async def answer(self, exchange: Exchange, prefix: str) -> Response:
-        """What a search finds below a prefix. Raises: RequestError, ScanError, DiskError, ConnectionError."""
+        """Answer a search of all logs below `prefix`. Raises: RequestError, ScanError, DiskError, ConnectionError."""
         request = exchange.request
         form(request, {"ndjson": FORMS["ndjson"]})
         for parameter in ("follow", "from", "attempt", "generation"):
@@ -84,7 +85,7 @@ class PrefixSearch:
         return Response(200, stream_fields(FORMS["ndjson"]), stream=stream, done=done)
 
     async def _begin(self, exchange: Exchange, log: Source) -> Search | None:
-        """The search of a log, whose file is open for it; None: the log is not there any more."""
+        """Open the file of a log, and begin to search it; None: the log was removed meanwhile. Raises: RequestError, ScanError, DiskError."""
         try:
             await log.open()
         except DiskError as error:
@@ -114,7 +115,7 @@ class PrefixSearch:
     async def _found(
         self, exchange: Exchange, logs: list[Source], first: Search | None, limit: int, writer: BodyWriter
     ) -> AsyncGenerator[bytes, None]:
-        """What is found in each of these logs, and the end."""
+        """Yield the output for each of these logs, and the last line."""
         loop = asyncio.get_running_loop()
         began = spoken = loop.time()
         hits, looked, size = 0, 0, 0
@@ -154,7 +155,7 @@ class PrefixSearch:
 
 
 def _named(text: bytes, log: Source) -> tuple[bytes, int, dict[str, object] | None]:
-    """What is told of one log, with its name in each hit; how many hits; and how the search of it ended, if it did."""
+    """The hits in `text` with the name of their log added, their number, and the last line of the log's search, if `text` contains it."""
     head = b'{"name": %b, "generation": %b, ' % (
         json.dumps(log.info.name).encode(),
         json.dumps(log.info.generation).encode(),

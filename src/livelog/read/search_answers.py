@@ -1,8 +1,8 @@
-"""What a search is asked for, and its answer over HTTP.
+"""The HTTP interface of a search: its parameters and its answer.
 
-    /search/{token}[/{name}]    where a text is, or lines that have it or do not, in JSON or as `grep -n` writes them
+    /search/{token}[/{name}]    the matches of a text, or lines with or without a match, as JSON or as `grep -n` writes them
 
-Refuses to know who may ask: `Readers` has found the log, and has its file open; and how searches take turns: `Searches` does.
+`Readers` has checked the token, found the log and opened its file. `Searches` gives searches their turns.
 """
 
 import asyncio
@@ -27,44 +27,46 @@ from .answers import form, pieces_answer, stream_headers
 from .searches import Search, Searches
 
 FIRST_WORD = 30.0
-"""Seconds that a client waits for its search to begin."""
+"""Seconds after which a search that could not begin is refused."""
 
 FORMS = {"ndjson": "application/x-ndjson", "text": "text/plain"}
-"""In which an answer can be."""
+"""The content types of an answer, by the value of `as`."""
 
 DEFAULT_HITS = 1000
+"""The limit of hits of one answer, unless the client asks for another one."""
 
 MAX_HITS = 10_000
+"""The largest limit of a search by match."""
 
 MAX_CONTEXT = 1000
-"""Lines in front of a hit, or behind it."""
+"""The limit of lines of context before or behind a hit."""
 
 MAX_TEXT = 1000
-"""Characters to search for."""
+"""The limit of the text or pattern, in characters."""
 
 
 class SearchAnswers:
-    """Answers searches. `indexes` know the numbers of lines, `scanners` have the processes."""
+    """Answers requests for searches. `indexes`: the numbers of lines; `scanners`: the processes that search."""
 
     def __init__(self, indexes: Indexes, scanners: Scanners) -> None:
         self._searches = Searches(indexes, scanners)
 
     async def close(self) -> None:
-        """End what belongs to searches that follow logs."""
+        """End the processes of searches that follow logs."""
         await self._searches.followers.close()
 
     def check(self, request: Request) -> None:
-        """Raises: RequestError, if that is no search."""
+        """Check the parameters of a search. Raises: RequestError, if they are wrong."""
         _query(request.query, 0, grep=False)
 
     async def begin(self, request: Request, journal: Source, most: int) -> Search:
-        """A search of one log of many, which tells `most` hits at most, in JSON. Raises: as `answer`."""
+        """Begin a search of one of several logs, with at most `most` hits, in JSON. Raises: as `answer`."""
         query = _query(request.query, journal.length, grep=False)
         query = query._replace(encoding=encoding_of(journal.info.content_type), limit=most)
         return await self._begun(journal, query)
 
     async def answer(self, exchange: Exchange, journal: Source) -> Response:
-        """What a search finds. Raises: RequestError, ScanError, DiskError, ConnectionError."""
+        """Answer a search of one log. Raises: RequestError, ScanError, DiskError, ConnectionError."""
         connection, request = exchange.connection, exchange.request
         grep = form(request, FORMS) == "text"
         query = _query(request.query, journal.length, grep=grep)._replace(
@@ -77,7 +79,7 @@ class SearchAnswers:
         return pieces_answer(journal, headers, search.tell, search.close)
 
     async def _begun(self, journal: Source, query: Query) -> Search:
-        """A search that has begun, or waits for its turn, and whose pattern is right. Raises: RequestError, ScanError, DiskError."""
+        """A search that has begun, or waits for its turn with a checked pattern. Raises: RequestError, ScanError, DiskError."""
         search: Search | None = None
         try:
             async with asyncio.timeout(FIRST_WORD):
@@ -97,7 +99,7 @@ class SearchAnswers:
 
 
 def _query(query: Mapping[str, str], length: int, *, grep: bool) -> Query:
-    """What a request searches for. Raises: RequestError."""
+    """The query that the parameters of a request describe. `length`: the log's length in bytes; `grep`: for text. Raises: RequestError."""
     text, errors = query.get("q", ""), query.get("errors") == "1"
     if not errors and (not text or len(text) > MAX_TEXT or "\n" in text):
         raise problems.NO_TEXT.error(most=MAX_TEXT)
@@ -127,7 +129,7 @@ def _query(query: Mapping[str, str], length: int, *, grep: bool) -> Query:
 
 
 def _moment(parameter: str, text: str) -> int:
-    """A time in milliseconds since the epoch. Raises: RequestError."""
+    """The milliseconds since the epoch of a time in a parameter: see `times.moment_of`. Raises: RequestError."""
     try:
         return moment_of(text)
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""Searches: their turns, and what is told of each to its client, however slowly that reads.
+"""Searches: their turns at the processor, and their output to clients, however slowly these read.
 
-A search is a process that has a turn while it computes. A client that does not read loses the turn and the process; when it
-has read, its search goes on where that was. Whoever waits for a turn gets one soon: a search that has had one for `SEARCH_TURN` goes to
-the end of the queue.
+A search has a process and a turn while it computes. If its client does not read, the search is suspended: it loses both, and continues from
+the same place once the client has read. A search that has had its turn for `SEARCH_TURN` goes to the end of the queue, so that no
+search waits long.
 """
 
 import asyncio
@@ -23,36 +23,36 @@ from . import problems
 from .following import Followers
 
 CHECKS = 2
-"""Patterns that are looked at, at a time, while their searches wait for a turn."""
+"""The limit of patterns that are checked at a time while their searches wait for a turn."""
 
 SEARCHES = 4
-"""Searches at a time."""
+"""The limit of searches that have a turn at a time."""
 
 WAITING = 16
-"""Searches that may wait for their turn."""
+"""The limit of searches that wait for a turn."""
 
 SEARCH_TURN = 2.0
-"""Seconds after which a search lets others have their turn."""
+"""Seconds after which a search gives its turn to one that waits."""
 
 READING = 1.0
-"""Seconds that a client has to read what its search has found, before others have the turn."""
+"""Seconds that a client has to read the output, before its search is suspended."""
 
 SEARCH_PROCESSOR = 120.0
-"""Seconds of the processor for one search: then it ends as one with many hits does, and can be gone on with."""
+"""The limit of processor time of one search, in seconds. A search that reaches it ends with a `next`, as at its limit of hits."""
 
 LOOKS = 8
-"""Turns of the event loop within which it is noticed that clients have left: with one their connection is seen to have ended, and
-with some more their tasks have."""
+"""Turns of the event loop that a new search waits when there are too many. In the first one asyncio finds that clients have left; in a few more
+the tasks of their searches end. So clients that have left never cause a refusal."""
 
 FAR = 1024 * 1024
-"""Bytes by which a search that follows may be behind: with more it is one that has turns of its own."""
+"""Bytes by which a search that follows may be behind its log. If it is further behind, it gets turns of its own."""
 
 FOLLOWERS = 256
-"""Searches that may follow logs at a time."""
+"""The limit of searches that follow logs at a time."""
 
 
 class Searches:
-    """The searches that are under way. `indexes` know the numbers of lines, `scanners` have the processes."""
+    """The present searches. `indexes`: the numbers of lines; `scanners`: the processes that search."""
 
     def __init__(self, indexes: Indexes, scanners: Scanners) -> None:
         self.indexes = indexes
@@ -61,10 +61,10 @@ class Searches:
         self.turns = Turns(SEARCHES)
         self.checks = Turns(CHECKS)
         self.active = 0
-        """How many have a turn, or wait for one."""
+        """The number of searches that have a turn, or wait for one."""
 
     async def admit(self, journal: Source, query: Query) -> "Search":
-        """A search, to be closed at the end. Raises: RequestError (503), if there are too many clients that are still there."""
+        """A new search, which the caller must close. Raises: RequestError (503), if there are too many searches."""
         looks = 0
         if query.live and self.followers.searches >= FOLLOWERS:
             raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER)
@@ -77,27 +77,27 @@ class Searches:
 
 
 class Search:
-    """One search of a log, whose file is open. `query`: what is left of it; lines are counted when it begins."""
+    """One search of a log, whose file must be open. `query`: what is searched for, or the state from which a search is continued."""
 
     def __init__(self, searches: Searches, journal: Source, query: Query) -> None:
         self._searches = searches
         self._journal = journal
         self._query = query
         self._counted = False
-        self._blocks = b""  # the newlines in front of each block
+        self._blocks = b""  # the number of newlines before each block
         self._scan: Scan | None = None
         self._has_turn = False
         self._since = 0.0  # when it got its turn
-        self._spent = 0.0  # seconds of the processor, in this turn
+        self._spent = 0.0  # processor time in this turn, in seconds
         self._active = True
-        self._ended = False  # all has been found
-        self._full = False  # all has been told that may be
+        self._ended = False  # all bytes that the log had were searched
+        self._full = False  # the last line of output was returned
         searches.active += 1
 
     async def begin(self) -> None:
-        """Begin; if it has to wait for its turn, or for lines to be counted, look at the pattern at least.
+        """Begin to search. If the search has to wait for its turn, or for an index, only check the pattern.
 
-        Raises: ScanRefused, if that is none; ScanError; DiskError.
+        Raises: ScanRefused, if the pattern is not valid; ScanError; DiskError.
         """
         searches, query = self._searches, self._query
         if await self._count() and searches.turns.free:
@@ -111,7 +111,7 @@ class Search:
                 searches.checks.give_back()
 
     async def tell(self, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
-        """What is found, and the end, for a client behind `writer`."""
+        """Yield the output of the search. `writer`: the client's answer; the search is suspended while the client does not read."""
         loop = asyncio.get_running_loop()
         unread: asyncio.TimerHandle | None = None
 
@@ -140,7 +140,7 @@ class Search:
         except (ScanError, ScanRefused) as error:
             too_much = isinstance(error, ScanError) and error.excess
             reason = f"this pattern {error}: use a simpler one" if too_much else f"{error}: search again"
-            if self._query.grep:  # a text cannot tell that it is not all
+            if self._query.grep:  # text has no other way to say that it is not complete
                 await writer.break_off(reset=not writer.chunked)
                 raise ConnectionAbortedError(reason) from error
             yield _document({"done": True, "hits": None, "next": None, "error": reason})
@@ -151,12 +151,12 @@ class Search:
             self.close()
 
     def close(self) -> None:
-        """End it."""
+        """End the search and its process."""
         self._pause()
         self._set_active(False)
 
     async def _found(self) -> AsyncIterator[bytes]:
-        """What is found in what the log had when the query was made."""
+        """Yield the output for the bytes that the log had when the query was made."""
         while not self._ended:
             scan = self._scan or await self._go_on()
             text = await self._part(scan)
@@ -166,7 +166,7 @@ class Search:
                 self._pause()
 
     async def _follow(self, writer: BodyWriter) -> AsyncIterator[bytes]:
-        """What is found in what comes, until the log ends."""
+        """Yield the output for new bytes, until the log ends."""
         journal, followers = self._journal, self._searches.followers
         self._set_active(False)
         last, searched = False, self._query.size
@@ -186,7 +186,7 @@ class Search:
                 if word.text:
                     yield word.text
         if self._full:
-            return  # its end has been told
+            return  # the last line of output was yielded
         past = self._query.until is not None and not journal.state.ended
         if self._query.grep and not past and journal.state is not State.COMPLETE:
             await writer.break_off(reset=not writer.chunked)
@@ -198,7 +198,7 @@ class Search:
             yield _document(end)
 
     async def _count(self) -> bool:
-        """Count the lines of the log, for a moment, if their numbers are asked for. Returns whether they are known."""
+        """Wait `PROGRESS` seconds for the index, if the search needs line numbers. Returns whether the wait is over."""
         if not self._counted and self._query.start and self._query.numbered:
             with self._searches.indexes.use(self._journal) as indexer:
                 if not await indexer.ready(PROGRESS):
@@ -208,7 +208,7 @@ class Search:
         return True
 
     async def _go_on(self) -> Scan:
-        """Have a turn, and a process that searches."""
+        """Wait for a turn, and start to search in a process."""
         self._set_active(True)
         await self._searches.turns.take()
         self._has_turn, self._since = True, asyncio.get_running_loop().time()
@@ -220,7 +220,7 @@ class Search:
         return self._scan
 
     async def _begin(self, job: str) -> Scan:
-        """A process that has understood the pattern."""
+        """Begin a job, and wait until its process has accepted the pattern."""
         parameters, limit = self._query._asdict(), self._query.seconds + PIECE_SECONDS + 1
         blocks, log = self._blocks if job == "search" else b"", self._journal
         scan = await self._searches.scanners.begin(job, log, parameters, blocks, seconds=limit, reuse=False)
@@ -232,12 +232,12 @@ class Search:
         return scan
 
     async def _part(self, scan: Scan) -> bytes:
-        """The next words of the process."""
+        """The next part of the output. The state of the query is updated to that behind it."""
         part = await scan.part()
         assert part is not None
         self._spent, ended, size = PLACE.unpack_from(part)
         if ended:
-            await scan.part()  # the process is gone
+            await scan.part()  # the end of the job, after which the process ends
             self._pause()
             self._ended, self._full = True, ended > 1
         text = PLACE.size + size
@@ -245,7 +245,7 @@ class Search:
         return part[text:]
 
     def _pause(self) -> None:
-        """Let others have the turn."""
+        """Give the turn back, and end the process. The query keeps the state."""
         if self._scan is not None:
             self._scan.close()
             self._scan = None
@@ -256,7 +256,7 @@ class Search:
             self._searches.turns.give_back()
 
     def _suspend(self) -> None:
-        """Let others have the turn, until the client has read what there is: it does not count meanwhile."""
+        """Give the turn back until the client has read. Meanwhile, the search does not count as active."""
         self._pause()
         self._set_active(False)
 

@@ -1,6 +1,6 @@
 """`python -m tests.conformance`: run the cases against a server that is already up.
 
-It starts no server, and takes the token from the environment only: arguments are visible to every process.
+It starts no server, and takes tokens from the environment only: arguments are visible to every process.
 """
 
 import argparse
@@ -25,7 +25,9 @@ def main(argv: list[str]) -> int:
         put = _address(options.put, insecure=options.insecure)
         get = _address(options.get, insecure=options.insecure)
         cases = [case for case in load() if options.case.lower() in case.name.lower()]
-        return _Report(options.known).run(cases, Target(put, get, token, options.timeout, options.attempts))
+        write, prefix = os.environ.get("LIVELOG_WRITE_TOKEN", ""), os.environ.get("PREFIX_WRITE_TOKEN", "")
+        target = Target(put, get, token, options.timeout, options.attempts, write, prefix)
+        return _Report(options.known).run(cases, target)
     except (Failure, CaseError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -35,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.conformance",
         description="Run the conformance cases against a livelog server that is up. The server's token is taken"
-        " from the environment variable ACCESS_TOKEN.",
+        " from the environment variable ACCESS_TOKEN; those of a server with a write token, whose cases are others, from LIVELOG_WRITE_TOKEN, too, and the write token"
+        " of the prefix written/ from PREFIX_WRITE_TOKEN.",
     )
     parser.add_argument("--put", required=True, metavar="URL", help="producers' side: http://127.0.0.1:60022")
     parser.add_argument("--get", required=True, metavar="URL", help="readers' side, http:// or https://")

@@ -24,9 +24,9 @@ LOGS = ("none", "live", "complete", "aborted")
 FRAMINGS = ("content-length", "chunked", "close-delimited", "none")
 ENDINGS = ("clean", "cut", "open", "any")
 BREAKS = ("reset", "fin")
-NEEDS = ("", "loopback", "attempts")
+NEEDS = ("", "loopback", "attempts", "write token")
 
-RUN_TIME = frozenset({"token", "etag", "put_host", "put_port", "get_host"})
+RUN_TIME = frozenset({"token", "etag", "put_host", "write_token", "prefix_write_token", "put_port", "get_host"})
 
 _REPEAT = re.compile(r"\{([^{}*]+)\*([0-9]+)\}")
 _VARIABLE = re.compile(r"\{([a-z][a-z_]*)\}")

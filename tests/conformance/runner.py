@@ -62,8 +62,22 @@ class Target:
     timeout: float = TIMEOUT
     attempts: bool = False
     """The server keeps at least the last three logs of a name."""
+    write_token: str = field(default="", repr=False)
+    """Its LIVELOG_WRITE_TOKEN; empty: it has none."""
+    prefix_write_token: str = field(default="", repr=False)
+    """The write token of the prefix `written/`."""
     unsettled: bool = False
     """The last case failed: its producer may still be connected."""
+
+    def redacted(self, text: str) -> str:
+        """A text without the secrets."""
+        for name, secret in (
+            ("token", self.token),
+            ("write_token", self.write_token),
+            ("prefix_write_token", self.prefix_write_token),
+        ):
+            text = text.replace(secret, "{" + name + "}") if secret else text
+        return text
 
 
 def tls_context(*, insecure: bool) -> ssl.SSLContext:
@@ -81,6 +95,10 @@ def unmet_need(case: Case, target: Target) -> str | None:
         return "the producers' side is not on the loopback interface"
     if case.needs == "attempts" and not target.attempts:
         return "needs a server that keeps three logs of a name (LIVELOG_KEEP_ATTEMPTS=3), and --attempts to say that this is one"
+    if case.needs == "write token" and not (target.write_token and target.prefix_write_token):
+        return "needs a server with a write token: LIVELOG_WRITE_TOKEN and PREFIX_WRITE_TOKEN, that of the prefix written/, in the environment"
+    if case.needs != "write token" and target.write_token:
+        return "needs a server without a write token"
     return None
 
 
@@ -94,7 +112,7 @@ def has_log(target: Target) -> bool:
     except ConnectionRefusedError:
         return False  # the original opens the readers' port only when a log begins
     except (Late, WireFault, OSError) as error:
-        raise Failure(f"no server to test: {error}".replace(target.token, "{token}")) from error
+        raise Failure(target.redacted(f"no server to test: {error}")) from error
     if head.status == 401:
         raise Failure("this is not the server's token: 401 to a GET of the log")
     return head.status != 404
@@ -108,7 +126,7 @@ def run_case(case: Case, target: Target) -> None:
     except (Failure, Late, WireFault, OSError) as error:
         target.unsettled = True
         message = str(error) or type(error).__name__
-        raise Failure(f"{run.where}: {message}".replace(target.token, "{token}")) from error
+        raise Failure(target.redacted(f"{run.where}: {message}")) from error
     finally:
         run.close()
 
@@ -159,6 +177,8 @@ class _Run:
         self._opened: list[tuple[str, Connection]] = []
         self._variables = {
             "token": target.token,
+            "write_token": target.write_token,
+            "prefix_write_token": target.prefix_write_token,
             "put_host": target.put.authority,
             "put_port": str(target.put.port),
             "get_host": target.get.authority,
@@ -383,7 +403,7 @@ class _Run:
 
     def _check_secret(self, head: Head, body: bytes) -> None:
         said = repr(head.fields) + (body.decode("latin-1") if head.status >= 400 else "")
-        if self._target.token in said:
+        if self._target.redacted(said) != said:
             raise Failure(f"the answer {head.status} {head.reason} contains the token")
 
     def _read(self, connection: Connection, size: int | None, ending: str, who: str = "") -> None:

@@ -9,6 +9,7 @@ import re
 import secrets
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,14 +38,19 @@ READY = re.compile(
 class Server:
     """A livelog process on free ports, ready when constructed."""
 
-    def __init__(self, folder: Path, certificate: tuple[Path, Path] | None, *, attempts: bool = False) -> None:
-        self._token = secrets.token_urlsafe(24)
+    def __init__(self, folder: Path, certificate: tuple[Path, Path] | None, kind: str = "") -> None:
+        self._token, self._write_token, self._prefix_write_token = secrets.token_urlsafe(24), "", ""
         self._errors = folder / f"stderr-{secrets.token_hex(4)}.txt"
         ours = ("LIVELOG_", "SERVER_", "ACCESS_TOKEN", "DEBUG")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment |= {"ACCESS_TOKEN": self._token, "LIVELOG_PUT_PORT": "0", "LIVELOG_GET_PORT": "0"}
-        if attempts:
+        if kind == "attempts":
             environment["LIVELOG_KEEP_ATTEMPTS"] = "3"
+        if kind == "write token":
+            self._write_token = environment["LIVELOG_WRITE_TOKEN"] = secrets.token_urlsafe(24)
+            command = [sys.executable, "-m", "livelog", "link", "--prefix", "written/", "--write"]
+            made = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
+            self._prefix_write_token = made.stdout.strip()
         if certificate is not None:
             environment |= {"SERVER_CRT_FILE": str(certificate[0]), "SERVER_KEY_FILE": str(certificate[1])}
         with self._errors.open("wb") as errors:
@@ -99,11 +105,13 @@ class Server:
             put=Address(match["put"].strip("[]"), int(match["put_port"])),
             get=Address("127.0.0.1", int(match["get_port"]), tls_context(insecure=True) if tls else None),
             token=self._token,
+            write_token=self._write_token,
+            prefix_write_token=self._prefix_write_token,
         )
 
 
 class Servers:
-    """The servers of one scheme: one for most cases, one that keeps attempts, fresh ones for those that need them."""
+    """The servers of one scheme: one for most cases, one that keeps attempts, one with a write token, fresh ones for those that need them."""
 
     def __init__(self, folder: Path, certificate: tuple[Path, Path] | None) -> None:
         self._folder = folder
@@ -112,13 +120,14 @@ class Servers:
 
     def run(self, case: Case) -> None:
         """Run the case against a server in the state that the case needs."""
-        if case.log == "none" and case.begins_log:
+        if case.log == "none" and case.begins_log and case.needs not in ("attempts", "write token"):
             with Server(self._folder, self._certificate) as server:
                 run_case(case, server.target)
             return
-        kind = "without a log" if case.log == "none" else case.needs if case.needs == "attempts" else "shared"
+        kind = "without a log" if case.log == "none" else "shared"
+        kind = case.needs if case.needs in ("attempts", "write token") else kind
         if kind not in self._kept:
-            self._kept[kind] = Server(self._folder, self._certificate, attempts=kind == "attempts")
+            self._kept[kind] = Server(self._folder, self._certificate, kind)
         run_case(case, self._kept[kind].target)
 
     def stop(self) -> None:

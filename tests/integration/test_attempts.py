@@ -118,7 +118,10 @@ def test_what_is_not_kept_and_what_is_no_attempt_is_refused(server: Server, reso
         assert b"event: replaced" in answer.body
         assert newest.encode() in answer.body
     else:
-        assert (answer.status, answer.body) == (412, b"this is not the log of that generation: it was replaced\n")
+        assert (answer.status, answer.body) == (
+            412,
+            b"no log of that generation is kept under this name: it was replaced or removed, or never was here\n",
+        )
     for query in (
         "attempt=1",
         "attempt=",

@@ -507,7 +507,10 @@ def test_link_that_names_a_generation_opens_that_log_and_no_other(tmp_path: Path
         send(server, "log", b"new")
         for more in ("", "&follow=0", "&tail=1"):
             answer = read(server, "log", query=query + more)
-            assert (answer.status, answer.body) == (412, b"this is not the log of that generation: it was replaced\n")
+            assert (answer.status, answer.body) == (
+                412,
+                b"no log of that generation is kept under this name: it was replaced or removed, or never was here\n",
+            )
         assert read(server, "log", query="?generation=").status == 412
 
 

@@ -195,6 +195,23 @@ def test_prefix_token_watches_its_logs_and_no_other(server: Server) -> None:
     assert request(server.get, "GET", f"/logs/{token}/tenant/?as=events").status == 401
 
 
+def test_attempt_that_goes_is_told_with_how_many_there_are_then() -> None:
+    """Whether it was removed by itself, or to make room."""
+    with (
+        running({"LIVELOG_KEEP_ATTEMPTS": "3", "LIVELOG_MAX_TOTAL_SIZE": "100"}) as server,
+        watching(server) as watcher,
+    ):
+        for count in (1, 2, 3):
+            send(server, "again", b"x" * 20)
+            watcher.wait("ended", "again", attempts=count)
+        generations = [one["generation"] for one in status_of(server, "again")["attempts"]]
+        assert request(server.put, "DELETE", f"/log/again?generation={generations[1]}").status == 204
+        changed = watcher.wait("changed", "again", attempts=2)
+        assert (changed["generation"], changed["state"]) == (generations[0], "complete")
+        send(server, "large", b"x" * 70)  # there is no room for the older one
+        watcher.wait("changed", "again", attempts=1)
+
+
 def test_watching_keeps_no_log_from_making_room() -> None:
     """It is told, and the log goes."""
     with running({"LIVELOG_MAX_LOGS": "3"}) as server, watching(server) as watcher:

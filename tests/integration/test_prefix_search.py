@@ -93,10 +93,11 @@ def test_prefix_token_searches_its_logs_and_no_other(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "q=", "q=(&regex=1", "q=x&follow=1", "q=x&from=3", "q=x&as=text", "q=x&limit=0", "q=x&older=y", "q=x&attempt=-1", "q=x&generation=y"],
+    ["", "q=", "q=(&regex=1", "q=x&since=y", "q=x&context=y", "q=x&dir=y", "q=x&state=y", "q=x&label==", "q=x&follow=1", "q=x&from=3", "q=x&as=text", "q=x&limit=0", "q=x&older=y", "q=x&attempt=-1", "q=x&generation=y"],
 )  # fmt: skip
 def test_what_is_no_search_of_many_is_refused(server: Server, query: str) -> None:
-    assert request(server.get, "GET", f"/search/{TOKEN}/builds/?{query}").status == 400
+    for prefix in ("builds", "none"):  # also if there is no log
+        assert request(server.get, "GET", f"/search/{TOKEN}/{prefix}/?{query}").status == 400
     assert request(server.get, "PUT", f"/search/{TOKEN}/builds/?q=x").status == 405
     head = request(server.get, "HEAD", f"/search/{TOKEN}/builds/?q=x")
     assert (head.status, head.body) == (200, b"")
@@ -119,11 +120,22 @@ def test_path_that_ends_in_a_slash_is_a_prefix_wherever_the_token_is(server: Ser
 
 
 def test_answer_that_has_become_long_says_where_to_go_on(server: Server) -> None:
-    """After 16 MiB no further log is begun."""
+    """After 16 MiB no further hit is told, with its context: not of that log, and of no other."""
     for name in ("long/1", "long/2"):
         send(server, name, (b"x" * 65_000 + b"\n") * 300)
     send(server, "long/3", b"x\n")
-    found, end = search(server, "q=x&lines=1", f"/search/{TOKEN}/long/")
-    assert (len(found), found[-1]["name"], end["logs"]) == (301, "long/2", 2)
-    found, end = search(server, f"q=x&lines=1&older={end['next']}", f"/search/{TOKEN}/long/")
-    assert (len(found), found[-1]["name"], end["logs"], end["next"]) == (300, "long/1", 1, None)
+    for query, few in (("lines=1", 0), ("invert=1", 0), ("context=2", 2), ("regex=1", 0)):
+        text = "y" if query == "invert=1" else "x"
+        answer = request(server.get, "GET", f"/search/{TOKEN}/long/?q={text}&lines=1&{query}")
+        *hits, rest, end = [
+            one for one in map(json.loads, answer.body.splitlines()) if "scanned" not in one and "searched" not in one
+        ]
+        assert (end["logs"], end["hits"], [hits[0]["name"], hits[-1]["name"]]) == (2, len(hits), ["long/3", "long/2"])
+        assert 2**24 <= len(answer.body) < 2**24 + (few + 1) * 66_000 + 2000
+        # The search of that log goes on where this one stopped, and that of the others behind it.
+        alone = request(server.get, "GET", f"/search/{TOKEN}/long/2?q={text}&lines=1&{query}&from={rest['next']}")
+        more = [hit for hit in map(json.loads, alone.body.splitlines()) if "text" in hit]
+        assert [hit["line"] for hit in [*hits[1:], *more]] == [*range(300, 0, -1)]
+    older = end["next"]
+    answer = request(server.get, "GET", f"/search/{TOKEN}/long/?q=x&lines=1&older={older}&limit=3")
+    assert json.loads(answer.body.splitlines()[-1])["logs"] == 1

@@ -19,7 +19,6 @@ from livelog.log.catalogue import Catalogue
 from livelog.log.info import LogInfo, State
 from livelog.log.journal import Journal
 from livelog.log.source import Source
-from livelog.read import list_events
 from livelog.read.list_events import ListEvents
 from livelog.read.selection import Selection
 from livelog.wire.body_writer import BodyWriter
@@ -136,10 +135,9 @@ async def test_a_watcher_whose_socket_is_full_misses_nothing_and_delays_nobody(t
 
 
 @on_loop
-async def test_a_watcher_that_misses_too_much_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_events, "MOST_MISSED", 3)
+async def test_a_watcher_that_misses_too_much_begins_anew(tmp_path: Path) -> None:
     with opened(tmp_path) as catalogue:
-        listed = ListEvents(catalogue)
+        listed = ListEvents(catalogue, most_missed=3)
         async with watching(listed) as slow, watching(listed) as quick:
             await turns(lambda: slow.writer.on_blocked)
             await is_full(slow.writer)

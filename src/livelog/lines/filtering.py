@@ -52,6 +52,7 @@ class Lines:
             query.found,
         )  # `bound` and `found` of the line in whose middle `start` is
         self._query = query
+        self._limit = query.limit
         self._read = read
         self._matcher = Matcher(query)
         self._edge = max(query.low, query.start if query.edge is None else query.edge)
@@ -87,25 +88,33 @@ class Lines:
             place, count = line.start if self._query.forward else line.stop, count + 1
         return place
 
+    def is_full(self) -> bool:
+        """Whether it may tell no further hit; a context may be missing still."""
+        return self._limit is not None and self.told >= self._limit
+
+    def stop(self) -> None:
+        """Tell no further hit."""
+        self._limit = self.told
+
     def run(self) -> Iterator[Part | None]:
         """Yield the lines in parts, and None after each piece of the log."""
         query = self._query
-        self.full = self._is_full() and not self._left
+        self.full = self.is_full() and not self._left
         if self.full:
             return
         selected = self._selected_forwards if query.forward else self._selected_backwards
         for piece in pieces(query, self._read, self._wanted):
             for line in selected(piece):
-                if self._is_full():
+                if self.is_full():
                     yield from self._trailing(line.start if query.forward else line.stop)
                     self.full = True
                     return
                 yield from self._selected(line)
-                self.full = self._is_full() and not self._left
+                self.full = self.is_full() and not self._left
                 if self.full:
                     return
             yield from self._trailing(self._bound)
-            self.full = self._is_full() and not self._left
+            self.full = self.is_full() and not self._left
             if self.full:
                 return
             self.start = piece.stop if query.forward else piece.start
@@ -113,9 +122,6 @@ class Lines:
             yield None
         if not query.live:  # lines that were left out may be the context of a later hit
             self._edge = self.start
-
-    def _is_full(self) -> bool:
-        return self._query.limit is not None and self.told >= self._query.limit
 
     # Which lines.
 

@@ -39,10 +39,19 @@ class Hits:
         self.start = query.start
         """The offset at which the search can be continued."""
         self._query = query
+        self._limit = query.limit
         self._read = read
         self._newlines = newlines
         self._matcher = Matcher(query)
         self._beginning: int | None = None  # the start of the line in whose middle the piece begins; None: unknown
+
+    def is_full(self) -> bool:
+        """Whether it may tell no further hit."""
+        return self._limit is not None and self.told >= self._limit
+
+    def stop(self) -> None:
+        """Tell no further hit."""
+        self._limit = self.told
 
     def run(self) -> Iterator[Hit | None]:
         """Yield the hits, and None after each piece of the log."""

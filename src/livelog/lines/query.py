@@ -38,6 +38,7 @@ class Query(NamedTuple):
     `by_line`: lines instead of matches, each line once: those with a match, or with `invert` those without, and `before` and `after` lines of context.
     `grep`: text as `grep -n` writes it, instead of JSON. `numbered`: with the numbers of lines. `groups`: a line `--` between lines that are not adjacent.
     `plain`: text without terminal sequences. `newlines`: the number of newlines before the offset `counted`; None: unknown, so lines have no numbers.
+    `head`: members in front of those of each hit, as JSON. `room`: the bytes of output after which no further hit is returned; None: no limit.
 
     The state of a suspended search:
     `begin`: the offset at which the search began. `told`: the number of hits that were returned. Of a search by line also: `edge`: the offset up to which, in
@@ -72,6 +73,8 @@ class Query(NamedTuple):
     numbered: bool = True
     groups: bool = False
     plain: bool = False
+    head: str = ""
+    room: int | None = None
     begin: int | None = None
     told: int = 0
     edge: int | None = None

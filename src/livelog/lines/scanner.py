@@ -1,7 +1,7 @@
 """The scanner process: it reads a log's bytes for the server, to index lines, to find groups and problems, and to search.
 
 `main` runs in a process of its own, see `own_process`. Its stdin is a UNIX stream socket to the server. The server sends jobs, one after the
-other, each with the descriptors of the log's file and of its file of notes, if there is one; results are sent back. The process ends when the
+other, each with the descriptors of the log's file and of its file of notes, if there are such; results are sent back. The process ends when the
 server closes the socket, or kills it.
 
 Work over a stranger's bytes that may take long runs here, so that it never holds the server's interpreter, and can be killed. Limits: the
@@ -196,9 +196,9 @@ class Link:
         self._socket = sock
 
     def receive(self) -> tuple[bytes, list[int]] | None:
-        """Receive a job and its descriptors; None: the server has closed the socket."""
+        """Receive a job and its descriptors, which a job about no log has none of; None: the server has closed the socket."""
         head, fds, _, _ = socket.recv_fds(self._socket, FRAME.size, 2)
-        if not head or not fds:
+        if not head:
             return None
         head += self._rest(FRAME.size - len(head))
         return self._rest(FRAME.unpack(head)[1]), fds
@@ -230,7 +230,7 @@ def main() -> None:
             _restrict()  # after the first job has arrived: the start itself has the server's priority
             restricted = True
         try:
-            _work(link, asked, kept, Log(fds[0], fds[1] if len(fds) > 1 else None, asked["began"]))
+            _work(link, asked, kept, Log(fds[0] if fds else -1, fds[1] if len(fds) > 1 else None, asked["began"]))
         finally:
             for fd in fds:
                 os.close(fd)

@@ -51,14 +51,14 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
     form = _Form(asked, read, newlines, times)
     stop = time.process_time() + asked.seconds
     output: list[bytes] = []
-    spoken, waiting = time.monotonic(), 0
+    spoken, waiting, room = time.monotonic(), 0, asked.room
 
     def words(*documents: object, ended: int = 0) -> bytes:
         nonlocal spoken, waiting
         said = b"".join((*output, *(json.dumps(one).encode() + b"\n" for one in documents if not asked.grep)))
         output.clear()
         spoken, waiting = time.monotonic(), 0
-        left = {**search.left, "begin": begin, "counted": newlines.place, "newlines": newlines.count}
+        left = {**search.left, "begin": begin, "counted": newlines.place, "newlines": newlines.count, "room": room}
         kept = json.dumps(left).encode()
         return PLACE.pack(time.process_time(), ended, len(kept)) + kept + said
 
@@ -75,7 +75,10 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
                 else:
                     output.append(said)
                     waiting += len(said)
-            if isinstance(one, Hit) and search.told == asked.limit:
+                    room = None if room is None else room - len(said)
+            if room is not None and room <= 0:
+                search.stop()
+            if isinstance(one, Hit) and search.is_full():
                 yield end(search.following)
                 return
             if waiting >= MAX_TOLD:
@@ -101,7 +104,7 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
                 yield None
         yield words(ended=1)
         return
-    yield end(search.following if search.told == asked.limit else None)
+    yield end(search.following if search.is_full() else None)
 
 
 def _lines(asked: Query, read: Read) -> "Lines":
@@ -164,7 +167,7 @@ class _Form:
         """The JSON of a hit or a line. It is put together by hand, since there may be very many: `json.dumps` takes four times as long."""
         line = "null" if hit.line is None else hit.line
         time = timestamp(self._times.time_at(hit.start))
-        head = f'{{"line": {line}, "offset": {hit.offset}, "length": {hit.length}, "start": {hit.start}, "text": '
+        head = f'{{{self._query.head}"line": {line}, "offset": {hit.offset}, "length": {hit.length}, "start": {hit.start}, "text": '
         return f'{head}{encode_basestring_ascii(hit.text)}, "time": "{time}"{more}}}\n'.encode("ascii")
 
     def _document(self, part: "Part", number: int | None) -> bytes:

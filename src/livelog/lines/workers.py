@@ -193,16 +193,25 @@ class Scanners:
         self._closed = False
 
     async def begin(
-        self, job: str, log: Source, parameters: Mapping[str, object], kept: bytes = b"", *, seconds: float, reuse: bool
+        self,
+        job: str,
+        log: Source | None,
+        parameters: Mapping[str, object],
+        kept: bytes = b"",
+        *,
+        seconds: float,
+        reuse: bool,
     ) -> Scan:
-        """Begin a job over a log, whose file must be open: see `scanner.JOBS`.
+        """Begin a job over a log, whose file must be open: see `scanner.JOBS`. `log` None: the job is about a pattern only.
 
         `kept`: bytes that an earlier job returned. `seconds`: the limit of processor time. `reuse`: whether the process may have another
         job afterwards; false if the job has a client's pattern. Raises: ScanError.
         """
-        document = {"job": job, "processor": seconds, "began": log.info.began // 1000, "parameters": dict(parameters)}
+        began = 0 if log is None else log.info.began // 1000
+        document = {"job": job, "processor": seconds, "began": began, "parameters": dict(parameters)}
         request = json.dumps(document).encode() + b"\n" + kept
-        await log.open_times()
+        if log is not None:
+            await log.open_times()
         while True:
             if self._closed:
                 raise ScanError("the server is stopping")
@@ -210,8 +219,7 @@ class Scanners:
             try:
                 if worker is None:
                     worker = await self._start()
-                times = log.times_fileno()
-                await worker.ask(request, [log.fileno()] if times is None else [log.fileno(), times])
+                await worker.ask(request, [] if log is None else _descriptors(log))
             except OSError as error:
                 if worker is not None:
                     self.end(worker)
@@ -285,3 +293,9 @@ class Scanners:
         self._end_idle()
         while tasks := {*self._starting, *self._ending}:
             await asyncio.wait(tasks)
+
+
+def _descriptors(log: Source) -> list[int]:
+    """Those of a log's file and of its file of notes, if there is one."""
+    times = log.times_fileno()
+    return [log.fileno()] if times is None else [log.fileno(), times]

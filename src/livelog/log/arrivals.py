@@ -14,7 +14,7 @@ class Observer(Protocol):
         """`log` has begun, or was adopted."""
 
     def changed(self, log: Source) -> None:
-        """The attributes of `log` have changed. It has ended, so that an observer may have no watcher on it."""
+        """The attributes of `log` have changed, which has ended, or an older log of its name was removed: its watchers are not called for that."""
 
     def removed(self, log: Source) -> None:
         """`log` was replaced, removed or retired."""

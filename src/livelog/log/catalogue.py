@@ -315,11 +315,14 @@ class Catalogue:
         self._logs.remove(journal)
         self._fences.removed(journal.info)
         self._retention.discard(journal)
+        newest = self._logs.newest(name)
         if was_newest:
             self.arrivals.tell_removed(journal)
-            if (newest := self._logs.newest(name)) is not None:
+            if newest is not None:
                 self._retention.restore(newest)
                 self.arrivals.announce(newest)
+        elif newest is not None:
+            self.arrivals.tell_changed(newest)  # the number of logs of its name has changed
         return self._storage.remove(journal, {log.info.generation for log in self._logs.of(name)})
 
     def _evict(self) -> bool:

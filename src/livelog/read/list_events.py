@@ -3,7 +3,7 @@
     log       a log that existed when the stream began, the newest first; `listed` follows the last one
     begun     a log has begun, or was adopted
     grew      a log has more bytes
-    changed   a log has another state, or other attributes
+    changed   a log has another state, other attributes, or one older log of its name less
     ended     a log is complete or aborted
     removed   a log was removed or replaced
     reset     the watcher was too slow: `log` events and `listed` follow again
@@ -13,7 +13,7 @@ Each event has the log's status at the time of the event. Invariants:
 1. Changes are noted once for all watchers, and sent in passes; each event is made once. Passes are at least `PAUSE` seconds apart, those with
    `grew` events `GROWTH_PAUSE`, and `SHARE` times the duration of the last pass.
 2. A watcher whose socket is full is sent nothing; its missed changes are noted. When there is room, it is sent one event for each log that
-   it missed, with the status then. After more than `MOST_MISSED` logs it is sent `reset`.
+   it missed, with the status then. After more than `most_missed` logs it is sent `reset`.
 3. A watcher that was sent a log is told when the log is not selected any more.
 4. While there is no watcher, nothing is noted, and the list watches no log.
 """
@@ -64,10 +64,11 @@ logger = logging.getLogger(__name__)
 
 
 class ListEvents:
-    """The watchers of the list of a catalogue's logs."""
+    """The watchers of the list of a catalogue's logs. `most_missed`: the largest number of logs whose changes are noted for one slow watcher."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, most_missed: int = MOST_MISSED) -> None:
         self._catalogue = catalogue
+        self._most_missed = most_missed
         self._groups: dict[Selection, _Group] = {}
         self._known: dict[Source, _Known] = {}  # the logs that may still change
         self._changes: dict[Source, str] = {}  # what the next pass sends
@@ -108,7 +109,7 @@ class ListEvents:
         group = self._groups.get(selection)
         if group is None:
             group = self._groups[selection] = _Group(selection)
-        member = group.members[writer] = _Member()
+        member = group.members[writer] = _Member(self._most_missed)
         try:
             yield member
         finally:
@@ -302,12 +303,13 @@ class _Group:
 class _Member:
     """A watcher. It keeps up, or its missed changes are noted."""
 
-    __slots__ = ("_left", "is_lost", "missed")
+    __slots__ = ("_left", "_most_missed", "is_lost", "missed")
 
-    def __init__(self) -> None:
+    def __init__(self, most_missed: int) -> None:
+        self._most_missed = most_missed
         self.missed: dict[Source, str] = {}
         self.is_lost = False
-        """Whether it has missed more than `MOST_MISSED` logs, and must be sent `reset`."""
+        """Whether it has missed more than `most_missed` logs, and must be sent `reset`."""
         self._left: asyncio.Future[None] | None = None
 
     @property
@@ -336,7 +338,7 @@ class _Member:
         if not self.is_lost:
             for log, kind in changes:
                 _add(self.missed, log, kind)
-            if len(self.missed) > MOST_MISSED:
+            if len(self.missed) > self._most_missed:
                 self.is_lost = True
                 self.missed.clear()
 

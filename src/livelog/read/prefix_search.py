@@ -1,10 +1,11 @@
 """The search of all logs below a prefix, `/search/{token}/{prefix}/?q=`: one log after another, the newest first.
 
-Each log is searched by itself, by `Searches`, and its name is added to its hits. `Readers` has checked the token. Invariants:
+Each log is searched by itself, by `Searches`; its hits have its name. `Readers` has checked the token. Invariants:
 
 1. At most one search of a request is under way, so a request has one turn at a time.
-2. A request searches at most `MOST_LOGS` logs. It begins no further log after `MOST_SECONDS`, `limit` hits, or `MOST_BYTES`. Its `next` is the
-   value of `older` with which the search continues.
+2. A request searches at most `MOST_LOGS` logs. It begins no further log after `MOST_SECONDS` or `limit` hits. Its `next` is the value of `older`
+   with which the search continues.
+3. After `MOST_BYTES` of an answer no further hit is returned, of the same log neither. What belongs to the last hit, its context, is still sent.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ MOST_SECONDS = 60.0
 """Seconds after which no further log is searched."""
 
 MOST_BYTES = 16 * 1024 * 1024
-"""Bytes of an answer after which no further log is searched."""
+"""Bytes of an answer after which no further hit is returned."""
 
 MOST_HITS_OF_ONE = 1000
 """The limit of hits of one log. A log with more gets a line that says where a search of this log alone continues."""
@@ -72,7 +73,9 @@ class PrefixSearch:
         try:
             with leaving(exchange.connection):
                 async with unless_lost(exchange.connection):
-                    first = await self._begin(exchange, logs[0]) if logs else None
+                    first = await self._begin(exchange, logs[0], MOST_BYTES) if logs else None
+                    if first is None:
+                        await self._searches.check_pattern(request)
         except ScanError as error:
             raise problems.LINES_FAILED.error(RETRY_AFTER, reason=error) from error
 
@@ -84,8 +87,11 @@ class PrefixSearch:
         stream = partial(self._stream, exchange, logs, first, min(limit, MAX_HITS))
         return Response(200, stream_fields(FORMS["ndjson"]), stream=stream, done=done)
 
-    async def _begin(self, exchange: Exchange, log: Source) -> Search | None:
-        """Open the file of a log, and begin to search it; None: the log was removed meanwhile. Raises: RequestError, ScanError, DiskError."""
+    async def _begin(self, exchange: Exchange, log: Source, room: int) -> Search | None:
+        """Open the file of a log, and begin to search it; None: the log was removed meanwhile. `room`: as in `SearchAnswers.begin`.
+
+        Raises: RequestError, ScanError, DiskError.
+        """
         try:
             await log.open()
         except DiskError as error:
@@ -93,7 +99,7 @@ class PrefixSearch:
                 return None
             raise
         try:
-            return await self._searches.begin(exchange.request, log, MOST_HITS_OF_ONE)
+            return await self._searches.begin(exchange.request, log, MOST_HITS_OF_ONE, room)
         except BaseException:
             log.release()
             raise
@@ -118,14 +124,14 @@ class PrefixSearch:
         """Yield the output for each of these logs, and the last line."""
         loop = asyncio.get_running_loop()
         began = spoken = loop.time()
-        hits, looked, size = 0, 0, 0
+        hits, looked, room = 0, 0, MOST_BYTES
         for log in logs:
-            is_enough = looked == MOST_LOGS or hits >= limit or size >= MOST_BYTES
+            is_enough = looked == MOST_LOGS or hits >= limit or room <= 0
             if is_enough or (looked and loop.time() - began > MOST_SECONDS):
                 break
             looked += 1
             try:
-                search = first if looked == 1 else await self._begin(exchange, log)
+                search = first if looked == 1 else await self._begin(exchange, log, room)
             except (RequestError, ScanError, DiskError) as error:
                 yield _line({"done": True, "hits": None, "next": None, "error": str(error)})
                 return
@@ -134,14 +140,16 @@ class PrefixSearch:
             try:
                 async with contextlib.aclosing(search.tell(writer)) as told:
                     async for text in told:
-                        named, count, end = _named(text, log)
+                        found, count, end = _told(text)
                         hits += count
-                        size += len(named)
-                        if named:
-                            yield named
+                        room -= len(found)
+                        if found:
+                            yield found
                         if end is not None and (end.get("error") or end.get("next") is not None):
-                            facts = {"name": log.info.name, "generation": log.info.generation}
-                            yield _line({**facts, "next": end["next"], **{k: end[k] for k in ("error",) if k in end}})
+                            about = {"name": log.info.name, "generation": log.info.generation, "next": end["next"]}
+                            rest = _line(about | {key: end[key] for key in ("error",) if key in end})
+                            room -= len(rest)
+                            yield rest
             finally:
                 if looked > 1:
                     log.release()
@@ -154,20 +162,16 @@ class PrefixSearch:
         )
 
 
-def _named(text: bytes, log: Source) -> tuple[bytes, int, dict[str, object] | None]:
-    """The hits in `text` with the name of their log added, their number, and the last line of the log's search, if `text` contains it."""
-    head = b'{"name": %b, "generation": %b, ' % (
-        json.dumps(log.info.name).encode(),
-        json.dumps(log.info.generation).encode(),
-    )
-    named, hits, end = [], 0, None
+def _told(text: bytes) -> tuple[bytes, int, dict[str, object] | None]:
+    """The hits and lines in the output of a log's search, the number of hits, and the last line of the search, if `text` contains it."""
+    found, hits, end = [], 0, None
     for line in text.splitlines(keepends=True):
         if line.startswith(b'{"done"'):
             end = json.loads(line)
         elif not line.startswith(b'{"scanned"'):
-            named.append(head + line[1:])
-            hits += not line.rstrip().endswith(b'"context": true}')
-    return b"".join(named), hits, end
+            found.append(line)
+            hits += not line.endswith(b'"context": true}\n')
+    return b"".join(found), hits, end
 
 
 def _line(document: dict[str, object]) -> bytes:

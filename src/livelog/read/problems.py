@@ -97,10 +97,10 @@ ABORTED_THERE = define(
     "`bytes=L-` of a log that was aborted", readers="log",
 )  # fmt: skip
 REPLACED = define(
-    412, "this is not the log that If-Match names: it was replaced", "`If-Match` names another log", readers="log",
+    412, "this is not the log that If-Match names", "`If-Match` names another log", readers="log",
 )  # fmt: skip
 ANOTHER_GENERATION = define(
-    412, "this is not the log of that generation: it was replaced", "`?generation=` names a log that is not kept, or not any more",
+    412, "no log of that generation is kept under this name: it was replaced or removed, or never was here", "`?generation=` names a log that is not kept, or not any more",
     readers=OF_A_LOG.replace(" events", ""),
 )  # fmt: skip
 NOT_IN_THE_LOG = define(

@@ -6,7 +6,9 @@
 """
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping
 
 from livelog.errors import ScanError, ScanRefused
 from livelog.lines.encodings import encoding_of
@@ -56,13 +58,24 @@ class SearchAnswers:
         await self._searches.followers.close()
 
     def check(self, request: Request) -> None:
-        """Check the parameters of a search. Raises: RequestError, if they are wrong."""
+        """Check the parameters of a search, but not the pattern. Raises: RequestError, if they are wrong."""
         _query(request.query, 0, grep=False)
 
-    async def begin(self, request: Request, journal: Source, most: int) -> Search:
-        """Begin a search of one of several logs, with at most `most` hits, in JSON. Raises: as `answer`."""
-        query = _query(request.query, journal.length, grep=False)
-        query = query._replace(encoding=encoding_of(journal.info.content_type), limit=most)
+    async def check_pattern(self, request: Request) -> None:
+        """Check the pattern of a search for which there is no log. Raises: RequestError, if it is wrong; ScanError."""
+        query = _query(request.query, 0, grep=False)
+        if query.regex:
+            async with _refused():
+                await self._searches.check(query)
+
+    async def begin(self, request: Request, journal: Source, most: int, room: int) -> Search:
+        """Begin a search of one of several logs, with at most `most` hits, in JSON with the log's name. Raises: as `answer`.
+
+        After `room` bytes of output no further hit is returned.
+        """
+        query, info = _query(request.query, journal.length, grep=False), journal.info
+        head = f'"name": {json.dumps(info.name)}, "generation": {json.dumps(info.generation)}, '
+        query = query._replace(encoding=encoding_of(info.content_type), limit=most, room=room, head=head)
         return await self._begun(journal, query)
 
     async def answer(self, exchange: Exchange, journal: Source) -> Response:
@@ -80,22 +93,30 @@ class SearchAnswers:
 
     async def _begun(self, journal: Source, query: Query) -> Search:
         """A search that has begun, or waits for its turn with a checked pattern. Raises: RequestError, ScanError, DiskError."""
-        search: Search | None = None
-        try:
-            async with asyncio.timeout(FIRST_WORD):
-                search = await self._searches.admit(journal, query)
+        async with _refused():
+            search = await self._searches.admit(journal, query)
+            try:
                 await search.begin()
-            return search
-        except BaseException as error:
-            if search is not None:
+            except BaseException:
                 search.close()
-            if isinstance(error, ScanRefused):
-                raise problems.NOT_A_PATTERN.error(reason=error) from error
-            if isinstance(error, ScanError) and error.excess:
-                raise problems.PATTERN_TOO_HEAVY.error(reason=error) from error
-            if isinstance(error, TimeoutError):
-                raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
-            raise
+                raise
+            return search
+
+
+@contextlib.asynccontextmanager
+async def _refused() -> AsyncIterator[None]:
+    """Turn the errors of a search that begins within the block into those of a request, and limit its duration to `FIRST_WORD`. Raises: RequestError, ScanError."""
+    try:
+        async with asyncio.timeout(FIRST_WORD):
+            yield
+    except ScanRefused as error:
+        raise problems.NOT_A_PATTERN.error(reason=error) from error
+    except ScanError as error:
+        if error.excess:
+            raise problems.PATTERN_TOO_HEAVY.error(reason=error) from error
+        raise
+    except TimeoutError as error:
+        raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
 
 
 def _query(query: Mapping[str, str], length: int, *, grep: bool) -> Query:

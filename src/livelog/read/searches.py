@@ -65,15 +65,41 @@ class Searches:
 
     async def admit(self, journal: Source, query: Query) -> "Search":
         """A new search, which the caller must close. Raises: RequestError (503), if there are too many searches."""
-        looks = 0
         if query.live and self.followers.searches >= FOLLOWERS:
             raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER)
+        await self._room()
+        return Search(self, journal, query._replace(seconds=SEARCH_PROCESSOR))
+
+    async def check(self, query: Query) -> None:
+        """Check a pattern for which there is no log. Raises: ScanRefused, if it is invalid; ScanError; RequestError, as `admit`."""
+        await self._room()
+        self.active += 1
+        try:
+            await self.look_at(query)
+        finally:
+            self.active -= 1
+
+    async def look_at(self, query: Query) -> None:
+        """Compile the pattern of a search that waits, or that has no log. Raises: ScanRefused, if it is invalid; ScanError."""
+        await self.checks.take()
+        try:
+            parameters = query._asdict()
+            scan = await self.scanners.begin("pattern", None, parameters, seconds=PIECE_SECONDS + 1, reuse=False)
+            try:
+                await scan.part()
+            finally:
+                scan.close()
+        finally:
+            self.checks.give_back()
+
+    async def _room(self) -> None:
+        """Raises: RequestError (503), if there are too many searches whose clients are still connected."""
+        looks = 0
         while self.active >= SEARCHES + WAITING and looks < LOOKS:
             looks += 1
             await asyncio.sleep(0)
         if self.active >= SEARCHES + WAITING:
             raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER)
-        return Search(self, journal, query._replace(seconds=SEARCH_PROCESSOR))
 
 
 class Search:
@@ -103,12 +129,7 @@ class Search:
         if await self._count() and searches.turns.free:
             await self._go_on()
         elif query.regex:
-            await searches.checks.take()
-            try:
-                scan = await self._begin("pattern")
-                scan.close()
-            finally:
-                searches.checks.give_back()
+            await searches.look_at(query)
 
     async def tell(self, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
         """Yield the output of the search. `writer`: the client's answer; the search is suspended while the client does not read."""
@@ -213,17 +234,17 @@ class Search:
         await self._searches.turns.take()
         self._has_turn, self._since = True, asyncio.get_running_loop().time()
         try:
-            self._scan = await self._begin("search")
+            self._scan = await self._begin()
         except BaseException:
             self._pause()
             raise
         return self._scan
 
-    async def _begin(self, job: str) -> Scan:
-        """Begin a job, and wait until its process has accepted the pattern."""
+    async def _begin(self) -> Scan:
+        """Begin the job, and wait until its process has accepted the pattern."""
         parameters, limit = self._query._asdict(), self._query.seconds + PIECE_SECONDS + 1
-        blocks, log = self._blocks if job == "search" else b"", self._journal
-        scan = await self._searches.scanners.begin(job, log, parameters, blocks, seconds=limit, reuse=False)
+        begin = self._searches.scanners.begin
+        scan = await begin("search", self._journal, parameters, self._blocks, seconds=limit, reuse=False)
         try:
             await scan.part()
         except BaseException:

@@ -12,7 +12,7 @@ Status = Mapping[str, Any]
 
 ENDED = ("complete", "aborted")
 
-_TOLD = ("state", "title", "labels", "exit_code", "content_type", "reason")
+_TOLD = ("state", "title", "labels", "exit_code", "content_type", "reason", "attempts")
 """What `changed` is about."""
 
 

@@ -1,13 +1,15 @@
 /**
- * Builds the page: one file with its script and its style, and the same compressed. Equal sources give equal bytes.
+ * Builds the page: one file with its script and its style, the scripts that it loads when they are used, and the same compressed.
+ * Equal sources give equal bytes.
  *
- *   node build.mjs [FOLDER]     writes FOLDER/viewer.html and viewer.html.gz; FOLDER is ../src/livelog/page
- *   node build.mjs --test DIR   writes what the tests of the pure parts run
+ *   node build.mjs [FOLDER]     writes FOLDER/viewer.html, a file .js for each of PARTS, and each of them as .gz; FOLDER is ../src/livelog/page
+ *   node build.mjs --test DIR   writes what the tests of the pure modules run
  *
- * What the page may do, its server says: it knows the one script and the one style that are in it.
+ * What the page may do, its server says: it knows the scripts and the one style.
  */
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import zopfli from "@gfx/zopfli";
@@ -19,7 +21,7 @@ const read = (name) => readFileSync(join(here, "src", name), "utf8");
 /** Blanks between the elements of templates are for those who read the source. */
 const templates = {
   name: "templates",
-  setup: ({ onLoad }) => onLoad({ filter: /chrome\.ts$/ }, ({ path }) => ({
+  setup: ({ onLoad }) => onLoad({ filter: /(chrome|help|searchbar|panel)\.ts$/ }, ({ path }) => ({
     contents: readFileSync(path, "utf8").replace(/>\n\s+</g, "><").replace(/(?<=html`[^`]*)\n\s+(?=[^`]*`)/g, " "), loader: "ts" })),
 };
 
@@ -39,27 +41,106 @@ function ownNames() {
   return [...new Set([...methods, ...kept, ...fields])].filter((name) => !others.has(name));
 }
 
+/** The scripts that are loaded when they are used: entry points in src/, with a style of the same name, if there is one. What they export is what the page gets. */
+const PARTS = ["finding", "copying", "help"];
+const TARGETS = { target: ["chrome123", "firefox120", "safari17.5"], charset: "utf8" };
+
+async function bundle(entry, plugins, rest = {}) {
+  const options = { entryPoints: [`src/${entry}.ts`], bundle: true, minify: true, plugins: [templates, ...plugins], write: false, metafile: true, format: "iife",
+    ...TARGETS, legalComments: "none", absWorkingDir: here, mangleProps: /^_\$[AC]/, ...rest }; // the properties are lit-html's own
+  const { outputFiles, metafile } = await build(options);
+  return { code: outputFiles[0].text, sources: Object.keys(metafile.inputs).map((path) => path.replace(/^.*\//, "").replace(/\.(ts|js)$/, "")) };
+}
+
+/** Modules of the first page are in no other script: what is imported from them there is handed over, in the order of `names`. */
+function borrowing(owned, names) {
+  const namespace = "first-page";
+  return {
+    name: namespace,
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^(\.\/[\w-]+\.js|lit-html)$/ }, ({ path }) => {
+        const module = path.replace(/^\.\/|\.js$/g, "");
+        return owned.has(module) ? { path: module, namespace } : undefined;
+      });
+      onLoad({ filter: /.*/, namespace }, ({ path }) => ({ loader: "js",
+        contents: names.flatMap((name, at) => (name.startsWith(`${path}:`) ? `export const ${name.split(":")[1]} = handed[${at}];` : [])).join("\n") }));
+    },
+  };
+}
+
+/** In the first page: the list of what others borrow. */
+function lending(names) {
+  return {
+    name: "lending",
+    setup: ({ onLoad }) => onLoad({ filter: /lent\.ts$/ }, () => ({ loader: "ts", resolveDir: join(here, "src"), contents:
+      names.map((name, at) => `import { ${name.split(":")[1]} as _${at} } from "${name.startsWith("lit-html") ? "lit-html" : `./${name.split(":")[0]}.js`}";`).join("\n")
+      + `\nexport const lent = () => [${names.map((_, at) => `_${at}`).join()}];` })),
+  };
+}
+
+/** What these sources import from modules that the first page has: `module:name`, sorted. */
+function borrowed(sources, owned) {
+  const names = sources.flatMap((source) => [...read(`${source}.ts`).matchAll(/^import (?!type )([^;]+?) from "(?:\.\/)?([\w-]+)(?:\.js)?";$/gms)]
+    .filter(([, , module]) => owned.has(module))
+    .flatMap(([whole, list, module]) => {
+      if (!list.startsWith("{")) throw new Error(`${source}.ts: name what is borrowed: ${whole}`);
+      return list.replace(/[{}\s]+/g, " ").split(",").map((name) => name.trim()).filter((name) => name && !name.startsWith("type ")).map((name) => `${module}:${name}`);
+    }));
+  return [...new Set(names)].sort();
+}
+
+// What esbuild leaves long is a fiftieth of the page.
+const squeeze = async (files, nameCache) => (await minify(files, { ecma: 2022, toplevel: true, nameCache,
+  mangle: { properties: { regex: new RegExp(`^(?:${ownNames().join("|")})$`) } },
+  compress: { passes: 3, unsafe_arrows: true, keep_fargs: false, pure_getters: true, inline: 1 } })).code.trim();
+
+const css = async (name) => (await transform(read(`${name}.css`), { loader: "css", minify: true, target: TARGETS.target })).code.trim();
+
+/** The files to be written, by their names. */
+async function pageAndParts() {
+  const { sources } = await bundle("main", [lending([])]);
+  const owned = new Set(sources);
+  const own = new Set();
+  const collect = (source) => {
+    if (own.has(source) || owned.has(source)) return;
+    own.add(source);
+    for (const [, module] of read(`${source}.ts`).matchAll(/^(?:import|export) (?!type )[^;]+? from "\.\/([\w-]+)\.js";$/gms)) collect(module);
+  };
+  PARTS.forEach(collect);
+  const names = borrowed([...own], owned);
+  const first = await bundle("main", [lending(names)]);
+  const codes = {};
+  for (const part of PARTS) {
+    const { code } = await bundle(part, [borrowing(owned, names)], { globalName: "made" });
+    const style = existsSync(join(here, `src/${part}.css`)) ? await css(part) : "";
+    codes[part] = `livelog.style=${JSON.stringify(style)};livelog.made=(handed=>{${code};return made})(livelog.lent())`;
+  }
+  // All scripts have the same short names for the program's own properties: they are given to all of them at once.
+  const cache = {};
+  await squeeze({ main: first.code, ...codes }, cache);
+  const props = () => ({ props: cache.props });
+  const files = {};
+  for (const part of PARTS) files[`${part}.js`] = await squeeze(codes[part], props());
+  const addresses = PARTS.map((part) => [part, `${part}-${createHash("sha256").update(files[`${part}.js`]).digest("hex").slice(0, 16)}.js`]);
+  const script = (await squeeze(first.code, props())).replace(/\bSCRIPTS\b/, JSON.stringify(Object.fromEntries(addresses)));
+  if (script.includes("</script")) throw new Error("the script would end itself");
+  const style = await css("theme");
+  const parts = { style, script };
+  files["viewer.html"] = read("page.html").replace(/\{(style|script)\}/g, (_, name) => parts[name]);
+  return files;
+}
+
 if (process.argv[2] === "--test") {
   const tests = readdirSync(join(here, "test")).filter((name) => name.endsWith(".test.ts")).map((name) => join(here, "test", name));
   await build({ entryPoints: tests, outdir: process.argv[3], bundle: true, platform: "node", format: "esm", outExtension: { ".js": ".mjs" },
     external: ["@xterm/headless", "@xterm/addon-unicode11"], absWorkingDir: here });
 } else {
-  const { outputFiles } = await build({ entryPoints: ["src/main.ts"], bundle: true, minify: true, plugins: [templates], write: false, format: "iife",
-    target: ["chrome123", "firefox120", "safari17.5"], legalComments: "none", absWorkingDir: here, charset: "utf8",
-    mangleProps: /^_\$[AC]/ }); // lit-html's own
-  // What esbuild leaves long is a fiftieth of the page.
-  const { code } = await minify(outputFiles[0].text, { ecma: 2022, toplevel: true,
-    mangle: { properties: { regex: new RegExp(`^(?:${ownNames().join("|")})$`) } },
-    compress: { passes: 3, unsafe_arrows: true, keep_fargs: false, pure_getters: true, inline: 1 } });
-  const script = code.trim();
-  if (script.includes("</script")) throw new Error("the script would end itself");
-  const style = (await transform(read("theme.css"), { loader: "css", minify: true, target: ["chrome123", "firefox120", "safari17.5"] })).code.trim();
-  const parts = { style, script };
-  const page = read("page.html").replace(/\{(style|script)\}/g, (_, name) => parts[name]);
   const folder = process.argv[2] ?? join(here, "../src/livelog/page");
-  // What zlib makes is a thirtieth larger.
-  const packed = Buffer.from(await zopfli.gzipAsync(Buffer.from(page), { numiterations: 50 }));
-  writeFileSync(join(folder, "viewer.html"), page);
-  writeFileSync(join(folder, "viewer.html.gz"), packed);
-  console.log(`${page.length} characters, ${packed.length} bytes compressed`);
+  for (const [name, content] of Object.entries(await pageAndParts())) {
+    // What zlib makes is a thirtieth larger.
+    const packed = Buffer.from(await zopfli.gzipAsync(Buffer.from(content), { numiterations: 50 }));
+    writeFileSync(join(folder, name), content);
+    writeFileSync(join(folder, `${name}.gz`), packed);
+    console.log(`${name}: ${content.length} characters, ${packed.length} bytes compressed`);
+  }
 }

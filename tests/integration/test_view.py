@@ -18,7 +18,15 @@ from tests.harness import TOKEN, Server
 from .logs import Answer, path_of, request, send
 from .servers import running
 
-PAGE = (Path(livelog.__file__).parent / "page" / "viewer.html").read_bytes()
+FOLDER = Path(livelog.__file__).parent / "page"
+PAGE = (FOLDER / "viewer.html").read_bytes()
+SCRIPTS = dict(re.findall(r'"?(\w+)"?:"(\1-[0-9a-f]{16}\.js)"', PAGE.decode()))
+"""The addresses of the scripts that the page loads when they are used, behind `/page/`, by their names."""
+
+
+def hash_of(content: bytes) -> str:
+    """How a policy names a script or a style."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}'"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,7 @@ def test_page_is_the_same_for_every_log_and_takes_no_token(server: Server, path:
     assert (answer.status, answer.body, answer["Content-Type"]) == (200, PAGE, "text/html; charset=utf-8")
 
 
-def test_page_may_run_its_own_script_and_ask_its_own_server_and_no_more(server: Server) -> None:
+def test_page_may_run_its_own_scripts_and_ask_its_own_server_and_no_more(server: Server) -> None:
     """By a header, which no page can weaken."""
     answer = view(server)
     policy = {name: values for name, *values in (part.split() for part in answer["Content-Security-Policy"].split(";"))}
@@ -50,8 +58,9 @@ def test_page_may_run_its_own_script_and_ask_its_own_server_and_no_more(server: 
     assert policy["require-trusted-types-for"] == ["'script'"]
     for element in ("script", "style"):
         found = re.findall(rb"<%b>(.*?)</%b>" % ((element.encode(),) * 2), PAGE, re.DOTALL)
-        hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'" for text in found]
-        assert policy[f"{element}-src"] == hashes
+        files = [(FOLDER / f"{name}.js").read_bytes() for name in SCRIPTS] if element == "script" else []
+        assert sorted(policy[f"{element}-src"]) == sorted(hash_of(text) for text in (*found, *files))
+    assert policy["trusted-types"] == ["lit-html", "livelog"]
     assert (answer["Referrer-Policy"], answer["X-Content-Type-Options"]) == ("no-referrer", "nosniff")
 
 
@@ -80,6 +89,31 @@ def test_page_that_a_browser_has_is_not_sent_again(server: Server) -> None:
     head = view(server, method="HEAD")
     assert (head.status, head["ETag"], head["Content-Length"]) == (200, tag, str(len(PAGE)))
     assert view(server, method="POST").status == 405
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_of_the_page_may_be_kept_for_ever_at_an_address_that_no_other_has(server: Server, name: str) -> None:
+    content, address = (FOLDER / f"{name}.js").read_bytes(), f"/page/{SCRIPTS[name]}"
+    assert hashlib.sha256(content).hexdigest()[:16] in address
+    answer = view(server, address)
+    assert (answer.status, answer.body, answer["Content-Type"]) == (200, content, "text/javascript; charset=utf-8")
+    assert answer["Cache-Control"] == "public, max-age=31536000, immutable"
+    packed = view(server, address, "Accept-Encoding: gzip")
+    assert (packed["Content-Encoding"], gzip.decompress(packed.body)) == ("gzip", content)
+    assert packed["ETag"] != answer["ETag"]
+    assert view(server, address, f"If-None-Match: {answer['ETag']}").status == 304
+    head = view(server, address, method="HEAD")
+    assert (head.status, head["Content-Length"]) == (200, str(len(content)))
+    assert view(server, address, method="POST").status == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/finding.js", "/finding-0123456789abcdef.js", "/../viewer.html", "/%2e%2e/viewer.html"]
+)
+def test_script_that_this_page_does_not_have_is_not_there(server: Server, path: str) -> None:
+    """As after an upgrade: a page that was open before asks for what was in the one before it."""
+    answer = view(server, f"/page{path}")
+    assert (answer.status, answer["Cache-Control"]) == (404, "")
 
 
 def test_producers_are_told_where_people_can_see_their_log(server: Server) -> None:

@@ -158,6 +158,8 @@ def test_page_is_found_behind_any_prefix(browser: Browser, server: Server, name:
             viewer.press("End")
             write(b"more\n")
             viewer.wait_last("more")
+            viewer.press("/", *"mor")
+            expect(viewer.page.locator(".count")).to_have_text("1 of 1 line")
             raw = viewer.page.get_by_role("link", name="Download").get_attribute("href")
             generation = logs.status_of(server, name)["generation"]
             assert raw == f"/ci/view-logs{logs.path_of(name, TOKEN)}?generation={generation}"

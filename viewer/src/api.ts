@@ -22,6 +22,9 @@ export class Replaced extends Refused {
   }
 }
 
+/** What to tell the user where a script that this page needs is not to be had. */
+export const OUTDATED = "The server has another version of this page by now";
+
 /** What to tell the user of something that went wrong. */
 export function reasonOf(error: unknown): string {
   return error instanceof Refused && error.message ? error.message : "The server does not answer";
@@ -175,6 +178,13 @@ export class Api {
   #isThis(generation: string): boolean {
     this.replaced ||= this.generation !== "" && generation !== this.generation;
     return !this.replaced;
+  }
+
+  /** A script of the page. What is behind its address never changes: the browser may keep it. */
+  async script(file: string): Promise<string> {
+    const response = await fetch(this.#url("page", file), { credentials: "omit", redirect: "error" });
+    if (response.status >= 400) throw response.status === 404 ? new Refused(404, OUTDATED, null) : await refusal(response);
+    return response.text();
   }
 
   async status(query: Record<string, string> = {}, signal?: AbortSignal): Promise<Status> {

@@ -3,7 +3,6 @@
 import { element } from "./dom.js";
 import type { Log } from "./log.js";
 import * as scroller from "./scroller.js";
-import type { Search } from "./search.js";
 import type { View } from "./view.js";
 
 export class Bar {
@@ -15,7 +14,7 @@ export class Bar {
   constructor(
     private readonly log: Log,
     private readonly view: View,
-    private readonly search: Search,
+    private readonly hits: () => readonly number[],
   ) {
     this.#listen();
   }
@@ -33,7 +32,7 @@ export class Bar {
   /** Where in the log hits and marked lines are. */
   #marks(dark: boolean): void {
     const canvas = this.#canvas;
-    const { hits } = this.search;
+    const hits = this.hits();
     const { marked } = this.view;
     const { last } = this.log.store;
     const { clientWidth: width, clientHeight: height } = canvas;

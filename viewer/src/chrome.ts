@@ -1,14 +1,13 @@
-/** All around the log: header, search bar, floating buttons, cards, help. It shows a `Page`, and calls it; it knows nothing else. */
+/** Around the log: header, floating buttons, cards. It shows a `Page`, and calls it; it knows nothing else. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Address } from "./address.js";
 import type { Copying } from "./copying.js";
 import type { Finder } from "./finder.js";
-import { type Action, KEYS, nameOf } from "./keys.js";
+import type { Action } from "./keys.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
 import { bytes, duration } from "./rows.js";
-import type { Search } from "./search.js";
 import type { Settings } from "./settings.js";
 import { count, isExpired, type State } from "./state.js";
 import type { View } from "./view.js";
@@ -17,9 +16,8 @@ import type { View } from "./view.js";
 export interface Page {
   readonly log: Log;
   readonly view: View;
-  readonly search: Search;
-  readonly finder: Finder;
-  readonly copying: Copying;
+  /** Null until somebody has searched. */
+  readonly finder: Finder | null;
   readonly address: Address;
   readonly notices: Notices;
   readonly settings: Settings;
@@ -35,6 +33,7 @@ export interface Page {
   /** Whether a token has been typed in already. */
   readonly tried: boolean;
   act(what: Action): void;
+  copy(act: (copying: Copying) => unknown): void;
   set(change: Partial<Settings>): void;
   changeTheme(): void;
   unlock(event: Event): void;
@@ -69,7 +68,7 @@ const ICONS = {
 
 type Icon = keyof typeof ICONS;
 
-function icon(name: Icon): TemplateResult {
+export function icon(name: Icon): TemplateResult {
   return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]}></path></svg>`;
 }
 
@@ -89,13 +88,13 @@ function facts(page: Page): string {
 
 const TIMES = { none: "off", local: "local", utc: "UTC", ago: "age" } as const;
 
-function tools(page: Page, words: boolean): TemplateResult {
+export function tools(page: Page, words: boolean): TemplateResult {
   const tool = (name: Icon, label: string, act: () => void, pressed?: boolean) => html`<button
     class=${words ? "plain" : "square"} title=${label} aria-label=${label} aria-pressed=${pressed ?? nothing} @click=${act}
     >${icon(name)}${words ? label : nothing}</button>`;
   const { settings } = page;
   return html`
-    ${words ? nothing : tool("search", "Search", () => page.act("search"), page.finder.isOpen)}
+    ${words ? nothing : tool("search", "Search", () => page.act("search"), page.finder?.isOpen ?? false)}
     ${words ? nothing : tool("wrap", "Wrap lines", () => page.act("wrap"), settings.wrap)}
     ${tool("clock", `Times: ${TIMES[settings.time]}`, () => page.act("time"), settings.time !== "none")}
     ${tool("theme", `Theme: ${settings.theme}`, () => page.changeTheme())}
@@ -119,27 +118,10 @@ export function foot(page: Page): TemplateResult {
   const label = !live ? "End" : page.fresh ? `${count(page.fresh)} new` : "Live";
   const tool = (name: Icon, label: string, act: () => void, pressed: boolean) =>
     html`<button aria-pressed=${pressed} @click=${act}>${icon(name)}${label}</button>`;
-  return html`${tool("search", "Search", () => page.act("search"), page.finder.isOpen)}
+  return html`${tool("search", "Search", () => page.act("search"), page.finder?.isOpen ?? false)}
     ${tool(live ? "live" : "down", label, () => page.act("end"), page.view.following)}
     ${tool("wrap", "Wrap", () => page.act("wrap"), page.settings.wrap)}
     <button aria-haspopup="dialog" @click=${() => page.act("help")}>${icon("menu")}Menu</button>`;
-}
-
-export function searchBar(page: Page): TemplateResult {
-  const { search } = page;
-  const { query } = search;
-  const toggle = (text: string, label: string, on: boolean, change: object) => html`<button class="square text" title=${label}
-    aria-label=${label} aria-pressed=${on} @click=${() => page.finder.find({ ...query, ...change, text: page.finder.text })}>${text}</button>`;
-  return html`<input type="text" aria-label="Search the whole log" placeholder="Search the whole log" spellcheck="false"
-      autocomplete="off" autocapitalize="off" enterkeyhint="search"
-      @keydown=${(event: KeyboardEvent) => page.finder.key(event)} @input=${() => page.finder.typed()}>
-    ${toggle("Aa", "Match case", query.matchCase, { matchCase: !query.matchCase })}
-    ${toggle(".*", "Regular expression", query.regex, { regex: !query.regex })}
-    <button class="square" title="Hit before" aria-label="Hit before" @click=${() => page.act("previous")}>${icon("up")}</button>
-    <button class="square" title="Next hit" aria-label="Next hit" @click=${() => page.act("next")}>${icon("down")}</button>
-    ${search.progress !== null ? html`<button @click=${() => search.stop()}>Stop</button>` : nothing}
-    <span class="count ${search.error ? "bad" : ""}">${search.active ? search.summary : ""}</span>
-    <button class="square" title="Close search" aria-label="Close search" @click=${() => page.finder.close()}>${icon("close")}</button>`;
 }
 
 export function float(page: Page): TemplateResult {
@@ -147,7 +129,7 @@ export function float(page: Page): TemplateResult {
   const lines = marked && (marked.from === marked.to ? `Line ${count(marked.from)}` : `${count(marked.to - marked.from + 1)} lines`);
   const away = !following && page.log.store.last > 0 && page.log.connection.kind !== "replaced";
   return html`${marked && page.log.store.numbered ? html`<span class="chip" role="group" aria-label="Marked lines">${lines}
-      <button @click=${() => page.copying.marked(false)}>Copy</button><button @click=${() => page.copying.marked(true)} title="With escape sequences">Raw</button>
+      <button @click=${() => page.copy((copying) => copying.marked(false))}>Copy</button><button @click=${() => page.copy((copying) => copying.marked(true))} title="With escape sequences">Raw</button>
       <button @click=${() => page.act("copy")}>Link</button>
       <button class="square" aria-label="Unmark" @click=${() => page.address.mark(null)}>${icon("close")}</button></span>` : nothing}
     ${page.notices.current ? html`<span class="chip">${page.notices.current.text}${page.notices.current.act
@@ -199,21 +181,4 @@ function elsewhere(page: Page): TemplateResult | typeof nothing {
   const { parts, canPresume } = page.log.naming;
   if (!parts || !canPresume) return nothing;
   return html`<button class="plain" @click=${() => page.presume()}>“${parts[0]}” was a token: look for ${parts[1] ? `“${parts[1]}”` : "the log without a name"}</button>`;
-}
-
-export function help(page: Page): TemplateResult {
-  const choice = (name: "letters" | "aloud", label: string) => html`<label class="choice"><input type="checkbox"
-    .checked=${page.settings[name]} @change=${() => page.set({ [name]: !page.settings[name] })}>${label}</label>`;
-  const jump = (label: string, what: Action) => html`<button class="plain" @click=${() => page.act(what)}>${label}</button>`;
-  return html`<form method="dialog"><h2>${page.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
-    <div class="menu">${tools(page, true)}</div>
-    <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
-      ${jump("Go to a line", "line")}${jump("Error before", "previousError")}${jump("Next error", "nextError")}${jump("Fold all", "foldAll")}</form>
-    <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
-    ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;
-}
-
-export function goTo(page: Page): TemplateResult {
-  return html`<form method="dialog" @submit=${(event: Event) => page.goToTyped(event)}><label for="number">Line</label>
-    <input id="number" type="number" min="1" step="1" name="number" required><button class="main">Go</button></form>`;
 }

@@ -1,11 +1,8 @@
-/** Copying: the text of a selection, however much of it is visible, without its escape sequences or with them. */
+/** The text of a part of a log, as a terminal would show it. Pure. */
 
 import { parse } from "./ansi.js";
 import type { Charset } from "./charset.js";
 import { PLAIN } from "./sgr.js";
-
-/** More than this is not put on a clipboard without asking. */
-export const MUCH = 5 * 1024 * 1024;
 
 /** Lines as a terminal would show them, from one place in the first of them to one in the last; all of them, if there are none. */
 export function plain({ bytes, at, charset }: Bytes, from: Place = BEGINNING, to: Place = END): string {
@@ -44,40 +41,3 @@ interface Place {
 
 const BEGINNING: Place = { column: 0, start: 0 };
 const END: Place = { column: Infinity, start: 0 };
-
-/** Put text on the clipboard, as soon as it is there. False: the browser does not let us. */
-export async function copy(text: Promise<string>): Promise<boolean> {
-  try {
-    if (!navigator.clipboard) return give(await text);
-    if (typeof ClipboardItem === "undefined") await navigator.clipboard.writeText(await text);
-    else {
-      const blob = text.then((ready) => new Blob([ready], { type: "text/plain" }));
-      await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
-    }
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Without https a page may only answer to a copy: it does, to one that it begins itself, soon after the user's. */
-function give(text: string): boolean {
-  const answer = (event: ClipboardEvent) => {
-    event.clipboardData?.setData("text/plain", text);
-    event.preventDefault();
-    event.stopImmediatePropagation();
-  };
-  addEventListener("copy", answer, { capture: true, once: true });
-  const done = document.execCommand("copy");
-  removeEventListener("copy", answer, { capture: true });
-  return done;
-}
-
-/** Offer text as a file. */
-export function download(name: string, text: BlobPart): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}

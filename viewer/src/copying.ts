@@ -1,7 +1,8 @@
-/** What the user copies: what is selected, the lines that are marked, a link. */
+/** What the user copies: what is selected, the lines that are marked, a link. Loaded when something is selected, or copied. */
 
 import { reasonOf } from "./api.js";
-import { type Bytes, copy, download, MUCH, plain } from "./copy.js";
+import { copy, download, MUCH } from "./clipboard.js";
+import { type Bytes, plain } from "./copy.js";
 import type { Lines } from "./fragment.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
@@ -15,9 +16,7 @@ export class Copying {
     private readonly view: View,
     private readonly notices: Notices,
     private readonly fileName: () => string,
-  ) {
-    document.addEventListener("copy", (event) => this.#copied(event));
-  }
+  ) {}
 
   async link(url: string): Promise<void> {
     const done = await copy(Promise.resolve(url));
@@ -46,16 +45,15 @@ export class Copying {
     }
   }
 
-  /** Copy what is selected: the log's text, of which only some may be on the page, or in memory. */
-  #copied(event: ClipboardEvent): void {
+  /** Copy what is selected: the log's text, of which only some may be on the page, or in memory. `event`: the one that asks for it, if it still can be answered. */
+  selected(event: ClipboardEvent | null): void {
     const { selection } = this.view;
-    if (!selection || (event.target as Element | null)?.closest?.("input, dialog")) return;
-    event.preventDefault();
+    if (!selection) return;
     const { from, to } = selection;
     const lines = { from: Math.max(1, from.line), to: Math.min(to.line, this.log.store.last) };
     const { store, charset } = this.log;
     const bytes = store.bytesOf(lines.from, lines.to);
-    if (!bytes) return void this.#range(lines, (part) => plain(part, from, to));
+    if (!bytes || !event) return void this.#range(lines, (part) => plain(part, from, to));
     const text = plain({ bytes, at: store.get(lines.from)?.at ?? 0, charset }, from, to);
     event.clipboardData?.setData("text/plain", text);
     this.#told(text);

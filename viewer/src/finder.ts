@@ -5,13 +5,16 @@ import { type Api, reasonOf } from "./api.js";
 import { element } from "./dom.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
-import type { Query, Search } from "./search.js";
+import { highlight } from "./hits.js";
+import type { Row } from "./rows.js";
+import { type Query, Search } from "./search.js";
 import type { View } from "./view.js";
 
 /** Milliseconds without a key after which a search begins. */
 const TYPED = 250;
 
 export class Finder {
+  readonly search: Search;
   /** Whether the search bar is there. */
   isOpen = false;
   #typing: ReturnType<typeof setTimeout> | undefined;
@@ -23,11 +26,22 @@ export class Finder {
     private readonly api: Api,
     private readonly log: Log,
     private readonly view: View,
-    private readonly search: Search,
     private readonly address: Address,
     private readonly notices: Notices,
     private readonly show: () => void,
-  ) {}
+    redraw: () => void,
+  ) {
+    this.search = new Search(api, redraw);
+  }
+
+  /** The page is shown anew: search what has come, mark what is visible. */
+  look(): void {
+    void this.search.more(this.log.store.size);
+  }
+
+  highlight(rows: readonly Row[]): void {
+    highlight(rows, this.search, this.view);
+  }
 
   get #input(): HTMLInputElement {
     return element("search").querySelector("input")!;

@@ -1,24 +1,26 @@
 /** The page: its parts, put together; when it is drawn; what keys and clicks do. */
 
-import { render, type TemplateResult } from "lit-html";
+import { nothing, render, type TemplateResult } from "lit-html";
 import { Address } from "./address.js";
 import { Announcer } from "./announcer.js";
-import { Api, reasonOf } from "./api.js";
+import { Api, OUTDATED, reasonOf, Refused } from "./api.js";
 import { Bar } from "./bar.js";
 import * as chrome from "./chrome.js";
-import { Copying } from "./copying.js";
+import type { Copying } from "./copying.js";
 import { element } from "./dom.js";
-import { Finder } from "./finder.js";
+import type { Finder } from "./finder.js";
 import { Groups } from "./groups.js";
-import { highlight } from "./hits.js";
 import { type Action, action } from "./keys.js";
 import { Log } from "./log.js";
 import { Notices } from "./notices.js";
 import { duration } from "./rows.js";
-import { Search } from "./search.js";
+import { Scripts } from "./scripts.js";
 import { load, save, type Settings } from "./settings.js";
 import { type State, stateOf } from "./state.js";
 import { View } from "./view.js";
+
+/** Milliseconds for which keys wait for a script. */
+const HOLD = 5000;
 
 class App implements chrome.Page {
   #frame = 0;
@@ -32,38 +34,40 @@ class App implements chrome.Page {
   });
   readonly #options = { wrap: this.settings.wrap, dark: false, showTime: false, time: (time: number) => this.#time(time) };
   readonly view: View = new View(element("surface"), this.log, this.#options, this.#redraw);
-  readonly search = new Search(this.api, this.#redraw);
   readonly address = new Address(this.api, this.log, this.view, this.notices, this.#redraw);
-  readonly copying = new Copying(this.log, this.view, this.notices, () => this.fileName);
-  readonly finder = new Finder(this.api, this.log, this.view, this.search, this.address, this.notices, () => {
-    this.#render("search");
-    this.#redraw();
-  });
+  #copying: Copying | null = null;
+  #isReady = false;
+  finder: Finder | null = null;
   tried = false;
 
+  readonly #scripts = new Scripts(this.api);
+  #help: typeof import("./help.js") | null = null;
+  /** Keys that are pressed while the script is on its way that the key before them asks for: null, if none is. */
+  #held: KeyboardEvent[] | null = null;
+
   readonly #announcer = new Announcer(this.log);
-  readonly #bar = new Bar(this.log, this.view, this.search);
+  readonly #bar = new Bar(this.log, this.view, () => this.finder?.search.hits ?? []);
   readonly #groups = new Groups(this.api, this.log, this.view);
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   readonly #templates = new Map<string, () => unknown>([
     ["head", () => chrome.head(this)],
     ["foot", () => chrome.foot(this)],
-    ["search", () => chrome.searchBar(this)],
+    ["search", () => this.#searchBar?.(this.finder!) ?? nothing],
     ["float", () => chrome.float(this)],
     ["card", () => chrome.card(this)],
-    ["help", () => chrome.help(this)],
-    ["line", () => chrome.goTo(this)],
+    ["help", () => this.#help?.help(this) ?? nothing],
+    ["line", () => this.#help?.goTo(this) ?? nothing],
   ]);
   /** The search that the address names, until there is something to search. */
   #query = this.address.query;
 
   constructor() {
-    this.view.decorate = (rows) => highlight(rows, this.search, this.view);
+    this.view.decorate = (rows) => this.finder?.highlight(rows);
     this.#apply();
     this.#listen();
     element("surface").focus({ preventScroll: true });
     void this.log.run();
-    if (this.#query) this.finder.open(false, this.#query.text);
+    if (this.#query) this.#find((finder) => finder.open(false, this.#query?.text));
   }
 
   // What is shown
@@ -115,9 +119,15 @@ class App implements chrome.Page {
     if (document.title !== title) document.title = title;
     this.#announcer.say(this.state.text, this.settings.aloud);
     this.#groups.ask();
-    if (this.log.store.size > 0 && this.#query) this.finder.find(this.#query, !this.view.following);
-    if (this.log.store.size > 0) this.#query = null;
-    void this.search.more(this.log.store.size);
+    if (this.log.store.size > 0 && this.#query && this.finder) {
+      this.finder.find(this.#query, !this.view.following);
+      this.#query = null;
+    }
+    this.finder?.look();
+    if (this.view.selection && !this.#isReady) {
+      this.#isReady = true; // what is selected may be copied at once
+      this.#scripts.load<typeof import("./copying.js")>("copying").then((script) => this.#copier(script), () => {});
+    }
   }
 
   #time(milliseconds: number): string {
@@ -141,11 +151,11 @@ class App implements chrome.Page {
     top: () => this.view.toRatio(0),
     end: () => this.view.follow(),
     follow: () => (this.view.following ? this.view.pause() : this.view.follow()),
-    search: () => this.finder.open(true),
-    next: () => this.finder.hop(true),
-    previous: () => this.finder.hop(false),
-    nextError: () => this.finder.hopError(true),
-    previousError: () => this.finder.hopError(false),
+    search: () => this.#find((finder) => finder.open(true)),
+    next: () => this.#find((finder) => finder.hop(true)),
+    previous: () => this.#find((finder) => finder.hop(false)),
+    nextError: () => this.#find((finder) => finder.hopError(true)),
+    previousError: () => this.#find((finder) => finder.hopError(false)),
     line: () => this.#openDialog("line"),
     fold: () => this.#groups.toggleAround(this.#middle),
     foldAll: () => this.#groups.toggleAll(),
@@ -154,16 +164,88 @@ class App implements chrome.Page {
       const times = ["none", "local", "utc", "ago"] as const;
       this.set({ time: times[(times.indexOf(this.settings.time) + 1) % 4]! });
     },
-    copy: () => this.copying.link(this.address.link(this.#middle)),
+    copy: () => {
+      const link = this.address.link(this.#middle);
+      this.copy((copying) => copying.link(link));
+    },
     help: () => this.#openDialog("help"),
     leave: () => {
-      if (this.finder.isOpen) this.finder.close();
+      if (this.finder?.isOpen) this.finder.close();
       else if (this.view.selection) this.view.deselect();
       else this.address.mark(null);
     },
   };
 
+  #searchBar: typeof import("./searchbar.js").searchBar | null = null;
+
+  /** Do something with a script, which is loaded if this is its first use; keys that are pressed meanwhile wait. */
+  #with<T>(name: string, act: (script: T) => void): void {
+    const held = (this.#held ??= []);
+    setTimeout(() => (this.#held = this.#held === held ? null : this.#held), HOLD);
+    this.#scripts.load<T>(name).then(act, (error) => {
+      const isOutdated = error instanceof Refused && error.message === OUTDATED;
+      if (isOutdated) this.notices.tell(OUTDATED, "Reload", () => location.reload());
+      else this.notices.tell(reasonOf(error));
+    }).finally(() => {
+      if (this.#held !== held) return;
+      this.#held = null;
+      held.forEach((event) => this.#type(event));
+    });
+  }
+
+  /** A key that was held back goes to where the next one would go. */
+  #type(event: KeyboardEvent): void {
+    const field = document.activeElement;
+    const dialog = field?.closest("dialog");
+    if (event.key === "Escape" && dialog) dialog.close();
+    else if (!(field instanceof HTMLInputElement)) this.#key(event);
+    else if (event.key === "Enter" && field.form) field.form.requestSubmit();
+    else if (event.key === "Enter" || event.key === "Escape") field.dispatchEvent(new KeyboardEvent("keydown", event));
+    else {
+      field.value = event.key === "Backspace" ? field.value.slice(0, -1) : field.value + event.key;
+      field.dispatchEvent(new InputEvent("input"));
+    }
+  }
+
+  #find(act: (finder: Finder) => void): void {
+    if (this.finder) return act(this.finder);
+    this.#with<typeof import("./finding.js")>("finding", ({ Finder, searchBar }) => {
+      this.#searchBar = searchBar;
+      this.finder ??= new Finder(this.api, this.log, this.view, this.address, this.notices, () => {
+        this.#render("search");
+        this.#redraw();
+      }, this.#redraw);
+      act(this.finder);
+      this.#redraw();
+    });
+  }
+
+  copy(act: (copying: Copying) => unknown): void {
+    if (this.#copying) act(this.#copying);
+    else this.#with<typeof import("./copying.js")>("copying", (script) => act(this.#copier(script)));
+  }
+
+  #copier({ Copying }: typeof import("./copying.js")): Copying {
+    return (this.#copying ??= new Copying(this.log, this.view, this.notices, () => this.fileName));
+  }
+
+  /** The browser copies: the log's text, if some of it is selected. */
+  #copied(event: ClipboardEvent): void {
+    if (!this.view.selection || (event.target as Element | null)?.closest?.("input, dialog")) return;
+    event.preventDefault();
+    const now = this.#copying && event;
+    this.copy((copying) => copying.selected(now));
+  }
+
   #openDialog(id: "help" | "line"): void {
+    if (this.#help) return this.#showDialog(id);
+    this.#with<typeof import("./help.js")>("help", (help) => {
+      this.#help = help;
+      this.#showDialog(id);
+    });
+  }
+
+  #showDialog(id: "help" | "line"): void {
     for (const other of document.querySelectorAll("dialog")) other.close();
     this.#render(id);
     (element(id) as HTMLDialogElement).showModal();
@@ -172,7 +254,7 @@ class App implements chrome.Page {
   /** The line that is looked at: the marked one if it is visible, or the first one. */
   get #middle(): number {
     const lines = this.view.lines;
-    const marked = this.search.current ?? this.view.marked?.from;
+    const marked = this.finder?.search.current ?? this.view.marked?.from;
     return marked !== undefined && lines.includes(marked) ? marked : (lines[0] ?? 1);
   }
 
@@ -234,16 +316,22 @@ class App implements chrome.Page {
     this.#dark.addEventListener("change", () => this.#apply());
     setInterval(this.#redraw, 1000); // ages and countdowns
     document.addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("copy", (event) => this.#copied(event));
     element("surface").addEventListener("click", (event) => this.#clicked(event));
   }
 
   #key(event: KeyboardEvent): void {
     if ((event.target as Element).closest("input, textarea, select, dialog")) return;
+    const what = action(event, this.settings.letters);
+    if (this.#held && (what || (!event.ctrlKey && !event.metaKey && !event.altKey && /^(.|Enter|Escape|Backspace)$/u.test(event.key)))) {
+      event.preventDefault();
+      this.#held.push(event);
+      return;
+    }
     if ((event.ctrlKey || event.metaKey) && event.key === "a") {
       event.preventDefault();
       return this.view.selectAll();
     }
-    const what = action(event, this.settings.letters);
     if (!what) return;
     if (event.key === " " && (event.target as Element).closest("button, a")) return;
     event.preventDefault();

@@ -5,6 +5,7 @@
     /events/{token}[/{name}]    the log as an event stream, see `read.events`
     /lines, /search, /groups, /problems    some lines of it, and their numbers; and others: see `read.queries`
     /view                       the page that shows logs, see `page.viewer`
+    /page/{script}              a script of it
     /livelog.pyz                the client in one file, see `page.archive`
     /logs/{token}[/{prefix}/]   the list of logs, or of those whose names begin so, as JSON; {token} is ACCESS_TOKEN, or that of a prefix
 
@@ -100,7 +101,13 @@ class Readers:
         }  # fmt: skip
         handlers: dict[str, Handler] = {name: partial(self._open, answer) for name, answer in about_logs.items()}
         handlers["events"] = partial(self._open, about_logs["events"], replaced=True)  # an event says so
-        handlers |= {"status": self._status, "logs": self._listing.answer, "view": self._view, NAME: self._archive}
+        handlers |= {
+            "status": self._status,
+            "logs": self._listing.answer,
+            "view": self._view,
+            "page": self._script,
+            NAME: self._archive,
+        }
         self._routes = Routes(
             {
                 name: Resource({"GET": handler, "HEAD": handler, "OPTIONS": self._preflight})
@@ -133,6 +140,8 @@ class Readers:
         elif kind == "search" and ("prefix" in request.query or rest.endswith("/")):
             resource.handler(request.method)
             return await self._prefix_search.answer(exchange, self._authorised_prefix(request, rest[1:]))
+        elif kind == "page":
+            name = rest[1:]
         elif kind != "view":
             name = self._authorised(request, rest[1:])
         return await resource.handler(request.method)(exchange, name)
@@ -158,6 +167,12 @@ class Readers:
 
     async def _view(self, exchange: Exchange, _name: str) -> Response:
         return self._viewer.answer(exchange.request)
+
+    async def _script(self, exchange: Exchange, name: str) -> Response:
+        answer = self._viewer.answer_script(exchange.request, name)
+        if answer is None:
+            raise problems.NO_READERS_PATH.error()
+        return answer
 
     async def _archive(self, exchange: Exchange, _name: str) -> Response:
         return await self._client.answer(exchange.request)

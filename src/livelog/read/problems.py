@@ -10,7 +10,7 @@ EXPIRED = define(
 )  # fmt: skip
 NO_READERS_PATH = define(
     404, "there is nothing at this path: a log is at /log/, followed by its token, / and its name", "an unknown path",
-    readers=f"{OF_A_LOG} logs livelog.pyz",
+    readers=f"{OF_A_LOG} logs page livelog.pyz",
 )  # fmt: skip
 NOT_ABOVE_0 = define(
     400, "the query parameter {parameter} is not a whole number above 0", "a query parameter is 0, such as `?limit=0`", readers="groups logs problems search",

@@ -17,7 +17,7 @@ from livelog.errors import DiskError, InvalidAttribute, LeaseLost, LeaseTaken, R
 
 from .response import PHRASES
 
-READERS = "log status logs lines search events groups problems view livelog.pyz"
+READERS = "log status logs lines search events groups problems view page livelog.pyz"
 """The resources of the readers' port: the first segments of their paths."""
 
 OF_A_LOG = "log status lines search events groups problems"
@@ -235,7 +235,7 @@ READ_ONLY = define(
 )  # fmt: skip
 NOT_THIS_PAGE = define(
     412, "this is not the version that If-Match names", "`If-Match` names another version of the page or of the client",
-    readers="view livelog.pyz",
+    readers="view page livelog.pyz",
 )  # fmt: skip
 
 

@@ -1,0 +1,47 @@
+/** The dialogs: the help, which is the menu of a phone, too, and "go to a line". Loaded when one of them is opened. */
+
+import { html, type TemplateResult } from "lit-html";
+import { icon, type Page, tools } from "./chrome.js";
+import { type Action, KEYS } from "./keys.js";
+
+const WHAT: Record<Action, string> = {
+  down: "one line down",
+  up: "one line up",
+  pageDown: "one page down",
+  pageUp: "one page up",
+  top: "to the first line",
+  end: "to the end, and follow it",
+  follow: "follow, or pause",
+  line: "go to a line",
+  search: "search",
+  next: "next hit",
+  previous: "hit before",
+  nextError: "next error",
+  previousError: "error before",
+  fold: "fold or unfold the group",
+  foldAll: "fold or unfold all groups",
+  wrap: "wrap long lines, or not",
+  time: "times: none, local, UTC, ago",
+  copy: "copy a link to this place",
+  leave: "close what is open",
+  help: "this help",
+};
+
+const NAMES: Record<string, string> = { ArrowDown: "↓", ArrowUp: "↑", PageDown: "PgDn", PageUp: "PgUp", " ": "Space", Escape: "Esc", "Ctrl+g": "Ctrl G" };
+
+export function help(page: Page): TemplateResult {
+  const choice = (name: "letters" | "aloud", label: string) => html`<label class="choice"><input type="checkbox"
+    .checked=${page.settings[name]} @change=${() => page.set({ [name]: !page.settings[name] })}>${label}</label>`;
+  const jump = (label: string, what: Action) => html`<button class="plain" @click=${() => page.act(what)}>${label}</button>`;
+  return html`<form method="dialog"><h2>${page.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
+    <div class="menu">${tools(page, true)}</div>
+    <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
+      ${jump("Go to a line", "line")}${jump("Error before", "previousError")}${jump("Next error", "nextError")}${jump("Fold all", "foldAll")}</form>
+    <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${NAMES[key] ?? key}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}</dl>
+    ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;
+}
+
+export function goTo(page: Page): TemplateResult {
+  return html`<form method="dialog" @submit=${(event: Event) => page.goToTyped(event)}><label for="number">Line</label>
+    <input id="number" type="number" min="1" step="1" name="number" required><button class="main">Go</button></form>`;
+}

@@ -1,0 +1,23 @@
+/** The bar in which the user searches. */
+
+import { html, nothing, type TemplateResult } from "lit-html";
+import { icon } from "./chrome.js";
+import type { Finder } from "./finder.js";
+
+/** The search bar. */
+export function searchBar(finder: Finder): TemplateResult {
+  const { search } = finder;
+  const { query } = search;
+  const toggle = (text: string, label: string, on: boolean, change: object) => html`<button class="square text" title=${label}
+    aria-label=${label} aria-pressed=${on} @click=${() => finder.find({ ...query, ...change, text: finder.text })}>${text}</button>`;
+  return html`<input type="text" aria-label="Search the whole log" placeholder="Search the whole log" spellcheck="false"
+      autocomplete="off" autocapitalize="off" enterkeyhint="search"
+      @keydown=${(event: KeyboardEvent) => finder.key(event)} @input=${() => finder.typed()}>
+    ${toggle("Aa", "Match case", query.matchCase, { matchCase: !query.matchCase })}
+    ${toggle(".*", "Regular expression", query.regex, { regex: !query.regex })}
+    <button class="square" title="Hit before" aria-label="Hit before" @click=${() => finder.hop(false)}>${icon("up")}</button>
+    <button class="square" title="Next hit" aria-label="Next hit" @click=${() => finder.hop(true)}>${icon("down")}</button>
+    ${search.progress !== null ? html`<button @click=${() => search.stop()}>Stop</button>` : nothing}
+    <span class="count ${search.error ? "bad" : ""}">${search.active ? search.summary : ""}</span>
+    <button class="square" title="Close search" aria-label="Close search" @click=${() => finder.close()}>${icon("close")}</button>`;
+}

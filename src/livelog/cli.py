@@ -241,7 +241,9 @@ def _link(words: Sequence[str]) -> int:
     moment = None if expires is None else math.ceil(time.time() + expires)
     if flags["write"]:
         if found.write_token is None or is_of_prefix(found.write_token):
-            raise ConfigError("LIVELOG_WRITE_TOKEN must be that of the server: tokens of prefixes are made from it", 78)
+            raise ConfigError(
+                "LIVELOG_WRITE_TOKEN must be that of the server: tokens of prefixes are made from it", config.EX_CONFIG
+            )
         return _say(f"{write_token(found.write_token, name, moment)}\n")
     told = any(flags[setting] for setting in LINK_SETTINGS)
     if not told and (found.access_token is None or found.chosen or found.public_chosen):

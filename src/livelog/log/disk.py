@@ -27,6 +27,7 @@ from livelog.times import Note
 from .times import TimesFile
 
 Piece = bytes | memoryview
+"""A part of a log's bytes that is written without a copy. `wire.framing` names the same type, since neither imports the other."""
 
 IOV_MAX = 1024
 """The largest number of pieces in one system call (POSIX guarantees 16, Linux has 1024)."""

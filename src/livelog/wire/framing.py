@@ -36,6 +36,7 @@ MAX_PIECES = 1000
 """Pieces that one call of `decode` returns, at most, which takes a few milliseconds. A megabyte of one-byte chunks would take a second."""
 
 Piece = bytes | memoryview
+"""A part of a body's content, mostly a view of the receive buffer. `log.disk` names the same type, since neither imports the other."""
 
 
 class Decoder(Protocol):

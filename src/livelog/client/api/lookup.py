@@ -20,6 +20,7 @@ from livelog.client.transport.origin import Origin, is_loopback, shown
 from livelog.client.transport.patient import FIRST_PAUSE, LAST_PAUSE
 from livelog.client.transport.stream import Stream, with_query
 from livelog.client.transport.wire import TIMEOUT, Answer, Wire, connect, explain, told
+from livelog.config import EX_CONFIG
 from livelog.errors import ConfigError, GaveUp, Refused
 from livelog.names import valid_name
 from livelog.tokens import Access, is_of_prefix
@@ -132,7 +133,7 @@ def readers_url(settings: ClientSettings, patience: float = TIMEOUT) -> str:
 def listing(settings: ClientSettings, query: str = "") -> Target:
     """The list of logs. Raises: ConfigError, ClientError."""
     if settings.access_token is None:
-        raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", 78)
+        raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", EX_CONFIG)
     readers = readers_url(settings)
     # A user and a password in the URL take the header field that the token would be in.
     if urlsplit(readers).username:

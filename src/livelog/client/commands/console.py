@@ -21,13 +21,13 @@ from livelog.client.api.reader import parse
 from livelog.client.api.writer import Writer, new_name
 from livelog.client.settings import ClientSettings, expiry
 from livelog.client.transport.sender import Sender
-from livelog.config import seconds
+from livelog.config import EX_CONFIG, seconds
 from livelog.errors import ConfigError, Refused
 from livelog.log.attributes import MAX_LABELS, valid_label_name
 from livelog.names import valid_name
 
 EX_FAILED, EX_USAGE, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED, EX_NOT_ENDED = range(1, 9)
-EX_SETTING, EX_INTERRUPTED = 78, 130
+EX_SETTING, EX_INTERRUPTED = EX_CONFIG, 130
 MEANINGS = {
     EX_FAILED: "another failure",
     EX_USAGE: "usage",
@@ -40,7 +40,14 @@ MEANINGS = {
     EX_SETTING: "a wrong setting",
     EX_INTERRUPTED: "Ctrl-C",
 }
-"""What the exit codes of all commands but `run` say."""
+"""The meanings of the exit codes of all commands but `run`."""
+
+FOLLOWING = (EX_USAGE, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED)
+"""The exit codes of a command that follows a log to its end."""
+
+EXIT_STATUS = "With --exit-status, the exit code of the job."
+"""What the help of a command with `add_exit_status` says of its exit codes."""
+
 EX_OWN_FAILURE = 125
 """Exit code of `livelog run` for what is not the command's."""
 
@@ -177,8 +184,26 @@ def reference(text: str) -> str:
     return text
 
 
+def add_give_up(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says for how long a server that cannot be reached is tried."""
+    parser.add_argument(
+        "--give-up",
+        metavar="TIME",
+        type=period,
+        default="5m",
+        help="keep trying this long to reach the server (default 5m)",
+    )
+
+
+def add_exit_status(parser: argparse.ArgumentParser) -> None:
+    """Add the option that makes the command exit with the job's exit code; see `EXIT_STATUS`."""
+    parser.add_argument(
+        "--exit-status", action="store_true", help="exit with the exit code of the job, if the log is complete"
+    )
+
+
 def add_attempt(parser: "argparse._ActionsContainer") -> None:
-    """Give `parser` the options that say which log of a name is meant."""
+    """Add the options that say which log of a name is meant."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--attempt",

@@ -12,7 +12,7 @@ from livelog.client.settings import load
 from livelog.errors import LivelogError, LogReplaced, Refused
 
 from .choosing import Chosen, choose
-from .console import EX_INTERRUPTED, MixedParser, add_attempt, exit_codes, natural, note, period, reference, write
+from .console import EX_INTERRUPTED, MixedParser, add_attempt, add_give_up, exit_codes, natural, note, reference, write
 from .grep_options import add_pattern_options
 from .grepping import Asked, Form, Found, expression, found
 from .moments import told
@@ -86,13 +86,7 @@ def parser() -> argparse.ArgumentParser:
         default="auto",
         help="colours: only on a terminal (auto)",
     )
-    parser.add_argument(
-        "--give-up",
-        metavar="TIME",
-        type=period,
-        default="5m",
-        help="keep trying this long to reach the server (default 5m)",
-    )
+    add_give_up(parser)
     return parser
 
 

@@ -16,13 +16,18 @@ def time(text: str) -> datetime:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def add_pattern_options(parser: "argparse._ActionsContainer") -> None:
-    """Give `parser` the options that say what around a match is shown, and since when."""
+def add_matching_options(parser: "argparse._ActionsContainer") -> None:
+    """Add the options that say how a pattern is matched."""
     parser.add_argument("-i", "--ignore-case", action="store_true", help="upper and lower case are the same")
-    parser.add_argument("-v", "--invert-match", action="store_true", help="show the lines that do not match")
     parser.add_argument(
         "-F", "--fixed-strings", action="store_true", help="the pattern is a text, not an expression of Python's re"
     )
+
+
+def add_pattern_options(parser: "argparse._ActionsContainer") -> None:
+    """Add the options that say how a pattern is matched, which lines around a match are shown, and of which time."""
+    add_matching_options(parser)
+    parser.add_argument("-v", "--invert-match", action="store_true", help="show the lines that do not match")
     parser.add_argument("-A", "--after-context", metavar="N", type=natural, help="show N lines after each match, too")
     parser.add_argument("-B", "--before-context", metavar="N", type=natural, help="show N lines before each match, too")
     parser.add_argument(

@@ -20,11 +20,15 @@ from livelog.errors import ClientError, Refused
 
 from .console import (
     EX_ABORTED,
+    EX_FAILED,
     EX_GAVE_UP,
+    EX_SETTING,
     EX_UNAUTHORISED,
+    EX_USAGE,
     Parser,
     add_description,
     duration,
+    exit_codes,
     labels,
     log_name,
     note,
@@ -59,15 +63,23 @@ Send a log: standard input, a file, or a folder in which `livelog run` or `livel
   livelog push build.log
   livelog push --follow /var/log/app.log       follow what is appended, until Ctrl-C or SIGTERM
   livelog push -F /var/log/app.log             the same, through rotations; it need not exist yet
-
-Exit codes: 0 sent, 1 another failure, 2 usage, 3 the file was cut short, 5 wrong write token, 6 the server has not taken all
-of it (the message names the folder with the rest), 78 a wrong setting, 143 ended by SIGTERM before the end of the input.
 """
+
+EXITS = exit_codes(
+    "0 sent",
+    EX_FAILED,
+    EX_USAGE,
+    f"{EX_ABORTED} the file was cut short",
+    f"{EX_UNAUTHORISED} wrong write token",
+    f"{EX_GAVE_UP} the server has not taken all of it (the message names the folder with the rest)",
+    EX_SETTING,
+    f"{128 + signal.SIGTERM} ended by SIGTERM before the end of the input",
+)
 
 
 def parser() -> argparse.ArgumentParser:
     """What `livelog push` takes."""
-    parser = Parser("push", HELP)
+    parser = Parser("push", HELP, EXITS)
     add_description(parser)
     group = parser.add_mutually_exclusive_group()
     group.add_argument(

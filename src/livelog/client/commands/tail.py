@@ -27,24 +27,21 @@ from livelog.errors import LogAborted, LogReplaced, Refused
 
 from .choosing import is_pattern
 from .console import (
-    EX_ABORTED,
     EX_FAILED,
-    EX_GAVE_UP,
     EX_INTERRUPTED,
     EX_NOT_ENDED,
-    EX_NOT_FOUND,
-    EX_REPLACED,
     EX_SETTING,
-    EX_UNAUTHORISED,
-    EX_USAGE,
+    EXIT_STATUS,
+    FOLLOWING,
     MixedParser,
     add_attempt,
+    add_exit_status,
+    add_give_up,
     exit_codes,
     interval,
     lasting,
     natural,
     note,
-    period,
     reference,
     write,
 )
@@ -69,19 +66,12 @@ byte is lost, and none is shown twice.
 
 EXITS = exit_codes(
     "0 the log is complete, or everything that was asked for was shown",
-    *(
-        EX_FAILED,
-        EX_USAGE,
-        EX_ABORTED,
-        EX_NOT_FOUND,
-        EX_UNAUTHORISED,
-        EX_GAVE_UP,
-        EX_REPLACED,
-        EX_NOT_ENDED,
-        EX_SETTING,
-    ),
+    EX_FAILED,
+    *FOLLOWING,
+    EX_NOT_ENDED,
+    EX_SETTING,
     EX_INTERRUPTED,
-    "With --exit-status, the exit code of the job.",
+    EXIT_STATUS,
 )
 
 
@@ -137,13 +127,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--wait", metavar="TIME", type=lasting, default="0", help="wait this long for the log to begin (default 0)"
     )
-    parser.add_argument(
-        "--give-up",
-        metavar="TIME",
-        type=period,
-        default="5m",
-        help="keep trying this long to reach the server (default 5m)",
-    )
+    add_give_up(parser)
     parser.add_argument(
         "--timestamps",
         metavar="FORM",
@@ -165,9 +149,7 @@ def parser() -> argparse.ArgumentParser:
         "--max-logs", metavar="N", type=natural, default=50, help="follow at most N logs at a time (default 50)"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object for each line")
-    parser.add_argument(
-        "--exit-status", action="store_true", help="exit with the exit code of the job, if the log is complete"
-    )
+    add_exit_status(parser)
     parser.add_argument("--raw", action="store_true", help="do not filter control sequences, even on a terminal")
     parser.add_argument("--quiet", "-q", action="store_true", help="do not report broken connections")
     parser.add_argument(

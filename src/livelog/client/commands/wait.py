@@ -17,15 +17,14 @@ from livelog.errors import LogReplaced
 from .console import (
     EX_ABORTED,
     EX_FAILED,
-    EX_GAVE_UP,
     EX_INTERRUPTED,
-    EX_NOT_FOUND,
-    EX_REPLACED,
     EX_SETTING,
-    EX_UNAUTHORISED,
-    EX_USAGE,
+    EXIT_STATUS,
+    FOLLOWING,
     Parser,
     add_attempt,
+    add_exit_status,
+    add_give_up,
     exit_codes,
     note,
     period,
@@ -33,6 +32,7 @@ from .console import (
     write,
 )
 from .filtering import LineFilter, Wanted
+from .grep_options import add_matching_options
 from .terminal import RESET, Neutraliser
 
 EX_TIMED_OUT = 124
@@ -50,10 +50,11 @@ has not begun is waited for, too. The server is asked once, and answers when it 
 EXITS = exit_codes(
     "0 the log is complete, or has such a line",
     "1 with --for: it ended without such a line; else another failure",
-    *(EX_USAGE, EX_ABORTED, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_REPLACED, EX_SETTING),
+    *FOLLOWING,
+    EX_SETTING,
     f"{EX_TIMED_OUT} not within --timeout",
     EX_INTERRUPTED,
-    "With --exit-status, the exit code of the job.",
+    EXIT_STATUS,
 )
 
 
@@ -69,21 +70,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--for", dest="pattern", metavar="RE", help="wait for a line that matches this pattern of Python's re"
     )
-    parser.add_argument("-F", "--fixed-strings", action="store_true", help="the pattern is a text, as it is")
-    parser.add_argument("-i", "--ignore-case", action="store_true", help="upper and lower case are the same")
+    add_matching_options(parser)
     parser.add_argument(
         "--timeout", metavar="TIME", type=period, help="wait this long at most, e.g. 90 (seconds), 10m, 2h"
     )
-    parser.add_argument(
-        "--give-up",
-        metavar="TIME",
-        type=period,
-        default="5m",
-        help="keep trying this long to reach the server (default 5m)",
-    )
-    parser.add_argument(
-        "--exit-status", action="store_true", help="exit with the exit code of the job, if the log is complete"
-    )
+    add_give_up(parser)
+    add_exit_status(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="print neither the line nor how the log ended")
     return parser
 

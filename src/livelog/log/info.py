@@ -105,7 +105,7 @@ class LogInfo:
     upload: Upload = PLAIN
     ended: int | None = None
     reason: str = ""
-    """Why the log ended, in words; empty: it has not ended, or it is complete."""
+    """Why the log ended, in words; empty: it has not ended."""
     order: int = 0
     """A number that is larger for each log that begins on this server, also after a restart. It is a log's position in the list."""
     fence: int = 0

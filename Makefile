@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests wait for processes half of the time: twice as many workers as processors, a file to each.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? 2 * n : 8)))
-PYTEST := $(BIN)/python -X dev -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Without bytecode on file, each of the thousands of processes that the tests start would compile its modules again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -33,7 +33,9 @@ def chromium() -> Iterator[Browser]:
     assert program is not None
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
-        asyncio.get_running_loop().set_debug(False)  # under -X dev, Playwright's own tasks would cost most of the time
+        asyncio.get_running_loop().set_debug(
+            False
+        )  # under `python -X dev`, Playwright's own tasks would cost most of the time
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *sandbox])
         yield browser
         browser.close()

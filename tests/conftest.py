@@ -15,7 +15,8 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -57,10 +58,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"NOT RUN, this machine lacks: {', '.join(missing)}"))
 
 
-def pytest_collection_finish() -> None:
-    """Have the garbage collector look no more at ten thousand tests again and again: none of them goes before the end."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Have the garbage collector never look at ten thousand tests: none of them goes before the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -70,6 +76,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(f"not installed: {', '.join(missing)}")
 
 
+@cache
 def _is_there(program: str) -> bool:
     return os.geteuid() == 0 if program == "root" else shutil.which(program, path=PATH) is not None
 

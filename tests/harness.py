@@ -30,6 +30,9 @@ Less than the 30 after which a server gives up an idle connection: no test may t
 PATIENCE = 300.0
 """Seconds for an answer for which a process of the lowest priority looks at lines. Beside load it gets next to nothing of the processor."""
 
+_OPTIONS = ("-W", "error", "-X", "dev" if EXEC else "faulthandler")
+"""A server's interpreter. What asyncio checks in development mode is an eighth of all that `make test` computes: `make long` has it."""
+
 _LINES = ("/lines/", "/groups/", "/search/", "/events/", "/problems/")
 
 _READY = re.compile(
@@ -95,9 +98,9 @@ def serving(
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH", "TMPDIR") if name in os.environ}
     with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
         process = forked(
-            ("-X", "dev", "-W", "error"),
+            _OPTIONS,
             (),
-            {**inherited, **({} if EXEC else {"PYTHONMALLOC": "pymalloc"}), **variables},
+            {**inherited, **variables},
             None,
             subprocess.PIPE,
             log,

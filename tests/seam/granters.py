@@ -48,7 +48,7 @@ class Elsewhere:
             listener.listen()
             self._address = listener.getsockname()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-X", "dev", "-m", "tests.seam.granting", str(above), str(listener.fileno()),
+                sys.executable, "-W", "error", "-m", "tests.seam.granting", str(above), str(listener.fileno()),
                 pass_fds=[listener.fileno()], cwd=Path(__file__).parents[2],
             )  # fmt: skip
         self.leases = await self.other()

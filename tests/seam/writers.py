@@ -70,7 +70,7 @@ class Elsewhere:
         with its_feed, its_control:
             descriptors = its_feed.fileno(), its_control.fileno()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-X", "dev", "-m", "tests.seam.writing", str(self._folder / "data"), *map(str, descriptors),
+                sys.executable, "-W", "error", "-m", "tests.seam.writing", str(self._folder / "data"), *map(str, descriptors),
                 pass_fds=descriptors, cwd=Path(__file__).parents[2],
             )  # fmt: skip
         self._answers, self._control = await asyncio.open_connection(sock=control)

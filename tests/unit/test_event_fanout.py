@@ -153,7 +153,7 @@ async def test_each_event_is_made_once_for_all_who_are_caught_up(made: list[int]
 @pytest.mark.parametrize("content", [b"plain text in lines of ordinary length\n", ESCAPED, "größer\n".encode()])
 @on_loop
 async def test_what_comes_at_once_is_many_events_each_made_once(made: list[int], content: bytes) -> None:
-    size = 20 * FRAME_LIMIT // len(content)
+    size = 8 * FRAME_LIMIT // len(content)
     async with house() as home:
         readers = [await home.reader() for _ in range(10)]
         for reader in readers:

@@ -154,7 +154,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("seed", one_of(2, range(4)))
+@pytest.mark.parametrize("seed", one_of(4, range(4)))
 @pytest.mark.parametrize(("options", "asked"), OPTIONS)
 def test_the_text_form_is_what_grep_says_of_lines_of_any_length(
     seed: int, options: tuple[str, ...], asked: dict[str, Any]

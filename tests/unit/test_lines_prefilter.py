@@ -40,12 +40,12 @@ def test_what_is_there_is_never_missed(
     assert Prefilter(literal, case=case).may_be_in(data)
 
 
-@pytest.mark.parametrize("size", [0, 1, 100, SMALL - 1, SMALL, SMALL + 1])
 @pytest.mark.parametrize("text", LITERALS)
-def test_what_is_nowhere_is_not_found_in_blocks_of_any_size(text: str, size: int) -> None:
-    data = (b"*wW_" * SMALL)[:size]
-    assert not Prefilter(text.encode().lower(), case=False).may_be_in(data)
-    assert not Prefilter(text.encode(), case=True).may_be_in(data)
+def test_what_is_nowhere_is_not_found_in_blocks_of_any_size(text: str) -> None:
+    for size in (0, 1, 100, SMALL - 1, SMALL, SMALL + 1):
+        data = (b"*wW_" * SMALL)[:size]
+        assert not Prefilter(text.encode().lower(), case=False).may_be_in(data), size
+        assert not Prefilter(text.encode(), case=True).may_be_in(data), size
 
 
 def test_capital_letters_differ_if_they_shall() -> None:

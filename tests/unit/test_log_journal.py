@@ -331,9 +331,10 @@ def limit_file_size(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
-def limited(scenario: Callable[[], None]) -> None:
-    """Run a scenario in a process whose files are limited in size. `multiprocessing` would leave one of its own behind."""
-    program = f"from {__name__} import *; limit_file_size({LIMIT}); {scenario.__name__}()"
+def limited(*scenarios: Callable[[], None]) -> None:
+    """Run scenarios in a process whose files are limited in size. `multiprocessing` would leave one of its own behind."""
+    calls = "".join(f"; limit_file_size({LIMIT}); {scenario.__name__}()" for scenario in scenarios)
+    program = f"from {__name__} import *{calls}"
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", program]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=TIMEOUT)
     assert (done.returncode, done.stderr) == (0, "")
@@ -378,16 +379,8 @@ async def disk_full_and_then_not() -> None:
         assert (journal.state, journal.length) == (State.ABORTED, LIMIT)
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    [
-        disk_full_within_a_piece,
-        disk_full_between_many_pieces,
-        disk_full_and_then_not,
-    ],
-)
-def test_a_disk_that_fills_up_cuts_the_log_where_it_did(scenario: Callable[[], None]) -> None:
-    limited(scenario)
+def test_a_disk_that_fills_up_cuts_the_log_where_it_did() -> None:
+    limited(disk_full_within_a_piece, disk_full_between_many_pieces, disk_full_and_then_not)
 
 
 # Reading.

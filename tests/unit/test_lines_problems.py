@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines import problems
+from livelog.lines import forms, problems
 from livelog.lines.collecting import Clock
 from livelog.lines.problems import MAX_KEPT, Kept, Problems
 
@@ -150,6 +150,43 @@ def test_warning_of_several_lines_ends_where_something_else_begins(text: str) ->
 ])  # fmt: skip
 def test_what_is_below_a_warning_is_none(text: str) -> None:
     assert lines_of(f"{text}\n") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"level": "error", "msg": "0 failed"}',
+        "##vso[task.complete result=Succeeded;]done",
+        "a.c:3:5: note: error here",
+    ],
+)
+def test_what_says_that_there_was_no_error_is_none(text: str) -> None:
+    assert lines_of(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a.c:3:5: note: in the error path", "b.cpp(12): note: see declaration of 'error'", "a.ts(3,5): info: error codes"],
+)
+def test_note_of_a_compiler_is_none(text: str) -> None:
+    assert forms.find(text) is None
+    assert lines_of(text) == []
+
+
+def test_message_of_kotlin_counts_in_the_first_line_of_a_log_too() -> None:
+    assert lines_of("w: /a/b.kt:3:4 x\nw: /a/b.kt:5:6 y\n") == [(1, 1, "warning", "x"), (2, 2, "warning", "y")]
+
+
+def test_line_that_may_belong_to_a_problem_ends_it_if_it_begins_another() -> None:
+    text = (
+        "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\nthread 'main' panicked at a.rs:1:2:\nboom\n"
+    )
+    assert [(first, last) for first, last, _, _ in lines_of(text)] == [(1, 2), (3, 4)]
+
+
+def test_failed_test_of_jest_goes_on_behind_empty_lines() -> None:
+    text = "  ● suite › test\n\n    expect(x)\n\n      at a.js:1:2\n\nfine\n"
+    assert lines_of(text) == [(1, 5, "error", "suite › test: expect(x)")]
 
 
 def test_crash_is_an_error_whatever_its_logger_calls_it() -> None:

@@ -10,7 +10,7 @@ from .traces import EXCEPTION, Trace
 _Begin = Callable[[re.Match[str]], Trace]
 
 
-def _begun(kind: str, mode: str, *, state: str = "", level: str = ERROR, sure: bool = True) -> _Begin:
+def _begun(kind: str, mode: str, *, state: str = "", level: str = ERROR) -> _Begin:
     def begin(match: re.Match[str]) -> Trace:
         groups = match.groupdict()
         row, column = groups.get("row"), groups.get("column")
@@ -19,7 +19,7 @@ def _begun(kind: str, mode: str, *, state: str = "", level: str = ERROR, sure: b
             told, (groups.get("text") or match[0]).strip()[:MAX_MESSAGE], kind, groups.get("file"), int(row) if row else None,
             int(column) if column else None,
         )  # fmt: skip
-        return Trace(problem, mode, state, groups.get("lead") or "", sure)
+        return Trace(problem, mode, state, groups.get("lead") or "")
 
     return begin
 

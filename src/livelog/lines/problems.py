@@ -189,8 +189,7 @@ class Problems:
     def _close(self, service: str) -> None:
         """End the open problem of a service. The lines that might have belonged to it are examined by themselves."""
         opened = self._open.pop(service)
-        if opened.trace.sure:
-            self._keep(opened.kept())
+        self._keep(opened.kept())
         for text, harmless, line, offset in opened.maybe:
             if text.strip():
                 self._go_on(service, text, line, offset, harmless=harmless)

@@ -22,7 +22,7 @@ _BOILERPLATE = re.compile(
     r"(?i:\[ERROR\]\s{0,9}(?:$|-{5,300}\s{0,3}$|urls\[\d{1,9}\] = |realm = |strategy = |number of foreign imports: |import: Entry\[|-> \[Help|To see the full stack|Re-run Maven|For more information|\[Help \d|After correcting|  mvn <|Please refer to|BUILD FAILURE)"
     r"|not ok\b.{0,400}# ?(?:todo|skip)\b|npm ERR!\s{0,9}$|\s{0,20}(?!(?-i:WARNING):?\s{0,3}$)(?:\d{1,9} )?(?:errors?|warnings?)(?: generated| and \d{1,9}\b.{0,40})?[.:]?\s{0,3}$|Error:?\s{0,3}$"
     # what compilers add to a message, tables of figures, settings
-    r"|\s{0,20}\S{1,300}?:\d{1,9}(?::\d{1,9})?: (?:note|info|remark): |[A-Z][\w ()+/\-.]{1,60}\s{4,60}\d[\d.,]{0,20}\s{0,3}%?$|\s{1,20}[\w\-]{1,40}: error\s{0,3}$"
+    r"|\s{0,20}\S{1,300}?(?::\d{1,9}(?::\d{1,9})?|\(\d{1,9}(?:,\d{1,9})?\)): (?:note|info|remark): |[A-Z][\w ()+/\-.]{1,60}\s{4,60}\d[\d.,]{0,20}\s{0,3}%?$|\s{1,20}[\w\-]{1,40}: error\s{0,3}$"
     r"|\s{0,20}[✖✗✘✕\u00d7❌] 0 problems\b|failures:\s{0,3}$|={3,200} (?:failures|errors) ={3,200}\s{0,3}$|FAILED - RETRYING: |some errors have detailed explanations: |for more information about (?:an|this) error, try |\s{1,9}\+ (?:CategoryInfo|FullyQualifiedErrorId) {1,20}: |\s{0,6}\d{1,6} {1,6}\| |(?:total )?number of \w{1,20}(?: \w{1,20}){0,3}: 0\s{0,3}$)"
 )
 """Lines that accompany problems, and are none themselves."""
@@ -96,9 +96,8 @@ def recognised(text: str, *, harmless: bool) -> Trace | None:
             "" if problem.kind == "compiler" else "head",
             lead[0] if problem.kind == "compiler" and (lead := _LEAD.match(text)) is not None else "",
         )
-    if trace is not None:
-        return None if failures.passed(text) or (trace.problem.level == ERROR and not failures.tells(text)) else trace
-    return None
+    assert trace is not None  # else there is a problem
+    return None if failures.passed(text) or (trace.problem.level == ERROR and not failures.tells(text)) else trace
 
 
 _LEAD = re.compile(r"\[(?:WARNING|ERROR|warn|error)\] ")
@@ -108,11 +107,11 @@ MAX_PLACE = 400
 """The last index at which words that report an error may begin. Further behind they are a part of a larger text that is shown."""
 
 _NONE = Problem("", "", "")
-"""The result for a line that is certainly no problem."""
+"""The result for a line that is no problem."""
 
 
-def _levelled(text: str, *, harmless: bool) -> Problem | None:
-    """The problem that a line is by its level, or by words; None: unknown; `_NONE`: certainly no problem."""
+def _levelled(text: str, *, harmless: bool) -> Problem:
+    """The problem that a line is by its level, or by words; `_NONE`: it is none."""
     record = (
         levels.from_json(text)
         or levels.from_logfmt(text)

@@ -37,8 +37,6 @@ class Trace:
     mode: str
     state: str = ""
     lead: str = ""
-    sure: bool = True
-    """Whether it is a problem even if no further line belongs to it."""
     count: int = field(default=1)
     """The number of lines that were examined."""
 
@@ -99,7 +97,7 @@ def _frames(trace: Trace, text: str) -> Part:
         return Part.MAYBE if not text.strip() and trace.state == "frames" and trace.mode == "exception" else Part.NO
     if text.startswith(("}", "Node.js")) and (trace.state != "frames" or trace.lead != "{"):
         return Part.NO
-    trace.sure, trace.state = True, "frames"
+    trace.state = "frames"
     if trace.problem.kind in ("text", "log"):
         trace.problem.kind = "exception"
     if text.rstrip().endswith("{"):

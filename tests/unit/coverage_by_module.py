@@ -36,6 +36,7 @@ PURE = (
     "lines.matching",
     "lines.objects",
     "lines.pieces",
+    "lines.literals",
     "lines.prefilter",
     "lines.prefixes",
     "lines.problems",

@@ -101,6 +101,55 @@ def test_what_matches(
     assert places(backwards(asked, content), content) == expected[::-1]
 
 
+LINES = st.lists(
+    st.sampled_from([b"\n", b"\n", b"abc", b"ABC", b"Abd", b"\x1b[31m", b"\x1b[0m", b"ab", b"c", "\u00fc".encode(), b"\xff", b"\xe2\x82", b"\r", b"\r\n", b"kiss", "\u212aI\u017fS".encode(), b" "]),
+    max_size=30,
+).map(b"".join)  # fmt: skip
+
+EXPRESSIONS = [
+    "abc",
+    "ab[cd]",
+    "(?:abc|kiss) ",
+    "abc|kiss",
+    "a.?c$",
+    "^ab",
+    "k.ss",
+    "kiss",
+    "(?i)abd",
+    "[^a]bc",
+    r"\w$",
+    "",
+    "^$",
+    "abc(?= )",
+    "(?i:AB)c|\xfcx",
+    "\xdc",
+    "..",
+    r"\s",
+]
+
+
+@given(LINES, st.sampled_from(EXPRESSIONS), st.booleans(), st.sampled_from(["utf-8", "latin-1", "gbk"]))
+@examples(200)
+def test_lines_that_match_a_pattern_are_those_that_match_by_themselves(
+    content: bytes, text: str, case: bool, encoding: str
+) -> None:
+    """With what a pattern needs at hand or not; those that do not match are the others."""
+    pattern = re.compile(text, 0 if case else re.IGNORECASE)
+    expected = []
+    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1):
+        clean = re.sub(rb"\x1b\[\d+m", b"", line).rstrip(b"\r")
+        if pattern.search(clean.decode(encoding, "surrogateescape")):
+            expected.append(number)
+    count = content.count(b"\n") + (not content.endswith(b"\n")) if content else 0
+    asked = query(text, content, case=case, regex=True, encoding=encoding)
+    for one in (asked, backwards(asked, content)):
+        assert sorted({hit.line for hit in hits(one, content) if hit.line}) == expected
+        for invert in (False, True):
+            found, _ = documents(one._replace(by_line=True, invert=invert, limit=None), content)
+            lines = sorted(line["line"] for line in found)
+            assert lines == (sorted({*range(1, count + 1)} - {*expected}) if invert else expected)
+
+
 @pytest.mark.parametrize("text", ["(", "*", "[z-a]", "(?P<x", "x" * 10 + "{99999999999}"])
 def test_a_pattern_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError):

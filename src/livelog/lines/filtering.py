@@ -53,6 +53,7 @@ class Lines:
         )  # `bound` and `found` of the line in whose middle `start` is
         self._query = query
         self._limit = query.limit
+        self._may_match: set[int] = set()  # with `invert`: the positions of the lines of this piece that may match
         self._read = read
         self._matcher = Matcher(query)
         self._edge = max(query.low, query.start if query.edge is None else query.edge)
@@ -130,10 +131,15 @@ class Lines:
 
     def _lines(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield the lines of a piece that have to be searched; none, if it has no data."""
-        return all_lines(data) if self._query.invert and data else self._matcher.lines(data)
+        if not self._query.invert or not data:
+            return self._matcher.lines(data)
+        self._may_match = {place for place, _ in self._matcher.lines(data)}
+        return all_lines(data)
 
     def _match(self, piece: Stretch, place: int, raw: bytes) -> tuple[int, int] | None:
         """The offset and length of the first match in a line, or in the part of it that is in this piece; None: there is none."""
+        if self._query.invert and place not in self._may_match:
+            return None
         first = next(self._matcher.matches(raw), None)
         if first is None or (place + first.offset >= piece.own and len(piece.data) > piece.own):
             return None

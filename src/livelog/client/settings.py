@@ -1,4 +1,4 @@
-"""Where the server is and what opens it: from environment variables, and from one small file for what they leave out.
+"""The settings of the client: the server's addresses and tokens, from environment variables and from a configuration file.
 
     LIVELOG_SERVER        the producers' port, as a URL, also with user:password@; none: http://localhost and LIVELOG_PUT_PORT
     LIVELOG_PUBLIC_URL    where readers reach the server; none: http://localhost and LIVELOG_GET_PORT
@@ -9,7 +9,7 @@
     LIVELOG_SPOOL_DIR     where bytes wait that a server has not acknowledged; none: the user's state directory
 
 The file is `livelog.toml` in the user's configuration directory; its keys are the variables in lower case, without
-`LIVELOG_`. Refuses to take a token from the command line, or from a file that others may read.
+`LIVELOG_`. A variable takes precedence over the file. Tokens are never taken from the command line, or from a file that others may read.
 """
 
 import os
@@ -32,39 +32,39 @@ _VARIABLES = {key: "ACCESS_TOKEN" if key == "access_token" else f"LIVELOG_{key.u
 _URL = re.compile(r"https?://(?:[^\s/?#]*@)?[^\s/?#@]+(?:/[^\s?#]*)?", re.ASCII)
 
 EXPIRES_IN_CI = 7 * 86400.0
-"""Seconds for which links open a log if they are made in CI, whose own log may be public."""
+"""Seconds after which a link expires if it is made in CI: the log of the CI system, which shows it, may be public."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientSettings:
-    """How a client reaches its server."""
+    """The settings with which a client reaches its server."""
 
     server: str
-    """The producers' side, as a URL without a slash at its end."""
+    """The URL of the producers' port, without a slash at its end."""
     public_url: str
-    """The readers' side, likewise."""
+    """The URL of the readers' port, without a slash at its end."""
     spool_dir: Path
     write_token: str | None = None
     access_token: str | None = None
     ca_file: str | None = None
     chosen: bool = True
-    """Whether anybody said where the server is; else `server` is that of a server with default ports on this machine."""
+    """Whether `server` was set; else it is the default, a server on this machine."""
     public_chosen: bool = True
-    """Whether anybody said where readers reach it; else `public_url` is that of such a server."""
+    """Whether `public_url` was set; else it is the default, a server on this machine."""
     link_expires: float | None = None
-    """Seconds from now for which a link opens its log; None: for ever."""
+    """Seconds after which a new link expires; None: never."""
 
     def is_default(self, url: str) -> bool:
-        """Whether `url` is on this machine because nobody said where else: a proxy has nothing to do with it."""
+        """Whether `url` belongs to the default server on this machine. Such requests do not use a proxy."""
         return (not self.chosen and url.startswith(self.server)) or (
             not self.public_chosen and url.startswith(self.public_url)
         )
 
     def link_for_readers(self, link: str, name: str) -> str:
-        """`link`, which the server gives to the log `name`, as readers can use it who are not on the server's machine.
+        """The server's `link` of the log `name`, changed so that it also works on other machines.
 
-        It begins with LIVELOG_PUBLIC_URL where that is set; and a server that knows no name of its own has the one by which it
-        is known here.
+        If LIVELOG_PUBLIC_URL is set, the link begins with it. Else, if the server calls itself localhost but is on another machine, its
+        host name in LIVELOG_SERVER is used.
         """
         if self.public_chosen:
             match = re.search(rf"/(?:logs?|view)/[^/]+{re.escape(name and f'/{name}')}$", link)
@@ -104,7 +104,7 @@ def load(environ: Mapping[str, str] | None = None) -> ClientSettings:
 
 
 def expiry(name: str, text: str) -> float | None:
-    """For how many seconds a link opens its log: a duration, or `never` (None). Raises: ConfigError."""
+    """The seconds after which a link expires: `text` is a duration, or `never` (None). `name`: for the error. Raises: ConfigError."""
     return None if text == "never" else seconds(name, text)
 
 
@@ -115,7 +115,7 @@ def _link_expires(text: str, environ: Mapping[str, str]) -> float | None:
 
 
 def in_file(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the file says. Raises: ConfigError."""
+    """The settings in the configuration file, as text. Raises: ConfigError."""
     return _read(Path(environ.get("XDG_CONFIG_HOME") or Path(_home(environ), ".config"), "livelog.toml"))
 
 

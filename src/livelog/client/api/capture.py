@@ -1,4 +1,4 @@
-"""A command whose output goes to a log, for Python programs: `subprocess.run` with a log instead of a pipe."""
+"""`livelog.run`: run a command and send its output to a log, like `subprocess.run` with a log instead of a pipe."""
 
 import codecs
 import contextlib
@@ -31,13 +31,13 @@ def run(
     show: bool = False,
     **options: Any,
 ) -> subprocess.CompletedProcess[None]:
-    """Run `command` with its output, stdout and stderr together, going to the log `name`.
+    """Run `command`, and send its output, stdout and stderr together, to the log `name`.
 
-    `cwd`, `env`, `input`, `check` and `timeout` (seconds) are those of `subprocess.run`. `show`: write the output to
-    `sys.stdout`, too. `options`: those of `Writer`. Readers are told the exit code; for a signal, 128 and its number.
-    Returns once the command has ended, whatever it has left running. Raises: OSError, if it cannot be started;
-    CalledProcessError, if `check` and it has failed; TimeoutExpired, after which it is killed, and the log aborted; what
-    `Writer` raises.
+    `cwd`, `env`, `input`, `check` and `timeout` (seconds) are those of `subprocess.run`. `show`: also write the output to
+    `sys.stdout`. `options`: those of `Writer`. The log gets the exit code; for a signal, 128 plus its number.
+    Returns when the command has ended; processes that it has started in the background are not waited for. Raises: OSError, if it
+    cannot be started; CalledProcessError, if `check` is set and it has failed; TimeoutExpired, after the command was killed and the
+    log aborted; the errors of `Writer`.
     """
     words = [os.fspath(word) for word in command]
     with Writer(name or new_name(words[0]), **options) as log:

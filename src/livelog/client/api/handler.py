@@ -1,4 +1,4 @@
-"""What Python logs, as a log: a handler for the `logging` module."""
+"""A handler for the `logging` module, which sends records to a log."""
 
 import logging
 import sys
@@ -8,11 +8,11 @@ from .writer import ENDED, Writer, end_by_itself
 
 
 class Handler(logging.Handler):
-    """Sends what Python logs to a log: `logging.getLogger().addHandler(livelog.Handler(name="worker/7"))`.
+    """Sends log records to a log: `logging.getLogger().addHandler(livelog.Handler(name="worker/7"))`.
 
-    `writer`: the log; or its `name` and other `options` of `Writer`, as a configuration file can give them. Each record is
-    a line. `logging.shutdown`, which Python calls at its end, completes the log. What livelog itself says is for other
-    handlers: it is about what becomes of this log. In a process that was forked, records go to the same log, until it ends.
+    `writer`: the log; or instead `name` and other `options` of `Writer`, which a configuration file can contain. Each record is
+    a line. `logging.shutdown`, which Python calls when it exits, completes the log. Records of livelog itself are ignored, since they
+    are about this log. In a forked process, records go to the same log, until the parent process ends it.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Handler(logging.Handler):
         super().__init__(level)
         if writer is not None and (name is not None or options):
             raise TypeError("a Handler takes a writer, or what is needed to make one, not both")
-        # Not to be done in `emit`: its lock is held while the log is closed, which waits for the thread that says it.
+        # Not in `emit`: the handler's lock is held while the log is closed, and closing waits for the thread that logs such records.
         self.addFilter(lambda record: record.name != "livelog")
         self.writer = writer or Writer(name, **options)
         """The log; its `link` is for readers."""

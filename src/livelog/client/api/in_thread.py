@@ -1,4 +1,4 @@
-"""What an iterator gives that waits for a server, for asyncio: a thread of its own asks it."""
+"""Blocking iterators for asyncio: a thread runs the iterator."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def each(iterator: Iterator[T], close: Callable[[], None]) -> AsyncIterator[T]:
-    """What `iterator` gives. When the iteration is left, `close` is called, from another thread, which has the iterator wait no longer."""
+    """Yield the items of `iterator`, which a thread runs. `close` is called at the end, from another thread; it must end a wait of the iterator."""
     import asyncio  # noqa: PLC0415  # whoever gets here has it
 
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "livelog reader")

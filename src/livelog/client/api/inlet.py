@@ -1,14 +1,13 @@
-"""A pipe into a log, for what needs a file descriptor: subprocesses, C libraries, and processes that were forked.
+"""A pipe into a log, for writers that need a file descriptor: subprocesses, C libraries, and forked processes.
 
     fileno() → pipe → (thread) → append
 
-Whoever has a copy of the descriptor writes to the log; the process that began the log reads. Refuses to know what a log
-is. Invariants:
+Any process with a copy of the descriptor can write. The process that began the log reads, and appends what it reads. Invariants:
 
-1. What is in the pipe before `drain` is called is appended before `drain` returns: so what a subprocess wrote stands in
-   front of what is written after its end.
-2. Up to PIPE_BUF (4096) bytes that are written at once are never mixed with what others write (POSIX, write).
-3. Nobody is waited for: `close` takes what is there, and leaves the rest to a broken pipe.
+1. Bytes that are in the pipe when `drain` is called are appended before it returns. So the output of a subprocess comes before
+   anything that is written after its end.
+2. A write of up to PIPE_BUF (4096) bytes is not mixed with other writes (POSIX, write).
+3. `close` waits for no writer: it appends what is in the pipe. Later writes fail with EPIPE.
 """
 
 import contextlib
@@ -21,7 +20,7 @@ from livelog.client.transport.streams import READ_SIZE
 
 
 class Inlet:
-    """Gives everything that is written to `fileno` to `append`, which is called by one thread at a time."""
+    """Passes all bytes that are written to `fileno` to `append`, which is called by one thread at a time. Raises: OSError."""
 
     def __init__(self, append: Callable[[bytes], object]) -> None:
         self._append = append
@@ -32,23 +31,23 @@ class Inlet:
         self._pump: threading.Thread | None = None
 
     def fileno(self) -> int:
-        """The descriptor to write to. It blocks, if more than a pipe's size waits to be read."""
+        """The descriptor to write to. Writing blocks while the pipe is full."""
         return self._in
 
     def start(self) -> None:
-        """Have a thread read. To be called in the process that began the log, after a fork as well as without one."""
+        """Start the thread that reads, unless it runs. Must be called in the process that began the log."""
         if self._pump is None:
             self._pump = threading.Thread(target=self._run, name="livelog inlet", daemon=True)
             self._pump.start()
 
     def drain(self) -> None:
-        """Append what is in the pipe now."""
+        """Append the bytes that are in the pipe now."""
         with self._lock, contextlib.suppress(BlockingIOError):
             while self._out >= 0 and (data := os.read(self._out, READ_SIZE)):
                 self._append(data)
 
     def close(self) -> None:
-        """Append what is in the pipe, and close it."""
+        """Append the bytes that are in the pipe, and close it."""
         os.eventfd_write(self._closing, 1)
         if self._pump is not None:
             self._pump.join()  # a thread that waits for a pipe holds it open
@@ -58,7 +57,7 @@ class Inlet:
         self._out = -1
 
     def write_only(self) -> None:
-        """To be called in a process that was forked: it can write, and the pipe breaks when the other one ends."""
+        """Close the reading end. Must be called in a forked process, so that the pipe breaks when the parent process ends."""
         os.close(self._out)
         os.close(self._closing)
         self._out, self._pump = -1, None

@@ -1,4 +1,4 @@
-"""Which logs a server has, as they are and as they change: the list, filtered by the server, through broken connections.
+"""The list of a server's logs, once or as it changes, through broken connections.
 
     for log in livelog.logs(prefix="builds/42/", state="live"):
         print(log.name, log.size)
@@ -6,7 +6,7 @@
     for event in livelog.watch(labels={"branch": "main"}):
         print(event.kind, event.log.name)
 
-Refuses to filter: the server does. After a broken connection the list goes on behind the log that came last, and nothing is told twice.
+The server filters. After a broken connection the list continues behind the log that was received last, and nothing is reported twice.
 """
 
 import re
@@ -28,111 +28,111 @@ from .search import moment, told
 from .watching import Watched
 
 WATCHED = 10_000
-"""Logs of a live list that are told of at its beginning, by default."""
+"""Default of `limit` of a live list: the number of present logs that it begins with."""
 
 State = Literal["live", "interrupted", "complete", "aborted"]
 Kind = Literal["log", "begun", "grew", "changed", "ended", "removed"]
 
 
 class ListOptions(TypedDict, total=False):
-    """Which logs are meant, and how they are asked for."""
+    """Which logs are listed, and how the server is asked. All filters must match."""
 
     url: str | None
-    """The link of a list, such as `livelog link --prefix` makes it; None: the list of the server in the settings."""
+    """The link of a list, such as `livelog link --prefix` prints; None: the list of the server in the settings."""
     token: str | None
-    """What opens the list, if it is not in the link."""
+    """The token, if the link has none."""
     prefix: str
-    """What their names begin with."""
+    """Only logs whose names begin with this text."""
     labels: Mapping[str, str | None]
-    """Labels that they have, all of them, with these values; None: whatever the value is."""
+    """Only logs that have all of these labels with these values; the value None: with any value."""
     state: State | None
-    """The state in which they are."""
+    """Only logs in this state."""
     since: datetime | None
-    """They began then or later. A time without a zone is local."""
+    """Only logs that began at this time or later. A time without a zone is local."""
     until: datetime | None
-    """They began before that."""
+    """Only logs that began before this time."""
     text: str
-    """What is in their name or title, in upper or lower case."""
+    """Only logs with this text in their name or title; upper and lower case are the same."""
     limit: int | None
-    """So many at most, the newest; None: all, of a live list 10,000 at its beginning."""
+    """At most this many logs, the newest; None: all, or for a live list the newest 10,000."""
     give_up: float
-    """Seconds for which a server that does not answer is tried."""
+    """Seconds for which an unreachable server is tried."""
     notice: Callable[[str], None] | None
-    """Is called with a line of text when that begins."""
+    """Called with a line of text for people when a server is being tried again."""
     settings: ClientSettings | None
-    """Where the server is; None: what the environment says."""
+    """Where the server is; None: the environment and the configuration file say it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogStatus:
-    """What a server tells of a log."""
+    """The status of a log, as the server reports it."""
 
     name: str
-    """Empty: the log without a name."""
+    """The name; empty: the log without a name."""
     generation: str
-    """Which log of that name it is."""
+    """Identifies this log among the logs of its name."""
     state: State
     size: int
     """Bytes so far."""
     began: datetime
     changed: datetime
-    """When its last byte came."""
+    """When its last byte arrived."""
     ended: datetime | None
-    """None: it has not ended."""
+    """When it ended; None: it has not ended."""
     reason: str
-    """Why it ended; empty before that."""
+    """Why it ended, in words; empty before the end."""
     title: str
     exit_code: int | None
-    """That of the job; None: it is not known."""
+    """The exit code of the job; None: unknown."""
     labels: Mapping[str, str]
     content_type: str
     readers: int
-    """How many follow it."""
+    """The number of responses that follow it."""
     attempts: int | None
-    """How many logs of that name are kept; None: the server does not tell."""
+    """The number of logs of this name that are kept; None: the server does not report it."""
     link: str = field(repr=False)
-    """Where it can be read, as for `Reader`: a secret."""
+    """A link for `Reader`. It is a secret."""
 
 
 class LogEvent(NamedTuple):
-    """What has happened to a log."""
+    """A change of a log in a live list."""
 
     kind: Kind
-    """`log`: it was there at the beginning. `begun`, `grew` (at most about once per second), `changed` (state, title, labels), `ended`, `removed`."""
+    """`log`: the log was there at the beginning. `begun`, `grew` (about once per second), `changed` (state, title, labels), `ended`, `removed`."""
     log: LogStatus
-    """How it stands since then; of one that was removed, how it stood."""
+    """The status after the change; for `removed`, the last status."""
 
 
 def logs(**options: Unpack[ListOptions]) -> Iterator[LogStatus]:
-    """The logs that there are, newest first; all of them without `options`, which `ListOptions` explains.
+    """The logs of a server, newest first. `options`: see `ListOptions`; without options, all logs.
 
-    Raises: ConfigError; while iterating, Refused (status 401: the token), GaveUp.
+    Raises: ConfigError; while iterating, Refused (status 401: wrong token), GaveUp.
     """
     return LogList(**options).logs()
 
 
 def alogs(**options: Unpack[ListOptions]) -> AsyncIterator[LogStatus]:
-    """The same as `logs`, for asyncio."""
+    """Like `logs`, for asyncio."""
     found = LogList(**options)
     return each(found.logs(), found.close)
 
 
 def watch(**options: Unpack[ListOptions]) -> Iterator[LogEvent]:
-    """The logs that there are, and then what happens to them, and which begin. It does not end by itself. Otherwise as `logs`.
+    """The present logs, and then each change, without an end. Arguments and errors are those of `logs`.
 
-    After a broken connection it goes on with what has happened meanwhile: nothing is told twice, and no end is missed.
+    After a broken connection, it reports what has changed meanwhile: nothing is reported twice, and no end of a log is missed.
     """
     return LogList(**options).events()
 
 
 def awatch(**options: Unpack[ListOptions]) -> AsyncIterator[LogEvent]:
-    """The same as `watch`, for asyncio."""
+    """Like `watch`, for asyncio."""
     found = LogList(**options)
     return each(found.events(), found.close)
 
 
 class LogList:
-    """A list of logs. For its arguments see `ListOptions`."""
+    """A list of logs. Arguments: see `ListOptions`."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class LogList:
         self._closed = False
 
     def close(self) -> None:
-        """End the iteration, from whatever thread."""
+        """End the iteration. May be called from any thread."""
         self._closed = True
         if self._stream is not None:
             self._stream.close()

@@ -1,6 +1,6 @@
-"""What a server is asked in one question: where a log can be read, what is known of it, which logs there are.
+"""Single requests to a server: the link of a log, its status, the place of a line, the list of logs.
 
-Refuses to try again, but for `patiently`: whoever asks is a person, who can.
+A request is sent once; only `patiently` repeats one.
 """
 
 import contextlib
@@ -29,23 +29,23 @@ INDEXING = 300.0
 """Seconds that a server may take to count the lines of a log."""
 
 FEW = 1000
-"""Lines that the server mostly finds from the end of a log. For more, their numbers are asked for."""
+"""The limit of lines that the server is asked to find from the end of the log. For more, line numbers are used."""
 
 WINDOW = 4 * 1024 * 1024
-"""Bytes that the server gives of lines at most. It gives whole ones, but of a longer one its end."""
+"""The limit of bytes in an answer of `/lines`."""
 
 T = TypeVar("T")
 
 
 class Target(NamedTuple):
-    """What is asked for: a log's address or another one, the token that opens it if that is not in it, and by which settings."""
+    """The address of a log or of another resource, the token, if the address has none, and the settings to be used."""
 
     url: str
     token: str | None
     settings: ClientSettings
 
     def other(self, resource: str, query: str = "") -> "Target":
-        """Something else that there is of the same log, such as its `status`."""
+        """The address of another resource of the same log, such as its `status`."""
         return self._replace(url=with_query(_other(self.url, resource, self.settings), query))
 
     def stream(
@@ -56,7 +56,7 @@ class Target(NamedTuple):
         breaks: int | None = None,
         endless: bool = False,
     ) -> Stream:
-        """Answers of the server at this address that come as lines; see `Stream`."""
+        """The lines of the answers at this address: see `Stream`."""
         return Stream.at(
             self.url, token=self.token, give_up=give_up, ca_file=self.settings.ca_file,
             direct=self.settings.is_default(self.url), notice=notice, breaks=breaks, endless=endless,
@@ -66,11 +66,11 @@ class Target(NamedTuple):
 def make_link(
     name: str, expires: float | None, settings: ClientSettings, *, view: bool = False, patience: float = TIMEOUT
 ) -> str:
-    """A link that opens one log, for ever or for so many seconds from now. `view`: for a browser.
+    """A link that opens one log, which expires after `expires` seconds (None: never). `view`: the link to the viewer.
 
-    `name` may be a prefix, which ends in `/`: then it opens the list of the logs whose names begin so, and each of them.
+    `name` may be a prefix, which ends in `/`. The link then opens the list of the logs whose names begin with it, and each of these logs.
 
-    Made here where it is known what opens logs and where readers find them; else the server is asked, for `patience` seconds.
+    The link is made here if `ACCESS_TOKEN` and the readers' address are known; else the server is asked, for `patience` seconds.
     Raises: ClientError.
     """
     mints = settings.access_token is not None and not is_of_prefix(settings.access_token)
@@ -93,7 +93,7 @@ def make_link(
 
 
 def ask_producers(method: str, path: str, settings: ClientSettings, patience: float = TIMEOUT) -> Answer:
-    """The answer of the producers' port, which is not 401. Raises: ClientError."""
+    """The answer of the producers' port to a request. Raises: ClientError, also for 401."""
     guard = {"Authorization": f"Bearer {settings.write_token}"} if settings.write_token else {}
     direct = settings.is_default(settings.server)
     try:
@@ -110,7 +110,7 @@ def ask_producers(method: str, path: str, settings: ClientSettings, patience: fl
 
 
 def locate(text: str, settings: ClientSettings, patience: float = TIMEOUT) -> Target:
-    """A log, from a link or a name. Raises: ClientError."""
+    """The log that a link or a name on the configured server means. Raises: ClientError."""
     if "://" in text:
         url = _other(parse(text.partition("#")[0]).geturl(), "log", settings)
         return Target(_logged_in(url, settings), None, settings)
@@ -124,14 +124,14 @@ def locate(text: str, settings: ClientSettings, patience: float = TIMEOUT) -> Ta
 
 
 def readers_url(settings: ClientSettings, patience: float = TIMEOUT) -> str:
-    """Where readers reach the server. Raises: ClientError."""
+    """The readers' address of the configured server. Raises: ClientError."""
     if settings.public_chosen or not settings.chosen:
         return settings.public_url
     return make_link("", None, settings, patience=patience).rpartition("/log/")[0]
 
 
 def listing(settings: ClientSettings, query: str = "") -> Target:
-    """The list of logs. Raises: ConfigError, ClientError."""
+    """The list of logs of the configured server. `query`: begins with `?`, or empty. Raises: ConfigError, ClientError."""
     if settings.access_token is None:
         raise ConfigError("ACCESS_TOKEN must be set: only who has it may list logs", EX_CONFIG)
     readers = readers_url(settings)
@@ -142,7 +142,7 @@ def listing(settings: ClientSettings, query: str = "") -> Target:
 
 
 def _logged_in(url: str, settings: ClientSettings) -> str:
-    """`url` with the user and password of LIVELOG_PUBLIC_URL, if it leads there and has none."""
+    """`url` with the user and password of LIVELOG_PUBLIC_URL, if it belongs to that server and has none itself."""
     parts, known = urlsplit(url), urlsplit(settings.public_url)
     login, _, host = known.netloc.rpartition("@")
     if login and (parts.scheme, parts.netloc) == (known.scheme, host):
@@ -151,21 +151,21 @@ def _logged_in(url: str, settings: ClientSettings) -> str:
 
 
 def name_of(text: str) -> str:
-    """The name that a command's word stands for, as `livelog run --name` makes it; `-`: that of the log without one."""
+    """The log name that a word of a command means, with the corrections of `livelog run --name`; `-`: the log without a name."""
     return "" if text == "-" else valid_name(text)
 
 
 def status_of(log: Target, wait: float = 0, patience: float = TIMEOUT) -> dict[str, Any]:
-    """What is known of a log. `wait`: as in `place_of`. Raises: ClientError."""
+    """The status of a log. `wait`: as in `place_of`. Raises: ClientError."""
     return fetch(log.other("status", f"?wait={math.ceil(wait)}"), wait, patience)
 
 
 def attempt_of(
     log: Target, attempt: int | None, generation: str | None, wait: float = 0, patience: float = TIMEOUT
 ) -> Target:
-    """One of the logs of a name, which stays the same one when others begin. `attempt`: 0 is the newest; `wait`: as in `place_of`.
+    """The address of one generation of a log, so that it stays the same log when others begin. `attempt`: 0 is the newest; `wait`: as in `place_of`.
 
-    Both None: whichever `log` means. Raises: ClientError; Refused, status 412, if it is not kept.
+    If both are None, `log` itself. Raises: ClientError; Refused with status 412, if this log is not kept.
     """
     if attempt is None and generation is None:
         return log
@@ -184,7 +184,7 @@ def attempt_of(
 
 
 class Place(NamedTuple):
-    """Where a line begins, in a log of that `generation`: its `offset`, and its number from 1, if that is known."""
+    """The beginning of a line in the log with this `generation`: its `offset`, and its number, counted from 1, if it is known."""
 
     generation: str
     offset: int
@@ -192,9 +192,9 @@ class Place(NamedTuple):
 
 
 def place_of(asked: str, log: Target, wait: float, patience: float = INDEXING) -> Place:
-    """Where the lines of a log begin that `asked` names, such as `from=5`. Raises: ClientError.
+    """The place that the query `asked` of `/lines` names, such as `from=5`. Raises: ClientError.
 
-    `wait`: seconds to wait for the log to begin, `LONGEST_WAIT` at most; `patience`: for the server to answer.
+    `wait`: seconds to wait for the log to begin, at most `LONGEST_WAIT`. `patience`: seconds within which the server must answer then.
     """
     target = log.other("lines", f"?{asked}&wait={math.ceil(wait)}")
     headers = _ask("HEAD", target, wait + min(patience, INDEXING), patience).headers
@@ -207,7 +207,7 @@ def place_of(asked: str, log: Target, wait: float, patience: float = INDEXING) -
 
 
 def few_lines(count: int, log: Target, wait: float, patience: float = INDEXING) -> Place | None:
-    """Where the last `count` lines begin, if the server finds all of them from the end of the log; otherwise as `place_of`."""
+    """The beginning of the last `count` lines; None: the server has not found all of them from the end. Arguments and errors are those of `place_of`."""
     target = log.other("lines", f"?tail={count}&wait={math.ceil(wait)}")
     answer = _ask("GET", target, wait + min(patience, INDEXING), patience)
     offset, body = answer.headers.get("Livelog-Offset", ""), answer.body
@@ -218,16 +218,16 @@ def few_lines(count: int, log: Target, wait: float, patience: float = INDEXING) 
 
 
 def last_lines(count: int, log: Target, wait: float, patience: float = INDEXING) -> Place:
-    """Where the last `count` lines begin, however many and long they are; otherwise as `place_of`."""
+    """The beginning of the last `count` lines, however many and long they are. Arguments and errors are those of `place_of`."""
     # The server finds a part of them only, if they are many or long; numbers it knows of all.
     end = place_of(f"from={10**17}&count=0", log, wait, patience)
     return place_of(f"from={max(1, (end.line or 1) - count)}&count=0", log, 0, patience)
 
 
 def patiently(ask: Callable[[float, float], T], wait: float, give_up: float, notice: Callable[[str], None]) -> T:
-    """What `ask` gives, of a log that may begin within `wait` seconds, while the server may be away for `give_up` seconds.
+    """The result of `ask`, which is repeated while the log has not begun (for `wait` seconds) or the server cannot be reached (for `give_up` seconds).
 
-    `ask` is told for how many seconds the server shall wait, and within how many more it must answer. `notice`: see `Reader`.
+    The arguments of `ask` are the seconds that the server shall wait, and the further seconds within which it must answer. `notice`: see `Reader`.
     Raises: ClientError.
     """
     pause, heard, noticed = FIRST_PAUSE, time.monotonic(), ""
@@ -250,7 +250,7 @@ def patiently(ask: Callable[[float, float], T], wait: float, give_up: float, not
 
 
 def fetch(asked: Target, wait: float = 0, patience: float = TIMEOUT) -> dict[str, Any]:
-    """A JSON document, for which the server may `wait`. Raises: ClientError."""
+    """A JSON document from the server, which may take `wait` seconds longer. Raises: ClientError."""
     try:
         document: dict[str, Any] = json.loads(_ask("GET", asked, wait + min(patience, TIMEOUT), patience).body)
     except ValueError as error:
@@ -259,7 +259,7 @@ def fetch(asked: Target, wait: float = 0, patience: float = TIMEOUT) -> dict[str
 
 
 def _other(url: str, resource: str, settings: ClientSettings) -> str:
-    """The address of something else that there is of the log at `url`."""
+    """The address of another `resource` of the log at `url`."""
     parts, known = urlsplit(url), urlsplit(settings.public_url)
     prefix = known.path if shown(url).startswith(f"{shown(settings.public_url)}/") else ""
     below = parts.path.removeprefix(prefix).rstrip("/")
@@ -268,7 +268,7 @@ def _other(url: str, resource: str, settings: ClientSettings) -> str:
 
 
 def _ask(method: str, asked: Target, longest: float, patience: float) -> Answer:
-    """An answer that is no error, which may take `longest` seconds. `patience`: seconds for a connection to be made.
+    """An answer that is no error. `longest`: seconds that it may take; `patience`: seconds for the connection to be made.
 
     Raises: ClientError.
     """

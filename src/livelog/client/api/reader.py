@@ -7,12 +7,12 @@
     async for line in livelog.Reader(...).alines():    # the same for asyncio
         ...
 
-After a break the log is asked for from the byte that is next, and only if it is still the same log (RFC 9110
-section 13.1.5, RFC 8673 section 2). Refuses to guess: a log that was replaced, or did not end as a complete one, is an error.
+After a broken connection, the reader asks for the log from the next byte, on condition that it is still the same log (RFC 9110
+section 13.1.5, RFC 8673 section 2). It is an error if the log was replaced, or if it was aborted.
 Invariants:
 
-1. What is handed out is `[first byte asked for, offset)` of one log: in order, each byte once.
-2. The iteration ends without an error only if all was read that was asked for, and the log is not an aborted one.
+1. The bytes that were returned are `[first byte, offset)` of one log: in order, each byte once.
+2. The iteration ends without an error only if all requested bytes were returned, and the log is not aborted.
 """
 
 import contextlib
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from .timed import Block, TimedLine
 
 READ_SIZE = 256 * 1024
-"""Bytes handed out at once, at most."""
+"""The limit of bytes in one item of the iteration."""
 
 GIVE_UP = 300.0
-"""Seconds without a word from the server until the reader gives up, by default."""
+"""Default of `give_up`: seconds without an answer from the server after which the reader gives up."""
 
 ENDLESS = 2**53 - 1
 """A last position that asks to follow (RFC 8673 section 2)."""
 
 LONGEST_WAIT = 300
-"""Seconds for which a server waits for a log at most."""
+"""The longest `wait` that a server accepts, in seconds."""
 
 
 def has_waited(asked: float) -> bool:
-    """Whether the server has waited as long as it may since the moment `asked`. If not, nothing will come of asking again at once."""
+    """Whether nearly `LONGEST_WAIT` seconds have passed since `asked`: the server has waited as long as it could, so it is worth asking again."""
     return time.monotonic() > asked + 0.9 * LONGEST_WAIT
 
 
@@ -57,26 +57,26 @@ class Line(NamedTuple):
     """A line of a log."""
 
     offset: int
-    """Where it begins, in bytes from the beginning of the log."""
+    """The offset of its first byte in the log, counted from 0."""
     data: bytes
     """Its bytes, with the newline, if it has one."""
 
     @property
     def text(self) -> str:
-        """What it says, without its newline and the carriage returns in front of that. What is no UTF-8 is U+FFFD."""
+        """Its text, without the newline and the carriage returns before it. Invalid UTF-8 becomes U+FFFD."""
         return self.data.removesuffix(b"\n").rstrip(b"\r").decode(errors="replace")
 
 
 class Reader:
-    """The bytes of the log at `url`: a reader's link, or a viewer's.
+    """Reads the bytes of the log at `url`, which is a link for readers or for the viewer.
 
-    `token`: what opens the log, if it is not in the link. `start` and `stop`: the half-open interval of bytes that is
-    read. `tail`: begin with the last so many lines instead. `follow`: go on as the log grows, to its end; else only
-    what there is by now. `wait`: seconds to wait for the log to begin. `give_up`: seconds for which a server that does
-    not answer is tried. `direct`: ask the host itself, whatever proxy the environment names. `notice` is called with a line of text when something happens that a person may want to know.
+    `token`: the token, if the link has none. `start`, `stop`: the half-open interval of bytes to read; `stop` None: no end. `tail`: instead, begin with
+    the last `tail` lines. `follow`: continue while the log grows, to its end; else stop at the end of the present bytes. `wait`: seconds to wait for the
+    log to begin. `give_up`: seconds for which an unreachable server is tried. `ca_file`: certificates to trust for https (PEM). `direct`: ignore the
+    proxies that the environment names. `notice`: called with a line of text for people, such as that the connection broke.
 
-    Iterating raises: Refused, if the server does (status 401: the token, 404: there is no such log); LogAborted, after all
-    bytes; LogReplaced; GaveUp.
+    The constructor raises Refused, if `url` is no link. Iterating raises Refused (status 401: wrong token; 404: no such log), LogReplaced and GaveUp; and
+    LogAborted, after all bytes of an aborted log.
     """
 
     def __init__(
@@ -96,11 +96,11 @@ class Reader:
     ) -> None:
         parts = parse(url)
         self.offset = start
-        """The byte that comes next, counted from the beginning of the log."""
+        """The offset of the next byte, counted from the beginning of the log."""
         self.generation = ""
-        """Which log of that name this is; empty: not known yet."""
+        """The generation of the log; empty: not known yet."""
         self.state = ""
-        """`live`, `interrupted`, `complete` or `aborted`, when the server was last asked."""
+        """The state of the log when the server answered last: `live`, `interrupted`, `complete` or `aborted`; empty: not known yet."""
         guard = {"Authorization": f"Bearer {token}"} if token else {}
         origin = Origin.of(parts, direct=direct)
         self._server = PatientConnection(origin, guard, give_up=give_up, ca_file=ca_file, notice=notice)
@@ -134,9 +134,9 @@ class Reader:
     @overload
     def lines(self, *, times: Literal[True]) -> Iterator["TimedLine"]: ...
     def lines(self, *, times: bool = False) -> "Iterator[Line] | Iterator[TimedLine]":
-        """The same, line by line; a last line without a newline comes when the log has ended, or the iteration has.
+        """Iterate over the lines. A last line without a newline is returned at the end of the log or of the iteration.
 
-        `times`: each line with the time at which it came.
+        `times`: return `TimedLine`s, which have the arrival times of the lines.
         """
         return self._timed_lines() if times else self._lines()
 
@@ -168,7 +168,7 @@ class Reader:
         return timed_lines(self._timed_blocks(), 1 if counted else None)
 
     def _timed_blocks(self) -> "Iterator[Block]":
-        """The same bytes as the iteration hands out, with their times. Raises: ClientError."""
+        """Yield the same bytes as the iteration, with their arrival times. Raises: ClientError."""
         from livelog.client.transport.stream import Stream, events  # noqa: PLC0415  # as above
 
         from .timed import block_of  # noqa: PLC0415
@@ -194,7 +194,7 @@ class Reader:
         return re.sub("/log(?=/|$)", f"/{name}", self._path, count=1)
 
     def _part(self, start: int, stop: int) -> bytes:
-        """Some bytes of this log, by a connection of their own. Raises: ClientError."""
+        """Some bytes of this log, read over another connection. Raises: ClientError."""
         return b"".join(self._another(start, stop))
 
     def _another(self, start: int, stop: int) -> "Reader":
@@ -206,7 +206,7 @@ class Reader:
         return other
 
     def _settled(self) -> bool:
-        """Learn where this begins and ends, and of which log it is, without a byte of it. Returns whether there is any. Raises: ClientError."""
+        """Ask for the first and last offset and the generation, without reading a byte. Returns whether there is a byte to read. Raises: ClientError."""
         server = self._server
         server.begin()
         while not server.is_closed():
@@ -236,7 +236,7 @@ class Reader:
         return self._search(pattern, options)[0]
 
     def asearch(self, pattern: str, **options: "Unpack[SearchOptions]") -> "AsyncIterator[Hit]":
-        """The same as `search`, for asyncio."""
+        """Like `search`, for asyncio."""
         return each(*self._search(pattern, options))
 
     def _search(self, pattern: str, options: "SearchOptions") -> "tuple[Iterator[Hit], Callable[[], None]]":
@@ -269,15 +269,15 @@ class Reader:
     @overload
     def alines(self, *, times: Literal[True]) -> "AsyncIterator[TimedLine]": ...
     def alines(self, *, times: bool = False) -> "AsyncIterator[Line] | AsyncIterator[TimedLine]":
-        """The same as `lines`, for asyncio."""
+        """Like `lines`, for asyncio."""
         return each(self.lines(times=True), self.close) if times else each(self.lines(), self.close)
 
     def resume(self, generation: str, offset: int) -> None:
-        """Begin at byte `offset` of the log that is that `generation`, of which all before it was read some other time."""
+        """Begin at the byte `offset` of the log with this `generation`. The caller has read all bytes before it."""
         self.generation, self.offset = generation, offset
 
     def close(self) -> None:
-        """End the iteration, from whatever thread."""
+        """End the iteration. May be called from any thread."""
         self._server.close()
 
     def __enter__(self) -> Self:
@@ -287,7 +287,7 @@ class Reader:
         self.close()
 
     def _ask(self, method: str = "GET") -> HTTPResponse | None:
-        """Ask for what is missing. Returns None if that is nothing. Raises: OSError, HTTPException: ask again; ClientError."""
+        """Send a request for the missing bytes. Returns None if there are none. Raises: OSError, HTTPException: try again; ClientError."""
         if self._until is not None and self.offset >= self._until:
             self._finish()
             return None
@@ -332,7 +332,7 @@ class Reader:
         raise Refused(text, response.status)
 
     def _body(self, response: HTTPResponse) -> Iterator[bytes]:
-        """Hand out the body of an answer. Raises: OSError, HTTPException, if it breaks off; LogAborted."""
+        """Yield the body of an answer. Raises: OSError, HTTPException, if it breaks off; LogAborted."""
         skip = self._place(response, response.length)
         bounded = response.length is not None
         if not bounded and not response.chunked:
@@ -356,7 +356,7 @@ class Reader:
         self._finish()
 
     def _place(self, response: HTTPResponse, length: int | None) -> int:
-        """Learn from the head of an answer, whose body has that `length`, where this begins and ends. Returns the bytes that are too many in front."""
+        """Take offsets, generation and state from the head of an answer whose body has `length` bytes. Returns the number of bytes to skip."""
         skip = 0
         if response.status == 200 and self._tail is None:
             skip = self.offset  # something on the way has dropped the range
@@ -367,13 +367,13 @@ class Reader:
         return skip
 
     def _finish(self) -> None:
-        """All was read. Raises: LogAborted, unless only a part was asked for."""
+        """All bytes were read. Raises: LogAborted, if the log is aborted and was to be read to its end."""
         if self.state == "aborted" and (self._stop is None or self.offset < self._stop):
             raise LogAborted(f"the log was aborted after {self.offset} bytes")
 
 
 def parse(url: str) -> SplitResult:
-    """The parts of a log's link. Raises: Refused, if it is none."""
+    """The parts of the URL of a link. Raises: Refused, if it is no link of a log."""
     with contextlib.suppress(ValueError):  # brackets, or a port, that are none
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and re.fullmatch("[!-~]+", url):
@@ -382,7 +382,7 @@ def parse(url: str) -> SplitResult:
 
 
 def which(query: str) -> str:
-    """What the query of a link says about which log of its name is meant: that one, or nothing."""
+    """The part of a link's query that names an attempt or a generation, or an empty text."""
     return "&".join(part for part in query.split("&") if re.fullmatch(r"(?:attempt|generation)=[A-Za-z0-9._~-]+", part))
 
 

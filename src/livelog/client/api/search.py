@@ -1,6 +1,6 @@
-"""The lines of a log in which something is found, as the server finds them: the log itself is not transferred.
+"""Searches that the server makes: only matching lines are transferred.
 
-A search that breaks off is gone on with at the last line that was found; a line is told once. Refuses to search itself.
+If the connection breaks, the search continues at the last line that was received. Each line is returned once.
 """
 
 import re
@@ -13,60 +13,60 @@ from livelog.client.transport.stream import Stream, document
 from livelog.errors import LogReplaced, Refused
 
 PAGE = 10_000
-"""Lines that the server finds in one answer, at most."""
+"""The limit of lines in one answer of the server."""
 
 
 REPLACED = "the log was replaced by another one while it was searched"
 
 
 class SearchOptions(TypedDict, total=False):
-    """What a search may be told besides the pattern."""
+    """Options of a search. By default it looks for a literal text, ignores case, and goes from the beginning of the log to its end."""
 
     regex: bool
-    """The pattern is an expression of Python's `re`; else a text."""
+    """The pattern is a regular expression of Python's `re`, instead of a literal text."""
     case: bool
-    """Upper and lower case are not the same."""
+    """Upper and lower case differ."""
     invert: bool
-    """Find the lines that do not match."""
+    """Return the lines that do not match."""
     context: int
-    """Lines around each match that are told, too, at most 1000."""
+    """Lines of context before and after each match, at most 1000."""
     before: int
-    """Lines before each match; in place of `context`."""
+    """Lines of context before each match, instead of `context`."""
     after: int
-    """Lines after each match; in place of `context`."""
+    """Lines of context after each match, instead of `context`."""
     since: datetime | None
-    """Only lines that came then or later. A time without a zone is local."""
+    """Only lines that arrived at this time or later. A time without a zone is local."""
     until: datetime | None
-    """Only lines that came before that."""
+    """Only lines that arrived before this time."""
     backwards: bool
-    """From the end of the log to its beginning."""
+    """Search from the end of the log to its beginning."""
     follow: bool
-    """Go on with the lines that come, until the log ends."""
+    """Continue with new lines until the log ends."""
     limit: int | None
-    """Stop after so many matching lines; None: all."""
+    """The limit of matching lines; None: no limit."""
 
 
 class Hit(NamedTuple):
-    """A line in which something was found, or one near to it."""
+    """A line with a match, or a line of context."""
 
     line: int | None
-    """Its number, from 1; None: not known."""
+    """Its number, counted from 1; None: unknown."""
     start: int
-    """Where it begins, in bytes from the beginning of the log."""
+    """The offset of its first byte in the log."""
     text: str
-    """Its text, without its newline, with its escape sequences."""
+    """Its text, without the newline, with its escape sequences."""
     time: datetime | None
-    """When it came, in UTC; None: the server does not tell."""
+    """When it arrived, in UTC; None: the server does not report it."""
     offset: int
-    """Where the first match in it begins, in bytes from the beginning of the log; `start`, if it has none."""
+    """The offset in the log of the first match in this line; equal to `start`, if there is none."""
     length: int
-    """The bytes of that match; 0: it has none."""
+    """The length of that match in bytes; 0: there is none."""
     context: bool
-    """Whether it is only near to a match."""
+    """Whether this is a line of context."""
     cut: bool
-    """Whether the line is longer than `text`."""
+    """Whether `text` is truncated: the line is longer."""
     name: str
-    """The log that it is of, if several are searched; else empty."""
+    """The name of its log, if several logs are searched; else empty."""
 
 
 class Query(NamedTuple):

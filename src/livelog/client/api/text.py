@@ -14,19 +14,19 @@ from .writer import Writer
 
 
 class TextWriter(io.TextIOWrapper):
-    """A log that is written as UTF-8. What cannot be encoded is written as an escape. Newlines stay as they are."""
+    """A log as a text file in UTF-8. Characters that cannot be encoded are written as escapes. Newlines are not translated."""
 
     def __init__(self, log: Writer) -> None:
         super().__init__(cast(Any, log), encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
 
     @property
     def log(self) -> Writer:
-        """The log as a binary file: `link`, `exit_code` and others are its."""
+        """The log as a binary file, which has `link`, `exit_code` and more."""
         return cast(Writer, self.buffer)
 
     @property
     def link(self) -> str:
-        """Where readers find the log: see `Writer.link`."""
+        """The link for readers: see `Writer.link`."""
         return self.log.link
 
     def __exit__(
@@ -35,7 +35,7 @@ class TextWriter(io.TextIOWrapper):
         self.log.__exit__(kind, error, traceback)
 
     def __del__(self) -> None:
-        """Leave the end to the log: that nobody refers to this file any more does not say that it is complete."""
+        """Do not close the log: that this object is not used any more does not mean that the log is complete."""
 
 
 @overload

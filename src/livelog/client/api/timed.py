@@ -1,7 +1,7 @@
-"""Lines of a log with the times at which they came, from the events of a server, which tell text and times. No I/O.
+"""The lines of a log with their arrival times, from the server's events, which have text and times. No I/O.
 
-An event has text: what is no UTF-8 in the log is U+FFFD there. So its bytes are those of the text only if they are as many, and none of its
-characters is U+FFFD; else they are read from the log.
+The text of an event has U+FFFD for bytes that are not UTF-8. If its size in UTF-8 differs from that of the bytes, or it contains U+FFFD, the bytes
+are read from the log.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,36 +11,36 @@ from typing import Any, NamedTuple
 from livelog.errors import ClientError, Refused
 
 REPLACEMENT = "\ufffd"
-"""What stands in a text for bytes that are no UTF-8."""
+"""The character that replaces bytes that are not UTF-8."""
 
 
 class TimedLine(NamedTuple):
-    """A line of a log, and when it came."""
+    """A line of a log, with its arrival time."""
 
     offset: int
-    """Where it begins, in bytes from the beginning of the log."""
+    """The offset of its first byte in the log, counted from 0."""
     data: bytes
     """Its bytes, with the newline, if it has one."""
     time: datetime
-    """When its first byte came, in UTC, exact to 10 ms."""
+    """When its first byte arrived, in UTC, to 10 ms."""
     line: int | None
-    """Its number, from 1; None: it is not known, because this does not begin with the log."""
+    """Its number, counted from 1; None: unknown, because the reader did not begin at the beginning of the log."""
 
     @property
     def text(self) -> str:
-        """What it says, without its newline and the carriage returns in front of that. What is no UTF-8 is U+FFFD."""
+        """Its text, without the newline and the carriage returns before it. Invalid UTF-8 becomes U+FFFD."""
         return self.data.removesuffix(b"\n").rstrip(b"\r").decode(errors="replace")
 
 
 class Block(NamedTuple):
-    """Bytes of a log from `offset` on. `times`: for each part that came at another time, where it begins, and that time; the first is that of the first byte."""
+    """Bytes of a log from `offset` on. `times`: the offset and the arrival time of each part that arrived at another time, beginning with the first byte."""
 
     offset: int
     data: bytes
     times: Sequence[tuple[int, datetime]]
 
     def between(self, start: int, stop: int | None) -> "Block":
-        """The bytes of it from `start` on and before `stop`. Raises: Refused, if bytes are missing in front."""
+        """Its bytes in `[start, stop)` of the log. Raises: Refused, if the block begins behind `start`."""
         if self.offset > start:
             raise Refused(f"the server's events go on at byte {self.offset}, not at byte {start}")
         last = len(self.data) if stop is None else max(0, stop - self.offset)
@@ -48,7 +48,7 @@ class Block(NamedTuple):
 
 
 def block_of(event: dict[str, Any], stop: int, read: Callable[[int, int], bytes]) -> Block:
-    """What an event tells of the bytes before `stop`. `read` gives the bytes of a half-open interval, which it is asked for only if need be."""
+    """The block that an event describes, up to `stop`. `read`: returns the bytes `[start, stop)` of the log; it is called only if the text does not give them."""
     start, text = int(event["offset"]), str(event["text"])
     began = datetime.fromisoformat(event["time"]).astimezone(UTC)
     later = ((int(offset), began + timedelta(milliseconds=after)) for offset, after in event.get("times", ()))

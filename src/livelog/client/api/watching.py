@@ -1,4 +1,4 @@
-"""What whoever watches a list of logs is told of it, out of the events of a server. No I/O.
+"""The changes that a watcher of a list of logs gets, from the server's events. No I/O.
 
 A server tells everything anew after a break, or when its watcher was too slow; here that becomes what has happened meanwhile. Of one log:
 `log` (it was there at the beginning) or `begun` comes first and once, `ended` and `removed` once at most.
@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Status = Mapping[str, Any]
-"""What a server tells of a log: see `/status` in docs/protocol/readers.md."""
+"""The status of a log: see `/status` in docs/protocol/readers.md."""
 
 ENDED = ("complete", "aborted")
 
 _TOLD = ("state", "title", "labels", "exit_code", "content_type", "reason", "attempts")
-"""What `changed` is about."""
+"""The members of a status whose change is reported as `changed`."""
 
 
 class Watched:
-    """The logs that a watcher knows."""
+    """The logs that a watcher knows, by which repeated events are recognised after a reconnection."""
 
     def __init__(self) -> None:
         self._known: dict[str, Status] = {}
@@ -25,7 +25,7 @@ class Watched:
         self._first = True
 
     def begin(self) -> None:
-        """Expect that all there is is told anew: another answer begins."""
+        """Begin a new answer, in which the server lists all present logs again."""
         self._listed = set()
 
     def take(self, kind: str, data: Status) -> Iterator[tuple[str, Status]]:
@@ -73,7 +73,7 @@ class Watched:
 
 
 def difference(before: Status, after: Status) -> str | None:
-    """What has happened to a log, in one word; None: nothing."""
+    """The kind of change between two statuses of a log; None: nothing has changed."""
     if after["state"] in ENDED and before["state"] not in ENDED:
         return "ended"
     if any(before.get(name) != after.get(name) for name in _TOLD):

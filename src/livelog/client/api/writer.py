@@ -48,32 +48,34 @@ else:
     _RawFile = io.RawIOBase
 
 DRAIN = 10.0
-"""Seconds that the end of a log waits for the server, by default; what is left then stays in a spool on disk."""
+"""Default of `drain`: seconds that `close` waits for the server. Bytes that are left then stay in a spool on disk."""
 
 UNREACHED = 1.0
-"""The same for a server that was never reached."""
+"""Default of `drain` for a server that was never reached."""
 
 FIRST_WORD = 0.5
-"""Seconds to wait for the server's first word when somebody asks for the link."""
+"""Seconds that `link` and `view` wait for the server's first response."""
 
 logger = logging.getLogger("livelog")
 
 ENDED = "this log has ended: nothing can be appended"
 
 _open: "weakref.WeakSet[Writer]" = weakref.WeakSet()
-"""Those that are aborted if nobody ends them; see `_abandon`."""
+"""The writers that `_abandon` aborts if the program exits without closing them."""
 
 _written: "weakref.WeakSet[Writer]" = weakref.WeakSet()
-"""Those that have not ended."""
+"""The writers that have not ended."""
 
 
 class Writer(_RawFile):
     """A log that is being written, as a raw binary file.
 
-    `name`: the log's name on the server; empty: the log that has none; None: a new one, made of the program's name
-    and the time. `title` and `labels` are told to readers. `content_type`: what the log is served as. `drain`: seconds
-    that `close` waits for the server at most; None: 10, or 1 for a server that was never reached. Raises: ConfigError; ValueError, if that is no name; InvalidAttribute, if what is
-    told of the log is not allowed.
+    `name`: the log's name on the server; empty: the log without a name; None: a new name, made of the program's name
+    and the time. `title` and `labels`: attributes that readers see. `content_type`: the type with which the log is served. `drain`: seconds
+    that `close` waits for the server; None: 10, or 1 for a server that was never reached. `settings`: where the server is; None: the
+    environment and the configuration file say it.
+
+    Raises: ConfigError; ValueError, if `name` is not valid; InvalidAttribute, if an attribute is not valid.
     """
 
     def __init__(
@@ -91,11 +93,11 @@ class Writer(_RawFile):
         if self.name and not is_name(self.name):
             raise ValueError(f"{self.name!r} is not the name of a log, such as builds/42")
         self.exit_code: int | None = None
-        """What the log's readers are told of how the job ended; set it before `close`."""
+        """The exit code of the job, for readers; set it before `close`."""
         self.delivered = False
         """After `close`: whether the server has the whole log."""
         self.spool: Path | None = None
-        """After `close`: the folder that holds what the server does not have; `livelog push` sends it. None: nothing is kept."""
+        """After `close`: the folder with the bytes that the server does not have, which `livelog push` can send. None: there is none."""
         settings = settings or load()
         self._drain = drain
         self._forked = False
@@ -111,19 +113,19 @@ class Writer(_RawFile):
 
     @property
     def link(self) -> str:
-        """Where readers find the log. Empty if the server has not told within half a second of asking."""
+        """The link for readers. Empty, if the server has not sent it within half a second."""
         self._sender.begun.wait(FIRST_WORD)
         return self._sender.link
 
     @property
     def view(self) -> str:
-        """Where a browser shows the log to people; otherwise as `link`."""
+        """The link to the viewer. Empty, if the server has not sent it within half a second."""
         self._sender.begun.wait(FIRST_WORD)
         return self._sender.view
 
     @property
     def problem(self) -> str:
-        """Why the server does not get any bytes just now; empty: it does."""
+        """Why the server gets no bytes at present, in words; empty: it does."""
         return self._sender.problem
 
     @property
@@ -133,26 +135,26 @@ class Writer(_RawFile):
 
     @property
     def size(self) -> int:
-        """How many bytes the log has by now."""
+        """The number of bytes written so far."""
         return self._spool.end
 
     @property
     def failure(self) -> OSError | None:
-        """Why what was written after `size` bytes is lost: the server was far behind, and the disk full. None: it is not."""
+        """Why bytes after the first `size` were dropped, such as a full disk while the server was far behind. None: none were."""
         return self._spool.failure
 
     @property
     def sent(self) -> int:
-        """Up to which byte the server was sent the log."""
+        """The offset up to which the log was sent."""
         return self._sender.sent
 
     @property
     def acknowledged(self) -> int:
-        """How many bytes the server has told to have."""
+        """The number of bytes that the server has acknowledged."""
         return self._sender.acknowledged
 
     def hurry(self) -> None:
-        """Have a `close` that waits for the server wait no longer."""
+        """End the wait of `close` for the server. May be called from any thread."""
         self._sender.done.set()
 
     def writable(self) -> bool:
@@ -160,14 +162,14 @@ class Writer(_RawFile):
         return True
 
     def fileno(self) -> int:
-        """A descriptor, a pipe's, by which subprocesses write to the log: `subprocess.run(..., stdout=log)`.
+        """The descriptor of a pipe into the log, for subprocesses: `subprocess.run(..., stdout=log)`.
 
-        What they write after `close` breaks their pipe. Raises: ValueError, if the log has ended; OSError.
+        After `close`, writing to it fails with EPIPE. Raises: ValueError, if the log has ended; OSError.
         """
         return self._open_inlet().fileno()
 
     def write(self, data: "ReadableBuffer | str", /) -> int:
-        """Append `data`, all of it. Returns its size in bytes. Raises: ValueError, if the log has ended."""
+        """Append all of `data`; text is encoded as UTF-8. Returns its size in bytes. Raises: ValueError, if the log has ended."""
         if isinstance(data, str):
             data = data.encode(errors="backslashreplace")
         if self.closed:
@@ -208,13 +210,13 @@ class Writer(_RawFile):
         return self._inlet
 
     def before_fork(self) -> None:
-        """Make the pipe that the forked process will write to."""
+        """Make the pipe to which the forked process will write."""
         with contextlib.suppress(OSError), self._making:
             if self._inlet is None:
                 self._inlet = Inlet(self._append)
 
     def after_fork(self, *, here: bool) -> None:
-        """Go on after a fork. `here`: this is the process that has forked; the new one has no more of the log than the pipe."""
+        """Continue after a fork. `here`: in the parent process, which keeps the log; the forked process can only write to the pipe."""
         if self._forked:  # more than once
             return
         if here:
@@ -227,15 +229,15 @@ class Writer(_RawFile):
                 self._inlet.write_only()
 
     def close(self) -> None:
-        """End the log as a complete one. Waits for the server for `drain` seconds at most; never raises because of it."""
+        """End the log as complete. Waits at most `drain` seconds for the server. A failure of the server raises nothing: see `delivered`."""
         self._close(aborted=False)
 
     def abort(self) -> None:
-        """End the log as an aborted one; otherwise as `close`."""
+        """End the log as aborted; otherwise like `close`."""
         self._close(aborted=True)
 
     async def aclose(self) -> None:
-        """The same as `close`, for asyncio."""
+        """Like `close`, for asyncio."""
         import asyncio  # noqa: PLC0415  # whoever gets here has it; `livelog run` starts a third faster without
 
         await asyncio.to_thread(self.close)
@@ -269,14 +271,14 @@ class Writer(_RawFile):
             sender.finish()
             drain = UNREACHED if self._drain is None else self._drain
             if not sender.done.wait(min(drain, UNREACHED)):
-                spool.spill()  # whoever gets impatient now takes nothing away
+                spool.spill()  # if the process is killed now, nothing is lost
                 drain = DRAIN if self._drain is None and sender.reached else drain
                 sender.done.wait(drain - UNREACHED)
         finally:  # also if the handler of a signal raises an exception, such as KeyboardInterrupt
             self._settle()
 
     def _settle(self) -> None:
-        """Give up what the server does not have by now, and keep it."""
+        """Stop sending, and keep the bytes that the server does not have."""
         sender, spool = self._sender, self._spool
         sender.stop()
         self.delivered = sender.delivered
@@ -297,7 +299,7 @@ class Writer(_RawFile):
         self._close(aborted=self._failed(error))
 
     def _failed(self, error: BaseException | None) -> bool:
-        """Whether the block in which the log was written has failed. `sys.exit` in it tells how the job has ended."""
+        """Whether the `with` block has failed. `sys.exit` is no failure; it sets the exit code."""
         if not isinstance(error, SystemExit):
             return error is not None
         if self.exit_code is None:
@@ -306,20 +308,20 @@ class Writer(_RawFile):
         return False
 
     def __del__(self) -> None:
-        # Nobody has said that this was all. When Python ends, there are no threads any more: see `_abandon`.
+        # The log was not closed, so it may not be whole. When Python exits, there are no threads any more: see `_abandon`.
         if hasattr(self, "_sender") and not sys.is_finalizing() and not self._forked:
             self._close(aborted=True)
 
 
 @atexit.register
 def _abandon() -> None:
-    """A program ends, and has not said that its logs were complete."""
+    """Abort the logs that the program has not closed when it exits."""
     for writer in list(_open):
         writer.abort()
 
 
 def end_by_itself(writer: Writer) -> None:
-    """Have somebody else see to it that a log ends when the program does."""
+    """Do not abort this log when the program exits: the caller ends it."""
     _open.discard(writer)
 
 
@@ -341,9 +343,9 @@ os.register_at_fork(
 
 
 def push_spool(folder: Path, name: str | None, settings: ClientSettings) -> Sender:
-    """Begin to send what a writer had to leave in `folder`, never in place of a log that has got its name meanwhile.
+    """Begin to send the spool that a writer left in `folder`. It never replaces a log that has got this name meanwhile.
 
-    `name`: another name for it; where a server has its beginning already, for what follows. Raises: ClientError, if that cannot be.
+    `name`: send it under another name; if the server already has its beginning, only the rest. Raises: ClientError, if it cannot be read.
     """
     try:
         spool = Spool.reopen(folder)
@@ -366,7 +368,7 @@ def push_spool(folder: Path, name: str | None, settings: ClientSettings) -> Send
 
 
 def new_name(hint: str) -> str:
-    """A name that no other log has: made of the last part of `hint`, a path, and the time."""
+    """A new, unique name: the last part of the path `hint`, the time, and random digits."""
     word = re.sub(r"[^A-Za-z0-9._~-]+", "-", hint.rstrip("/").rpartition("/")[2]).strip("-.")[:60] or "log"
     return f"{word}/{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
 
@@ -376,7 +378,7 @@ def _spool_folder(directory: Path, name: str) -> Path:
 
 
 def header_fields(title: str, labels: Mapping[str, str], content_type: str) -> dict[str, str]:
-    """Header fields that tell of a log. Raises: InvalidAttribute, if they are not allowed."""
+    """The header fields of a log's attributes. Raises: InvalidAttribute, if one is not valid."""
     fields = {}
     if title:
         fields["Livelog-Title"] = encoded(title)

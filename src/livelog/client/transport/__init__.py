@@ -1,1 +1,1 @@
-"""How bytes get to a server and out of it: connections, uploads, and the spool in which bytes wait until they are acknowledged."""
+"""The transport of bytes between client and server: connections, uploads, and the spool that keeps bytes until they are acknowledged."""

@@ -1,10 +1,10 @@
-"""Where the requests for a URL go: to its host, or to a proxy in front of it; and what a URL says about who asks. No I/O.
+"""The origin of a URL: the host or the proxy to which its requests go, and the credentials that it contains. No I/O.
 
     http_proxy, https_proxy   the proxy for URLs of that scheme, such as http://user:password@proxy.example.org:3128
-    no_proxy                  hosts that are asked directly: names with all names below them, addresses, networks, *; by commas
+    no_proxy                  hosts without a proxy, separated by commas: names with all names below them, addresses, networks, *
 
-As with other programs, the small letters win; HTTP_PROXY counts as well, but not in a CGI program, where it is a header
-field of whoever asks. Refuses to show a password: see `shown`.
+Names in lower case win over those in upper case. HTTP_PROXY is ignored in a CGI program, where a client could set it by a header
+field. Passwords are never shown: see `shown`.
 """
 
 import base64
@@ -28,14 +28,17 @@ class Origin:
     host: str
     port: int
     authority: str
-    """The host and the port as they stand in the URL: for the Host field."""
+    """The host and the port as in the URL, for the Host field."""
     login: str
     """`user:password` of the URL; empty: there is none."""
     proxy: SplitResult | None
 
     @classmethod
     def of(cls, url: str | SplitResult, *, direct: bool = False, environ: Mapping[str, str] | None = None) -> "Origin":
-        """That of `url`, with the proxy that `environ` (by default the process's) names, unless `direct`. Raises: Refused."""
+        """The origin of `url`, with the proxy that `environ` (default: the environment) names. `direct`: without a proxy.
+
+        Raises: Refused, if the proxy's URL is not valid.
+        """
         parts = urlsplit(url) if isinstance(url, str) else url
         host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
         proxy = None if direct else _proxy(parts.scheme, host, port, os.environ if environ is None else environ)
@@ -47,11 +50,11 @@ class Origin:
 
     @property
     def forwarded(self) -> bool:
-        """Whether a proxy forwards each request; else bytes only, or there is none."""
+        """Whether a proxy forwards each request (http). For https a proxy only forwards bytes (CONNECT)."""
         return self.proxy is not None and self.scheme == "http"
 
     def target(self, path: str) -> str:
-        """What a request for `path` has in its first line (RFC 9112 section 3.2)."""
+        """The request target for `path` (RFC 9112 section 3.2)."""
         return f"http://{self.authority}{path}" if self.forwarded else path
 
     def fields(self) -> dict[str, str]:
@@ -71,7 +74,7 @@ def basic(login: str) -> str:
 
 
 def shown(url: str) -> str:
-    """`url` as it may be shown, and told to others: without user and password."""
+    """`url` without user and password, so that it may be shown."""
     return re.sub(r"(?<=://)[^/?#]*@", "", url, count=1)
 
 

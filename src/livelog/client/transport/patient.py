@@ -1,6 +1,6 @@
-"""GET requests to a server that may be away for a while: each on a connection of its own, which is made again after a pause.
+"""GET requests to a server that may be unreachable for a while: each on a new connection, repeated after a pause.
 
-Under `Reader` and `Stream`. Refuses to know what is asked for: whoever asks puts the question again, from where the answer broke off.
+`Reader` and `Stream` use it. The caller repeats the request, from the place where the answer broke off.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ from .origin import Origin
 from .wire import TIMEOUT, Unavailable, connect, explain, told
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
-"""Seconds before a question is asked again after its connection broke: doubled each time."""
+"""Seconds before a request is repeated after its connection broke: the pause doubles from the first to the last value."""
 
 
 class PatientConnection:
-    """A connection to the server at `origin`, which is closed and made again as often as it takes.
+    """A connection to the server at `origin` that is made again after each failure.
 
-    `fields`: header fields of each request, such as Authorization. `give_up`: seconds for which a server that does not answer is tried.
-    `notice`: is called with a line of text when a server begins to be tried again.
+    `fields`: header fields of each request, such as Authorization. `give_up`: seconds for which an unreachable server is tried. `ca_file`:
+    certificates to trust for https (PEM). `notice`: called with a line of text for people when the server is being tried again.
     """
 
     def __init__(

@@ -1,19 +1,19 @@
-"""From a spool to a server: one log, by a resumable upload (draft-ietf-httpbis-resumable-upload, interop version 8).
+"""The sender of one log: from a spool to a server, by a resumable upload (draft-ietf-httpbis-resumable-upload, interop version 8).
 
-    PUT /log/{name}  Upload-Complete: ?0   the bytes as they come; 104 tells the upload's address, and what is acknowledged
-    HEAD {upload}                          after a break: where to go on
+    PUT /log/{name}  Upload-Complete: ?0   the bytes as they are written; 104 has the upload's address and the acknowledged offset
+    HEAD {upload}                          after a broken connection: the offset at which to continue
     PATCH {upload}   Upload-Complete: ?0   the bytes from there
-    PATCH {upload}   Upload-Complete: ?1   no bytes: that was all, and this is how the job ended; or DELETE: it was not
+    PATCH {upload}   Upload-Complete: ?1   no bytes: the log is complete, with the exit code; or DELETE: the log is aborted
 
-A request whose content is known to be the last says ?1 itself: the server cannot give the upload up between content and end.
+If the last bytes are known to be the last, their request has ?1 itself, so that the server cannot abort the upload between bytes and end.
 
-A thread of its own does it, so that whoever writes never waits. Refuses to decide what a failure means for the job. Invariants:
+A thread sends, so that the writer never waits. What a failure means for the job is decided elsewhere. Invariants:
 
-1. A byte is released from the spool once the server has said by 104 that not even its own crash loses it. So a server
-   that keeps its logs in memory only gets all of them again after a crash, and the log is whole.
-2. Nothing is sent twice to the same place: each connection begins at the offset that the server tells.
-3. A log that has lost a byte, or whose writer failed, is never completed: it ends as an aborted one.
-4. A log counts as delivered only once the server has answered its end, or tells by HEAD that it has the end.
+1. A byte is released from the spool once the server has said by 104 that not even its own crash loses it. If a server that keeps its
+   logs in memory crashes, it gets all bytes again, and the log is whole.
+2. Each connection begins at the offset that the server reports, so no byte is stored twice.
+3. A log that has lost a byte, or whose writer failed, is never completed: it is aborted.
+4. A log counts as delivered only once the server has answered its end, or reports by HEAD that it has the end.
 """
 
 import contextlib
@@ -35,19 +35,19 @@ from .waiting import readable, socket_pair
 from .wire import Answer, Unavailable, Wire, explain
 
 CHUNK = 256 * 1024
-"""Bytes sent at once."""
+"""The limit of bytes in one chunk."""
 
 DISTANCE = 0.01
-"""Seconds from one small piece to the next, at least: what is written meanwhile goes out with it."""
+"""The smallest pause between two small chunks, in seconds. What is written meanwhile goes into the next chunk."""
 
 FIRST_WORD = 0.25
-"""Seconds for the interim response that tells an upload's address; if it does not come, a final one is had."""
+"""Seconds to wait for the interim response with the upload's address. After that, the request is ended to get a final response."""
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 10.0
-"""Seconds before a broken connection is tried again: doubled each time."""
+"""Seconds before a new attempt after a broken connection: the pause doubles from the first to the last value."""
 
 _EXPIRING = re.compile(r"/(?:log|view)/[^/]+\.[0-9]+(?:/|$)")
-"""A link whose token tells when it expires."""
+"""The pattern of a link with an expiring token; its group is the time of expiry."""
 
 _INTEROP = {"Upload-Draft-Interop-Version": "8"}
 
@@ -55,7 +55,7 @@ logger = logging.getLogger("livelog")
 
 
 class Sender(threading.Thread):
-    """Sends the log `name` from `spool`. `fields`: header fields that tell of it, such as Livelog-Title.
+    """Sends the log `name` from `spool`. `fields`: its header fields, such as Livelog-Title.
 
     `begun` is set once the server has the log, or the first attempt has failed; `done` once there is nothing more to do.
     """
@@ -65,37 +65,37 @@ class Sender(threading.Thread):
         self.begun = threading.Event()
         self.done = threading.Event()
         self.link = ""
-        """Where readers find the log; empty: the server has not told yet."""
+        """The link for readers; empty: the server has not sent it yet."""
         self.view = ""
-        """Where a browser shows it to people, likewise."""
+        """The link to the viewer; empty: the server has not sent it yet."""
         self.delivered = False
-        """Whether the server has the whole log, and knows how it ended."""
+        """Whether the server has the whole log and its end."""
         self.problem = ""
-        """Why the server does not get any bytes just now; empty: it does."""
+        """Why the server gets no bytes at present, in words; empty: it does."""
         self.refused: Refused | None = None
-        """Why it will never get them."""
+        """Why the server will never get the log; None: it may."""
         self.reached = False
-        """Whether a connection to the server was made."""
+        """Whether a connection to the server was ever made."""
         self.sent = 0
-        """Up to which byte the server was sent the log."""
+        """The offset up to which the log was sent."""
         self.acknowledged = 0
-        """How many bytes the server has told to have, at least."""
+        """The number of bytes that the server has acknowledged so far."""
         self.aborted = False
         self.final_fields: dict[str, str] = {}
-        """Header fields that are known at the end only, such as Livelog-Exit-Code."""
+        """Header fields for the end of the log, such as Livelog-Exit-Code."""
         self.keep_about: Callable[[], object] = lambda: None
-        """Keeps what the spool's `about` says, when that has changed."""
+        """Called when the spool's `about` has changed, to store it."""
         self._settings = settings
         self._name = self.log_name = name
         self._spool = spool
         self._fields = fields
         self._location: str = spool.about.get("location", "")
-        """Where the upload is, below the server's URL: that may have got another prefix by the time a spool is sent."""
+        """The upload's address, relative to the server's URL, which may have another prefix when a spool is sent later."""
         self._target = ""
         self._completes = False
-        """Whether the request that is under way completes the log with its content."""
+        """Whether the request under way completes the log with its body."""
         self._gave_up = False
-        """Whether the server has aborted an upload of this log between its content and its end."""
+        """Whether the server has aborted an upload of this log after all bytes were sent and before its end."""
         self._wire: Wire | None = None
         self._sleeping = False
         self._hurry = threading.Event()
@@ -103,19 +103,19 @@ class Sender(threading.Thread):
         self._alarm, self._alarmed = socket_pair()
 
     def wake(self) -> None:
-        """There is more in the spool."""
+        """Notify the thread that the spool has grown."""
         if self._sleeping:
             self._sleeping = False
             with contextlib.suppress(OSError):  # it has ended meanwhile
                 self._alarm.send(b"!")
 
     def let_go(self) -> None:
-        """Have nothing open in this process, which was forked, and does not send. Of its connection, `Wire` sees to that."""
+        """Release all resources in a forked process, which does not send. `Wire` closes the connection by itself."""
         for end in (self._alarm, self._alarmed):
             end.close()
 
     def finish(self) -> None:
-        """That was all, and somebody waits for the end: try at once."""
+        """The spool is complete, and the caller waits for the end: try again at once."""
         self._spool.ended = True
         self._hurry.set()
         self._sleeping = True
@@ -134,7 +134,7 @@ class Sender(threading.Thread):
                 self.join()
 
     def run(self) -> None:
-        """See `threading.Thread`."""
+        """Run the thread: see `threading.Thread`."""
         try:
             self._run()
         finally:
@@ -168,7 +168,7 @@ class Sender(threading.Thread):
         self.begun.set()
 
     def _attempt(self) -> None:
-        """Send all that there is and will be. Raises: OSError, HTTPException: try again; Refused."""
+        """Send the rest of the log as it is written, and its end. Raises: OSError, HTTPException: try again; Refused."""
         self._wire = None
         if self.done.is_set():
             return
@@ -194,11 +194,11 @@ class Sender(threading.Thread):
         return 0
 
     def _patch(self, wire: Wire, offset: int) -> None:
-        """Begin a request that appends from `offset` on."""
+        """Send the head of a request that appends from `offset`."""
         self._head(wire, "PATCH", self._location, {**_append(offset), **self._content_fields(completes=True)})
 
     def _content_fields(self, *, completes: bool) -> dict[str, str]:
-        """Header fields of a request with content. `completes`: it may complete the log, if all of that is known."""
+        """The header fields of a request with a body. `completes`: whether the body may complete the log."""
         self._completes = completes and self._spool.ended and not self.aborted and self._spool.failure is None
         ended = {"Upload-Complete": "?1", **self.final_fields} if self._completes else {"Upload-Complete": "?0"}
         return {"Transfer-Encoding": "chunked", **ended}
@@ -207,7 +207,7 @@ class Sender(threading.Thread):
         return f"/log{'/' if self._name else ''}{quote(self._name)}"
 
     def _tell_late(self, refused: Refused) -> None:
-        """Tell how the job has ended, once that is known, of a log that was aborted before: too large, or away for too long."""
+        """Set the exit code of a log that the server aborted before the job ended, because it was too large or the client was away too long."""
         if refused.status not in (410, 413) or not self._location:
             return
         if not self._spool.ended:
@@ -225,13 +225,13 @@ class Sender(threading.Thread):
                 self._tell_aborted(wire, answer)
 
     def _tell_aborted(self, wire: Wire, answer: Answer) -> None:
-        """Tell how the job has ended, of a log that the server has aborted, as `answer` says."""
+        """Set the exit code of a log that the server has aborted, as its `answer` says."""
         if self.final_fields and (etag := answer.field("ETag")):
             self._head(wire, "PATCH", self._path(), {"If-Match": etag, "Content-Length": "0", **self.final_fields})
             wire.answer()
 
     def _resume(self, wire: Wire) -> int | None:
-        """Go on where the server says; None: it has everything."""
+        """Ask for the offset at which the upload continues; None: the server has the whole log."""
         self._head(wire, "HEAD", self._location, {})
         answer = wire.answer()
         if answer.status in (404, 410):
@@ -307,12 +307,12 @@ class Sender(threading.Thread):
         return sent
 
     def _is_all(self, sent: int) -> bool:
-        """Whether nothing follows the first `sent` bytes: they are all, or the rest cannot be read any more."""
+        """Whether nothing will follow the first `sent` bytes: they are the whole log, or the rest cannot be read."""
         spool = self._spool
         return spool.ended and (sent == spool.end or (spool.failure is not None and not spool.read(sent, 1)))
 
     def _end(self, wire: Wire, size: int) -> None:
-        """End a log whose content the server has. Raises: as `_attempt`; then it is not known to have ended so."""
+        """End a log whose bytes the server has. Raises: as `_attempt`; the log then is not known to have ended."""
         if self.aborted or self._spool.failure is not None:
             self._head(wire, "DELETE", self._location, self.final_fields)
             answer = wire.answer()
@@ -327,7 +327,7 @@ class Sender(threading.Thread):
         self._check(answer)
 
     def _hear(self, wire: Wire) -> None:
-        """One response that comes while the body is sent; a final one is a refusal."""
+        """Process a response that arrives while the body is sent. A final one is a refusal."""
         answer = wire.receive()
         if answer is None:
             return
@@ -338,7 +338,7 @@ class Sender(threading.Thread):
         raise Unavailable(f"{answer} before it was sent everything")
 
     def _note(self, answer: Answer) -> None:
-        """Take what a response tells of the upload."""
+        """Take the upload's address, the links and the acknowledged offset from a response."""
         if location := answer.field("Location"):
             base = urlsplit(self._settings.server).path
             parts = urlsplit(urljoin(f"http://host{base}{self._target}", location))  # RFC 9110 section 10.2.2
@@ -358,13 +358,13 @@ class Sender(threading.Thread):
                 self._spool.release(_number(offset))
 
     def _link(self, told: str) -> str:
-        """A link that the server tells, as it may be shown; none, if it opens the log for longer than it shall."""
+        """A link of the server as it may be shown; empty, if it would be valid for longer than the settings allow."""
         if not told or (self._settings.link_expires is not None and not _EXPIRING.search(told)):
             return ""
         return self._settings.link_for_readers(told, self._name)
 
     def _check(self, answer: Answer) -> None:
-        """Raises: Refused, if it is of no use to try again; HTTPException, if it may be."""
+        """Raises: Refused, if the request must not be repeated; HTTPException, if it may be."""
         if answer.status < 300:
             return
         passing = answer.status >= 500 and answer.status not in (501, 505)

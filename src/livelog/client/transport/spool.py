@@ -1,15 +1,15 @@
-"""Bytes on their way to a server: kept until it has acknowledged them, in memory, and beyond that on disk.
+"""The spool: the bytes of a log that the server has not acknowledged, in memory, and beyond a limit on disk.
 
     write → [ segment file ][ segment file ][ memory ] → read, as often as needed
             ↑ start: acknowledged                    ↑ end: written
 
-One thread writes, another reads and releases. Refuses to wait for anything but the disk. Invariants:
+One thread writes, another one reads and releases. Only the disk can make a method wait. Invariants:
 
 1. Every byte of `[start, end)` can be read; offsets count from the first byte of the log.
-2. Memory stays below `MEMORY` and one write, however far behind the server is.
-3. What is on disk is read with `cat`: segments are named by the offset at which they begin, so that they sort.
-4. A segment is locked (flock) by the process that writes or sends it: the others leave it alone.
-5. If the disk refuses, `failure` says so and what is written from then on is dropped: all before it stays in order.
+2. The memory is at most `MEMORY` and one write, however far the server is behind.
+3. The bytes on disk can be read with `cat`: segments are named by their first offset, with leading zeros, so that they sort.
+4. A segment is locked (flock) by the process that writes or sends it, so that no other process uses it.
+5. If the disk fails, `failure` is set, and everything that is written later is dropped. The bytes before stay in order.
 """
 
 import contextlib
@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 MEMORY = 4 * 1024 * 1024
-"""Bytes held in memory at most; beyond that, all of them go to disk."""
+"""The limit of bytes held in memory. Beyond it, all of them are written to disk."""
 
 SEGMENT = 16 * 1024 * 1024
-"""Bytes after which a new segment begins: what has been acknowledged frees its disk space in such steps."""
+"""The size at which a new segment begins, in bytes. Disk space is freed in such steps."""
 
 ABOUT = "upload.json"
-"""The file that says which log the bytes belong to."""
+"""The name of the file that says which log the bytes belong to."""
 
 
 class _Segment(NamedTuple):
@@ -40,7 +40,7 @@ class _Segment(NamedTuple):
 
 
 class Source(Protocol):
-    """Where the bytes of a log come from: see `Spool`, which is one."""
+    """The source of a log's bytes for a `Sender`: a `Spool`, or a file."""
 
     start: int
     ended: bool
@@ -55,20 +55,20 @@ class Source(Protocol):
 
 
 class Spool:
-    """The bytes of one log that a server has not acknowledged; on disk they are in `folder`, made when needed."""
+    """The bytes of one log that the server has not acknowledged. On disk they are in `folder`, which is made when needed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.start = 0
-        """All before this offset is acknowledged."""
+        """The offset up to which all bytes are acknowledged."""
         self.end = 0
-        """How many bytes were written in all."""
+        """The number of bytes that were written so far."""
         self.ended = False
-        """Whether nothing more will be written."""
+        """Whether no more bytes will be written."""
         self.failure: OSError | None = None
         """Why bytes were dropped; None: none were."""
         self.about: dict[str, Any] = {}
-        """What must be known to go on with the log some other time; kept beside its bytes."""
+        """The facts that are needed to send the rest later. They are stored beside the bytes."""
         self._lock = threading.RLock()
         self._spilling = False
         self._memory = bytearray()
@@ -76,7 +76,7 @@ class Spool:
         self._segments: deque[_Segment] = deque()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take `data`. The handler of a signal may do so, too, also while the same thread is in here."""
+        """Append `data`. A signal handler may call this, even while the same thread is in this method."""
         size = len(data)
         with self._lock:
             if self.failure is None:
@@ -86,7 +86,7 @@ class Spool:
                     self._spill()
 
     def read(self, offset: int, size: int) -> bytes:
-        """At most `size` bytes at `offset`, which is in `[start, end]`; none: that is the end. Raises: OSError."""
+        """At most `size` bytes at `offset`, which must be in `[start, end]`; empty at the end. Raises: OSError."""
         with self._lock:
             if offset >= self._memory_start:
                 index = offset - self._memory_start
@@ -100,7 +100,7 @@ class Spool:
             return data
 
     def release(self, offset: int) -> None:
-        """All before `offset` is acknowledged: it will not be read again."""
+        """All bytes before `offset` are acknowledged and will not be read again."""
         with self._lock:
             self.start = max(self.start, min(offset, self.end))
             if self.start > self._memory_start:
@@ -130,25 +130,25 @@ class Spool:
             return bool(self._segments)
 
     def spill(self) -> None:
-        """Put what is in memory on disk, too, where it stays if this process is killed."""
+        """Write the bytes in memory to disk, where they survive if this process is killed."""
         with self._lock:
             self._spill()
             with contextlib.suppress(OSError):
                 self._describe()
 
     def close(self) -> None:
-        """Leave it as it is on disk."""
+        """Close the files, and leave them on disk."""
         with self._lock:
             while self._segments:
                 os.close(self._segments.popleft().fd)
 
     def describe(self) -> None:
-        """Keep `about` as it is now, beside the bytes."""
+        """Write the present `about` to disk, beside the bytes."""
         with self._lock, contextlib.suppress(OSError):
             self._describe()
 
     def discard(self) -> None:
-        """Forget all that is left."""
+        """Delete all bytes that are left."""
         with self._lock:
             while self._segments:
                 os.close(self._segments.popleft().fd)
@@ -157,7 +157,7 @@ class Spool:
 
     @classmethod
     def reopen(cls, folder: Path) -> "Spool":
-        """What `keep` left in `folder`, which has ended. Raises: OSError; ValueError, if it is no spool, or in use."""
+        """Open what `keep` left in `folder`. Raises: OSError; ValueError, if it is no spool, or another process uses it."""
         spool = cls(folder)
         spool.about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         for path in sorted(folder.glob("[0-9]" * 20)):
@@ -179,7 +179,7 @@ class Spool:
         return self._segments[1].start if len(self._segments) > 1 else self._memory_start
 
     def _spill(self) -> None:
-        """Move what is in memory to disk, all of it or nothing."""
+        """Write the bytes in memory to disk: all of them or none."""
         if self._spilling:
             return
         self._spilling = True
@@ -211,7 +211,7 @@ class Spool:
 
 
 def _hold(fd: int) -> bool:
-    """Tell other processes that a segment is in use, until it is closed. Returns whether none of them has told so."""
+    """Lock a segment until it is closed. Returns False, if another process has locked it."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:  # a file system may have no locks
@@ -232,7 +232,7 @@ def _write_all(fd: int, data: bytearray, offset: int) -> None:
 
 
 class Rest:
-    """What a spool still has, as the `Source` of a log of its own: the beginning is elsewhere."""
+    """The bytes that a spool still has, as a log of its own, whose first byte is the spool's `start`."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
@@ -243,7 +243,7 @@ class Rest:
 
     @property
     def end(self) -> int:
-        """How many bytes it has."""
+        """The number of bytes."""
         return self._spool.end - self._shift
 
     @property

@@ -1,4 +1,4 @@
-"""Answers that come as lines, for as long as the server goes on with them: lines of JSON, or an event stream.
+"""Answers that consist of lines and may go on for long: lines of JSON, or an event stream.
 
 After a break the question is asked again, as its asker then puts it. Refuses to know what the lines mean: whoever reads them
 knows where to go on, and what was told twice.
@@ -17,10 +17,10 @@ from .origin import Origin
 from .patient import PatientConnection
 
 READ_SIZE = 64 * 1024
-"""Bytes that are read at once, at most."""
+"""The limit of bytes read at once."""
 
 MAX_LINE = 64 * 1024 * 1024
-"""Bytes of a line, at most."""
+"""The limit of a line, in bytes."""
 
 
 class Stream:
@@ -95,11 +95,11 @@ class Stream:
                 server.disconnect()
 
     def close(self) -> None:
-        """End the iteration, from whatever thread."""
+        """End the iteration. May be called from any thread."""
         self._server.close()
 
     def _answer(self, query: str, accept: str, wait: float) -> Iterator[bytes]:
-        """The lines of one answer. Raises: OSError, HTTPException: ask again; Refused."""
+        """The lines of one answer. Raises: OSError, HTTPException: try again; Refused."""
         self._answered = False
         response = self._server.get(with_query(self._path, query), {"Accept": accept}, wait)
         if response.status not in (200, 204):
@@ -129,7 +129,7 @@ class Stream:
 
 
 def with_query(path: str, query: str) -> str:
-    """A path, or a URL, that may have a query, with a further one, which begins with `?`; empty: none."""
+    """A path or URL with a further query added, which begins with `?` or is empty."""
     return path + (query.replace("?", "&", 1) if "?" in path else query)
 
 
@@ -149,7 +149,7 @@ def events(lines: Iterator[bytes]) -> "Iterator[Event]":
 
 
 class Event(NamedTuple):
-    """A server-sent event. `kind`: empty for a message. `identifier`: where a client goes on that has got it."""
+    """A server-sent event. `kind`: its type, empty for a message. `identifier`: the `id` from which a client continues."""
 
     kind: str
     identifier: str
@@ -157,7 +157,7 @@ class Event(NamedTuple):
 
 
 def document(line: bytes | str) -> dict[str, Any]:
-    """An object in JSON. Raises: Refused."""
+    """The JSON object in a line. Raises: Refused, if it is none."""
     try:
         found = json.loads(line)
     except ValueError:

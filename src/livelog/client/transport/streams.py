@@ -1,4 +1,4 @@
-"""Standard streams, as a command has them: which are open, which are the same, and how to write to one whoever it belongs to."""
+"""The standard streams of a command: whether they are open, whether they are the same, and how to write to them."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ READ_SIZE = 64 * 1024
 
 
 def hold_closed_streams() -> None:
-    """Have those of stdin, stdout and stderr that are closed stay so: else the next file or socket would become one."""
+    """Open /dev/null for each standard stream that is closed. Otherwise the next file or socket would get its descriptor."""
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
@@ -18,7 +18,7 @@ def hold_closed_streams() -> None:
 
 
 def same_file(one: int, other: int) -> bool:
-    """Whether two streams are open on one file, as they are after `2>&1`."""
+    """Whether two streams are the same open file, as after `2>&1`."""
     try:
         first, second = os.fstat(one), os.fstat(other)
     except OSError:
@@ -27,19 +27,19 @@ def same_file(one: int, other: int) -> bool:
 
 
 def is_open(fd: int) -> bool:
-    """Whether a stream is open: it is not one that `hold_closed_streams` holds."""
+    """Whether a stream was open at the start: it is not one that `hold_closed_streams` has opened."""
     return not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
 
 
 def has_no_reader(fd: int) -> bool:
-    """Whether it is a pipe or a socket whose other side has left."""
+    """Whether it is a pipe or a socket whose other end is closed."""
     poll = select.poll()
     poll.register(fd, 0)
     return bool(poll.poll(0))
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write all of `data`, waiting where that takes long, also on a stream that does not block. Raises: OSError."""
+    """Write all of `data`, and wait as long as that takes, even if the descriptor is non-blocking. Raises: OSError."""
     view = memoryview(data)
     while view:
         try:

@@ -1,4 +1,4 @@
-"""Which of some file descriptors can be read. `select.select` refuses those from 1024 on, which a large program has."""
+"""Waiting for descriptors that can be read. `select.select` refuses descriptors above 1023, which a large program has."""
 
 import array
 import fcntl
@@ -14,7 +14,7 @@ class _HasDescriptor(Protocol):
 
 
 def readable(files: Iterable[int | _HasDescriptor], seconds: float | None = None) -> set[int]:
-    """The descriptors of those `files` that have something to be read, or their end, within `seconds`; None: wait for one."""
+    """The descriptors of those `files` that can be read, or are at their end. Waits for `seconds`, or without a limit (None)."""
     poll = select.poll()
     for file in files:
         poll.register(file, select.POLLIN)
@@ -22,14 +22,14 @@ def readable(files: Iterable[int | _HasDescriptor], seconds: float | None = None
 
 
 def available(pipe: int) -> int:
-    """How many bytes are in it."""
+    """The number of bytes that can be read from it now."""
     count = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
     return count[0]
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """Two connected sockets that do not block: what is sent into the first one can be received from the second."""
+    """Two connected non-blocking sockets: bytes sent into the first one are received from the second."""
     first, second = socket.socketpair()
     first.setblocking(False)
     second.setblocking(False)

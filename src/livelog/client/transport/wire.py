@@ -1,8 +1,8 @@
 """Connections to a server. A producer's sends a request whose body takes long, and hears what the server says meanwhile.
 
-`http.client` reads an answer only once the request is out, and no interim responses; so the framing of requests is here
-(RFC 9112), and the heads of answers are parsed by `http.client`. Refuses to send two requests at once, and to follow
-redirects. Every wait has an end: a server that neither takes nor gives a byte for `TIMEOUT` is taken to be gone.
+`http.client` reads an answer only after the whole request was sent, and ignores interim responses. So this module frames
+requests itself (RFC 9112); `http.client` parses the heads of answers. It sends one request at a time, and follows no
+redirects. Every wait is bounded: a server that neither accepts nor sends a byte for `TIMEOUT` seconds counts as gone.
 """
 
 import contextlib
@@ -32,11 +32,12 @@ STORES = (
     "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem",
 )  # fmt: skip
-"""Where distributions keep the certificates that are trusted: Debian, Fedora, openSUSE, OpenELEC, RHEL, Alpine."""
+"""The files of trusted certificates of Debian, Fedora, openSUSE, OpenELEC, RHEL and Alpine."""
 
 MAX_HEAD = 65536
+"""The limit of the head of an answer, in bytes."""
 MAX_BODY = 65536
-"""Bytes of an answer: more than a server of logs has to say to a producer."""
+"""The limit of the body of an answer, in bytes. A server's answers to producers are shorter."""
 
 
 class Answer(NamedTuple):
@@ -56,10 +57,10 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """A connection to the server at `url`, whose host is asked without a proxy if `direct`.
+    """A connection to the server at `url`. `direct`: without a proxy.
 
-    `timeout`: seconds for a connection to be made, bytes to be taken, and an answer to come. Raises, in all methods: OSError;
-    HTTPException, if that is no HTTP. Also raises at the beginning: Refused, see `connect`.
+    `timeout`: seconds for a connection to be made, for bytes to be accepted, and for an answer to arrive. All methods raise OSError, and
+    HTTPException if the answer is not HTTP. The constructor also raises Refused: see `connect`.
     """
 
     def __init__(self, url: str, ca_file: str | None = None, *, direct: bool = False, timeout: float = TIMEOUT) -> None:
@@ -94,13 +95,13 @@ class Wire:
         self._socket.close()
 
     def shut_down(self) -> None:
-        """Have whatever waits for this connection, in whatever thread, wait no longer."""
+        """End all waits for this connection, in all threads."""
         self._shut_down = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def let_go(self) -> None:
-        """Close this process's descriptor, and leave the connection to the one of which it is a fork."""
+        """Close the descriptor of this forked process only. The connection stays open in the parent process."""
         if (fd := self._socket.detach()) >= 0:
             os.close(fd)
 
@@ -109,9 +110,9 @@ class Wire:
         return self._socket.fileno()
 
     def head(self, method: str, path: str, fields: Mapping[str, str]) -> None:
-        """Send a request's head, with header `fields`. If one is Transfer-Encoding, a body follows in chunks.
+        """Send the head of a request with header `fields`. If one of them is Transfer-Encoding, a body in chunks must follow.
 
-        On a new connection, if the server, or a proxy, has said that it ends this one.
+        If the server or a proxy has announced that it closes this connection, a new one is made first.
         """
         if self._closing:
             self.connecting = True
@@ -126,15 +127,15 @@ class Wire:
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
 
     def chunk(self, data: bytes) -> None:
-        """Send a part of the body; none: that was all."""
+        """Send a part of the body; an empty part ends the body."""
         self._socket.sendall(b"%x\r\n%b\r\n" % (len(data), data))
 
     def ready(self) -> bool:
-        """Whether a byte of an answer is there."""
+        """Whether a byte of an answer has arrived."""
         return bool(self._received or self._pending() or readable([self._socket], 0))
 
     def receive(self) -> Answer | None:
-        """The next response, or None if not all of it has arrived; then wait until there is more and call again."""
+        """The next response, interim or final; None: it is not complete yet. The caller waits for more bytes and calls again."""
         answer = self._parse()
         if answer is None:
             data = self._socket.recv(MAX_HEAD)
@@ -187,9 +188,9 @@ class Wire:
 
 
 class _Forks:
-    """Keeps connections out of processes that are forked: there they would stay open when this one has ended.
+    """Closes connections in forked processes, where they would stay open after this process has ended.
 
-    The other process closes those in `wires`. One that was just being made then is not among them: see `since`.
+    A forked process closes those in `wires`. A connection that was being made during the fork is not among them: see `since`.
     """
 
     def __init__(self) -> None:
@@ -230,7 +231,7 @@ def _length(headers: Message) -> int:
 
 
 class WholeHead(HTTPResponse):
-    """An answer whose head is known to be whole: `http.client` takes one that breaks off for one that ends there."""
+    """An answer whose head is checked to be complete. `http.client` accepts a head that breaks off."""
 
     def begin(self) -> None:
         """See `HTTPResponse`. Raises: IncompleteRead."""
@@ -254,9 +255,9 @@ class _WholeLines:
 
 
 def connect(origin: Origin, ca_file: str | None, timeout: float = TIMEOUT) -> HTTPConnection:
-    """A connection to `origin`, which waits `timeout` seconds for each byte.
+    """A new connection to `origin`. `timeout`: seconds for it to be made, and later for each byte; `ca_file`: certificates to trust (PEM).
 
-    Raises: OSError; HTTPException, if a proxy is none; Refused, if the certificate is not one to be trusted.
+    Raises: OSError; HTTPException, if the proxy does not speak HTTP; Refused, if the certificate is not trusted.
     """
     host, port = origin.host, origin.port
     if origin.proxy is not None:
@@ -282,7 +283,7 @@ def connect(origin: Origin, ca_file: str | None, timeout: float = TIMEOUT) -> HT
 
 
 def explain(error: OSError | HTTPException, origin: Origin) -> str:
-    """Why `origin` could not be asked, or did not answer: a line for people."""
+    """A line for people that says why a request to `origin` failed."""
     if getattr(error, "reason", "") in (
         "WRONG_VERSION_NUMBER",
         "HTTP_REQUEST",
@@ -306,7 +307,7 @@ def explain(error: OSError | HTTPException, origin: Origin) -> str:
 
 
 def told(response: HTTPResponse, content: bytes) -> str:
-    """What an answer that is none of those that were hoped for says, in a line."""
+    """A line for people about an answer with an error or a redirect."""
     if 300 <= response.status < 400 and (location := response.headers.get("Location", "")):
         place = location.partition("://")[2].partition("/")[0].rpartition("@")[2]  # the rest may hold a token
         return (
@@ -321,7 +322,7 @@ class NoAnswer(IncompleteRead):
 
 
 class Unavailable(HTTPException):
-    """An answer of a server that may have another one later."""
+    """An error that may pass: the request can be repeated later."""
 
 
 def _foreign(beginning: str) -> str:
@@ -340,7 +341,7 @@ def _trusting(ca_file: str | None) -> "ssl.SSLContext":
 
 
 def _store() -> str | None:
-    """The system's certificates, where OpenSSL does not find them by itself: it may have been built for another distribution."""
+    """The file of the system's certificates, if this OpenSSL does not know it: it may have been built for another distribution. Else None."""
     import ssl  # noqa: PLC0415  # see `_trusting`
 
     known = ssl.get_default_verify_paths()
@@ -348,7 +349,7 @@ def _store() -> str | None:
 
 
 def keep_alive(connection: socket.socket) -> None:
-    """Have the kernel find out within a minute that a peer has vanished, also while nothing is sent."""
+    """Enable TCP keep-alive, so that a vanished peer is noticed within a minute, also while nothing is sent."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     # Not every system has all of them.
     options = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": int(TIMEOUT * 1000)}

@@ -47,8 +47,8 @@ NICE = 15
 
 Beside one process of normal priority on the same core, Linux gives 1.4 % of the core to a process at 19, 3.4 % at 15, and 9.7 % at 10. So a
 second of work takes about a minute at 19, half a minute at 15, ten seconds at 10. At 10, an index and a search under way made the 99th
-percentile of other requests 15 % slower; at 15, no difference could be measured. SCHED_BATCH and SCHED_IDLE change nothing here or starve,
-too. Under autogroup or in a cgroup of its own, the value counts within this service only: other services do not starve its searches.
+percentile of other requests 15 % slower; at 15, no difference could be measured. SCHED_BATCH would not change these shares, and
+SCHED_IDLE gives less than 19. If the service has a cgroup or an autogroup of its own, the value counts within it only: other services do not starve its searches.
 """
 
 MAX_MEMORY = 256 * 1024 * 1024

@@ -1,7 +1,7 @@
-"""The logs that a command's words name: links, names, prefixes such as builds/42/, and patterns such as 'builds/*/linux'.
+"""The logs that the words of a command name: links, names, prefixes such as builds/42/, and patterns such as 'builds/*/linux'.
 
-In a pattern, * stands for any characters, slashes, too, ? for one, and [...] for one of those. What is a pattern or a prefix is looked up
-in the list of logs, for which ACCESS_TOKEN is needed, or in its place the token of a prefix.
+In a pattern, * matches any characters including slashes, ? matches one character, and [...] one of those in it. Patterns and prefixes are looked up
+in the list of logs, which needs ACCESS_TOKEN or the token of a prefix.
 """
 
 import re
@@ -16,34 +16,34 @@ from livelog.errors import Refused
 
 
 class Chosen(NamedTuple):
-    """A log, and what it is called here."""
+    """A log that a word of the command names, and the name by which the output calls it."""
 
     name: str
     target: Target
 
 
 def is_pattern(word: str) -> bool:
-    """Whether a word may stand for several logs."""
+    """Whether a word is a prefix or a pattern, and so may name several logs."""
     return "://" not in word and (re.search(r"[*?\[]", word) is not None or word.endswith("/"))
 
 
 def stem(word: str) -> str:
-    """What the names begin with for which a pattern stands."""
+    """The text with which all names begin that a pattern can match."""
     return re.split(r"[*?\[]", word, maxsplit=1)[0]
 
 
 def fits(name: str, words: Sequence[str]) -> bool:
-    """Whether one of some patterns stands for a name; no patterns stand for all."""
+    """Whether a name matches one of these patterns and prefixes. Without any, every name matches."""
     return not words or any(name.startswith(word) if word.endswith("/") else fnmatchcase(name, word) for word in words)
 
 
 def label_query(labels: Sequence[str]) -> list[str]:
-    """The values of `label` in a question for logs that have all of these labels, each NAME or NAME=VALUE."""
+    """Labels in the form NAME or NAME=VALUE as values of the query parameter `label`."""
     return [label.replace("=", ":", 1) for label in labels]
 
 
 def listed(settings: ClientSettings, query: "dict[str, Any]", most: int | None = None) -> Iterator[dict[str, Any]]:
-    """What is known of the logs that a `query` asks for, newest first. Raises: ConfigError, ClientError."""
+    """The statuses of the logs that a `query` selects, newest first, at most `most`. Raises: ConfigError, ClientError."""
     before, left = None, most
     while left is None or left > 0:
         page_query = {**query, "limit": 1000 if left is None else min(left, 1000), "before": before}

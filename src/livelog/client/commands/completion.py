@@ -1,7 +1,7 @@
-"""Scripts that have shells complete the command's words: `livelog completion bash | zsh | fish`.
+"""Completion scripts for shells: `livelog completion bash | zsh | fish`.
 
-Made from the parsers of the commands, so that they know what the commands know. Names of logs are asked of the server,
-where ACCESS_TOKEN is set.
+They are made from the parsers of the commands, so they contain all options. Names of logs are fetched from the server, if
+ACCESS_TOKEN is set.
 """
 
 import argparse
@@ -11,10 +11,10 @@ from collections.abc import Mapping
 SHELLS = ("bash", "zsh", "fish")
 
 NAMED = ("tail", "grep", "show", "wait", "status", "open", "link", "rm")
-"""Commands that take the name of a log."""
+"""The commands that take the name of a log."""
 
 MANY = 10_000
-"""Names that are asked for, the newest first."""
+"""The limit of names that are fetched from the server, the newest first."""
 
 _BASH = """\
 # Completion of livelog for bash: put  eval "$(livelog completion bash)"  into ~/.bashrc
@@ -86,7 +86,7 @@ complete -c livelog -n "__fish_seen_subcommand_from {named}" -a "(livelog ls --n
 
 
 def script(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> str:
-    """The script for one of `SHELLS`. `parsers`: the parser of each command."""
+    """The completion script for one of `SHELLS`. `parsers`: the parser of each command."""
     options = {name: _options(parser) for name, parser in parsers.items()}
     commands = " ".join(parsers)
     if shell == "fish":

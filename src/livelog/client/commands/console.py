@@ -1,7 +1,7 @@
-"""What the commands share: how they take their words, and how they speak.
+"""What the commands share: parsing of their words, messages, and exit codes.
 
-On stdout is what was asked for and nothing else; what a person may want to know besides is on stderr. Refuses to show a
-token: links are secrets, and shown only where a link is what the command is for.
+Stdout has only what the user asked for; messages for people go to stderr. Tokens are never printed. Links are secrets,
+and printed only where the command is about links.
 """
 
 import argparse
@@ -49,11 +49,11 @@ EXIT_STATUS = "With --exit-status, the exit code of the job."
 """What the help of a command with `add_exit_status` says of its exit codes."""
 
 EX_OWN_FAILURE = 125
-"""Exit code of `livelog run` for what is not the command's."""
+"""The exit code of `livelog run` for failures of its own, not of the command."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A command's parser, whose errors are told like all others. `usage_error`: what it then exits with."""
+    """The parser of a command. It prints errors like all others. `usage_error`: the exit code for a wrong usage."""
 
     def __init__(self, name: str, description: str, epilog: str = "", usage_error: int = EX_USAGE) -> None:
         super().__init__(
@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class MixedParser(Parser):
-    """One whose options may stand between its other words."""
+    """A parser that accepts options between the other words."""
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See `argparse.ArgumentParser`."""
@@ -79,12 +79,12 @@ class MixedParser(Parser):
 
 
 def duration(name: str, text: str) -> float:
-    """Seconds, also none at all. Raises: ConfigError."""
+    """The seconds of a duration, which may be 0. `name`: for the error. Raises: ConfigError."""
     return 0.0 if text == "0" else seconds(name, text)
 
 
 def exit_codes(*codes: int | str) -> str:
-    """What a command's help says of its exit codes, each a number of `MEANINGS` or a text."""
+    """The sentence about exit codes in a command's help. `codes`: numbers of `MEANINGS`, or texts; a text that ends with a full stop is a sentence of its own."""
     known = [f"{code} {MEANINGS[code]}" if isinstance(code, int) else code for code in codes]
     sentences = [text for text in known if text.endswith(".")]
     listed = ", ".join(text for text in known if not text.endswith("."))
@@ -92,12 +92,12 @@ def exit_codes(*codes: int | str) -> str:
 
 
 def lasting(text: str) -> float:
-    """An option's seconds, also none at all."""
+    """Parse an option's duration, which may be 0, in seconds."""
     return 0.0 if text == "0" else period(text)
 
 
 def period(text: str) -> float:
-    """An option's seconds, above 0."""
+    """Parse an option's duration above 0, in seconds."""
     try:
         return seconds("", text)
     except ConfigError as error:
@@ -105,13 +105,13 @@ def period(text: str) -> float:
 
 
 def told(title: str) -> str:
-    """`title` in the form in which a server takes it: one printable line of at most 256 bytes."""
+    """`title` in a form that servers accept: one printable line of at most 256 bytes."""
     printable = "".join(character if character.isprintable() else " " for character in title)
     return printable.encode(errors="ignore")[:256].decode(errors="ignore").strip()
 
 
 def add_description(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the options that tell of a log."""
+    """Add the options that describe a log: its name, title and labels."""
     parser.add_argument(
         "--name",
         metavar="NAME",
@@ -130,7 +130,7 @@ def add_description(parser: argparse.ArgumentParser) -> None:
 
 
 def with_expiry(settings: ClientSettings, arguments: argparse.Namespace) -> ClientSettings:
-    """`settings`, with what --expires says of links."""
+    """`settings`, changed by the option --expires."""
     return settings if arguments.expires is None else replace(settings, link_expires=arguments.expires[0])
 
 
@@ -144,7 +144,7 @@ def _expiry(text: str) -> tuple[float | None]:
 
 
 def labels(arguments: argparse.Namespace) -> dict[str, str]:
-    """The labels that were given. What cannot be one is said, and left out: no job fails because of it."""
+    """The labels of the options. An invalid label is corrected or dropped, with a message: no job fails because of it."""
     found: dict[str, str] = {}
     for text in arguments.label:
         given, equals, value = text.partition("=")
@@ -161,7 +161,7 @@ def labels(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def log_name(arguments: argparse.Namespace, hint: str) -> str:
-    """The name that was given, made valid, which is said; else a new one, made of `hint`."""
+    """The name of the option, corrected with a message if it is not valid; else a new name, made of `hint`."""
     if arguments.name is None:
         return new_name(hint)
     name = valid_name(arguments.name) if arguments.name else ""
@@ -171,7 +171,7 @@ def log_name(arguments: argparse.Namespace, hint: str) -> str:
 
 
 def reference(text: str) -> str:
-    """A link of a log, or the name of one, or `-`."""
+    """Parse a link of a log, the name of a log, or `-`."""
     if "://" in text:
         try:
             parse(text)
@@ -234,14 +234,14 @@ def _generation(text: str) -> str:
 
 
 def natural(text: str) -> int:
-    """An option's whole number."""
+    """Parse an option's whole number, which may be 0."""
     if not re.fullmatch("[0-9]{1,15}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
 
 
 def interval(text: str) -> tuple[int, int | None]:
-    """An option's inclusive `A-B`, as a half-open interval."""
+    """Parse an option's inclusive interval `A-B`, and return it as a half-open one."""
     match = re.fullmatch("([0-9]{1,15})-([0-9]{1,15})?", text, re.ASCII)
     if match is None or (match[2] and int(match[2]) < int(match[1])):
         raise argparse.ArgumentTypeError(f"{text!r} is not A-B or A-, such as 100-199")
@@ -249,7 +249,7 @@ def interval(text: str) -> tuple[int, int | None]:
 
 
 def write(data: bytes, fd: int = 1) -> None:
-    """To a descriptor, by default stdout, unbuffered. Raises: BrokenPipeError."""
+    """Write to a descriptor, by default stdout, without buffering. Raises: BrokenPipeError."""
     view = memoryview(data)
     while view:
         try:
@@ -261,7 +261,7 @@ def write(data: bytes, fd: int = 1) -> None:
 
 
 def note(text: str) -> None:
-    """Say something on stderr."""
+    """Print a line on stderr."""
     with contextlib.suppress(OSError):  # nobody listens
         shown = "".join(
             character if character.isprintable() else " " for character in text
@@ -270,7 +270,7 @@ def note(text: str) -> None:
 
 
 def _line_end() -> str:
-    """What ends a line on stderr: on a terminal that is raw, the cursor must be brought back, too."""
+    """The end of a line on stderr. On a terminal in raw mode, it also moves the cursor to the first column."""
     try:
         return "\n" if termios.tcgetattr(2)[1] & termios.OPOST else "\r\n"
     except termios.error:
@@ -278,7 +278,7 @@ def _line_end() -> str:
 
 
 def note_links(log: Writer | Sender) -> None:
-    """Say where readers find a log."""
+    """Print the links for readers."""
     if not log.link:
         later = "the output is kept, and sent later" if log.refused is None else "the output is kept on this machine"
         note(f"{reason(log.problem, log.refused, 'has not answered yet')}; {later}")
@@ -289,7 +289,7 @@ def note_links(log: Writer | Sender) -> None:
 
 
 def note_rest(log: Writer) -> None:
-    """Say what of a log that has ended did not get to the server."""
+    """Print which part of a log that has ended did not reach the server."""
     if log.failure is not None:
         note(f"the log lacks all after its first {log.size} bytes: {log.failure.strerror}")
     if log.spool is not None:
@@ -301,14 +301,14 @@ def note_rest(log: Writer) -> None:
 def reason(
     problem: str, refused: Refused | None = None, otherwise: str = "has not taken all of the log in time"
 ) -> str:
-    """Why a server does not have all of a log."""
+    """Why the server does not have the whole log."""
     if refused is not None:
         return f"the server will not take the log ({problem})"
     return f"the server cannot take the log ({problem})" if problem else f"the server {otherwise}"
 
 
 def what_is_left(refused: Refused | None, folder: Path, name: str) -> str:
-    """What can be done with what a server has not got, which is in `folder`: only what can succeed."""
+    """The advice on what to do with the rest of a log in `folder`: only what can succeed."""
     kept = "what it has not got is kept"
     start = min((int(file.name) for file in folder.glob("[0-9]" * 20)), default=0)
     match 0 if refused is None else refused.status:
@@ -328,6 +328,6 @@ def what_is_left(refused: Refused | None, folder: Path, name: str) -> str:
 
 @contextlib.contextmanager
 def own_warnings() -> Iterator[None]:
-    """What a writer warns of is told by the command itself."""
+    """Silence a writer's warnings within the block: the command prints them itself."""
     logging.getLogger("livelog").disabled = True
     yield

@@ -1,4 +1,4 @@
-"""The commands that talk to a server: which there are, and what they exit with when something goes wrong."""
+"""The commands that talk to a server: their modules, and their exit codes for errors."""
 
 import argparse
 import signal
@@ -13,7 +13,7 @@ from .output import ReaderLeft
 from .signals import end_as
 
 NOT_BEGUN = "this log has not begun"
-"""What the server says first of a log that does not exist."""
+"""The beginning of the server's error for a log that does not exist."""
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("run", "parser", "run"),
@@ -28,11 +28,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rm": ("look", "rm_parser", "rm"),
     "spools": ("spools", "parser", "spools"),
 }
-"""The module of each command, and in it what makes its parser, and what runs it: no command waits for the modules of the others."""
+"""The module of each command, and the names of its functions that make the parser and run the command. A command imports its own module only."""
 
 
 def parser(command: str) -> argparse.ArgumentParser:
-    """What `command` takes."""
+    """The parser of `command`."""
     module, make, _ = COMMANDS[command]
     made = getattr(import_module(f"{__package__}.{module}"), make)()
     assert isinstance(made, argparse.ArgumentParser)
@@ -40,7 +40,7 @@ def parser(command: str) -> argparse.ArgumentParser:
 
 
 def main(command: str, words: Sequence[str]) -> int:
-    """Run `command` with `words`. Returns the exit code."""
+    """Run `command` with the arguments `words`, and return the exit code. Errors are printed to stderr."""
     module, make, run = COMMANDS[command]
     hold_closed_streams()
     try:
@@ -59,7 +59,7 @@ def main(command: str, words: Sequence[str]) -> int:
 
 
 def _said(error: LivelogError, command: str) -> str:
-    """The text of `error`. Of a log that has not begun it says how this command waits, in place of how a request does."""
+    """The text of `error` for people. For a log that has not begun, it names the option with which this command waits."""
     text = str(error)
     if isinstance(error, Refused) and error.status == 404 and text.startswith(NOT_BEGUN):
         return f"{NOT_BEGUN}; --wait 1m waits for it" if command == "tail" else NOT_BEGUN
@@ -67,7 +67,7 @@ def _said(error: LivelogError, command: str) -> str:
 
 
 def exit_code_of(error: LivelogError) -> int:
-    """What to exit with because of `error`."""
+    """The exit code for `error`."""
     match error:
         case ConfigError():
             return error.exit_code

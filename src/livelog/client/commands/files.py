@@ -1,7 +1,7 @@
-"""Files that `livelog push` reads: one that is there, as it is and as it grows, and one under a name that others take over.
+"""The files that `livelog push` reads: a regular file, as it is or as it grows, or a name that other files take over (log rotation).
 
-A file's size, as the system tells it, is not trusted: those of /proc have none, and a file that was truncated may have grown past
-the place where it was. So the bytes in front of that place are looked at again before any behind it count. Refuses to send.
+The reported size of a file is not trusted: files in /proc report none, and a file that was truncated may have grown beyond the
+offset at which it was. So the bytes before this offset are compared again before bytes behind it are used.
 """
 
 import os
@@ -13,14 +13,14 @@ from typing import Any
 from livelog.client.transport.streams import READ_SIZE
 
 LOOK = 0.2
-"""Seconds between looks at a file that grows."""
+"""Seconds between two checks of a growing file."""
 
 SEEN = 1024
-"""Bytes that are looked at again: a file that was truncated hardly has the same ones at the same place."""
+"""Bytes before the offset that are compared again: they show whether the file was truncated and rewritten."""
 
 
 class File:
-    """A file that is there already, as a `Source`: nothing of it needs to be kept. `follow`: it may grow."""
+    """A regular file as a `Source`: it can be read again, so nothing is kept. `follow`: it may grow."""
 
     def __init__(self, fd: int, *, follow: bool) -> None:
         self._fd = fd
@@ -35,15 +35,15 @@ class File:
 
     @property
     def end(self) -> int:
-        """Up to which byte it is known."""
+        """The offset up to which the file is known."""
         return self._end
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         os.close(self._fd)
 
     def look(self) -> bool:
-        """Look how long it is. Returns whether that has changed."""
+        """Ask the system for the file's size. Returns whether it has changed."""
         with self._lock:
             before, size = self._end, os.fstat(self._fd).st_size
             if self.failure is None and size < before:
@@ -65,7 +65,7 @@ class File:
         return b"" if self.failure is not None else data
 
     def release(self, offset: int, /) -> None:
-        """Nothing to be done: should it be asked for again, it is there."""
+        """Nothing to do: the file still has these bytes."""
 
     def _is_as_before(self) -> bool:
         size = len(self._seen)
@@ -80,7 +80,7 @@ class File:
 
 
 def has_its_size(fd: int) -> bool:
-    """Whether a regular file has as many bytes as the system says, as far as a look at its beginning and its end tells."""
+    """Whether a regular file really has as many bytes as the system reports. Files in /proc, for example, report 0."""
     size = os.fstat(fd).st_size
     if len(os.pread(fd, READ_SIZE, 0)) < min(size, READ_SIZE):
         return False
@@ -128,7 +128,7 @@ def followed(path: Path, stop: threading.Event, tell: Callable[[str], object]) -
 
 
 def _is_replaced(path: Path, fd: int) -> bool:
-    """Whether there is another file of that name, with a byte in it."""
+    """Whether another file now has this name, and is not empty."""
     try:
         there, here = path.stat(), os.fstat(fd)
     except OSError:

@@ -1,7 +1,7 @@
-"""Which lines of a log are shown, as grep does it: those that match, or do not, and those around them. No I/O.
+"""The selection of lines to be shown, as in grep: lines that match, or do not, and their context. No I/O.
 
-As the server's search does, it matches what is read: without terminal sequences, and without the newline and the carriage returns
-in front of it.
+Like the server's search, it matches lines without terminal sequences, without the newline, and without the carriage returns before
+it.
 """
 
 import re
@@ -23,7 +23,7 @@ L = TypeVar("L", bound=_Line)
 
 
 class Wanted(NamedTuple):
-    """What is looked for. `text`: as Python's `re` has it, or as it is (`fixed`)."""
+    """A pattern and its options, as in grep. `text`: a regular expression of Python's `re`, or with `fixed` a literal text. `before`, `after`: lines of context."""
 
     text: str
     fixed: bool = False
@@ -33,7 +33,7 @@ class Wanted(NamedTuple):
     after: int = 0
 
     def pattern(self) -> "re.Pattern[str]":
-        """What matches. Raises: ValueError."""
+        """The compiled pattern. Raises: ValueError."""
         try:
             return re.compile(re.escape(self.text) if self.fixed else self.text, re.IGNORECASE * self.ignore_case)
         except (re.error, RecursionError, OverflowError) as error:
@@ -41,14 +41,14 @@ class Wanted(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """Whether a line that is shown is one around a match, and whether lines before it were left out."""
+    """How a line is shown: whether it is context, and whether lines before it were left out."""
 
     context: bool
     apart: bool
 
 
 class LineFilter:
-    """Chooses lines, which it is given in order. Raises at the beginning: ValueError, if the pattern is none."""
+    """Selects lines, which must be passed in order. The constructor raises ValueError, if the pattern is not valid."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -58,11 +58,11 @@ class LineFilter:
         self._gap = self._any = False
 
     def matches(self, text: str) -> bool:
-        """Whether a line with that text is one of those that are looked for."""
+        """Whether a line with this text is a match (with `invert`: is none)."""
         return (self._search(plain(text)) is not None) is not self._wanted.invert
 
     def __call__(self, line: L) -> Iterator[tuple[L, Shown]]:
-        """What is shown because of another line: it, and those before it, or nothing."""
+        """Yield the lines to be shown once `line` is known: it and the context before it, or nothing."""
         if self.matches(line.text):
             apart = self._gap and self._any
             for earlier in self._before:

@@ -1,4 +1,4 @@
-"""`livelog grep`: lines that match, of one log or several, as the server finds them: what does not match is not transferred."""
+"""`livelog grep`: print the lines of logs that match a pattern. The server searches, so that only matching lines are transferred."""
 
 import argparse
 import os
@@ -19,10 +19,10 @@ from .moments import told
 from .terminal import Neutraliser
 
 FOUND, NONE, TROUBLE = 0, 1, 2
-"""Exit codes, as grep has them."""
+"""The exit codes of grep."""
 
 MOST = 10_000
-"""Lines of which a server is told that there is a limit."""
+"""The largest limit of lines that is sent to the server; beyond it, the command counts."""
 
 HELP = """\
 Print the lines of logs that match a pattern, as grep does. The server searches: what does not match is not transferred, however large
@@ -40,7 +40,7 @@ EXITS = exit_codes(
 
 
 def parser() -> argparse.ArgumentParser:
-    """What `livelog grep` takes."""
+    """The parser of `livelog grep`."""
     parser = MixedParser("grep", HELP, EXITS)
     parser.add_argument(
         "words",
@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def grep(arguments: argparse.Namespace) -> int:
-    """Search. Returns the exit code."""
+    """Run `livelog grep`, and return the exit code."""
     words = list(arguments.words)
     if arguments.regexp is None and not words:
         parser().error("a pattern is needed")
@@ -139,7 +139,7 @@ class _Grep:
         self._any = False  # whether lines were printed
 
     def run(self) -> int:
-        """Of all logs. Returns the exit code. Raises: LivelogError."""
+        """Search all logs. Returns the exit code. Raises: LivelogError."""
         arguments, code = self._arguments, NONE
         trouble = False
         logs = list(choose(self._words, arguments.label, self._settings))
@@ -160,7 +160,7 @@ class _Grep:
         return TROUBLE if trouble else code
 
     def _one(self, log: Chosen, name: str) -> bool:
-        """Of one log. Returns whether anything was found. Raises: ClientError."""
+        """Search one log. Returns whether a line was found. Raises: ClientError."""
         arguments, count = self._arguments, 0
         only_whether = arguments.quiet or arguments.files_with_matches
         most = 1 if only_whether else arguments.max_count
@@ -184,7 +184,7 @@ class _Grep:
         return count > 0
 
     def _found(self, log: Chosen, most: int | None) -> Iterator[Found]:
-        """The lines that the server finds, with those around them; each once, through broken connections. Raises: ClientError."""
+        """Yield the lines that the server finds, with their context, each once, through broken connections. Raises: ClientError."""
         arguments = self._arguments
         which = partial(attempt_of, log.target, arguments.attempt, arguments.generation)
         target = patiently(which, 0, arguments.give_up, note)

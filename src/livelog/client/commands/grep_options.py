@@ -1,4 +1,4 @@
-"""The options that `livelog grep` and `livelog tail` share: what matches, what around it is shown, and since when."""
+"""The options that `livelog grep`, `tail` and `wait` share: the pattern, the context, and the time of lines."""
 
 import argparse
 import re
@@ -9,7 +9,7 @@ from .moments import EXAMPLES, moment
 
 
 def time(text: str) -> datetime:
-    """An option's time."""
+    """Parse an option's time."""
     try:
         return moment(text, datetime.now().astimezone())
     except ValueError as error:
@@ -40,7 +40,7 @@ def add_pattern_options(parser: "argparse._ActionsContainer") -> None:
 
 
 def add_look_options(parser: "argparse._ActionsContainer") -> None:
-    """Give `parser` the options that say which lines are left out, and how the others look."""
+    """Add the options that leave lines out, and that change how lines look."""
     parser.add_argument(
         "--exclude",
         metavar="RE",

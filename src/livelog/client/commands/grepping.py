@@ -1,4 +1,4 @@
-"""What `livelog grep` asks for and how it writes what is found, as grep does. No I/O."""
+"""The query and the output of `livelog grep`, in the form of grep. No I/O."""
 
 import re
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from typing import NamedTuple
 from .filtering import plain
 
 NAME, LINE, MARK, MATCH, RESET = "\x1b[35m", "\x1b[32m", "\x1b[36m", "\x1b[1;31m", "\x1b[0m"
-"""Colours of grep: of a log's name, a line's number, what is between them, and a match."""
+"""The colours of grep: of a log's name, of a line number, of separators, and of a match."""
 
 MAX_TEXT = 1000
-"""Characters of a pattern, at most: see `/search`."""
+"""The limit of a pattern, in characters: see `/search`."""
 
 _TOLD = re.compile(rb"([0-9]+)([:-])")
 
 
 class Asked(NamedTuple):
-    """A pattern as the server takes it: `text`, which is an expression of Python's `re` if `regex`."""
+    """A pattern for the server: `text` is a regular expression of Python's `re` if `regex` is set, else a literal text."""
 
     text: str
     regex: bool
@@ -45,7 +45,7 @@ def expression(patterns: Sequence[str], *, fixed: bool = False, word: bool = Fal
 
 
 class Found(NamedTuple):
-    """A line that the server tells in the form of `grep -n`. `number`: 0 for what is between groups that are apart."""
+    """A line of the server's answer in the form of `grep -n`. `number`: 0 for a separator between groups of lines."""
 
     number: int
     context: bool
@@ -53,7 +53,7 @@ class Found(NamedTuple):
 
 
 def found(told: bytes) -> Found:
-    """What a line of the server's answer tells. Raises: ValueError, if it is none."""
+    """Parse a line of the server's answer. Raises: ValueError."""
     if told == b"--":
         return Found(0, True, b"")
     match = _TOLD.match(told)
@@ -74,7 +74,7 @@ class Form:
         self._numbered, self._marked, self._only = numbered, marked, only
 
     def line(self, name: str, line: Found) -> bytes:
-        """A line of the log `name`, which is shown unless it is empty."""
+        """A line of the log `name` as it is printed. An empty name is not printed."""
         if not line.number:
             return b"" if self._only else f"{self._coloured(MARK, '--')}\n".encode()
         mark = self._coloured(MARK, "-" if line.context else ":")
@@ -92,12 +92,12 @@ class Form:
         return f"{head}{text}\n".encode()
 
     def count(self, name: str, count: int) -> bytes:
-        """How many lines of a log were found."""
+        """The number of lines that were found in a log, as it is printed."""
         head = self._coloured(NAME, name) + self._coloured(MARK, ":") if name else ""
         return f"{head}{count}\n".encode()
 
     def name(self, name: str) -> bytes:
-        """A log in which something was found."""
+        """The name of a log, as it is printed by -l."""
         return f"{self._coloured(NAME, name)}\n".encode()
 
     def _coloured(self, colour: str, text: str) -> str:
@@ -105,7 +105,7 @@ class Form:
 
 
 def marked(text: str, patterns: "Sequence[re.Pattern[str]]") -> str:
-    """`text` with a colour where one of the patterns matches."""
+    """`text` with colours where one of the patterns matches."""
     hit = [False] * len(text)
     for pattern in patterns:
         for match in pattern.finditer(text):

@@ -1,7 +1,7 @@
-"""Hands a link that holds a token to a browser, without a word of it on a command line, which all users of the machine can read.
+"""Opens a link with a token in the browser, without the token on a command line, which all users of the machine can read.
 
-The browser is given the address of a page on this machine, which sends it on to the link. Only a process of the same user is
-sent on: the kernel tells whose a connection is. Refuses to write the link to a file: a confined browser could not read it.
+The browser opens a page on this machine, which redirects it to the link. Only a process of the same user is redirected: the kernel
+says to whom a connection belongs. A file with the link would not do: a sandboxed browser could not read it.
 """
 
 import http.server
@@ -15,11 +15,11 @@ from typing import Self
 HOST = "127.0.0.1"
 
 _HOST_IN_TABLE = "0100007F"
-"""`HOST` as the kernel writes it in its tables of connections, also at the end of one that is mapped to IPv6."""
+"""`HOST` in the form of the kernel's connection tables; a mapped IPv6 address ends with it."""
 
 
 class Handover:
-    """A page at `address` that sends the browser of this user on to `link`, once. To be used as a context."""
+    """A local page at `address` that redirects the browser of this user to `link`, once. A context manager."""
 
     def __init__(self, link: str) -> None:
         self._path = f"/{secrets.token_urlsafe(24)}"
@@ -28,7 +28,7 @@ class Handover:
 
         class Page(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                """Send on whom the link is for."""
+                """Redirect a browser of this user; refuse all others."""
                 known = self.path == path and owner_of(self.client_address[1], self.server.server_port) == os.getuid()  # type: ignore[attr-defined]
                 self.send_response(302 if known else 403)
                 if known:
@@ -42,18 +42,18 @@ class Handover:
                     fetched.set()
 
             def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # as it is called there
-                """See `http.server.BaseHTTPRequestHandler`: nothing is told of requests."""
+                """Print nothing about requests. See `http.server.BaseHTTPRequestHandler`."""
 
         self._server = http.server.ThreadingHTTPServer((HOST, 0), Page)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def address(self) -> str:
-        """What to have the browser open: it holds no secret of the server's."""
+        """The address to open in the browser. It contains no secret of the server."""
         return f"http://{HOST}:{self._server.server_address[1]}{self._path}"
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the browser has been sent on. Returns whether it was."""
+        """Wait until the browser was redirected. Returns whether it was."""
         return self._fetched.wait(seconds)
 
     def __enter__(self) -> Self:
@@ -68,7 +68,7 @@ class Handover:
 
 
 def owner_of(port: int, server_port: int) -> int | None:
-    """The user whose connection goes from that port of this machine to `server_port`; None: the kernel does not tell."""
+    """The user who owns the connection from this local port to `server_port`; None: the kernel does not say."""
     ends = (f"{_HOST_IN_TABLE}:{port:04X}", f"{_HOST_IN_TABLE}:{server_port:04X}")
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -83,5 +83,5 @@ def owner_of(port: int, server_port: int) -> int | None:
 
 
 def is_link(text: str) -> bool:
-    """Whether `text` is an address that a browser may be sent to."""
+    """Whether `text` is a URL to which a browser may be redirected."""
     return re.fullmatch(r"https?://[\x21-\x7e]+", text, re.ASCII) is not None

@@ -1,6 +1,6 @@
-"""`livelog ls --watch`: the list of logs as it changes, drawn anew on a terminal; elsewhere a line for each change.
+"""`livelog ls --watch`: the list of logs as it changes. On a terminal it is drawn again; elsewhere each change is a line.
 
-A thread hears what happens; the main thread writes.
+A thread reads the events; the main thread writes.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from .rows import Table, row
 
 
 class _Heard(NamedTuple):
-    """What the thread has to tell: something of a log, or `notice`, or `error`."""
+    """A message of the thread: an event of a log, a `notice`, or an `error`."""
 
     kind: str
     log: Mapping[str, Any] = {}
@@ -30,7 +30,7 @@ class _Heard(NamedTuple):
 
 
 def watch_list(arguments: argparse.Namespace) -> int:
-    """Show the list and what happens to it, until Ctrl-C. Raises: LivelogError."""
+    """Show the list and its changes, until Ctrl-C. Raises: LivelogError."""
     drawn = os.isatty(1) and not (arguments.json or arguments.names)
     heard: queue.Queue[_Heard] = queue.Queue(1000)
     labels = {
@@ -59,7 +59,7 @@ def watch_list(arguments: argparse.Namespace) -> int:
 
 
 def _print(heard: "queue.Queue[_Heard]", arguments: argparse.Namespace) -> None:
-    """A line for each change, without an end. Raises: LivelogError."""
+    """Print a line for each change, without an end. Raises: LivelogError."""
     while True:
         kind, log, _, error = heard.get()
         if error is not None:
@@ -73,7 +73,7 @@ def _print(heard: "queue.Queue[_Heard]", arguments: argparse.Namespace) -> None:
 
 
 def _draw(heard: "queue.Queue[_Heard]", table: Table) -> None:
-    """The list, drawn anew over itself, without an end. Raises: LivelogError."""
+    """Draw the list again after each change, over the last drawing, without an end. Raises: LivelogError."""
     lines, below, listed = 0, "", False
     while True:
         some = [heard.get()]

@@ -1,4 +1,4 @@
-"""`livelog ls`, `status`, `open` and `rm`: which logs there are, what is known of one, and that it goes."""
+"""`livelog ls`, `status`, `open` and `rm`: list logs, show the status of one, open it in the browser, remove logs."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ from .rows import HEADING, row
 from .terminal import size
 
 BROWSER_TIMEOUT = 60.0
-"""Seconds that a browser has to start and to ask for the page."""
+"""Seconds that a browser has to start and to request the page."""
 
 EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING)
 LS_EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING, EX_INTERRUPTED)
@@ -64,7 +64,7 @@ Open a log in the browser.
 
 
 def ls_parser() -> argparse.ArgumentParser:
-    """What `livelog ls` takes."""
+    """The parser of `livelog ls`."""
     parser = Parser("ls", LS, LS_EXITS)
     parser.add_argument(
         "--state", choices=("live", "interrupted", "complete", "aborted"), help="list only logs in this state"
@@ -110,7 +110,7 @@ def ls(arguments: argparse.Namespace) -> int:
 
 
 def status_parser() -> argparse.ArgumentParser:
-    """What `livelog status` takes."""
+    """The parser of `livelog status`."""
     parser = Parser("status", STATUS, EXITS)
     parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
     add_attempt(parser)
@@ -138,7 +138,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def open_parser() -> argparse.ArgumentParser:
-    """What `livelog open` takes."""
+    """The parser of `livelog open`."""
     parser = Parser("open", OPEN, EXITS)
     parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
     return parser
@@ -165,7 +165,7 @@ def open_in_browser(arguments: argparse.Namespace) -> int:
 
 
 def rm_parser() -> argparse.ArgumentParser:
-    """What `livelog rm` takes."""
+    """The parser of `livelog rm`."""
     parser = Parser("rm", RM, EXITS)
     parser.add_argument(
         "names", metavar="NAME", nargs="+", type=reference, help="the name of a log; -: the log without a name"
@@ -174,7 +174,7 @@ def rm_parser() -> argparse.ArgumentParser:
 
 
 def rm(arguments: argparse.Namespace) -> int:
-    """Remove logs: all that can be. Returns the exit code. Raises: LivelogError."""
+    """Remove as many of the logs as possible. Returns the exit code. Raises: LivelogError."""
     settings, code = load(), 0
     for text in arguments.names:
         name = name_of(text)

@@ -1,10 +1,10 @@
-"""Lines of several logs in one order, that of their times. No I/O.
+"""Lines of several logs in one order: that of their arrival times. No I/O.
 
-Of each log the lines come in order, and may come late: a log that is still being caught up with holds the others back, so that what there
-was already is merged exactly; a new line is held back for a moment, in which an older one of another log may come.
+The lines of one log come in order, but may come late. While the present lines of a log are still being read, the other logs wait, so that
+all present lines are merged exactly. A new line waits for a moment, in which an older line of another log may come.
 
-1. No line is lost or changes places with another one of its log.
-2. A log that is silent holds the others back for `patience` at most, and one that has ended not at all.
+1. No line is lost, and the order of lines of one log never changes.
+2. A silent log holds the others back for at most `patience` seconds, and one that has ended not at all.
 """
 
 from collections import deque
@@ -15,15 +15,15 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 HOLD = 0.15
-"""Seconds for which a new line waits for older ones of other logs."""
+"""Seconds for which a new line waits for older lines of other logs."""
 
 PATIENCE = 10.0
-"""Seconds for which a log that is not caught up with, and of which nothing comes, holds back the others."""
+"""Seconds for which a log whose present lines were not read yet, and which sends nothing, holds the others back."""
 
 
 @dataclass(slots=True)
 class _Queue(Generic[T]):
-    """What waits of one log: times, arrivals and lines. `heard`: when something was last heard of it; `behind`: whether more is there already."""
+    """The waiting lines of one log. `heard`: when it was last heard of; `behind`: whether more present lines are still to be read."""
 
     order: int
     heard: float
@@ -33,7 +33,7 @@ class _Queue(Generic[T]):
 
 
 class Merger(Generic[T]):
-    """Lines that wait for their place. All times that are given as `now` are of one clock that does not go back, in seconds."""
+    """Lines that wait for their place. All values of `now` are seconds on one monotonic clock."""
 
     def __init__(self, hold: float = HOLD, patience: float = PATIENCE) -> None:
         self._hold, self._patience = hold, patience
@@ -45,12 +45,12 @@ class Merger(Generic[T]):
         return sum(len(queue.waiting) for queue in self._queues.values())
 
     def join(self, name: str, now: float) -> None:
-        """Expect lines of another log."""
+        """Add a log, whose lines will follow."""
         self._joined += 1
         self._queues[name] = _Queue(self._joined, now)
 
     def put(self, name: str, time: float, line: T, now: float) -> None:
-        """Another line of a log that has joined, which came to it at `time`."""
+        """Add a line of a log. `time`: its arrival time."""
         queue = self._queues[name]
         queue.latest = max(queue.latest, time)
         queue.heard = now
@@ -59,12 +59,12 @@ class Merger(Generic[T]):
             heappush(self._heads, (queue.latest, queue.order, name))
 
     def caught_up(self, name: str) -> None:
-        """All that was there of a log has been put."""
+        """All lines that the log had when it joined were added."""
         if name in self._queues:
             self._queues[name].behind = False
 
     def leave(self, name: str) -> None:
-        """No more lines of a log come; what waits of it still goes out."""
+        """The log has ended. Its waiting lines are still returned."""
         queue = self._queues.get(name)
         if queue is not None:
             queue.behind = False
@@ -74,7 +74,7 @@ class Merger(Generic[T]):
                 del self._queues[name]
 
     def take(self, now: float, *, all_of_it: bool = False) -> list[T]:
-        """The lines whose turn it is, in order. `all_of_it`: whatever waits."""
+        """The lines whose turn has come, in order. `all_of_it`: all waiting lines."""
         taken: list[T] = []
         while self._heads:
             _time, _order, name = self._heads[0]

@@ -1,4 +1,4 @@
-"""Times as people write them after `--since` and `--until`, and as `--timestamps` shows them. No I/O.
+"""The formats of times: for `--since` and `--until`, and for `--timestamps`. No I/O.
 
     5m, 1h, 2d, 90s, 1h30m       so long ago
     today, yesterday, now        midnight, in the zone of this machine, or now
@@ -7,20 +7,20 @@
     2026-11-28T15:04:05.5Z       RFC 3339, with its zone
     1764295384.5                 seconds since 1970
 
-A bare number below a thousand million is refused: it could be seconds ago.
+A number below 1,000,000,000 without a unit is refused: it could mean seconds ago.
 """
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-"""Seconds of each unit."""
+"""The units of durations, in seconds."""
 
 EPOCH = 1_000_000_000
-"""Seconds since 1970 from which on a number is a time."""
+"""The smallest number that is a time in seconds since 1970; smaller numbers are durations."""
 
 FORMS = ("iso", "short", "relative", "delta")
-"""How a line's time can be shown."""
+"""The forms of a line's time."""
 
 EXAMPLES = "such as 5m, 1h30m, yesterday, 15:04, '2026-11-28 15:04' or 2026-11-28T15:04:05Z"
 
@@ -34,7 +34,7 @@ _DATE = re.compile(
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """The time that `text` means, in UTC, if it is `now`, whose zone is that of times without one. Raises: ValueError."""
+    """The time in UTC that `text` means. `now`: the present time; its zone is used for times without one. Raises: ValueError."""
     try:
         return _moment(text.strip(), now).astimezone(UTC)
     except (ValueError, OverflowError, OSError) as error:
@@ -65,7 +65,7 @@ def _moment(text: str, now: datetime) -> datetime:
 
 
 def told(when: datetime) -> str:
-    """A time as a server takes it: RFC 3339, in UTC, with microseconds."""
+    """A time for a server: RFC 3339, in UTC, with microseconds."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -83,7 +83,7 @@ class Stamps:
         self._last: datetime | None = None
 
     def __call__(self, when: datetime | None) -> str:
-        """What is shown in front of a line that came then; None: that is not known."""
+        """The text before a line that arrived at this time; None: the time is unknown."""
         if when is None:
             return f"{'-':>{self._width}} "
         self._first, before, self._last = self._first or when, self._last or when, when
@@ -102,6 +102,6 @@ class Stamps:
 
 
 def iso(when: datetime) -> str:
-    """A time in UTC as RFC 3339 has it, with milliseconds."""
+    """A time in the format of RFC 3339, in UTC, with milliseconds."""
     when = when.astimezone(UTC)
     return f"{when.strftime('%Y-%m-%dT%H:%M:%S')}.{when.microsecond // 1000:03}Z"

@@ -1,8 +1,8 @@
-"""The terminal in front of which `livelog run` was started, while the command has a pseudo-terminal of its own.
+"""The terminal on which `livelog run` was started, while the command has a pseudo-terminal of its own.
 
-The keyboard is stdin, or, where that is something else, the controlling terminal, as it is for the command (`/dev/tty`). While
-livelog is in the foreground, the keyboard is raw: keys are the command's, and the pseudo-terminal gives them their meaning.
-Refuses to touch a terminal that is another job's. Invariant: it is as before whenever livelog does not have it.
+The keyboard is stdin, or, if stdin is no terminal, the controlling terminal (`/dev/tty`), as it is for the command. While
+livelog is the foreground job, the keyboard is in raw mode: keys are passed on, and the pseudo-terminal interprets them.
+A terminal of another job is not touched. Invariant: the terminal has its old settings whenever livelog is not the foreground job.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ _SANE_LOCAL = termios.ISIG | termios.ICANON | termios.IEXTEN | termios.ECHO | te
 
 
 class OuterTerminal:
-    """This process's terminal. `enter` and `leave` may be called from several threads."""
+    """The terminal of this process. `enter` and `leave` may be called from any thread."""
 
     def __init__(self) -> None:
         self.keyboard = _keyboard()
-        """The descriptor at which keys arrive; -1: there is none."""
+        """The descriptor from which keys are read; -1: there is none."""
         self.raw = False
-        """Whether keys are passed on as they are: read only then."""
+        """Whether the terminal is in raw mode. Keys are read only then."""
         self._fd = next((fd for fd in (self.keyboard, 1, 0, 2) if fd >= 0 and os.isatty(fd)), -1)
         self._foreign = self._fd >= 0 and not _controls_us(self._fd) and _controls_others(self._fd)
         self._before: list[Any] = []
@@ -34,11 +34,11 @@ class OuterTerminal:
 
     @property
     def waits(self) -> bool:
-        """Whether this may become the foreground job without being told (`fg` of a job that runs): look now and then."""
+        """Whether this process may become the foreground job without a signal (`fg` of a running job), so that it must be checked from time to time."""
         return self._fd >= 0 and not self.raw and not self._foreign
 
     def size(self) -> tuple[int, int] | None:
-        """Rows and columns of the window."""
+        """The size of the window: rows and columns."""
         for fd in (1, self._fd):
             if fd >= 0 and os.isatty(fd):
                 with contextlib.suppress(termios.error):
@@ -46,7 +46,7 @@ class OuterTerminal:
         return None
 
     def settings(self) -> list[Any] | None:
-        """The settings (termios(3)) that the command would find, were it alone."""
+        """The terminal's settings (termios(3)), as the command would find them without livelog."""
         if self._fd < 0:
             return None
         try:
@@ -73,7 +73,7 @@ class OuterTerminal:
             return self._fd >= 0 and os.isatty(self._fd)
 
     def _enter(self) -> None:
-        """Raises: termios.error, if the terminal is gone."""
+        """Set raw mode. Raises: termios.error, if the terminal is gone."""
         if not os.isatty(1) or not self._in_foreground():
             self.raw = False
             return
@@ -91,7 +91,7 @@ class OuterTerminal:
         self.raw = True
 
     def leave(self) -> None:
-        """Have it as it was before `enter`."""
+        """Restore the settings from before `enter`."""
         with self._lock:
             if self.raw and self._in_foreground():
                 with contextlib.suppress(termios.error):
@@ -99,7 +99,7 @@ class OuterTerminal:
             self.raw = False
 
     def close(self) -> None:
-        """Leave it, for good."""
+        """Restore the settings, and never change them again."""
         self.leave()
         if self.keyboard > 2:
             os.close(self.keyboard)
@@ -134,7 +134,7 @@ def _controls_us(fd: int) -> bool:
 
 
 def _controls_others(fd: int) -> bool:
-    """Whether the terminal `fd` controls another session: its keyboard is that one's."""
+    """Whether the terminal `fd` controls another session, whose keyboard it is then."""
     device = os.fstat(fd).st_rdev
     minor = os.minor(device)
     number = (minor & 0xFF) | (os.major(device) << 8) | ((minor & ~0xFF) << 12)  # as proc(5) has it

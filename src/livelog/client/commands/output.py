@@ -1,7 +1,7 @@
-"""Where `livelog tail` puts a log: stdout, a file that is replaced once all of it is there, or whatever else has a name.
+"""The output of `livelog tail`: stdout, a file that is replaced once the log is complete, or anything else with a name.
 
-Only a regular file is replaced, through its symbolic link, and keeps its mode and owner. Everything else is written to as it
-is: devices, named pipes, `>(command)`, /dev/stdout. Refuses to replace what somebody else has opened by its descriptor.
+Only a regular file is replaced; it keeps its mode, its owner, and the symbolic links that lead to it. Devices, named pipes, `>(command)` and
+/dev/stdout are written to directly, because another process has them open.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _FOREIGN = re.compile("/proc/[0-9]+(?:/task/[0-9]+)?/fd/[0-9]+")
 
 MAX_LINKS = 40
-"""Symbolic links that lead to a file, as for Linux."""
+"""The limit of symbolic links to follow; it is Linux's."""
 
 
 class ReaderLeft(BaseException):
-    """Nobody reads what is written any more. No error: whatever goes on ends, and is not tried again."""
+    """The reader of a pipe has closed it. It is no `Exception`, so that it is not retried: the command ends."""
 
 
 def opened_for_writing(name: str) -> int | None:
@@ -57,7 +57,7 @@ def opened_for_writing(name: str) -> int | None:
 
 
 class Replacement:
-    """What will be the file `name` once it is whole; until then a part beside it, which says in its name what of."""
+    """The file `name`, which is replaced once the log is complete. Until then, a file beside it holds the part; its name says of which log."""
 
     def __init__(self, name: str, generation: str, bounds: str) -> None:
         self.file = Path(os.path.realpath(name))
@@ -74,7 +74,7 @@ class Replacement:
 
     @property
     def size(self) -> int:
-        """Bytes that are there already."""
+        """The number of bytes in the part."""
         return os.fstat(self._opened.fileno()).st_size
 
     def write(self, data: bytes) -> None:
@@ -83,7 +83,7 @@ class Replacement:
         self._opened.flush()
 
     def commit(self) -> None:
-        """Replace the file. Raises: OSError."""
+        """Replace the file by the part. Raises: OSError."""
         try:
             before = os.stat(self.file)
         except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""The server that one `livelog run` starts where none is configured: see `livelog.embedded`, which is its process.
+"""The temporary server that `livelog run` starts if no server is configured. Its process is `livelog.embedded`.
 
-Its sockets are opened here and handed on, so that its address is known and connections are taken at once, however long the
-process takes to start. Its producers' side is on loopback only; its readers' side is, too, unless it is to be shared. Refuses
-to send a log anywhere else when it cannot start.
+Its sockets are opened here and passed to the process, so that its address is known, and connections are accepted, before the process has
+started. The producers' port is on loopback. So is the readers' port, unless it is to be shared. If the server cannot start, the log is not
+sent anywhere else.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ from livelog.errors import ClientError
 from livelog.tokens import Access
 
 START = 0.4
-"""Seconds that a command waits for the server to have started, or to have said why it cannot."""
+"""Seconds to wait until the server has started, or has said why it cannot."""
 
 SIOCGIFADDR = 0x8915
-"""The request for an interface's IPv4 address (netdevice(7))."""
+"""The ioctl that returns the IPv4 address of an interface (netdevice(7))."""
 
 
 class OwnServer:
@@ -38,9 +38,9 @@ class OwnServer:
 
     def __init__(self, keep: float, *, share: bool) -> None:
         self.failed = False
-        """Whether it has ended before `close`."""
+        """Whether it ended before `close`."""
         self.host = "127.0.0.1"
-        """Where readers reach it. With `share`, an address of this machine, if it has one that others can reach."""
+        """The address for readers. With `share`, an address of this machine that other machines can reach, if it has one."""
         if share:
             self.host = reachable_address() or self.host
         self._closed = False
@@ -75,20 +75,20 @@ class OwnServer:
 
     @property
     def readers_url(self) -> str:
-        """What links for readers begin with."""
+        """The beginning of links."""
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self._get_port}"
 
     def settings(self, settings: ClientSettings) -> ClientSettings:
-        """How to reach it: `settings` else."""
+        """The settings with which to reach it; the rest is from `settings`."""
         return replace(settings, server=f"http://127.0.0.1:{self._put_port}", write_token=None)
 
     def link(self, name: str, expires: float | None, resource: str = "log") -> str:
-        """The address at which readers find the log `name` for so many seconds from now; `resource` view: for a browser."""
+        """The link of the log `name`, which expires after so many seconds. `resource`: view for the viewer."""
         moment = None if expires is None else math.ceil(time.time() + expires)
         return Access(self._token).link(self.readers_url, name, moment, resource)
 
     def close(self) -> None:
-        """Have it end in `keep` seconds. As the first process of a container, wait for that: all others end with it."""
+        """Let it end after `keep` seconds. If this is process 1 of a container, wait for that: the container ends with it."""
         self._closed = True
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
@@ -131,7 +131,7 @@ def _readers_socket(*, share: bool) -> socket.socket:
 
 
 def reachable_address() -> str:
-    """The address from which this machine would reach others, IPv4 first; empty: it has none. Sends nothing."""
+    """The address from which this machine would reach others, IPv4 first; empty: there is none. Sends nothing."""
     # Addresses for documentation (RFC 5737, RFC 3849): the kernel only looks up its route to them.
     for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:

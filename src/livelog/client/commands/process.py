@@ -1,16 +1,16 @@
-"""A command, whose output goes where it would go anyway, unchanged, and to a log as well.
+"""Runs a command whose output goes to its usual place, unchanged, and also to a log.
 
-If stdout is a terminal, the command gets one of its own, of the same size and with the same settings, and this one only
-passes on what is typed and what is shown. Otherwise it gets pipes: one for stdout and one for stderr, or one for both if
-they are the same file, so that the order is kept. Stdin is the command's own unless it is the terminal.
+If stdout is a terminal, the command gets a pseudo-terminal of the same size and with the same settings, and this process passes on keys
+and output. Otherwise the command gets pipes: one for stdout and one for stderr, or one for both if they are the same file, so that the
+order is kept. Stdin is passed to the command itself, unless it is the terminal.
 
-The bytes of the log are those that the terminal gets. Refuses to know where the log goes. Invariants:
+The bytes of the log are those that the terminal gets. `sink` decides where they go. Invariants:
 
 1. The command is treated as if this process were not there: signals, window size, end of output, `isatty`. A stream that
-   takes nothing (a full device, a pipe whose reader has left) is the command's own, so that it hears of that itself.
-2. It is never waited for after its end: what others, which it has left behind, write from then on is not passed on.
-3. The terminal is as before at the end, however that comes.
-4. Whoever becomes this process's child is waited for once it has ended: it may be the first process of a container.
+   accepts nothing (a full device, a pipe whose reader has left) is passed to the command itself, which gets the error.
+2. Nothing is waited for after the command's end: output of processes that it has left in the background is not passed on.
+3. At the end, the terminal has the settings that it had before, however the end comes.
+4. Each process that becomes a child of this one is reaped when it ends: this may be process 1 of a container.
 """
 
 import contextlib
@@ -32,28 +32,28 @@ from .outer_terminal import OuterTerminal
 from .signals import Witness, blocked
 
 QUIET = 0.05
-"""Seconds without output after the command's end, after which there is taken to be no more."""
+"""Seconds without output after the command's end, after which the output counts as complete."""
 
 LATE = 1.0
-"""Seconds after the command's end in which what it has left behind may still say something."""
+"""The limit of seconds after the command's end in which output of its background processes is still passed on."""
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""By which people and service managers say that something shall end."""
+"""The signals by which people and service managers ask a process to end."""
 
 ENDING_TAKES = 0.3
-"""Seconds after the command's end, in which one of these was meant for the command."""
+"""Seconds after the command's end in which such a signal was meant for the command."""
 
 FOREGROUND = 0.1
-"""Seconds between looks at whether a shell has brought this job to the foreground: of that no signal tells (bash)."""
+"""Seconds between checks whether a shell (bash) has made this job the foreground job, of which there is no signal."""
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-"""Exit codes of shells for a command that cannot be started."""
+"""The exit codes of shells for a command that cannot be started."""
 
 Sink = Callable[[bytes], object]
 
 
 class PseudoTerminal(NamedTuple):
-    """The two ends of one, and the name of the command's end."""
+    """A pseudo-terminal: the descriptors of its two ends, and the name of the command's end."""
 
     master: int
     slave: int
@@ -76,9 +76,9 @@ class Process:
         late: Callable[[], object] = lambda: None,
     ) -> None:
         self.trouble: OSError | None = None
-        """Why output did not get to where it should, if not for the usual reason: that a pipe's reader has left."""
+        """Why output could not be written, in words; empty, also if the reader of a pipe has left."""
         self.refusals: dict[int, OSError] = {}
-        """The streams that took nothing from the start, and why: the command has them as they are, the log has nothing of them."""
+        """The streams that accepted nothing from the start, and why. The command has them itself, and the log has nothing of them."""
         self._command = command
         self._sink = sink
         self._terminal = terminal is not None
@@ -163,7 +163,7 @@ class Process:
         return pid, outputs
 
     def _is_to_be_relayed(self, target: int) -> bool:
-        """Whether a stream takes anything at all."""
+        """Whether a stream accepts bytes at all."""
         if not is_open(target):
             return False
         try:
@@ -178,7 +178,7 @@ class Process:
     # Passing on.
 
     def _relay(self, outputs: dict[int, int]) -> None:
-        """Until the command has ended and its output is at its end. `outputs`: from where to where."""
+        """Pass on output until the command has ended and its output is complete. `outputs`: the descriptors to read and to write."""
         poll, outer = select.poll(), self._outer
         keyboard = outer.keyboard if outer is not None else -1
         for output, target in outputs.items():
@@ -242,7 +242,7 @@ class Process:
             self._master = -1
 
     def _pass_on(self, output: int, target: int) -> bool:
-        """Pass on what there is. Returns whether there may be more."""
+        """Pass on the output that is there. Returns whether there may be more."""
         try:
             data = os.read(output, READ_SIZE)
         except BlockingIOError:
@@ -262,7 +262,7 @@ class Process:
         return True
 
     def _read_typed(self, keyboard: int) -> bool:
-        """Take what was typed. Returns whether there may be more."""
+        """Pass on the keys that are there. Returns whether there may be more."""
         assert self._outer is not None
         try:
             data = os.read(keyboard, 4096)
@@ -302,7 +302,7 @@ class Process:
         # Else the command has got it already.
 
     def _show_terminal(self, number: int, outer: OuterTerminal) -> bool:
-        """Do what a signal that is about this process's terminal asks for. Returns whether it is one."""
+        """Handle a signal that concerns this process's terminal. Returns whether it is one."""
         if number == signal.SIGWINCH:
             if (size := outer.size()) is not None:
                 termios.tcsetwinsize(self._master, size)
@@ -316,14 +316,14 @@ class Process:
         return True
 
     def _stop(self, outer: OuterTerminal) -> None:
-        """Stop together: the command has a terminal of its own, from which it would not hear of it."""
+        """Stop the command, which would not get the signal on its own terminal, and this process."""
         signal.pidfd_send_signal(self._child, signal.SIGSTOP)
         outer.leave()
         os.kill(os.getpid(), signal.SIGSTOP)
         signal.pidfd_send_signal(self._child, signal.SIGCONT)
 
     def _reap(self) -> None:
-        """Wait for children that have ended, but for the command."""
+        """Reap the children that have ended, except the command."""
         while True:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended is None or ended.si_pid == self._pid:
@@ -350,12 +350,12 @@ def open_terminal(wanted: bool | None) -> PseudoTerminal | None:
 
 
 def exit_code(error: OSError) -> int:
-    """What shells exit with when a command cannot be started because of `error`."""
+    """The exit code of shells for a command that cannot be started because of `error`."""
     return NOT_FOUND if isinstance(error, (FileNotFoundError, NotADirectoryError)) else NOT_EXECUTABLE
 
 
 def _spawn(command: Sequence[str], actions: Sequence[object], mask: set[signal.Signals], *, leads: bool) -> int:
-    """Start `command`. Raises: OSError."""
+    """Start `command` as a child process. Raises: OSError."""
     if not command[0]:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     options = {

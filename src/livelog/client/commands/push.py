@@ -1,4 +1,4 @@
-"""`livelog push`: a pipe or a file into a log, and what a writer had to leave on disk."""
+"""`livelog push`: send a pipe, a file, or a spool that is left on disk."""
 
 import argparse
 import contextlib
@@ -45,16 +45,16 @@ from .spools import discard
 from .terminal import size
 
 STUCK_AFTER = 300.0
-"""Seconds without progress after which it gives up on a file."""
+"""Seconds without progress after which the sending of a file is given up."""
 
 AHEAD = 4 * 1024 * 1024
-"""Bytes that are read of a file before the server was sent them, unless it is away: then all of them are kept."""
+"""The limit of bytes that are read from a pipe and were not sent yet. While the server is unreachable, there is no limit: all are kept."""
 
 AGAIN = 0.5
-"""Seconds after a signal in which the same one means the same: some send it to a process and then to its group."""
+"""Seconds after a signal in which the same signal again is ignored: some programs send it to a process and then to its group."""
 
 FOLLOWED_UNTIL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end the following of a file, and so complete its log."""
+"""The signals that end the following of a file, and complete its log."""
 
 HELP = """\
 Send a log: standard input, a file, or a folder in which `livelog run` or `livelog push` left what the server had not taken.
@@ -78,7 +78,7 @@ EXITS = exit_codes(
 
 
 def parser() -> argparse.ArgumentParser:
-    """What `livelog push` takes."""
+    """The parser of `livelog push`."""
     parser = Parser("push", HELP, EXITS)
     add_description(parser)
     group = parser.add_mutually_exclusive_group()
@@ -141,7 +141,7 @@ def push(arguments: argparse.Namespace) -> int:
 
 
 def _push_stream(source: int, arguments: argparse.Namespace, settings: ClientSettings) -> int:
-    """What comes from the descriptor `source`, which gives nothing twice."""
+    """Send what can be read from the descriptor `source`, such as a pipe, only once."""
     # Who presses Ctrl-C, or closes the terminal, means whatever writes into the pipe: its last words belong to the log.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -159,7 +159,7 @@ def _push_stream(source: int, arguments: argparse.Namespace, settings: ClientSet
 
 
 def _push_name(path: Path, arguments: argparse.Namespace, settings: ClientSettings) -> int:
-    """Whatever file has the name `path`, until it is told to end: that completes the log."""
+    """Send the file that has the name `path`, through rotations, until a signal: then the log is complete."""
     with _Ending(*FOLLOWED_UNTIL) as ending:
         log = _writer(arguments.file, arguments, settings)
         for data in followed(path, ending.asked, note):
@@ -191,7 +191,7 @@ def _drain(arguments: argparse.Namespace) -> float | None:
 
 
 def _end(log: Writer) -> int:
-    """Complete it. Returns the exit code."""
+    """Complete the log. Returns the exit code."""
     with own_warnings():
         log.close()
     note_rest(log)
@@ -199,12 +199,12 @@ def _end(log: Writer) -> int:
 
 
 class _Ending:
-    """Within a `with` block: whether a signal has asked for the end. `numbers`: those that do, unless they are ignored."""
+    """Whether a signal has asked for the end, within the `with` block. `numbers`: these signals, unless they are ignored."""
 
     def __init__(self, *numbers: signal.Signals) -> None:
         self.asked = threading.Event()
         self.again = threading.Event()
-        """Whether one has come again, later than `AGAIN`: who sends it waits for nothing more."""
+        """Whether a signal came again later than `AGAIN`: its sender does not want to wait."""
         self._since = 0.0
         self._before = {one: signal.getsignal(one) for one in numbers if signal.getsignal(one) != signal.SIG_IGN}
         self._woken, self._wake = os.pipe()
@@ -221,7 +221,7 @@ class _Ending:
         os.close(self._wake)
 
     def wait_for(self, source: int, patience: float) -> bool:
-        """Wait until `source` can be read. Returns whether it shall be: not `patience` seconds after the end was asked for."""
+        """Wait until `source` can be read. Returns False `patience` seconds after a signal has asked for the end."""
         while True:
             left = max(0.0, self._since + patience - time.monotonic()) if self.asked.is_set() else None
             ready = readable([source, self._woken], left)
@@ -245,7 +245,7 @@ class _Ending:
 
 
 def _progress(sender: Sender, file: File | None, ending: _Ending, arguments: argparse.Namespace, path: Path) -> int:
-    """Wait until `sender` is done, and show how far it is."""
+    """Wait until `sender` is done, and show the progress."""
     patience = STUCK_AFTER if arguments.drain is None else duration("--drain", arguments.drain)
     began, moved, shown = time.monotonic(), (time.monotonic(), -1), sys.stderr.isatty() and not arguments.quiet
     if not arguments.quiet and sender.begun.wait(0.5) and sender.link:
@@ -282,7 +282,7 @@ def _progress(sender: Sender, file: File | None, ending: _Ending, arguments: arg
 
 
 def _again(sender: Sender, arguments: argparse.Namespace) -> str:
-    """What can be done with a file that the server has not taken; empty: nothing that could succeed."""
+    """The advice on what to do with a file that the server has not taken; empty: nothing can succeed."""
     words = ["livelog", "push"]
     for option in ("name", "title", "content_type", "exit_code"):
         if (value := getattr(arguments, option)) not in (None, ""):
@@ -301,7 +301,7 @@ def _again(sender: Sender, arguments: argparse.Namespace) -> str:
 
 
 def _exit_code(refused: Refused | None) -> int:
-    """What to exit with if not all was sent."""
+    """The exit code if not all bytes were sent."""
     return EX_UNAUTHORISED if refused is not None and refused.status == 401 else EX_GAVE_UP
 
 

@@ -1,4 +1,4 @@
-"""Logs as lines of a list, and a list that fits on a terminal. No I/O."""
+"""The lines of a list of logs, and a list that fits on a terminal. No I/O."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -7,14 +7,14 @@ from typing import Any
 from .terminal import size
 
 HEADING = f"{'STATE':11} {'SIZE':>8}  {'BEGAN':20} {'EXIT':>4}  NAME"
-"""What stands over the lines."""
+"""The heading of the list."""
 
 Status = Mapping[str, Any]
-"""What a server tells of a log: see `/status` in docs/protocol/readers.md."""
+"""The status of a log: see `/status` in docs/protocol/readers.md."""
 
 
 def row(log: Status) -> str:
-    """A log as a line of the list."""
+    """The line of a log in the list."""
     code = "" if log["exit_code"] is None else log["exit_code"]
     count = log.get("attempts") or 1
     attempts = f"  ({count} attempts)" if count > 1 else ""
@@ -24,14 +24,14 @@ def row(log: Status) -> str:
 
 
 class Table:
-    """The logs of a list that changes. `state`: only those in that state; None: all."""
+    """The logs of a list that changes. `state`: only logs in this state; None: all."""
 
     def __init__(self, state: str | None, limit: int) -> None:
         self._state, self._limit = state, limit
         self._logs: dict[str, Status] = {}
 
     def take(self, kind: str, log: Status) -> None:
-        """What has happened to a log: see `LogEvent`."""
+        """Apply an event: see `LogEvent`."""
         if kind == "removed" or (self._state is not None and log["state"] != self._state):
             self._logs.pop(log["generation"], None)
         else:
@@ -47,7 +47,7 @@ class Table:
 
 
 def fit(text: str, columns: int) -> str:
-    """The beginning of a text, in so many columns of a terminal at most, without what a terminal would not just show."""
+    """The beginning of a text, in at most so many columns, without control characters."""
     return "".join(_fitting(text, columns))
 
 

@@ -1,4 +1,4 @@
-"""`livelog run`: a command, whose output goes to a log as well. See `process` for how it is run."""
+"""`livelog run`: run a command, and send its output to a log. `process` runs the command."""
 
 import argparse
 import os
@@ -46,7 +46,7 @@ could not be written.
 
 
 def parser() -> argparse.ArgumentParser:
-    """What `livelog run` takes."""
+    """The parser of `livelog run`."""
     parser = Parser("run", HELP, usage_error=EX_OWN_FAILURE)
     add_description(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="do not print the links")
@@ -127,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _end(log: Writer, own: OwnServer | None, code: int, expires: float | None, *, quiet: bool) -> None:
-    """End the log of a command that has ended with `code`."""
+    """End the log of a command that has ended with the exit code `code`."""
     log.exit_code = code if code >= 0 else 128 - code
     if own is not None and own.failed:
         log.hurry()
@@ -145,7 +145,7 @@ def _end(log: Writer, own: OwnServer | None, code: int, expires: float | None, *
 
 
 def _own_server(keep: float, *, share: bool) -> OwnServer | None:
-    """A server for this log only. None: it cannot start, which is said, and the command runs without a log."""
+    """A temporary server for this log. None: it cannot start; a message says so, and the command runs without a log."""
     try:
         own = OwnServer(keep, share=share)
     except ClientError as error:

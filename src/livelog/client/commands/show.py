@@ -1,7 +1,7 @@
-"""`livelog show`: what a program, an agent or a person in a hurry reads of a log, in so many bytes at most.
+"""`livelog show`: the most important parts of a log, in a limited number of bytes, for a program, an agent or a person in a hurry.
 
-First how the log stands; with `--problems` the last errors and warnings, each with the lines around it; then the end of the log, as
-much of it as there is room for; and last what was left out, and how to get it. Refuses to follow, and to transfer what it does not print.
+First the state of the log; with `--problems` the last errors and warnings with the lines around them; then as much of the end of the log as
+fits; last, what was left out, and how to get it. It does not follow the log, and transfers little more than it prints.
 """
 
 import argparse
@@ -33,31 +33,31 @@ from .console import (
 from .terminal import RESET, Neutraliser, size
 
 LEAST = 1000
-"""Bytes that it takes to say how a log stands, and what was left out."""
+"""Bytes for the line about the log's state, and for the note about what was left out."""
 
 NOTE = 300
-"""Bytes that are kept free to say what was left out."""
+"""Bytes kept free for the note about what was left out."""
 
 CONTEXT = 3
-"""Lines in front of a problem, and behind it."""
+"""Lines of context before and after a problem."""
 
 MOST_PROBLEMS = 50
-"""Problems that are shown, at most: the last ones."""
+"""The limit of problems that are shown: the last ones."""
 
 MOST_LINES = 24
-"""Lines of one problem, with those around it."""
+"""The limit of lines of one problem, with its context."""
 
 LONGEST = 500
-"""Bytes of one line; of a longer one the beginning is shown."""
+"""The limit of one line, in bytes. Of a longer line, the beginning is shown."""
 
 SHARE = 0.6
-"""The part of the room that problems may take: the end of the log has the rest."""
+"""The part of the space that problems may take. The end of the log gets the rest."""
 
 SEARCHING = 30.0
-"""Seconds for which problems are looked for in a log of which the server knows none yet."""
+"""Seconds to wait for problems if the server has not scanned the log yet."""
 
 LEFT_OUT = "…"
-"""A line in the place of lines that are left out between two others."""
+"""The line that stands for lines that were left out."""
 
 EXITS = exit_codes(
     "0 shown, whatever state the log has", EX_FAILED, EX_USAGE, EX_NOT_FOUND, EX_UNAUTHORISED, EX_GAVE_UP, EX_SETTING
@@ -74,7 +74,7 @@ read too much.
 
 
 def parser() -> argparse.ArgumentParser:
-    """What `livelog show` takes."""
+    """The parser of `livelog show`."""
     parser = Parser("show", HELP, EXITS)
     parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
     add_attempt(parser)
@@ -122,7 +122,7 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 class _Seen:
-    """What is shown of one log. `known`: its status."""
+    """The parts of the output for one log. `known`: its status."""
 
     def __init__(self, log: Target, known: Mapping[str, Any], *, plain: bool) -> None:
         self.plain = plain
@@ -132,11 +132,11 @@ class _Seen:
         self._which = {} if "?" in log.url else {"generation": known["generation"]}
         self._problems = self._told = 0
         self._first = 1
-        """The line from which on everything is shown."""
+        """The number of the line from which on the end of the log is shown."""
         self._looked = int(known["size"])
 
     def problems(self, room: int) -> list[str]:
-        """The last problems, and the lines around them, in so many bytes."""
+        """The last problems, with the lines around them, in at most so many bytes."""
         found = self._find()
         blocks: list[list[str]] = []
         for problem in reversed(found):
@@ -160,7 +160,7 @@ class _Seen:
         return texts
 
     def _find(self) -> list[dict[str, Any]]:
-        """The last errors and warnings."""
+        """The last errors and warnings that the server reports."""
         deadline, before = time.monotonic() + SEARCHING, -1
         while True:
             page = self._ask("problems", level="error,warning", limit=1)
@@ -180,7 +180,7 @@ class _Seen:
         return found[-MOST_PROBLEMS:]
 
     def _block(self, problem: Mapping[str, Any]) -> list[str]:
-        """A problem and the lines around it; of one of many lines the first and the last."""
+        """A problem with the lines around it; of a long one, the first and the last lines."""
         first, last = problem["line"], problem["last"]
         lines = self._lines(
             **{"from": max(1, first - CONTEXT), "until": min(last, first + MOST_LINES // 2) + CONTEXT + 1}
@@ -194,7 +194,7 @@ class _Seen:
         return [*map(row, lines)]
 
     def end(self, room: int) -> list[str]:
-        """The last lines, as many as there is room for."""
+        """The last lines of the log, as many as fit."""
         if not self._known["size"]:
             return []
         lines = self._lines(**{"from": f"byte:{max(0, self._known['size'] - 4 * room)}"})
@@ -210,7 +210,7 @@ class _Seen:
         return [*title, *reversed(texts)] if texts else []
 
     def left_out(self, name: str, budget: int) -> list[str]:
-        """What was left out, and how to get it."""
+        """The note about what was left out, and how to get it."""
         texts: list[str] = []
         if self._told < self._problems:
             texts.append(f"{self._problems - self._told} earlier problems")
@@ -240,7 +240,7 @@ class _Seen:
 
 
 def headline(known: Mapping[str, Any]) -> str:
-    """How a log stands, in a line."""
+    """One line about the state of the log."""
     parts = [f"{known['name'] or 'the log without a name'}: {known['state']}"]
     if known["exit_code"] is not None:
         parts.append(f"exit code {known['exit_code']}")
@@ -260,7 +260,7 @@ def row(line: Mapping[str, Any]) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """The beginning of a text, in so many bytes of UTF-8 at most; an ellipsis tells that there is more."""
+    """The beginning of a text, at most so many bytes in UTF-8. An ellipsis marks that it was shortened."""
     data = text.encode(errors="replace")
     return text if len(data) <= most else data[: most - 3].decode(errors="ignore") + "…"
 
@@ -270,5 +270,5 @@ def _number(text: str) -> int:
 
 
 def _bytes(texts: Sequence[str]) -> int:
-    """How many bytes they are, a line each."""
+    """The size of the lines in bytes, newlines included."""
     return sum(len(text.encode(errors="replace")) + 1 for text in texts)

@@ -1,9 +1,9 @@
-"""Signals of `livelog run`: which ones wait for it, and whether a signal was sent to it alone or to its process group.
+"""Signals of `livelog run`: which ones it handles, and whether a signal was sent to this process alone or to its process group.
 
-The kernel does not tell the two apart (sigaction(2), siginfo_t), but the difference matters: what a process group gets, the
-command has got already, and must not get again. So a second process, the witness, waits in the same group. It gets what the
-group gets, and nothing else. What a program sends to every process of a job one by one, such as systemd to a unit and
-timeout(1) to its child and then to its group, reaches the witness a moment later, for which it waits.
+The kernel does not say which (sigaction(2), siginfo_t), but the difference matters: the command has already got a signal that was sent to the
+group, and must not get it again. So a second process, the witness, waits in the same group: it gets the signals of the
+group, and no others. Some programs send a signal to each process of a job in turn, such as systemd to a unit, and
+timeout(1) to its child and then to its group. Such a signal reaches the witness a moment later, so this process waits for it.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import signal
 import socket
 
 MOMENT = 0.05
-"""Seconds between the first and the last process of a job that gets a signal. One that is sent to livelog alone is late by that."""
+"""Seconds within which a signal to a job reaches all its processes. A signal to this process alone is passed on with this delay."""
 
 _OURS = {
     signal.SIGKILL, signal.SIGSTOP,  # cannot wait
@@ -22,7 +22,7 @@ _OURS = {
 }  # fmt: skip
 
 _JOB_CONTROL = {signal.SIGTSTP, signal.SIGTTIN}
-"""Without a terminal of its own, the command stops by these together with this process: they are the group's."""
+"""The signals that stop the command together with this process, if they share a terminal: they are sent to the group."""
 
 
 def block(*, terminal: bool) -> set[signal.Signals]:
@@ -39,12 +39,12 @@ def block(*, terminal: bool) -> set[signal.Signals]:
 
 
 def blocked() -> set[signal.Signals]:
-    """The signals that this thread has blocked."""
+    """The signals that this thread blocks."""
     return {*signal.pthread_sigmask(signal.SIG_BLOCK, ())}  # type: ignore[arg-type]  # those in real time have no names
 
 
 class Witness:
-    """A process in this one's group that knows which signals the group got. Made before there are threads, after `block`."""
+    """A process in this process's group that knows which signals the group got. It must be created before any thread, and after `block`."""
 
     def __init__(self) -> None:
         self._socket, its = socket.socketpair()
@@ -54,13 +54,13 @@ class Witness:
         its.close()
 
     def close(self) -> None:
-        """Let it go."""
+        """End the witness."""
         self._socket.close()
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
     def saw(self, number: int) -> bool:
-        """Whether the group has got the signal `number`, which this process has just got."""
+        """Whether the group got the signal `number`, which this process has just got."""
         try:
             self._socket.send(bytes([number]))
             seen = self._socket.recv(1) == b"1"
@@ -73,7 +73,7 @@ class Witness:
 
 
 def _testify(asked: int) -> None:
-    """What the witness does: until this descriptor is at its end, tell of each signal that is asked for whether it came."""
+    """The main loop of the witness: for each signal number that it reads, answer whether the signal came. Ends at the end of the descriptor."""
     try:
         os.closerange(0, asked)
         os.closerange(asked + 1, min(1 << 20, os.sysconf("SC_OPEN_MAX")))
@@ -85,7 +85,7 @@ def _testify(asked: int) -> None:
 
 
 def end_as(code: int) -> int:
-    """End this process as the command has ended: by the same signal if it was one. Returns an exit code else."""
+    """End this process as the command has ended: by the same signal, or by returning the exit code."""
     if code >= 0:
         return code
     import resource  # noqa: PLC0415  # rarely needed

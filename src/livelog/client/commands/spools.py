@@ -1,6 +1,6 @@
-"""`livelog spools`: what commands and writers had to leave on disk, all of it: shown, sent, or removed.
+"""`livelog spools`: list, send or remove the spools that commands and writers left on disk.
 
-Refuses to touch what another process still writes or sends, and files that are none of a spool's.
+Spools that another process still writes or sends, and files that do not belong to a spool, are not touched.
 """
 
 import argparse
@@ -47,7 +47,7 @@ EXITS = exit_codes("0 done", EX_FAILED, EX_USAGE, EX_UNAUTHORISED, EX_GAVE_UP, E
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A spool that nobody uses."""
+    """A spool that no process uses."""
 
     folder: Path
     name: str
@@ -56,7 +56,7 @@ class _Kept:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What `livelog spools` takes."""
+    """The parser of `livelog spools`."""
     parser = Parser("spools", HELP, EXITS)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--send", action="store_true", help="send them; a folder that was sent is removed")
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def spools(arguments: argparse.Namespace) -> int:
-    """Show, send or remove. Returns the exit code. Raises: LivelogError."""
+    """Show, send or remove spools. Returns the exit code. Raises: LivelogError."""
     settings, code = load(), 0
     found = [one for one in _found(settings.spool_dir) if time.time() - one.modified >= arguments.older]
     for one in found:
@@ -91,7 +91,7 @@ def spools(arguments: argparse.Namespace) -> int:
 
 
 def send(folder: Path, name: str | None, patience: float) -> int:
-    """Send a spool, for `patience` seconds without progress, and remove it then. Returns the exit code. Raises: ClientError."""
+    """Send a spool, and remove it then. `patience`: seconds without progress. Returns the exit code. Raises: ClientError."""
     try:
         sender = push_spool(folder, name, load())
     except ClientError as error:

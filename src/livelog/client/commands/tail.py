@@ -1,4 +1,4 @@
-"""`livelog tail`: a log on stdout, line by line, or into a file."""
+"""`livelog tail`: write a log to stdout, line by line, or into a file."""
 
 import argparse
 import contextlib
@@ -76,7 +76,7 @@ EXITS = exit_codes(
 
 
 class TailParser(MixedParser):
-    """Takes `-5` for `-n 5`, as other programs of that name do."""
+    """The parser of `livelog tail`. It takes `-5` for `-n 5`, as tail(1) does."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See `argparse.ArgumentParser`."""
@@ -96,7 +96,7 @@ class TailParser(MixedParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """What `livelog tail` takes."""
+    """The parser of `livelog tail`."""
     parser = TailParser("tail", HELP, EXITS)
     parser.add_argument(
         "logs",
@@ -162,12 +162,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def lines(text: str) -> tuple[bool, int]:
-    """An option's number of lines: whether it is that of the first one (`+N`), and which."""
+    """Parse an option's number of lines: whether it is the number of the first line (`+N`), and the number."""
     return text.startswith("+"), natural(text[1:] if text[:1] in ("+", "-") else text)
 
 
 def tail(arguments: argparse.Namespace) -> int:
-    """Show a log. Returns the exit code. Raises: LivelogError."""
+    """Run `livelog tail`, and return the exit code. Raises: LivelogError."""
     several = len(arguments.logs) != 1 or is_pattern(arguments.logs[0])
     if not arguments.logs and not arguments.label:
         parser().error("which log? Name it by its link or name; 'builds/42/*': all whose names fit")
@@ -201,7 +201,7 @@ def tail(arguments: argparse.Namespace) -> int:
 
 
 def _lines(arguments: argparse.Namespace) -> int:
-    """Show whole lines, of one log or several. Returns the exit code. Raises: LivelogError."""
+    """Show whole lines of one log or several. Returns the exit code. Raises: LivelogError."""
     if arguments.bytes is not None or arguments.output is not None or arguments.exit_status:
         parser().error(
             "--bytes, -o and --exit-status are for one log as it is: not with patterns, times, or several logs"
@@ -224,7 +224,7 @@ def _lines(arguments: argparse.Namespace) -> int:
 
 
 class _Tail:
-    """One log that is shown as `arguments` ask for it."""
+    """The output of one log, as `arguments` ask for it."""
 
     def __init__(self, arguments: argparse.Namespace, settings: ClientSettings) -> None:
         self._arguments = arguments
@@ -234,7 +234,7 @@ class _Tail:
         self._log = self._find(partial(attempt_of, log, arguments.attempt, arguments.generation))
 
     def show(self, fd: int | None) -> int:
-        """To the descriptor `fd`; None: into the file. Returns the exit code. Raises: LivelogError."""
+        """Write the log to the descriptor `fd`, or into the file (None). Returns the exit code. Raises: LivelogError."""
         arguments = self._arguments
         start, stop = arguments.bytes or (0, None)
         count = 100 if arguments.lines is None else arguments.lines[1]
@@ -273,7 +273,7 @@ class _Tail:
         return self._exit_status(reader) if arguments.exit_status else 0
 
     def _few(self, count: int) -> Place | None:
-        """Where the last `count` lines begin; None: the reader is to ask, for a log that may begin, or of a server without `/lines`."""
+        """The beginning of the last `count` lines; None: the reader must ask, because the log may not have begun, or the server has no `/lines`."""
         try:
             return self._find(partial(few_lines, count, self._log), 0) or self._find(
                 partial(last_lines, count, self._log)
@@ -289,7 +289,7 @@ class _Tail:
         return self._find(partial(status_of, self._log), wait)
 
     def _exit_status(self, reader: Reader) -> int:
-        """The job's exit code; without one, 0 if the log is complete."""
+        """The job's exit code; if there is none, 0 for a complete log."""
         known = self._status(0)
         if known["generation"] != reader.generation:
             raise LogReplaced(f"the log was replaced by another one after {reader.offset} bytes were read")
@@ -315,7 +315,7 @@ class _Tail:
 
 
 def _print_bytes(reader: Reader, arguments: argparse.Namespace, skip: int, fd: int) -> None:
-    """All but the first `skip` lines."""
+    """Yield the bytes without the first `skip` lines."""
     neutralise = Neutraliser() if os.isatty(fd) and not arguments.raw else None
     try:
         for block in reader:
@@ -330,7 +330,7 @@ def _print_bytes(reader: Reader, arguments: argparse.Namespace, skip: int, fd: i
 
 
 def _print_lines(reader: Reader, arguments: argparse.Namespace, first: int | None, skip: int) -> None:
-    """The same, line by line. `first`: the number of the first one, if it is known."""
+    """Yield the bytes line by line. `first`: the number of the first line, if it is known."""
     neutralise = Neutraliser() if os.isatty(1) and not arguments.raw and not arguments.json else None
     for index, line in enumerate(reader.lines()):
         if index < skip:

@@ -1,7 +1,7 @@
-"""`livelog tail` of several logs, or of the lines that match: whole lines, with their times, in one order.
+"""`livelog tail` of several logs, or with a filter: whole lines with their times, in one order.
 
-The server tells each line with its time, by a search that goes on as the log grows. A thread reads each log, and one the list of logs,
-for those that join; only the main thread writes.
+The server sends each line with its time, by a search that follows the log. A thread reads each log, and another one the list of logs,
+for logs that join. Only the main thread writes.
 """
 
 import argparse
@@ -31,20 +31,20 @@ from .moments import Stamps, told
 from .terminal import RESET, Neutraliser
 
 COLOURS = (36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91)
-"""Of the logs' names, in the order in which they join."""
+"""The colours of the logs' names, in the order in which the logs join."""
 
 MOST = 5000
-"""Lines that wait for their place, at most."""
+"""The limit of lines that wait for their place."""
 
 LISTED = 10_000
-"""Logs that are looked at, the newest first, for those that fit."""
+"""The limit of present logs that are compared with the pattern, the newest first."""
 
 FEW = 10
-"""Lines of each log with which several begin."""
+"""The number of last lines with which each of several logs begins."""
 
 
 class _Said(NamedTuple):
-    """What a thread has to tell: a line, the end of a log, with what went wrong, or a log that is to join."""
+    """A message of a thread: a line, the end of a log with its error, or a log that joins."""
 
     log: Chosen
     hit: Hit | None = None
@@ -54,7 +54,7 @@ class _Said(NamedTuple):
 
 
 def tail_lines(arguments: argparse.Namespace) -> int:
-    """Show the lines. Returns the exit code. Raises: LivelogError."""
+    """Show the lines, and return the exit code. Raises: LivelogError."""
     return _TailLines(arguments).show()
 
 
@@ -151,7 +151,7 @@ class _TailLines:
         threading.Thread(target=self._follow, args=(log, whole), daemon=True).start()
 
     def _follow(self, log: Chosen, whole: bool) -> None:
-        """Tell the lines of a log, and its end: in a thread of its own."""
+        """Read the lines of a log, and report its end. Runs in a thread of its own."""
         try:
             which = partial(attempt_of, log.target, self._arguments.attempt, self._arguments.generation)
             target = patiently(which, self._arguments.wait, self._arguments.give_up, self._notice)
@@ -170,7 +170,7 @@ class _TailLines:
             self._said.put(_Said(log, error=error))
 
     def _start(self, log: Chosen) -> int | None:
-        """Where the last lines begin that are wanted of what there is; None: at the beginning."""
+        """The place of the last wanted lines; None: the beginning of the log."""
         wanted = (False, FEW if self._several else 100) if self._arguments.lines is None else self._arguments.lines
         if wanted[0]:
             asked = f"from={max(1, wanted[1])}&count=0"
@@ -188,7 +188,7 @@ class _TailLines:
         return log.target.other("search").stream(self._arguments.give_up, self._notice)
 
     def _watch(self) -> None:
-        """Tell of the logs that fit, those there are and those that begin: in a thread of its own."""
+        """Report the logs that match, present ones and new ones. Runs in a thread of its own."""
         nobody = Chosen("", locate("-", self._settings))
         try:
             stems = {stem(word) for word in self._patterns}
@@ -230,7 +230,7 @@ class _TailLines:
         write(head.encode() + data + b"\n")
 
     def _marked(self, text: str) -> bytes:
-        """A line with what matches one of the patterns in colour; such a line loses its own colours."""
+        """A line with coloured matches. Its own colours are removed."""
         marks = self._arguments.highlight
         if any(pattern.search(plain(text)) for pattern in marks):
             text = marked(plain(text), marks)

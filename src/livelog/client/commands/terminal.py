@@ -1,8 +1,8 @@
-"""What may be shown on a terminal: text, colours, and what a line does within itself. No I/O.
+"""The filter for terminals: text, colours, and effects within a line pass. No I/O.
 
-A log is written by strangers: it must not set titles, answer questions, write to the clipboard of whoever looks at it, or
-draw over other lines. What is not a colour (ECMA-48 section 8.3.117, SGR) is made to what it does within its line, such as
-erasing and moving to a column, or is left out.
+Strangers write logs. A log must not set titles, answer queries, write to the clipboard of its reader, or
+draw over other lines. So each sequence that is no colour (ECMA-48 section 8.3.117, SGR) is reduced to its effect within its line, such as
+erasing or moving to a column, or removed.
 """
 
 import codecs
@@ -11,10 +11,10 @@ import re
 from livelog import ansi
 
 MAX_SEQUENCE = 4096
-"""Characters after which something that begins like a control sequence, and does not end, is taken for text."""
+"""Characters after which an unfinished control sequence counts as text."""
 
 MAX_COUNT = 500
-"""Columns that one sequence moves over, or characters that it repeats, at most."""
+"""The limit of columns that one sequence moves the cursor over, and of characters that it repeats."""
 
 _SEQUENCE = re.compile(
     ansi.SEQUENCE + r"|[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"  # single controls, but for \b \t \n \r
@@ -23,31 +23,31 @@ _SEQUENCE = re.compile(
 _BEGUN = re.compile(ansi.BEGUN)
 
 _LAST = re.compile(r".?[\u0300-\u036f]*\Z", re.DOTALL)
-"""The last character of a text, with what combines with it."""
+"""The last character of a text, with its combining marks."""
 
 _IN_LINE = "@CDGIPXZ`a"
-"""Inserting, moving by columns, to a column and by tabs, deleting and erasing: CSI sequences that know only of their line."""
+"""The final bytes of CSI sequences that only affect their own line: inserting, moving within the line, deleting and erasing."""
 
 _RESETS = {"\x1bc": "\x1b[m\r\x1b[2K", "\x1b[!p": "\x1b[m"}
-"""What resets a terminal (RIS, DECSTR), and what it does to a line."""
+"""The sequences that reset a terminal (RIS, DECSTR), and their effect on a line."""
 
 RESET = b"\x1b[0m"
-"""Back to the terminal's own colours."""
+"""The sequence that restores the terminal's own colours."""
 
 
 class Neutraliser:
-    """Makes a stream of bytes harmless: call it with each part, in order, to get what may be shown of it."""
+    """Makes a stream of bytes harmless for a terminal. Pass each part in order to get what may be shown."""
 
     def __init__(self) -> None:
         self.coloured = False
-        """Whether a colour was let through: then `RESET` is due at the end."""
+        """Whether a colour was passed on, so that `RESET` is needed at the end."""
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._rest = ""
         self._last = ""
         self._saved = self._away = False
 
     def __call__(self, data: bytes, *, last: bool = False) -> bytes:
-        """What may be shown of `data`; a sequence that may go on in the next part waits, unless this is the `last`."""
+        """The part of `data` that may be shown. An unfinished sequence waits for the next part, unless this is the `last` one."""
         text = self._rest + self._decode(data, last)
         begun = None if last else _BEGUN.search(text, max(0, len(text) - MAX_SEQUENCE))
         stop = len(text) if begun is None else begun.start()
@@ -63,7 +63,7 @@ class Neutraliser:
         return "".join(shown).encode()
 
     def _text(self, text: str) -> str:
-        """Text that is shown. Its last character may be repeated by what follows."""
+        """Text that is shown. A sequence behind it may repeat its last character."""
         if "\n" in text:
             text = text[text.index("\n") :] if self._away else text
             self._saved = self._away = False  # another line is another place
@@ -73,7 +73,7 @@ class Neutraliser:
         return text
 
     def _let_through(self, match: "re.Match[str]") -> str:
-        """What is shown in place of a sequence."""
+        """The replacement of a sequence."""
         before, self._last = self._last, ""
         parameters, final = match["parameters"], match["final"]
         if match[0] in ("\x1b7", "\x1b[s"):
@@ -108,7 +108,7 @@ class Neutraliser:
 
 
 def size(count: float) -> str:
-    """A number of bytes as people read it."""
+    """A number of bytes for people."""
     for unit in ("B", "KB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} B" if unit == "B" else f"{count:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""`livelog wait`: until a log ends, or has a line that matches. The server is asked once, and answers when it is so."""
+"""`livelog wait`: wait until a log ends, or has a line that matches. The server answers when that happens; there is no polling."""
 
 import argparse
 import contextlib
@@ -36,7 +36,7 @@ from .grep_options import add_matching_options
 from .terminal import RESET, Neutraliser
 
 EX_TIMED_OUT = 124
-"""As `timeout` of the GNU coreutils has it."""
+"""The exit code of timeout(1) of the GNU coreutils."""
 
 HELP = """\
 Wait until a log ends, or, with --for, until it has a line that matches, which is printed; one that it has already counts. A log that
@@ -59,11 +59,11 @@ EXITS = exit_codes(
 
 
 class _TimedOut(BaseException):
-    """The time is over. No error: it is not to be tried again."""
+    """The time of --timeout is over. It is no `Exception`, so that it is not retried."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """What `livelog wait` takes."""
+    """The parser of `livelog wait`."""
     parser = Parser("wait", HELP, EXITS)
     parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
     add_attempt(parser)
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def wait(arguments: argparse.Namespace) -> int:
-    """Wait. Returns the exit code. Raises: LivelogError."""
+    """Run `livelog wait`, and return the exit code. Raises: LivelogError."""
     if arguments.pattern is None and (arguments.fixed_strings or arguments.ignore_case):
         parser().error("-F and -i say how --for is meant")
     if arguments.pattern is not None and arguments.exit_status:
@@ -116,7 +116,7 @@ class _Wait:
         return patiently(which, math.inf, give_up, self.say)
 
     def for_end(self) -> int:
-        """Until the log ends. Raises: LivelogError."""
+        """Wait until the log ends. Raises: LivelogError."""
         log, give_up, generation, state = self._find(), self._arguments.give_up, None, ""
         while True:
             known = patiently(partial(_poll, log, state), math.inf, give_up, self.say)
@@ -133,7 +133,7 @@ class _Wait:
         return int(code) & 0xFF if self._arguments.exit_status and isinstance(code, int) else 0
 
     def for_line(self, wanted: Wanted, chosen: LineFilter) -> int:
-        """Until a line matches. Raises: LivelogError."""
+        """Wait until a line matches. Raises: LivelogError."""
         log, give_up = self._find(), self._arguments.give_up
         direct = self._settings.is_default(log.url)
         known = patiently(partial(status_of, log), math.inf, give_up, self.say)
@@ -167,14 +167,14 @@ class _Wait:
 
 
 def _poll(log: Target, state: str, wait: float, patience: float) -> dict[str, object]:
-    """The status of a log once it has another state than `state`; empty: whichever it has."""
+    """The status of a log once its state is not `state`; empty: at once."""
     known = f"&state={state}" if state else ""
     return fetch(log.other("status", f"?wait={math.ceil(wait)}{known}"), wait, patience)
 
 
 @contextlib.contextmanager
 def _within(seconds: float | None) -> Iterator[None]:
-    """Raise `_TimedOut` in this thread, the main one, after so many seconds."""
+    """Raise `_TimedOut` in this thread, the main one, after so many seconds (None: never)."""
 
     def over(*_: object) -> None:
         raise _TimedOut

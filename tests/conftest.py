@@ -10,6 +10,7 @@ deadline for one example, and examples may take long to draw, since the machine 
 own profile as the base, which always tries the same examples.
 """
 
+import fcntl
 import gc
 import os
 import shutil
@@ -67,6 +68,16 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, object, object]:
+    """Have one worker at a time import a file: the others find the bytecode, which takes longer to make than to run most tests."""
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    with collector.path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -30,9 +30,10 @@ def _install(folder: Path) -> None:
         env=environment, check=True, timeout=280,  # a package index may be slow, and the machine busy
     )  # fmt: skip
     (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "venv", with_pip=True)
+    venv.create(folder / "venv")
+    pip = [sys.executable, "-m", "pip", "--python", folder / "venv/bin/python"]
     subprocess.run(
-        [folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", wheel],
+        [*pip, "install", "--quiet", "--disable-pip-version-check", wheel],
         env=environment, check=True, timeout=280,  # a package index may be slow, and the machine busy
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 Refuses to look at single sequences, which the units of the viewer's source hold against a terminal.
 """
 
+import itertools
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Route, expect
 from tests.harness import Server
 from tests.integration import logs
 from tests.integration.servers import wait_until
+from tests.sample import sample
 
 from .pages import ROWS, Viewer, holding, lines, path, viewing, writing
 
@@ -102,12 +104,18 @@ CHARSETS = (
     ("utf-8", "Größe 漢字"),
 )
 
+KINDS_OF_CHARSETS = tuple(
+    one for one in CHARSETS if one[0] in ("windows-1252", "shift_jis", "utf-16le", "utf-16", "utf-8")
+)
+"""Those with a byte for each letter, with one or two, with two, with a mark in front, and the one that all others are made."""
 
+
+@pytest.mark.parametrize("every", sample([False, True], False), ids=["some", "all"])
 def test_text_is_in_the_encoding_that_the_log_declares_and_found_in_it(
-    browser: Browser, server: Server, name: str
+    browser: Browser, server: Server, name: str, every: bool
 ) -> None:
     with viewing(browser, server.get, path(name)) as viewer:
-        for number, (charset, text) in enumerate(CHARSETS):
+        for number, (charset, text) in enumerate(CHARSETS if every else KINDS_OF_CHARSETS):
             data = f"{text}\r\nplain\r\n{text}\n".encode(charset.strip('"'))
             with writing(server, f"{name}/{number}", data, f"Content-Type: text/plain; charset={charset}"):
                 viewer.page.goto(f"http://{server.get.authority}{path(f'{name}/{number}')}")
@@ -157,7 +165,11 @@ def haystack(server: Server) -> str:
     return "haystack"
 
 
-@pytest.mark.parametrize("regex", [False, True], ids=["text", "pattern"])
+@pytest.mark.parametrize(
+    ("window", "regex"),
+    sample(itertools.product(SIZES, [False, True]), (SIZES[0], True), (SIZES[2], False)),
+    indirect=["window"],
+)
 def test_hit_is_visible_wherever_in_its_line_it_is(
     browser: Browser, server: Server, haystack: str, window: dict[str, Any], regex: bool
 ) -> None:

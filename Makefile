@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests wait for processes half of the time: twice as many workers as processors, a file to each.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? 2 * n : 8)))
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Without bytecode on file, each of the thousands of processes that the tests start would compile its modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,15 +24,16 @@ run: $(VENV)/server
 
 ## test: set everything up, run all tests but those that take long by nature; it says which it leaves to `make long`
 test: $(VENV)/dev
-	$(PYTEST) -m "not long" --hypothesis-profile=short
+	$(PYTEST) $(PARALLEL) -m "not long" --hypothesis-profile=short
 
 ## long: the tests that `make test` leaves: more kills, more seeds, larger logs, every hostile input; each process has an interpreter of its own
 long: $(VENV)/dev
-	TESTS_START=exec $(PYTEST) -m long
+	TESTS_START=exec $(PYTEST) $(PARALLEL) -m long
 
+# These compute most of the time: more workers would only collect more. Half of them are in one file.
 ## quick: the tests for the inner loop: pure modules, properties, conformance
 quick: $(VENV)/dev
-	$(PYTEST) -q -m "not long" --hypothesis-profile=short tests/unit tests/fuzz tests/conformance
+	$(PYTEST) -q --numprocesses $$(($$(nproc) + 1)) --dist worksteal -m "not long" --hypothesis-profile=short tests/unit tests/fuzz tests/conformance
 
 ## check: lint, formatting, types
 check: $(VENV)/dist

@@ -33,7 +33,8 @@ PATIENCE = 300.0
 _OPTIONS = ("-W", "error", "-X", "dev" if EXEC else "faulthandler")
 """A server's interpreter. What asyncio checks in development mode is an eighth of all that `make test` computes: `make long` has it."""
 
-_LINES = ("/lines/", "/groups/", "/search/", "/events/", "/problems/")
+LINES = ("/lines/", "/groups/", "/search/", "/events/", "/problems/")
+"""How paths begin that such a process may have to answer."""
 
 _READY = re.compile(
     r"livelog \S+ ready: PUT http://[^ ]*:([0-9]+)/log GET (https?)://[^ ]*:([0-9]+)/log/ACCESS_TOKEN\n"
@@ -139,7 +140,7 @@ def ask(
     """
     if target.startswith(("../", "upload/")):
         target = urlsplit(urljoin("http://host/", target)).path
-    if target.startswith(_LINES):
+    if target.startswith(LINES):
         connection.timeout = max(connection.timeout, PATIENCE)
     lines = (f"{method} {target} HTTP/{version}", f"Host: {connection.address.authority}", *headers, "", "")
     connection.ask(method, version, "\r\n".join(lines).encode() + content)

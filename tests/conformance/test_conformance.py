@@ -17,12 +17,13 @@ from typing import Any, Self
 
 import pytest
 
+from tests.harness import LINES, PATIENCE
 from tests.starts import forked
 
-from .casebook import Case, load
+from .casebook import Case, Request, load
 from .checks import Failure
 from .link import Address
-from .runner import Target, run_case, tls_context
+from .runner import TIMEOUT, Target, run_case, tls_context
 
 DEADLINE = 25.0
 
@@ -128,7 +129,10 @@ class Servers:
         kind = case.needs if case.needs in ("attempts", "write token") else kind
         if kind not in self._kept:
             self._kept[kind] = Server(self._folder, self._certificate, kind)
-        run_case(case, self._kept[kind].target)
+        target = self._kept[kind].target
+        questions = [step.line.partition(" ")[2] for step in case.steps if isinstance(step, Request)]
+        target.timeout = PATIENCE if any(question.startswith(LINES) for question in questions) else TIMEOUT
+        run_case(case, target)
 
     def stop(self) -> None:
         """Stop the servers that were kept."""

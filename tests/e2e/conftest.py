@@ -31,7 +31,7 @@ def _install(folder: Path) -> None:
     )  # fmt: skip
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "venv")
-    pip = [sys.executable, "-m", "pip", "--python", folder / "venv/bin/python"]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", folder / "venv/bin/python"]
     subprocess.run(
         [*pip, "install", "--quiet", "--disable-pip-version-check", wheel],
         env=environment, check=True, timeout=280,  # a package index may be slow, and the machine busy

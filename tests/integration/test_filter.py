@@ -19,7 +19,7 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
-from tests.harness import TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
 
 from .logs import Answer, begin, finish, path_of, request, send
 from .servers import running, wait_until
@@ -144,7 +144,7 @@ def test_filter_whose_process_is_killed_says_so(server: Server, form: str) -> No
         last = json.loads(answer.body.splitlines()[-1])
         assert (last["done"], last["next"]) == (True, None)
         assert "exit code -9" in last["error"]
-    wait_until(lambda: not workers(server), "the process is gone")
+    wait_until(lambda: not workers(server), "the process is gone", PATIENCE)
 
 
 def test_filter_without_numbers_waits_for_no_index(server: Server) -> None:

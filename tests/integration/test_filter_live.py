@@ -17,7 +17,7 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import AnswerParser, Ending
-from tests.harness import TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
 
 from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import running, wait_until
@@ -151,7 +151,9 @@ def test_filters_of_one_log_share_a_process_and_one_that_takes_for_ever_is_alone
         assert len(workers(server)) <= 2
         producer.send(chunk(b"needle 3 again\n"))
         filters[3].wait(lambda answer: told(answer) == 2, "the next one")
-    wait_until(lambda: len(workers(server)) <= 1, "the process has left with its clients")  # one may be kept, for texts
+    wait_until(
+        lambda: len(workers(server)) <= 1, "the process has left with its clients", PATIENCE
+    )  # one may be kept, for texts
     producer.send(chunk(b""))
     finish(producer)
 

@@ -122,7 +122,7 @@ def test_problems_are_told_as_they_come(server: Server) -> None:
 
 def following(server: Server, name: str) -> Generator[dict[str, Any], None, None]:
     """What a client is told that follows the problems of a log."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.get.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.get.port, timeout=PATIENCE)
     with contextlib.closing(connection):
         connection.request("GET", path_of(name, TOKEN, "problems") + "?follow=1")
         answer = connection.getresponse()

@@ -194,7 +194,7 @@ def test_lines_whose_process_is_killed_are_an_error_and_then_they_are_right() ->
         for resource, query in (("lines", "?from=200000&count=1"), ("groups", "")):
             connection = Connection(server.get, PATIENCE)
             ask(connection, "GET", path_of("coloured", TOKEN, resource) + query)
-            wait_until(lambda: bool(processes(server)), "a process")
+            wait_until(lambda: bool(processes(server)), "a process", PATIENCE)
             for process in processes(server):
                 os.kill(process, signal.SIGKILL)
             answer = finish(connection)
@@ -240,7 +240,7 @@ def test_searches_that_were_left_give_nobody_an_error(server: Server) -> None:
         for connection in connections:
             connection.close()
         assert [hit.get("line") for hit in found(server, "small", "?q=two")] == [2, None]
-        wait_until(lambda: not processes(server), "their processes are gone")
+        wait_until(lambda: not processes(server), "their processes are gone", PATIENCE)
 
 
 @pytest.mark.long

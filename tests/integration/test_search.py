@@ -16,7 +16,7 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
-from tests.harness import TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
 
 from .logs import begin, finish, follow, path_of, request, send
 from .servers import running, wait_until
@@ -48,10 +48,6 @@ def server() -> Iterator[Server]:
 
 LONG = "?q=x*%5B0-9%5D&regex=1&dir=forward"
 """A search of `large` that takes a minute."""
-
-
-PATIENCE = 300.0
-"""Seconds to wait for what a search finds: it gives way to whatever else the machine has to do."""
 
 
 def begin_search(server: Server, name: str, query: str) -> Connection:
@@ -171,7 +167,7 @@ def test_client_that_leaves_stops_its_search(server: Server) -> None:
         connection = begin_search(server, "large", LONG)
         connection.wait(lambda answer: len(answer.body) > 0, "word about progress")
         leave(connection)
-        wait_until(lambda: not workers(server), "the process is gone")
+        wait_until(lambda: not workers(server), "the process is gone", PATIENCE)
         connection.close()
 
 
@@ -210,7 +206,7 @@ def test_searches_beyond_some_wait_and_beyond_more_are_refused(server: Server) -
         for number in range(1, 20):
             producer.send(chunk(b"%d\n" % number))
             reader.wait(lambda answer, number=number: answer.body.endswith(b"%d\n" % number), "the line")  # type: ignore[misc]
-    wait_until(lambda: not workers(server), "all have left")
+    wait_until(lambda: not workers(server), "all have left", PATIENCE)
     assert search(server, "sample", "?q=line%2049999")[2]["hits"] == 1
     producer.send(chunk(b""))
     finish(producer)

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -338,6 +337,8 @@ def open_unlinked(directory: str) -> BinaryIO:
     except (AttributeError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             raise
+        import tempfile  # noqa: PLC0415  # slow to load, and rarely needed
+
         # This system or file system has no O_TMPFILE: a kill between the next two lines leaves an empty file.
         fd, path = tempfile.mkstemp(prefix="livelog-", dir=directory)
         os.unlink(path)

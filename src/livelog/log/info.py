@@ -8,8 +8,8 @@
 """
 
 import enum
+import os
 import re
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -161,7 +161,7 @@ class LogInfo:
 
 def new_generation(began: int) -> str:
     """A new generation for a log that began at `began` (microseconds since the epoch): its time in UTC, and 32 random bits."""
-    return f"{datetime.fromtimestamp(began // 1_000_000, UTC):%Y%m%dT%H%M%S}.{began % 1_000_000:06d}Z-{secrets.token_hex(4)}"
+    return f"{datetime.fromtimestamp(began // 1_000_000, UTC):%Y%m%dT%H%M%S}.{began % 1_000_000:06d}Z-{os.urandom(4).hex()}"
 
 
 def began(generation: str) -> int:

@@ -9,7 +9,7 @@ Nothing here waits for the disk on the event loop's thread, except the construct
 import asyncio
 import gc
 import logging
-import tempfile
+import os
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from functools import partial
@@ -37,7 +37,7 @@ class Storage:
     def __init__(self, settings: Settings, evict: Callable[[], bool], evict_older: Callable[[], bool]) -> None:
         self._directory = Directory(settings.data_dir) if settings.data_dir is not None else None
         self.disk = Disk(
-            self._directory.logs if self._directory is not None else settings.temp_dir or tempfile.gettempdir(),
+            self._directory.logs if self._directory is not None else settings.temp_dir or _temporary_directory(),
             max_used=settings.max_total_size,
             reserve=settings.disk_reserve,
             evict=evict,
@@ -150,3 +150,13 @@ class Storage:
 def _removed(job: Future[None]) -> None:
     if (error := job.exception()) is not None:
         logger.error("the files of a log that was removed are left: %s", error)
+
+
+def _temporary_directory() -> str:
+    """The system's directory for temporary files: that of `tempfile.gettempdir`, mostly without that import, which takes a tenth of the start."""
+    for folder in (os.environ.get("TMPDIR"), os.environ.get("TEMP"), os.environ.get("TMP"), "/tmp"):  # noqa: S108
+        if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return os.path.abspath(folder)
+    import tempfile  # noqa: PLC0415  # as above
+
+    return tempfile.gettempdir()

@@ -19,7 +19,7 @@ answer with a bounded body from the file, or by following the log with a `Fanout
 
 import asyncio
 import logging
-import secrets
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -309,7 +309,7 @@ class Readers:
                 headers["Content-Range"] = _content_range(plan, length, live)
                 return parts_answer(journal, 206, headers, [(b"", Part(first, stop))])
             case Parts(parts):
-                boundary = secrets.token_hex(16)
+                boundary = os.urandom(16).hex()
                 inner = headers["Content-Type"]
                 headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
                 pieces = [

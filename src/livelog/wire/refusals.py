@@ -1,7 +1,7 @@
 """Errors of requests: each becomes one answer and one line of the server's log, with the same error id. Neither has a secret in it."""
 
 import logging
-import secrets
+import os
 from collections import Counter
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ class Refusals:
 
     def response(self, error: Exception, accept: str) -> Response:
         """The answer that tells of `error`; see `problem.answer` for `accept`."""
-        error_id, told, fault = secrets.token_hex(4), problem.of(error), None
+        error_id, told, fault = os.urandom(4).hex(), problem.of(error), None
         if told is None:
             told, fault = problem.FAILED.error(id=error_id), error
         level = _level(told.status)

@@ -4,7 +4,7 @@ Categories: bash, zsh, fish.
 """
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from livelog import Writer
 from tests.sample import sample
 
 from .place import COMMAND, Place, place
+
+END = "end-of-what-is-completed"
 
 
 @pytest.fixture(scope="module")
@@ -30,37 +32,45 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield made
 
 
-def complete(here: Place, shell: str, line: str, folder: Path) -> set[str]:
-    """What the shell completes at the end of `line`."""
-    words = line.split(" ")
+def complete(here: Place, shell: str, lines: Sequence[str], folder: Path) -> list[set[str]]:
+    """What one shell completes at the end of each of these lines."""
     environment = here.environment()
     environment["PATH"] = f"{here.home / 'bin'}:{environment['PATH']}"
     if shell == "bash":
-        listed = " ".join(f"'{word}'" for word in words)
-        script = (
-            f'eval "$(livelog completion bash)"; COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; '
-            'COMPREPLY=(); _livelog; printf "%s\\n" "${COMPREPLY[@]}"'
-        )
+        script = 'eval "$(livelog completion bash)"'
+        for words in (line.split(" ") for line in lines):
+            listed = " ".join(f"'{word}'" for word in words)
+            script += f"; COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; COMPREPLY=(); _livelog; "
+            script += f'printf "%s\\n" "${{COMPREPLY[@]}}" {END}'
         command = ["bash", "--norc", "-c", script]
     else:
-        script = f'livelog completion fish | source; complete -C "{line}" | string split -f1 \\t'
+        script = "livelog completion fish | source"
+        for line in lines:
+            script += f'; complete -C "{line}" | string split -f1 \\t; echo {END}'
         command = ["fish", "--no-config", "-c", script]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, timeout=60)
-    return set(done.stdout.decode().split("\n")) - {""}
+    *each, rest = done.stdout.decode().split(f"{END}\n")
+    assert (len(each), rest) == (len(lines), ""), done.stderr
+    return [set(one.split("\n")) - {""} for one in each]
 
 
 @pytest.mark.parametrize("shell", ["bash", pytest.param("fish", marks=pytest.mark.needs("fish"))])
 @pytest.mark.parametrize("commands", sample([["tail"], ["status", "open", "link", "rm"]], ["tail"]))
 def test_names_options_and_commands_are_completed(here: Place, tmp_path: Path, shell: str, commands: list[str]) -> None:
     names = {f"log/{number}" for number in range(60)}
-    for command in commands:
-        assert names <= complete(here, shell, f"livelog {command} lo", tmp_path)
-    assert {"spools", "status"} <= complete(here, shell, "livelog s", tmp_path)
-    assert "--expires" in complete(here, shell, "livelog run --e", tmp_path)
-    assert "some-tool-of-mine" in complete(here, shell, "livelog run -- some-tool-o", tmp_path)
-    assert "some-tool-of-mine" in complete(here, shell, "livelog run --name x -- some-tool-o", tmp_path)
-    assert "some-tool-of-mine" not in complete(here, shell, "livelog run some-tool-o", tmp_path)
-    assert "--expires" not in complete(here, shell, "livelog run -- some-tool-of-mine --e", tmp_path)
+    expected = {
+        "livelog s": {"spools", "status"},
+        "livelog run --e": {"--expires"},
+        "livelog run -- some-tool-o": {"some-tool-of-mine"},
+        "livelog run --name x -- some-tool-o": {"some-tool-of-mine"},
+    } | {f"livelog {command} lo": names for command in commands}
+    for line, found in zip(expected, complete(here, shell, [*expected], tmp_path), strict=True):
+        assert expected[line] <= found, line
+    words, options = complete(
+        here, shell, ["livelog run some-tool-o", "livelog run -- some-tool-of-mine --e"], tmp_path
+    )
+    assert "some-tool-of-mine" not in words
+    assert "--expires" not in options
 
 
 @pytest.mark.parametrize("shell", ["bash", pytest.param("zsh", marks=pytest.mark.needs("zsh"))])

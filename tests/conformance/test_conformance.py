@@ -167,10 +167,10 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def _cases() -> Iterator[Any]:
-    """All cases on http, but that of long tables every second row is left to `make long`; then on https, where seven of eight are."""
+    """All cases on http, but that three of four rows of long tables are left to `make long`; then on https, where seven of eight cases are."""
     cases = load()
     for case in cases:
-        is_left = case.row >= WHOLE_ROWS and case.row % 2
+        is_left = case.row >= WHOLE_ROWS and case.row % 4
         yield pytest.param("http", case, id=f"http-{case.name}", marks=[pytest.mark.long] if is_left else [])
     for place, case in enumerate(cases):
         marks = [pytest.mark.needs("openssl"), *([pytest.mark.long] if place % 8 else [])]

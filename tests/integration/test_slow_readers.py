@@ -32,7 +32,7 @@ def read_slowly(reader: Reader, size: int, fraction: Callable[[], float]) -> End
 @pytest.mark.parametrize("place", ["memory", "disk"])
 def test_every_reader_gets_every_byte_of_a_flat_out_producer(place: str) -> None:
     """Plain, ranged, HTTP/1.0, small-windowed, late and paused readers: all bytes, in order, once, and a clean end."""
-    size = 120 * MB
+    size = 60 * MB
     environment = {"LIVELOG_TEMP_DIR": "/dev/shm"} if place == "memory" else {}
     with running(environment) as server, contextlib.ExitStack() as stack, ThreadPoolExecutor(8) as threads:
         producer = stack.enter_context(Producer(server))
@@ -63,8 +63,8 @@ def test_every_reader_gets_every_byte_of_a_flat_out_producer(place: str) -> None
 
 
 def test_producer_finishes_while_a_reader_reads_nothing() -> None:
-    """Two hundred megabytes pass a reader that has not read its head; it then gets all of them."""
-    size = 200 * MB
+    """A hundred megabytes pass a reader that has not read its head; it then gets all of them."""
+    size = 100 * MB
     with running({"LIVELOG_TEMP_DIR": "/dev/shm"}) as server, contextlib.ExitStack() as stack:
         producer = stack.enter_context(Producer(server))
         stuck = [

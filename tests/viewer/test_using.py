@@ -537,7 +537,7 @@ def test_who_listens_is_told_little_however_much_comes(browser: Browser, server:
         viewer.page.add_init_script(SAID)
         viewer.page.reload()
         viewer.wait("() => window.said.at(-1) === 'Live'")
-        for first in range(11, 3000, 100):
+        for first in range(11, 1500, 100):
             write(lines(first, first + 99))
             viewer.wait_last(f"line {first + 99}")
         viewer.wait("() => /new lines/.test(window.said.at(-1))")

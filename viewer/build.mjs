@@ -21,7 +21,7 @@ const read = (name) => readFileSync(join(here, "src", name), "utf8");
 /** Blanks between the elements of templates are for those who read the source. */
 const templates = {
   name: "templates",
-  setup: ({ onLoad }) => onLoad({ filter: /(chrome|help|searchbar|panel)\.ts$/ }, ({ path }) => ({
+  setup: ({ onLoad }) => onLoad({ filter: /(cards|chrome|help|searchbar|panel)\.ts$/ }, ({ path }) => ({
     contents: readFileSync(path, "utf8").replace(/>\n\s+</g, "><").replace(/(?<=html`[^`]*)\n\s+(?=[^`]*`)/g, " "), loader: "ts" })),
 };
 
@@ -42,7 +42,7 @@ function ownNames() {
 }
 
 /** The scripts that are loaded when they are used: entry points in src/, with a style of the same name, if there is one. What they export is what the page gets. */
-const PARTS = ["finding", "copying", "help"];
+const PARTS = ["cards", "finding", "copying", "timing", "help"];
 const TARGETS = { target: ["chrome123", "firefox120", "safari17.5"], charset: "utf8" };
 
 async function bundle(entry, plugins, rest = {}) {

@@ -23,7 +23,7 @@ PACKAGED = ROOT / "src/livelog/page/viewer.html"
 BUDGET = 30_000
 """Bytes of the compressed page, before anything of it is used."""
 
-SCRIPTS = ("finding", "copying", "help")
+SCRIPTS = ("cards", "finding", "copying", "timing", "help")
 
 SCRIPT_BUDGET = 8_000
 """Bytes of each compressed script that is loaded when it is used."""

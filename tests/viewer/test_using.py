@@ -564,7 +564,7 @@ def test_everything_is_done_by_keyboard(browser: Browser, server: Server, name: 
         viewer.press("w")
         expect(viewer.page.locator("#surface.wrap")).to_be_visible()
         viewer.press("t")
-        expect(viewer.page.locator(f"{ROWS} > .time").first).to_have_text(re.compile(r"~\d\d:\d\d:\d\d"))
+        expect(viewer.page.locator(f"{ROWS} > .time").first).to_have_text(re.compile(r"\d\d:\d\d:\d\d\.\d\d"))
         viewer.press("/")
         expect(viewer.page.get_by_label("Search the whole log")).to_be_focused()
         viewer.page.keyboard.type("jkG?")

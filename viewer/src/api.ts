@@ -44,6 +44,10 @@ export interface Status {
   readonly changed: string;
   readonly ended: string | null;
   readonly reason: string | null;
+  /** Seconds from the begin to the end, or to the moment of the answer. */
+  readonly elapsed: number;
+  /** The longest times without a byte, if they were asked for. */
+  readonly gaps?: readonly { readonly seconds: number; readonly offset: number }[];
 }
 
 export interface Group {
@@ -53,6 +57,8 @@ export interface Group {
   readonly title: string;
   readonly level: number;
   readonly collapsed: boolean;
+  /** When its first line came. */
+  readonly began: string;
   /** How long it took, or has taken so far. */
   readonly seconds: number | null;
 }

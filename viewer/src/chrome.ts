@@ -7,9 +7,10 @@ import type { Finder } from "./finder.js";
 import type { Action } from "./keys.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
+import { clock, date } from "./clock.js";
 import { bytes, duration } from "./rows.js";
 import type { Settings } from "./settings.js";
-import { count, isExpired, type State } from "./state.js";
+import { count, type State } from "./state.js";
 import type { View } from "./view.js";
 
 /** What is shown, and what can be done with it. */
@@ -66,27 +67,30 @@ const ICONS = {
   none: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M6 6l12 12",
 } as const;
 
-type Icon = keyof typeof ICONS;
+export type Icon = keyof typeof ICONS;
 
 export function icon(name: Icon): TemplateResult {
   return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]}></path></svg>`;
 }
 
 function facts(page: Page): string {
-  const { store, changed, reachable, status } = page.log;
+  const { store, changed, reachable, status, began, now, ended } = page.log;
   if (!page.log.generation) return "";
-  const since = (time: number) => Math.max(0, (Date.now() - time) / 1000);
-  const ended = page.log.ended && status?.ended ? Date.parse(status.ended) : null;
-  const age = changed === null ? null : since(changed);
+  const since = (time: number) => duration(Math.max(0, (Date.now() - time) / 1000));
+  const elapsed = began === undefined ? "" : duration((now - began) / 1000);
   return [
     bytes(store.size),
     store.numbered ? `${count(store.last)} ${store.last === 1 ? "line" : "lines"}` : !reachable ? "" : `counting lines${page.view.later ? ", then going there" : ""}`,
-    ended ? `took ${duration((ended - Date.parse(status!.began)) / 1000)} · ended ${duration(since(ended))} ago`
-      : age === null ? "" : age < 2 ? "last byte just now" : `last byte ${duration(age)} ago`,
+    began === undefined ? "" : `began ${Date.now() - began > DAY ? new Date(began).toLocaleDateString() : clock(began).slice(0, 8)}`,
+    ended && status?.ended ? `took ${elapsed} · ended ${since(now)} ago`
+      : elapsed && `running ${elapsed}`,
+    ended || changed === null ? "" : Date.now() - changed < 2000 ? "last byte just now" : `last byte ${since(changed)} ago`,
   ].filter(Boolean).join(" · ");
 }
 
-const TIMES = { none: "off", local: "local", utc: "UTC", ago: "age" } as const;
+const DAY = 86400000;
+
+const TIMES = { none: "off", clock: "clock", start: "since start", before: "since the line before" } as const;
 
 export function tools(page: Page, words: boolean): TemplateResult {
   const tool = (name: Icon, label: string, act: () => void, pressed?: boolean) => html`<button
@@ -109,8 +113,13 @@ export function head(page: Page): TemplateResult {
   return html`<h1 title=${page.name}>${page.title}</h1>
     <span class="state ${state.tone} ${state.icon}">${icon(state.icon)}${state.text}</span>
     ${page.log.connection.kind === "reconnecting" ? html`<button class="plain" @click=${() => page.log.retry()}>Retry now</button>` : nothing}
-    <span class="facts">${facts(page)}</span>
+    <span class="facts" title=${page.log.began === undefined ? nothing : `Began ${date(page.log.began)}`}>${facts(page)}</span>
     <span class="tools">${tools(page, false)}</span>`;
+}
+
+/** Whether there may be a card or a banner. */
+export function hasCard({ connection, locked, naming, store }: Log): boolean {
+  return locked !== null || naming.presumed !== null || !/opening|following|ended|resting|reconnecting/.test(connection.kind) || (store.size === 0 && /following|ended/.test(connection.kind));
 }
 
 export function foot(page: Page): TemplateResult {
@@ -136,49 +145,4 @@ export function float(page: Page): TemplateResult {
       ? html`<button @click=${page.notices.current.act}>${page.notices.current.label}</button>` : html`&nbsp;&nbsp;`}</span>` : nothing}
     ${away ? html`<button class="main" @click=${() => page.act("end")}>${icon("down")}${page.log.ended ? "End" : "Live"}${
       page.fresh ? ` · ${count(page.fresh)} new` : ""}</button>` : nothing}`;
-}
-
-export function card(page: Page): TemplateResult | typeof nothing {
-  const { connection, status, store, generation, locked, naming } = page.log;
-  const shown = (name: Icon, title: string, text: unknown, rest: unknown = nothing) =>
-    html`<div class="card">${icon(name)}<h2>${title}</h2><p>${text}</p>${rest}</div>`;
-  const banner = (text: string, rest: unknown = nothing) => html`<div class="banner"><span>${text}</span>${rest}</div>`;
-  const form = () => html`<form @submit=${(event: Event) => page.unlock(event)}><input type="password" name="token" aria-label="Token" required
-    autocomplete="off"><button class="main">Open</button></form>`;
-  const expired = isExpired(locked ?? ("message" in connection ? connection.message : ""));
-  switch (connection.kind) {
-    case "waiting":
-      return shown("wait", "This log has not begun", "It opens here as soon as its first byte comes.", elsewhere(page));
-    case "denied":
-      if (generation) break;
-      return shown("lock", expired ? "This link has expired" : "A token opens this log",
-        page.tried ? "That token does not, or not any more." : "It is kept in this tab only.", form());
-    case "refused":
-      return shown("none", "There is no log here", connection.message);
-    case "gone":
-      return banner("This log was removed. What you see is what was read of it.");
-    case "replaced":
-      return banner("A newer log has taken this one’s place. What you see is what was read of it.",
-        html`<button class="main" @click=${() => page.address.reload()}>Show it</button>`);
-    default:
-  }
-  if (locked !== null) {
-    const what = expired ? "This link has expired." : "The server does not take this token any more.";
-    return banner(`${what} ${connection.kind === "following" ? "What comes is still shown." : "What you see is what was read of it."} A token opens the rest.`, form());
-  }
-  if (naming.presumed) {
-    const { segment, path, address } = naming.presumed;
-    return banner(`“${segment}” in the address opens nothing, and was taken for a token. This is ${page.name ? `“${page.name}”` : "the log without a name"}.`,
-      html`<a class="button plain" href=${address}>Wait for “${path}”</a>`);
-  }
-  if (store.size === 0 && connection.kind === "following") return shown("live", "Nothing yet", "The log has begun, and has no bytes so far.");
-  if (store.size === 0 && status && page.log.ended) return shown("done", "An empty log", status.reason ?? "It ended without a byte.");
-  return nothing;
-}
-
-/** Where the address begins with what may be a token of another server, or a name. */
-function elsewhere(page: Page): TemplateResult | typeof nothing {
-  const { parts, canPresume } = page.log.naming;
-  if (!parts || !canPresume) return nothing;
-  return html`<button class="plain" @click=${() => page.presume()}>“${parts[0]}” was a token: look for ${parts[1] ? `“${parts[1]}”` : "the log without a name"}</button>`;
 }

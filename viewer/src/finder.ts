@@ -92,7 +92,7 @@ export class Finder {
   /** Go to the next hit, or the one before. */
   hop(down: boolean): void {
     const lines = this.view.lines;
-    const found = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1, (one) => this.view.shows(one));
+    const found = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1, (one) => this.view.hits.shows(one));
     if (found) this.view.toHit(found);
     else if (!this.search.active) this.open(true);
   }

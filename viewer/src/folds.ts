@@ -8,6 +8,8 @@ export class Folds {
   readonly #chosen = new Map<number, boolean>();
   /** Lines that are hidden: ascending, apart from each other, both ends included. */
   #hidden: [number, number][] = [];
+  /** From which line on lines are how deep in groups that are nested in others: ascending. */
+  #levels: [number, number][] = [];
 
   /**
    * Groups that the server knows; one that is known already may have ended since. `read`: lines that somebody looks at. A group
@@ -21,6 +23,35 @@ export class Folds {
       this.#groups.set(start, group);
     }
     this.#fold();
+    this.#nest();
+  }
+
+  /** How deep this line is in groups that are nested in others: 0 in one that is not. */
+  level(line: number): number {
+    let [low, high] = [0, this.#levels.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#levels[middle]![0] <= line) low = middle + 1;
+      else high = middle;
+    }
+    return this.#levels[low - 1]?.[1] ?? 0;
+  }
+
+  #nest(): void {
+    this.#levels = [];
+    const open: Group[] = [];
+    const close = (line: number) => {
+      while (open.length && last(open.at(-1)!) < line) {
+        const end = last(open.pop()!);
+        this.#levels.push([end + 1, open.at(-1)?.level ?? 0]);
+      }
+    };
+    for (const group of [...this.#groups.values()].sort((one, other) => one.start - other.start)) {
+      close(group.start);
+      this.#levels.push([group.start, group.level]);
+      open.push(group);
+    }
+    close(Infinity);
   }
 
   /** The group that begins in this line. */

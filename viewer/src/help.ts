@@ -21,7 +21,7 @@ const WHAT: Record<Action, string> = {
   fold: "fold or unfold the group",
   foldAll: "fold or unfold all groups",
   wrap: "wrap long lines, or not",
-  time: "times: none, local, UTC, ago",
+  time: "times: off, clock, since start, since the line before",
   copy: "copy a link to this place",
   leave: "close what is open",
   help: "this help",

@@ -33,6 +33,8 @@ const BEFORE = 64 * 1024;
 const [FIRST_DELAY, LAST_DELAY] = [500, 15000];
 /** Milliseconds from one question for the numbers of lines to the next. */
 const COUNTING = 300;
+/** Milliseconds without a byte that may be more than a pause of the network. */
+const SILENCE = 4500;
 
 export class Log {
   readonly store = new Store();
@@ -41,6 +43,11 @@ export class Log {
   charset = new Charset();
   /** When the last byte came; milliseconds since the epoch. */
   changed: number | null = null;
+
+  /** How often bytes came after a silence, as far as the page knows. */
+  silences = 0;
+  /** The server's clock less this one's, in milliseconds. */
+  #skew = 0;
 
   /** What the server says, if it gives no answers to this page's token any more; a stream that has begun goes on. */
   locked: string | null = null;
@@ -77,6 +84,16 @@ export class Log {
 
   get ended(): boolean {
     return this.status?.state === "complete" || this.status?.state === "aborted";
+  }
+
+  /** When the log began; milliseconds since the epoch, by the server's clock, as are all times of a log. */
+  get began(): number | undefined {
+    return this.status ? Date.parse(this.status.began) : undefined;
+  }
+
+  /** Milliseconds since the epoch; of a log that has ended, at its end. */
+  get now(): number {
+    return this.status?.ended ? Date.parse(this.status.ended) : Date.now() + this.#skew;
   }
 
   /** Try again now. */
@@ -186,8 +203,10 @@ export class Log {
       const fresh = data.subarray(Math.min(skip, data.length));
       skip -= data.length - fresh.length;
       if (!fresh.length) continue;
-      this.changed = Date.now();
-      this.store.append(fresh, this.changed);
+      const now = Date.now();
+      if (this.changed === null || now - this.changed > SILENCE) this.silences++;
+      this.changed = now;
+      this.store.append(fresh);
       this.redraw();
     }
   }
@@ -250,6 +269,7 @@ export class Log {
     if (!status) return;
     if (this.status?.content_type !== status.content_type) void this.#decode(status.content_type);
     this.status = status;
+    this.#skew = Date.parse(status.began) + status.elapsed * 1000 - Date.now();
     this.locked = null;
     this.changed = Math.max(this.changed ?? 0, Date.parse(status.changed) || 0) || null;
     this.redraw();

@@ -3,24 +3,27 @@
 import { nothing, render, type TemplateResult } from "lit-html";
 import { Address } from "./address.js";
 import { Announcer } from "./announcer.js";
-import { Api, OUTDATED, reasonOf, Refused } from "./api.js";
+import { Api, OUTDATED, reasonOf } from "./api.js";
 import { Bar } from "./bar.js";
 import * as chrome from "./chrome.js";
 import type { Copying } from "./copying.js";
 import { element } from "./dom.js";
 import type { Finder } from "./finder.js";
+import type { Gaps } from "./gaps.js";
 import { Groups } from "./groups.js";
 import { type Action, action } from "./keys.js";
 import { Log } from "./log.js";
 import { Notices } from "./notices.js";
-import { duration } from "./rows.js";
 import { Scripts } from "./scripts.js";
 import { load, save, type Settings } from "./settings.js";
 import { type State, stateOf } from "./state.js";
+import type { Timing } from "./timing.js";
 import { View } from "./view.js";
 
 /** Milliseconds for which keys wait for a script. */
 const HOLD = 5000;
+/** Milliseconds after which a log may have gaps that are marked; and until a script is asked for again that did not come. */
+const [OLD, LATER] = [5000, 15000];
 
 class App implements chrome.Page {
   #frame = 0;
@@ -32,11 +35,13 @@ class App implements chrome.Page {
     this.view.renumber(shift);
     this.#announcer.renumber(shift);
   });
-  readonly #options = { wrap: this.settings.wrap, dark: false, showTime: false, time: (time: number) => this.#time(time) };
+  readonly #options = { wrap: this.settings.wrap, dark: false, showTime: false, time: (line: number) => this.#timing?.of(line, this.settings.time) ?? { text: "", title: "" } };
   readonly view: View = new View(element("surface"), this.log, this.#options, this.#redraw);
   readonly address = new Address(this.api, this.log, this.view, this.notices, this.#redraw);
   #copying: Copying | null = null;
-  #isReady = false;
+  #timing: Timing | null = null;
+  #gaps: Gaps | null = null;
+  #cards: typeof import("./cards.js") | null = null;
   finder: Finder | null = null;
   tried = false;
 
@@ -54,7 +59,7 @@ class App implements chrome.Page {
     ["foot", () => chrome.foot(this)],
     ["search", () => this.#searchBar?.(this.finder!) ?? nothing],
     ["float", () => chrome.float(this)],
-    ["card", () => chrome.card(this)],
+    ["card", () => this.#cards?.card(this) ?? nothing],
     ["help", () => this.#help?.help(this) ?? nothing],
     ["line", () => this.#help?.goTo(this) ?? nothing],
   ]);
@@ -119,22 +124,17 @@ class App implements chrome.Page {
     if (document.title !== title) document.title = title;
     this.#announcer.say(this.state.text, this.settings.aloud);
     this.#groups.ask();
+    if (this.#gaps) this.#gaps.ask();
+    else if (this.log.began !== undefined && this.log.now - this.log.began >= OLD) void this.#quietly<typeof import("./timing.js")>("timing", (script) => this.#time(script));
+    if (this.#options.showTime) this.#timing?.need(this.view.lines);
     if (this.log.store.size > 0 && this.#query && this.finder) {
       this.finder.find(this.#query, !this.view.following);
       this.#query = null;
     }
     this.finder?.look();
-    if (this.view.selection && !this.#isReady) {
-      this.#isReady = true; // what is selected may be copied at once
-      this.#scripts.load<typeof import("./copying.js")>("copying").then((script) => this.#copier(script), () => {});
-    }
-  }
-
-  #time(milliseconds: number): string {
-    const time = new Date(milliseconds);
-    if (this.settings.time === "ago") return `~${duration(Math.max(0, (Date.now() - milliseconds) / 1000))} ago`;
-    if (this.settings.time === "utc") return `~${time.toISOString().slice(11, 19)}Z`;
-    return `~${time.toLocaleTimeString("en-GB")}`;
+    // What is selected may be copied at once.
+    if (this.view.selection && !this.#copying) void this.#quietly<typeof import("./copying.js")>("copying", (script) => this.#copier(script));
+    if (!this.#cards && chrome.hasCard(this.log)) void this.#quietly<typeof import("./cards.js")>("cards", (script) => (this.#cards = script));
   }
 
   // What the user does
@@ -161,7 +161,7 @@ class App implements chrome.Page {
     foldAll: () => this.#groups.toggleAll(),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
     time: () => {
-      const times = ["none", "local", "utc", "ago"] as const;
+      const times = ["none", "clock", "start", "before"] as const;
       this.set({ time: times[(times.indexOf(this.settings.time) + 1) % 4]! });
     },
     copy: () => {
@@ -183,14 +183,38 @@ class App implements chrome.Page {
     const held = (this.#held ??= []);
     setTimeout(() => (this.#held = this.#held === held ? null : this.#held), HOLD);
     this.#scripts.load<T>(name).then(act, (error) => {
-      const isOutdated = error instanceof Refused && error.message === OUTDATED;
-      if (isOutdated) this.notices.tell(OUTDATED, "Reload", () => location.reload());
+      if (reasonOf(error) === OUTDATED) this.#outdated();
       else this.notices.tell(reasonOf(error));
     }).finally(() => {
       if (this.#held !== held) return;
       this.#held = null;
       held.forEach((event) => this.#type(event));
     });
+  }
+
+  /** Load a script that nobody has asked for by a key: once, and if that fails, some time later again. */
+  async #quietly<T>(name: string, act: (script: T) => void): Promise<void> {
+    if (Date.now() < (this.#tried.get(name) ?? 0)) return;
+    this.#tried.set(name, Date.now() + LATER);
+    try {
+      act(await this.#scripts.load<T>(name));
+      this.#redraw();
+    } catch (error) {
+      if (reasonOf(error) === OUTDATED) this.#outdated();
+    }
+  }
+
+  readonly #tried = new Map<string, number>();
+
+  #outdated(): void {
+    this.notices.tell(OUTDATED, "Reload", () => location.reload());
+  }
+
+  #time({ Timing, Gaps }: typeof import("./timing.js")): void {
+    this.#timing ??= new Timing(this.api, this.log, this.#redraw);
+    this.#gaps ??= new Gaps(this.api, this.log, (make) => this.view.change(make));
+    this.view.gaps = this.#gaps.map;
+    this.#redraw();
   }
 
   /** A key that was held back goes to where the next one would go. */
@@ -275,6 +299,9 @@ class App implements chrome.Page {
     this.#options.dark = theme === "dark" || (theme === "auto" && this.#dark.matches);
     this.#options.wrap = wrap;
     this.#options.showTime = time !== "none";
+    if (time !== "none" && !this.#timing) {
+      this.#with<typeof import("./timing.js")>("timing", (script) => this.#time(script));
+    }
     this.view.refresh();
   }
 

@@ -31,8 +31,21 @@ export interface Look {
   readonly slice: Slice | undefined;
   readonly group: Group | undefined;
   readonly folded: boolean;
-  readonly time: string | null;
+  /** How long the group has taken, in words. */
+  readonly took: string;
+  /** How deep it is in nested groups. */
+  readonly level: number;
+  /** Seconds of silence in front of it, and within it. */
+  readonly above: number;
+  readonly below: number;
+  readonly time: Time | null;
   readonly dark: boolean;
+}
+
+/** What is shown beside a line: text, and what a mouse over it says. */
+export interface Time {
+  readonly text: string;
+  readonly title: string;
 }
 
 export class Row {
@@ -58,9 +71,9 @@ export class Row {
   }
 
   show(number: number, line: Line | undefined, look: Look): void {
-    const { charset, group, folded, numbered, slice, spans, time, dark } = look;
+    const { charset, group, folded, numbered, slice, spans, took, level, above, below, time, dark } = look;
     this.line = number;
-    const key = [number, line?.at, line?.length, numbered, charset.label, slice?.start, slice?.stop, group && String(group.end), folded, time, dark].join(" ");
+    const key = [number, line?.at, line?.length, numbered, charset.label, slice?.start, slice?.stop, group && String(group.end), folded, took, level, above, below, time?.text, dark].join(" ");
     if (key === this.#key && spans <= this.#cut) return;
     this.#key = key;
     this.#cut = Infinity;
@@ -71,9 +84,13 @@ export class Row {
     if (numbered) this.number.setAttribute("href", `#L${number}`);
     if (time === null) this.#time.remove();
     else {
-      this.#time.textContent = time;
+      this.#time.textContent = time.text;
+      this.#time.title = time.title;
       this.number.after(this.#time);
     }
+    silent(this.element, "above", above);
+    silent(this.element, "below", below);
+    this.text.style.setProperty("--level", String(level));
     this.element.classList.toggle("loading", line === undefined);
     this.element.classList.toggle("group", group !== undefined);
     this.#marker = { at: 0, length: 0 };
@@ -91,8 +108,7 @@ export class Row {
     if (nodes.length < runs.length) this.#cut = spans;
     if (group && group.end !== number) nodes.unshift(foldButton(folded, group));
     if (before > 0) nodes.unshift(button("less", `show from the beginning (${bytes(before)})`));
-    // Of a group that is open it would be out of date at once.
-    if (group?.end != null && (group.seconds ?? 0) >= 1) nodes.push(said("span", "seconds", duration(group.seconds!)));
+    if (took) nodes.push(said("span", "seconds took", took));
     if (behind > 0 && (!slice || slice.stop - slice.start < MOST)) nodes.push(button("more", `show more (${bytes(behind)})`));
     else if (behind > 0) nodes.push(said("span", "seconds", ` … ${bytes(behind)} more: download the log to read them`));
     this.text.replaceChildren(...nodes);
@@ -115,6 +131,12 @@ export class Row {
   get spans(): number {
     return this.text.childElementCount;
   }
+}
+
+/** A gap, which the style shows in a row of its own: above the line's text or below it. */
+function silent({ dataset }: HTMLElement, where: "above" | "below", seconds: number): void {
+  if (seconds) dataset[where] = `${duration(seconds)} without output`;
+  else delete dataset[where];
 }
 
 function foldButton(folded: boolean, group: Group): HTMLElement {

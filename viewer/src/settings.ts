@@ -2,7 +2,7 @@
 
 export interface Settings {
   wrap: boolean;
-  time: "none" | "local" | "utc" | "ago";
+  time: "none" | "clock" | "start" | "before";
   theme: "auto" | "light" | "dark";
   /** Whether single letters are keys. */
   letters: boolean;
@@ -15,7 +15,9 @@ const NAME = "livelog settings";
 export function load(): Settings {
   const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", letters: true, aloud: false };
   try {
-    return Object.assign(settings, JSON.parse(localStorage.getItem(NAME) ?? "{}"));
+    Object.assign(settings, JSON.parse(localStorage.getItem(NAME) ?? "{}"));
+    if (!/^(none|clock|start|before)$/.test(settings.time)) settings.time = "clock"; // of an older page
+    return settings;
   } catch {
     return settings;
   }

@@ -32,8 +32,6 @@ export interface Line {
   finished: boolean;
   /** The style in force at its beginning. */
   readonly style: Style;
-  /** When it was received, about; milliseconds since the epoch. */
-  readonly time: number | null;
 }
 
 /** What the server answers when it is asked for lines. */
@@ -132,12 +130,12 @@ export class Store {
   }
 
   /** The next bytes of the log, just received. */
-  append(data: Uint8Array, now: number): void {
-    let start = this.#skip(data, now);
+  append(data: Uint8Array): void {
+    let start = this.#skip(data);
     while (start < data.length) {
       const newline = data.indexOf(10, start);
       const stop = newline < 0 ? data.length : newline;
-      this.#add(data, start, stop, newline >= 0, now);
+      this.#add(data, start, stop, newline >= 0);
       start = stop + 1;
     }
   }
@@ -146,12 +144,12 @@ export class Store {
    * In a flood, only the last lines are kept: those before them have gone by before anybody saw them. They are counted, and
    * asked for if somebody wants them. Returns where the last lines begin.
    */
-  #skip(data: Uint8Array, now: number): number {
+  #skip(data: Uint8Array): number {
     let stop = data.length;
     for (let lines = 0; lines <= NEWEST && stop > 0; lines++) stop = data.lastIndexOf(10, stop - 1);
     const start = data.indexOf(10) + 1; // behind the line that has begun
     if (stop < start) return 0;
-    this.#add(data, 0, start - 1, true, now);
+    this.#add(data, 0, start - 1, true);
     const skipped = data.subarray(start, ++stop);
     this.last += newlines(skipped);
     this.size += skipped.length;
@@ -159,12 +157,12 @@ export class Store {
     return stop;
   }
 
-  #add(data: Uint8Array, start: number, stop: number, finished: boolean, now: number): void {
+  #add(data: Uint8Array, start: number, stop: number, finished: boolean): void {
     let tail = this.#segments.at(-1);
     if (tail && tail.first + tail.lines.length - 1 !== this.last) tail = undefined;
     let line = tail?.lines.at(-1);
     if (line === undefined || line.finished) {
-      line = { at: this.size, length: 0, bytes: NONE, end: null, finished: false, style: this.#style, time: now };
+      line = { at: this.size, length: 0, bytes: NONE, end: null, finished: false, style: this.#style };
       if (!tail || tail.lines.length >= SEGMENT) this.#segments.push((tail = segment(this.last + 1, [])));
       tail.lines.push(line);
       this.last += 1;
@@ -219,12 +217,12 @@ const NONE = new Uint8Array(0);
 const NEWLINE = new Uint8Array([10]);
 
 /** The lines of a piece. */
-export function split({ bytes, offset, style, time }: Piece): Line[] {
+export function split({ bytes, offset, style }: Piece): Line[] {
   const lines: Line[] = [];
   for (let start = 0; start < bytes.length; ) {
     const newline = bytes.indexOf(10, start);
     const stop = newline < 0 ? bytes.length : newline;
-    const line: Line = { at: offset + start, length: 0, bytes: NONE, end: null, finished: newline >= 0, style, time };
+    const line: Line = { at: offset + start, length: 0, bytes: NONE, end: null, finished: newline >= 0, style };
     extend(line, bytes, start, stop);
     lines.push(line);
     style = styleBehind(line);

@@ -6,30 +6,29 @@
  */
 
 import type { Log } from "./log.js";
-import type { Line } from "./store.js";
+import type { GapMap } from "./gaps.js";
 import type { Lines } from "./fragment.js";
 import { Folds } from "./folds.js";
 import type { Found } from "./api.js";
-import { locate, SHOWN } from "./content.js";
 import { moving } from "./moving.js";
 import { Parts } from "./parts.js";
-import { make, range, Row } from "./rows.js";
+import { Revealing } from "./revealing.js";
+import { duration, make, Row, type Time } from "./rows.js";
 import * as scroller from "./scroller.js";
 import { type Caret, Selecting } from "./selecting.js";
 
 /** Elements that the text of a row may have, if all rows have as many: one for so many columns, and not fewer than that. */
 const COLUMNS = 4;
 const SPANS = 40;
-/** Bytes that are shown of a long line in front of a hit in it. */
-const BEFORE = 1024;
-/** Milliseconds until it is asked for again, if it could not be had. */
-const AGAIN = 1000;
+/** Levels of nested groups that are indented. */
+const MOST_NESTED = 8;
 
 export interface Options {
   wrap: boolean;
   dark: boolean;
-  time(milliseconds: number): string;
   showTime: boolean;
+  /** What is shown beside a line, if `showTime`. */
+  time(line: number): Time;
 }
 
 export class View {
@@ -39,6 +38,7 @@ export class View {
   marked: Lines | null = null;
   readonly folds = new Folds();
   readonly parts: Parts;
+  readonly hits: Revealing;
   /** What to go to as soon as the server has counted lines. */
   later: Found | null = null;
   /** The line that was gone to, and not left since. */
@@ -47,6 +47,8 @@ export class View {
   seen = 0;
   /** Called with each row that is shown anew, and when all are shown. */
   decorate: (rows: readonly Row[]) => void = () => {};
+  /** The gaps that are marked; null: none is known. */
+  gaps: GapMap | null = null;
 
   readonly #rows = make("div", "rows");
   readonly #ruler = make("div", "ruler rows");
@@ -61,9 +63,6 @@ export class View {
   /** The line that is in the middle until all around it are known, and with them their heights. */
   #target: number | null = null;
   readonly #selecting: Selecting;
-  /** A hit that is looked for, until it is seen; and the one for which a part of its line is on its way. */
-  #hit: Found | null = null;
-  #asked: Found | null = null;
   #shape = "";
 
   constructor(
@@ -84,6 +83,7 @@ export class View {
       this.#heights.delete(line);
       redraw();
     });
+    this.hits = new Revealing(this, log);
     this.#selecting = new Selecting(this, redraw);
   }
 
@@ -121,8 +121,9 @@ export class View {
 
   /** Move by rows: exactly to the next line, or the one before. */
   step(rows: number): void {
-    if (this.options.wrap && Math.abs(rows) === 1) {
-      const { line, offset } = this.#top;
+    const { line, offset } = this.#top;
+    const isEven = !this.options.wrap && this.#silence(line) + this.#silence(this.folds.previous(line)) === 0;
+    if (!isEven && Math.abs(rows) === 1) {
       this.by(rows > 0 ? this.#height(line) - offset : offset > 0 ? -offset : -this.#height(this.folds.previous(line)));
     } else this.by(rows * this.#row);
   }
@@ -148,54 +149,7 @@ export class View {
     this.folds.open(line);
     this.#go(scroller.centred(this.geometry, line), false);
     this.#target = this.gone = line;
-    this.#hit = found.offset === undefined ? null : found;
-  }
-
-  /** Where in the text of a row a hit is. */
-  locate(row: Row, { offset, length }: Found): [number, number] | null {
-    const line = this.log.store.get(row.line);
-    return line ? locate(row.text.textContent!, line, this.log.charset, this.parts.get(row.line), offset!, length!) : null;
-  }
-
-  /** Where a hit is on the screen, and the room for text there; null: it is not shown. */
-  #places(found: Found): { hit: DOMRect; room: DOMRect } | null {
-    const row = this.#shown.get(found.line!);
-    const place = row && this.locate(row, found);
-    if (!place) return null;
-    const { right, top, bottom } = this.surface.getBoundingClientRect();
-    const left = row.number.getBoundingClientRect().right;
-    return { hit: range(row, place).getBoundingClientRect(), room: new DOMRect(left, top, right - left, bottom - top) };
-  }
-
-  /** Whether a hit is visible. */
-  shows(found: Found): boolean {
-    const places = this.#places(found);
-    return !!places && places.hit.left >= places.room.left && places.hit.right <= places.room.right && places.hit.top >= places.room.top && places.hit.bottom <= places.room.bottom;
-  }
-
-  /** Scroll to the hit that is looked for, or show the part of its line in which it is. */
-  #reveal(): void {
-    const found = this.#hit;
-    const line = found && this.log.store.get(found.line!);
-    if (!line || this.#target !== null || !this.#shown.has(found.line!)) return;
-    const places = this.#places(found);
-    if (!places) return this.#bring(found, line);
-    this.#hit = null;
-    const { hit, room } = places;
-    if (hit.left < room.left || hit.right > room.right) this.surface.scrollLeft += hit.left - room.left - room.width / 3;
-    if (hit.top < room.top || hit.bottom > room.bottom) this.by(hit.top - room.top - room.height / 2);
-  }
-
-  /** Show the part of a long line in which a hit is. If there is nothing to be seen of it there, either, it is not looked for any more. */
-  #bring(found: Found, line: Line): void {
-    const [from, to] = [found.offset! - line.at, found.offset! - line.at + found.length!];
-    const slice = this.parts.get(found.line!);
-    if (line.length <= SHOWN || (slice && slice.start <= from && to <= slice.stop)) this.#hit = null;
-    else if (this.#asked !== found && this.log.reachable) {
-      this.#asked = found;
-      const done = () => (this.#asked = null); // if it is still looked for, it is asked for again
-      this.parts.show(found.line!, Math.max(0, from - BEFORE), to + SHOWN, () => this.#hit === found).then(done, () => setTimeout(done, AGAIN));
-    }
+    this.hits.wanted = found.offset === undefined ? null : found;
   }
 
   follow(): void {
@@ -210,7 +164,7 @@ export class View {
     if (this.following && !following) this.seen = this.log.store.last;
     this.anchor = anchor;
     this.following = following;
-    this.#target = this.later = this.#hit = this.gone = null;
+    this.#target = this.later = this.hits.wanted = this.gone = null;
     this.redraw();
   }
 
@@ -236,12 +190,30 @@ export class View {
     this.redraw();
   }
 
+  /** Rows for the gaps at a line, in pixels. */
+  #silence(line: number): number {
+    const known = this.log.store.get(line);
+    return known && this.gaps ? (Number(this.gaps.above(known) > 0) + Number(this.gaps.below(known) > 0)) * this.#row : 0;
+  }
+
+  /** Change what gives lines other heights: the text at the top stays where it is. */
+  change(make: () => void): void {
+    const above = () => {
+      const known = this.log.store.get(this.anchor.line);
+      return known && this.gaps?.above(known) ? this.#row : 0;
+    };
+    const before = above();
+    make();
+    this.anchor = { ...this.anchor, offset: Math.max(0, this.anchor.offset + above() - before) };
+    this.refresh();
+  }
+
   #height(line: number): number {
-    if (!this.options.wrap) return this.#row;
+    if (!this.options.wrap) return this.#row + this.#silence(line);
     const known = this.log.store.get(line);
     if (!known) return this.#row;
     // Fewer bytes than columns are one row, unless there are tabs, or buttons.
-    if (known.length < this.#columns - 4 && !known.bytes.includes(9) && !this.folds.at(line)) return this.#row;
+    if (this.#silence(line) === 0 && known.length < this.#columns - 4 - 2 * this.#level(line) && !known.bytes.includes(9) && !this.folds.at(line)) return this.#row;
     const cached = this.#heights.get(line);
     if (cached?.length === known.length) return cached.height;
     this.#fill(this.#gauge, line, 0);
@@ -251,17 +223,28 @@ export class View {
     return height;
   }
 
+  #level(line: number): number {
+    return Math.min(MOST_NESTED, this.folds.level(line));
+  }
+
   #fill(row: Row, line: number, spans: number): void {
-    const { store } = this.log;
+    const { store, now, ended } = this.log;
     const known = store.get(line);
+    const group = this.folds.at(line);
+    // Of one that is open the server's answer is out of date at once.
+    const seconds = !group ? 0 : group.end !== null ? (group.seconds ?? 0) : (now - Date.parse(group.began)) / 1000;
     row.show(line, known, {
       numbered: store.numbered,
       spans,
       charset: this.log.charset,
       slice: this.parts.get(line),
-      group: this.folds.at(line),
+      group,
+      took: seconds >= 1 ? `${duration(seconds)}${group?.end === null && !ended ? " …" : ""}` : "",
+      level: this.#level(line),
+      above: (known && this.gaps?.above(known)) ?? 0,
+      below: (known && this.gaps?.below(known)) ?? 0,
       folded: this.folds.isFolded(line),
-      time: this.options.showTime ? (known?.time ? this.options.time(known.time) : "") : null,
+      time: this.options.showTime ? this.options.time(line) : null,
       dark: this.options.dark,
     });
   }
@@ -296,7 +279,7 @@ export class View {
     this.#prefetch(numbers);
     this.#rows.style.transform = `translateY(${-this.anchor.offset}px)`;
     this.#selecting.update();
-    this.#reveal();
+    if (this.#target === null) this.hits.reveal();
   }
 
   #place(numbers: readonly number[]): void {

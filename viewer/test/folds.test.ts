@@ -6,7 +6,7 @@ import type { Group } from "../src/api.js";
 import { Folds } from "../src/folds.js";
 import { end, type Geometry, move } from "../src/scroller.js";
 
-const group = (start: number, end: number | null, collapsed = false): Group => ({ start, end, collapsed, title: "", level: 0, seconds: null });
+const group = (start: number, end: number | null, collapsed = false): Group => ({ start, end, collapsed, title: "", level: 0, seconds: null, began: "" });
 
 function geometry(folds: Folds, last: number): Geometry {
   return { last, window: 100, row: 20, height: () => 20, next: (line) => folds.next(line), previous: (line) => folds.previous(line) };
@@ -57,4 +57,12 @@ test("the end of a log whose last lines are folded is the line that folds them",
   const folds = new Folds();
   folds.learn([group(50, 100, true)]);
   assert.deepEqual(end(geometry(folds, 100)), { line: 46, offset: 0 });
+});
+
+test("lines are as deep as the groups that are nested around them", () => {
+  const folds = new Folds();
+  const nested = (start: number, end: number | null, level: number) => ({ ...group(start, end), level });
+  folds.learn([nested(2, 20, 0), nested(4, 10, 1), nested(6, 7, 2), nested(12, 13, 1), nested(30, null, 0), nested(32, null, 1)]);
+  const levels = [[1, 0], [2, 0], [3, 0], [4, 1], [5, 1], [6, 2], [7, 2], [8, 1], [10, 1], [11, 0], [12, 1], [14, 0], [21, 0], [31, 0], [32, 1], [1e9, 1]];
+  for (const [line, level] of levels) assert.equal(folds.level(line!), level, `line ${line}`);
 });

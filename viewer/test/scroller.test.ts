@@ -76,9 +76,9 @@ test("a line is centred, but for those near the ends", () => {
 });
 
 const GROUPS = [
-  { start: 10, end: 20, title: "one", level: 0, collapsed: true, seconds: null },
-  { start: 12, end: 15, title: "inner", level: 1, collapsed: true, seconds: null },
-  { start: 30, end: null, title: "open", level: 0, collapsed: true, seconds: null },
+  { start: 10, end: 20, title: "one", level: 0, collapsed: true, seconds: null, began: "" },
+  { start: 12, end: 15, title: "inner", level: 1, collapsed: true, seconds: null, began: "" },
+  { start: 30, end: null, title: "open", level: 0, collapsed: true, seconds: null, began: "" },
 ];
 
 test("folded lines are stepped over, and a line inside is shown once its groups are unfolded", () => {

@@ -33,7 +33,7 @@ test("lines are the same however the bytes are cut", () => {
     const store = opened(log.slice(0, 0));
     for (let at = 0; at < bytes.length; ) {
       const buffer = bytes.slice(at, at + 1 + next(9));
-      store.append(buffer, 0);
+      store.append(buffer);
       at += buffer.length;
       buffer.fill(0); // it is used again
     }
@@ -49,10 +49,10 @@ test("of what comes at once only the last lines are kept, and all are counted", 
   const lines = Array.from({ length: 20_000 }, (_, at) => `${next(3) ? "" : `\x1b[3${next(8)}m`}line ${at + 1}${next(9) ? "" : "\x1b[m"}`);
   const bytes = encoder.encode(`${lines.join("\n")}\nunfinished`);
   const slowly = opened();
-  for (let at = 0; at < bytes.length; at += 100) slowly.append(bytes.subarray(at, at + 100), 0);
+  for (let at = 0; at < bytes.length; at += 100) slowly.append(bytes.subarray(at, at + 100));
   for (const step of [bytes.length, 65_536, 30_000]) {
     const store = opened("begun ");
-    for (let at = 0; at < bytes.length; at += step) store.append(bytes.subarray(at, at + step), 0);
+    for (let at = 0; at < bytes.length; at += step) store.append(bytes.subarray(at, at + step));
     assert.deepEqual([store.last, store.size], [slowly.last, bytes.length + 6]);
     for (let line = store.last - 250; line <= store.last; line++) {
       assert.equal(textOf(store.get(line)!), textOf(slowly.get(line)!));
@@ -68,13 +68,13 @@ test("of what comes at once only the last lines are kept, and all are counted", 
 
 test("a last line without its end goes on with what comes", () => {
   const store = opened("one\ntw");
-  store.append(encoder.encode("o\nthree"), 0);
+  store.append(encoder.encode("o\nthree"));
   assert.deepEqual(texts(store, 1, store.last), ["one", "two", "three"]);
 });
 
 test("offsets of lines are the log's, and a line is found by any of its bytes", () => {
   const store = opened("b\nccc\n", { first: 2, offset: 4, size: 10 });
-  store.append(encoder.encode("dd\n"), 0);
+  store.append(encoder.encode("dd\n"));
   assert.deepEqual([2, 3, 4].map((line) => store.get(line)!.at), [4, 6, 10]);
   assert.deepEqual([4, 5, 6, 9, 10, 12].map((at) => store.lineAt(at)), [2, 2, 3, 3, 4, 4]);
   assert.equal(store.lineAt(3), null);
@@ -86,7 +86,7 @@ test("what is asked for twice is there once, and what only the stream brings is 
   store.insert(piece("5\n6\n7\n8\n9\n10\n11\n", { first: 5, offset: 8 }), 5);
   assert.deepEqual(texts(store, 4, 10), ["4", "5", "6", "7", "8", "9", "10"]);
   assert.equal(store.get(11), undefined);
-  store.append(encoder.encode("0\n11\n"), 0);
+  store.append(encoder.encode("0\n11\n"));
   assert.deepEqual(texts(store, 10, 11), ["100", "11"]);
 });
 
@@ -105,7 +105,7 @@ test("memory stays small while a log of many lines goes by, and the lines that a
   const store = opened("first\n");
   const block = encoder.encode("x".repeat(99) + "\n".repeat(1)).slice();
   for (let line = 2; line <= 60_000; line++) {
-    store.append(block, 0);
+    store.append(block);
     if (line % 500 === 0) store.trim(400);
   }
   store.trim(400);
@@ -116,7 +116,7 @@ test("memory stays small while a log of many lines goes by, and the lines that a
 
 test("of a giant line the beginning and the end are kept, and its length is right", () => {
   const store = opened("");
-  for (let round = 0; round < 500; round++) store.append(encoder.encode("0123456789".repeat(100)), 0);
+  for (let round = 0; round < 500; round++) store.append(encoder.encode("0123456789".repeat(100)));
   const line = store.get(1)!;
   assert.deepEqual([line.length, line.bytes.length, line.end!.length], [500_000, KEPT, 4096]);
   assert.equal(textOf(line).length, KEPT);
@@ -124,7 +124,7 @@ test("of a giant line the beginning and the end are kept, and its length is righ
 
 test("a bar that never ends its line is shown in its last state", () => {
   const store = opened("");
-  for (let percent = 0; percent <= 100; percent++) store.append(encoder.encode(`\r${"#".repeat(percent * 5)} ${percent} %`), 0);
+  for (let percent = 0; percent <= 100; percent++) store.append(encoder.encode(`\r${"#".repeat(percent * 5)} ${percent} %`));
   assert.ok(textOf(store.get(1)!).endsWith(" 100 %"));
 });
 
@@ -139,7 +139,7 @@ test("a line that ends in CR LF is shown, however long it is and however it is c
       const store = opened();
       for (let at = 0; at < bytes.length; ) {
         const step = at < 4 || at > bytes.length - 9 ? 1 : 5000;
-        store.append(bytes.subarray(at, at + step), 0);
+        store.append(bytes.subarray(at, at + step));
         at += step;
       }
       const whole = opened(`a\r\n${text}${end}`);

@@ -13,7 +13,7 @@ from livelog.wire.fields import accepts_gzip, precondition
 from livelog.wire.request import Request
 from livelog.wire.response import Response
 
-SCRIPTS = ("finding", "copying", "help")
+SCRIPTS = ("cards", "finding", "copying", "timing", "help")
 """The scripts that the page loads when they are used: the files `finding.js` and so on."""
 
 POLICY = (

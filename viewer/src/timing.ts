@@ -1,0 +1,80 @@
+/** The column of times: asked of the server for the lines that are visible. Loaded, with `gaps`, when the column is switched on, or a log is so old that it may have gaps. */
+
+import type { Api } from "./api.js";
+import { clock, date, span } from "./clock.js";
+import type { Log } from "./log.js";
+export { Gaps } from "./gaps.js";
+import type { Time } from "./rows.js";
+import type { Settings } from "./settings.js";
+
+/** Times that are kept. */
+const MOST = 20_000;
+/** Lines at a time, and milliseconds from one question to the next; and after a failure. */
+const [LINES, PAUSE, AGAIN] = [500, 150, 3000];
+/** The beginning of each line of an answer; what follows is the text, which is here already. */
+const HEAD = /^\{"line": ?\d+, ?"offset": ?(\d+), ?"time": ?"([^"]+)"/;
+/** Characters of a line of an answer that are kept until it is read. */
+const BEGINNING = 200;
+
+export class Timing {
+  /** When lines began to come, in milliseconds since the epoch, by where they begin in the log: line numbers may change. */
+  #times = new Map<number, number>();
+  #asking = false;
+  #until = 0;
+
+  constructor(
+    private readonly api: Api,
+    private readonly log: Log,
+    private readonly redraw: () => void,
+  ) {}
+
+  /** What is shown beside a line, as far as it is known. */
+  of(line: number, kind: Settings["time"]): Time {
+    const time = this.#time(line);
+    const before = kind === "before" ? (line > 1 ? this.#time(line - 1) : this.log.began) : kind === "start" ? this.log.began : undefined;
+    if (time === undefined || (kind !== "clock" && before === undefined)) return { text: "", title: "" };
+    const text = kind === "clock" ? clock(time) : `${kind === "before" ? "+" : ""}${span(time - before!)}`;
+    return { text, title: date(time) };
+  }
+
+  #time(line: number): number | undefined {
+    const known = this.log.store.get(line);
+    return known && this.#times.get(known.at);
+  }
+
+  /** Ask for the times of these lines, and of those before them. */
+  need(lines: readonly number[]): void {
+    const { store, reachable } = this.log;
+    if (this.#asking || !reachable || Date.now() < this.#until) return;
+    const wanted = new Set(lines.flatMap((line) => [line - 1, line]));
+    const unknown = [...wanted].filter((line) => store.get(line) && this.#time(line) === undefined);
+    const first = unknown[0];
+    if (first === undefined) return;
+    const last = unknown.findLast((line) => line - first < LINES)!;
+    this.#asking = true;
+    void this.#ask(store.get(first)!.at, last - first + 1).then(() => PAUSE, () => AGAIN).then((pause) => {
+      this.#asking = false;
+      this.#until = Date.now() + pause;
+      setTimeout(this.redraw, pause);
+      this.redraw();
+    });
+  }
+
+  async #ask(offset: number, count: number): Promise<void> {
+    const response = await this.api.get("lines", { from: `byte:${offset}`, count: String(count), as: "ndjson" });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    if (this.#times.size > MOST) this.#times.clear();
+    for (let head = ""; ; ) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      for (const [at, part] of value.split("\n").entries()) {
+        if (at) head = "";
+        if (head.length >= BEGINNING) continue;
+        const isRead = HEAD.test(head);
+        head += part.slice(0, BEGINNING);
+        const found = isRead ? null : HEAD.exec(head);
+        if (found) this.#times.set(Number(found[1]), Date.parse(found[2]!));
+      }
+    }
+  }
+}

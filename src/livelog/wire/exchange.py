@@ -1,4 +1,4 @@
-"""One request and its answer, as handlers see them; and what a connection asks of whoever has accepted it."""
+"""The exchange that a handler gets, and the interface of a connection's owner, the listener."""
 
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Exchange:
-    """One request and its answer, and the connection by which they go."""
+    """A request, and the connection that sends its answer (RFC 9110 section 3.4)."""
 
     __slots__ = ("connection", "request")
 
@@ -22,23 +22,23 @@ class Exchange:
 
 
 class Owner(Protocol):
-    """Whoever has accepted a connection."""
+    """The owner of connections: it has accepted them, and answers their requests."""
 
     buffers: Buffers
     closing: bool
     """Whether no further request will be answered."""
 
     def respond_now(self, exchange: Exchange) -> Response | None:
-        """The answer to a request, if that takes no waiting and is not streamed: it costs no task. Else None: `respond` gives it."""
+        """The answer to a request that needs no wait, and is not streamed, without the cost of a task. None: call `respond`."""
 
     def begin(self, work: Coroutine[object, object, None]) -> None:
-        """Do `work` in a task."""
+        """Start a task that runs `work`."""
 
     async def respond(self, exchange: Exchange) -> Response:
         """Return the answer to a request. Raises: ConnectionError, if the connection is lost before."""
 
     def refusal(self, error: Exception, accept: str) -> Response:
-        """The answer that tells of `error`; see `problem.answer` for `accept`."""
+        """The answer for `error`. `accept`: see `problem.answer`."""
 
     def made(self, connection: "Connection") -> None:
         """A connection was made."""

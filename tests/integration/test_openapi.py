@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]  # schemathesis brings it
 
 from livelog.wire.head import IMPLEMENTED
 from tests.conformance.link import Address
@@ -48,8 +49,8 @@ def briefly(paths: str) -> str:
     return f"[[operations]]\ninclude-path-regex = '{paths}'\nphases.coverage.enabled = false\n"
 
 
-def check(folder: Path, description: str, address: Address, token: str, config: str, examples: int) -> str:
-    """Have the server asked, the same questions in each run, with that token in a header. Returns what schemathesis tells."""
+def check(folder: Path, description: str, address: Address, token: str, config: str, examples: int) -> None:
+    """Have the server asked about every operation, the same questions in each run, with that token in a header."""
     (folder / "hooks.py").write_text(HOOKS)
     file = folder / "schemathesis.toml"
     file.write_text(f'hooks = "hooks.py"\n{EXPECTED}{config}')
@@ -62,7 +63,11 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    paths = yaml.safe_load((DOCS / description).read_text(encoding="utf-8"))["paths"].values()
+    operations = sum(
+        method in ("get", "head", "put", "post", "patch", "delete", "options") for path in paths for method in path
+    )
+    assert f"Tested: {operations}\n" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -81,7 +86,7 @@ def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str
     with running() as server:
         for name in ("", "a", "b/c"):
             send(server, name, CONTENT)
-        assert "Tested: 87" in check(tmp_path, "openapi.yaml", server.get, token, config, examples)
+        check(tmp_path, "openapi.yaml", server.get, token, config, examples)
 
 
 @pytest.mark.parametrize(
@@ -102,4 +107,4 @@ def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: s
             f'[parameters]\n"path.name" = "a"\n"path.prefix" = "b"\n"path.key" = "{key}"\n{briefly(brief)}'
             f'[[operations]]\ninclude-path = "/upload/{{key}}/{{name}}"\nparameters = {{"path.name" = "{name}"}}\n'
         )
-        assert "Tested: 32" in check(tmp_path, "openapi-producers.yaml", server.put, token, config, examples)
+        check(tmp_path, "openapi-producers.yaml", server.put, token, config, examples)

@@ -14,8 +14,9 @@ import pytest
 
 from tests.conformance.wire import Ending
 
+from .logs import status_of
 from .pattern import Producer, Reader
-from .servers import FOLLOW, begin, resident_memory, running
+from .servers import FOLLOW, begin, resident_memory, running, wait_until
 
 MB = 1_000_000
 SMALL_WINDOW = 4096
@@ -52,6 +53,7 @@ def test_every_reader_gets_every_byte_of_a_flat_out_producer(place: str) -> None
         ends.append(threads.submit(late.read_to_end))
         producer.send(size // 3)
         start = size // 2
+        wait_until(lambda: status_of(server, "")["size"] > start, "the byte from which one reads")
         resumed = stack.enter_context(Reader(server.get, f"Range: bytes={start}-9007199254740991", start=start))
         ends.append(threads.submit(resumed.read_to_end))
         producer.send(size - producer.offset)

@@ -16,10 +16,11 @@ from urllib.parse import quote, urlsplit
 
 from livelog.client.api.reader import LONGEST_WAIT, has_waited, parse, which
 from livelog.client.settings import ClientSettings
+from livelog.client.transport.connection import TIMEOUT, connect
 from livelog.client.transport.origin import Origin, is_loopback, shown
 from livelog.client.transport.patient import FIRST_PAUSE, LAST_PAUSE
 from livelog.client.transport.stream import Stream, with_query
-from livelog.client.transport.wire import TIMEOUT, Answer, Wire, connect, explain, told
+from livelog.client.transport.wire import Answer, Wire, explain, told
 from livelog.config import EX_CONFIG
 from livelog.errors import ConfigError, GaveUp, Refused
 from livelog.names import valid_name

@@ -12,8 +12,9 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 from livelog.errors import GaveUp
 
+from .connection import TIMEOUT, connect
 from .origin import Origin
-from .wire import TIMEOUT, Unavailable, connect, explain, told
+from .wire import Unavailable, explain, told
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
 """Seconds before a request is repeated after its connection broke: the pause doubles from the first to the last value."""

@@ -22,7 +22,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -86,7 +86,7 @@ class Sender(threading.Thread):
         self.keep_about: Callable[[], object] = lambda: None
         """Called when the spool's `about` has changed, to store it."""
         self._settings = settings
-        self._name = self.log_name = name
+        self.log_name = name
         self._spool = spool
         self._fields = fields
         self._location: str = spool.about.get("location", "")
@@ -122,16 +122,18 @@ class Sender(threading.Thread):
         self.wake()
 
     def stop(self) -> None:
-        """Give up, now: from then on nothing is sent, and `delivered` is true or not.
+        """Give up at once: nothing is sent any more, and `delivered` is final.
 
-        The thread's end is waited for, unless it is making a connection: that may take long, and comes to nothing.
+        It waits for the end of the thread, unless that is making a TCP connection, which may take long and is not used. So no thread
+        is within OpenSSL when the process exits: OpenSSL frees its memory then, and the process would end by SIGSEGV.
         """
         self.done.set()
         self._hurry.set()
         if (wire := self._wire) is not None:
             wire.shut_down()
-            if not wire.connecting:
-                self.join()
+            if wire.connecting:
+                return
+        self.join()
 
     def run(self) -> None:
         """Run the thread: see `threading.Thread`."""
@@ -159,7 +161,7 @@ class Sender(threading.Thread):
                     break
                 self.problem = explain(error, Origin.of(self._settings.server, direct=not self._settings.chosen))
                 self.begun.set()
-                logger.debug("log %s: %s", self._name, self.problem)
+                logger.debug("log %s: %s", self.log_name, self.problem)
                 if self.acknowledged > before:
                     pause = FIRST_PAUSE
                 self._hurry.wait(pause * random.uniform(0.7, 1.3))  # noqa: S311  # many clients, one server
@@ -169,14 +171,7 @@ class Sender(threading.Thread):
 
     def _attempt(self) -> None:
         """Send the rest of the log as it is written, and its end. Raises: OSError, HTTPException: try again; Refused."""
-        self._wire = None
-        if self.done.is_set():
-            return
-        settings = self._settings
-        with Wire(settings.server, settings.ca_file, direct=not settings.chosen) as wire:
-            self._wire, self.reached = wire, True
-            if self.done.is_set():
-                return
+        with self._connected() as wire:
             sent = self._begin(wire) if not self._location else self._resume(wire)
             if sent is not None:
                 while not self._is_all(sent := self._stream(wire, sent)):
@@ -184,6 +179,16 @@ class Sender(threading.Thread):
                 if not self._completes:
                     self._end(wire, sent)
             self.delivered = True
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Wire]:
+        """A connection to the server, which `stop` breaks off, now or while it is being made."""
+        self._wire = Wire(self._settings.server, self._settings.ca_file, direct=not self._settings.chosen)
+        if self.done.is_set():  # looked at after `stop` could see the connection
+            raise ConnectionAbortedError("this was stopped")
+        with self._wire as wire:
+            self.reached = True
+            yield wire
 
     def _begin(self, wire: Wire) -> int:
         if self._spool.start:
@@ -204,7 +209,7 @@ class Sender(threading.Thread):
         return {"Transfer-Encoding": "chunked", **ended}
 
     def _path(self) -> str:
-        return f"/log{'/' if self._name else ''}{quote(self._name)}"
+        return f"/log{'/' if self.log_name else ''}{quote(self.log_name)}"
 
     def _tell_late(self, refused: Refused) -> None:
         """Set the exit code of a log that the server aborted before the job ended, because it was too large or the client was away too long."""
@@ -214,11 +219,7 @@ class Sender(threading.Thread):
             self._hurry.wait()
         if self.done.is_set() or not self.final_fields:
             return
-        with (
-            contextlib.suppress(OSError, HTTPException, Refused),
-            Wire(self._settings.server, self._settings.ca_file, direct=not self._settings.chosen) as wire,
-        ):
-            self._wire = wire
+        with contextlib.suppress(OSError, HTTPException, Refused), self._connected() as wire:
             self._head(wire, "HEAD", self._location, {})
             answer = wire.answer()
             if answer.status == 410:  # else another log has the name
@@ -361,7 +362,7 @@ class Sender(threading.Thread):
         """A link of the server as it may be shown; empty, if it would be valid for longer than the settings allow."""
         if not told or (self._settings.link_expires is not None and not _EXPIRING.search(told)):
             return ""
-        return self._settings.link_for_readers(told, self._name)
+        return self._settings.link_for_readers(told, self.log_name)
 
     def _check(self, answer: Answer) -> None:
         """Raises: Refused, if the request must not be repeated; HTTPException, if it may be."""

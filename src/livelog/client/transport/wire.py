@@ -1,4 +1,4 @@
-"""Connections to a server. A producer's sends a request whose body takes long, and hears what the server says meanwhile.
+"""A producer's connection to a server: it sends a request whose body takes long, and hears what the server says meanwhile.
 
 `http.client` reads an answer only after the whole request was sent, and ignores interim responses. So this module frames
 requests itself (RFC 9112); `http.client` parses the heads of answers. It sends one request at a time, and follows no
@@ -13,26 +13,13 @@ import threading
 import weakref
 from collections.abc import Mapping
 from email.message import Message
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead, parse_headers
-from typing import TYPE_CHECKING, NamedTuple, Self
+from http.client import HTTPException, HTTPResponse, IncompleteRead, parse_headers
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from livelog.errors import Refused
-
+from .connection import TIMEOUT, NoAnswer, reach, shake, trusting
 from .origin import Origin
 from .waiting import readable
-
-if TYPE_CHECKING:
-    import ssl
-
-TIMEOUT = 30.0
-"""Seconds for a connection to be made, for bytes to be taken, and for an answer to come once a request is out."""
-
-STORES = (
-    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem",
-)  # fmt: skip
-"""The files of trusted certificates of Debian, Fedora, openSUSE, OpenELEC, RHEL and Alpine."""
 
 MAX_HEAD = 65536
 """The limit of the head of an answer, in bytes."""
@@ -59,8 +46,8 @@ class Answer(NamedTuple):
 class Wire:
     """A connection to the server at `url`. `direct`: without a proxy.
 
-    `timeout`: seconds for a connection to be made, for bytes to be accepted, and for an answer to arrive. All methods raise OSError, and
-    HTTPException if the answer is not HTTP. The constructor also raises Refused: see `connect`.
+    `timeout`: seconds for a connection to be made, for bytes to be accepted, and for an answer to arrive. The `with` statement makes the
+    connection. All methods raise OSError, and HTTPException if the answer is not HTTP; `with` also raises Refused: see `connect`.
     """
 
     def __init__(self, url: str, ca_file: str | None = None, *, direct: bool = False, timeout: float = TIMEOUT) -> None:
@@ -68,9 +55,9 @@ class Wire:
         self.prefix = urlsplit(url).path
         self._ca_file, self._timeout = ca_file, timeout
         self.connecting = False
-        """Whether another connection is being made, which may take long, and is not used if this one was shut down."""
+        """Whether a TCP connection is being made, which may take long. If this was shut down meanwhile, TLS is not begun on it."""
         self._shut_down = False
-        self._connect()
+        self._reached: socket.socket | None = None
 
     def _connect(self) -> None:
         self._received = bytearray()
@@ -78,7 +65,21 @@ class Wire:
         self._bodiless = False  # whether the answer has no body, whatever its head says: it is one to HEAD
         self._closing = False  # whether the server ends the connection behind the answer that came last
         forks = _forks.ended
-        self._socket: socket.socket = connect(self.origin, self._ca_file, self._timeout).sock
+        # As `connect` does it, but that another thread may shut this down after each step: see `shut_down`.
+        context = trusting(self.origin, self._ca_file)
+        self.connecting = True
+        try:
+            self._go_on()
+            connection = reach(self.origin, context, self._timeout)
+            self._socket = self._reached = connection.sock
+        finally:
+            self.connecting = False
+        try:
+            self._go_on()
+            shake(connection, self.origin)
+        except BaseException:
+            self._socket.close()
+            raise
         _forks.wires.add(self)
         if _forks.since(forks):
             # Closed here only, it would stay open as long as the other process does, and the server would wait for both.
@@ -88,17 +89,27 @@ class Wire:
             raise ConnectionAbortedError("another process has this connection, too")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def _go_on(self) -> None:
+        if self._shut_down:
+            raise ConnectionAbortedError("this connection was shut down")
+
     def __enter__(self) -> Self:
+        self._connect()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def shut_down(self) -> None:
-        """End all waits for this connection, in all threads."""
+        """End all waits for this connection, in all threads; but see `connecting`.
+
+        It takes no lock, since a signal handler may call it. Instead, each thread sets its flag before it reads the other's.
+        """
         self._shut_down = True
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        if self._reached is not None:
+            with contextlib.suppress(OSError):
+                # Not the method of a TLS socket: that takes away what the other thread is using.
+                socket.socket.shutdown(self._reached, socket.SHUT_RDWR)
 
     def let_go(self) -> None:
         """Close the descriptor of this forked process only. The connection stays open in the parent process."""
@@ -115,12 +126,8 @@ class Wire:
         If the server or a proxy has announced that it closes this connection, a new one is made first.
         """
         if self._closing:
-            self.connecting = True
             self._socket.close()
             self._connect()
-            self.connecting = False
-            if self._shut_down:
-                raise ConnectionAbortedError("this connection was shut down")
         self._bodiless = method == "HEAD"
         lines = [f"{method} {self.origin.target(path)} HTTP/1.1", f"Host: {self.origin.authority}"]
         lines += (f"{name}: {value}" for name, value in {**fields, **self.origin.fields()}.items())
@@ -230,58 +237,6 @@ def _length(headers: Message) -> int:
     return int(text)
 
 
-class WholeHead(HTTPResponse):
-    """An answer whose head is checked to be complete. `http.client` accepts a head that breaks off."""
-
-    def begin(self) -> None:
-        """See `HTTPResponse`. Raises: IncompleteRead."""
-        file = self.fp
-        self.fp = _WholeLines(file)  # type: ignore[assignment]  # it is all that `begin` uses
-        super().begin()
-        self.fp = file
-
-
-class _WholeLines:
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file = file
-        self.close = file.close
-        self.flush = file.flush
-
-    def readline(self, limit: int) -> bytes:
-        line = self._file.readline(limit)
-        if not line.endswith(b"\n") and len(line) < limit:
-            raise NoAnswer(line)
-        return line
-
-
-def connect(origin: Origin, ca_file: str | None, timeout: float = TIMEOUT) -> HTTPConnection:
-    """A new connection to `origin`. `timeout`: seconds for it to be made, and later for each byte; `ca_file`: certificates to trust (PEM).
-
-    Raises: OSError; HTTPException, if the proxy does not speak HTTP; Refused, if the certificate is not trusted.
-    """
-    host, port = origin.host, origin.port
-    if origin.proxy is not None:
-        host, port = origin.proxy.hostname or "", origin.proxy.port or 80
-    if origin.scheme == "https":
-        import ssl  # noqa: PLC0415  # see `_trusting`
-
-        connection: HTTPConnection = HTTPSConnection(host, port, timeout=timeout, context=_trusting(ca_file))
-        if origin.proxy is not None:
-            connection.set_tunnel(origin.host, origin.port, origin.proxy_fields())
-        try:
-            connection.connect()
-        except ssl.SSLCertVerificationError as error:
-            raise Refused(
-                f"{origin}: the certificate is not trusted ({error.verify_message}): set LIVELOG_CA_FILE to the certificate of its authority"
-            ) from error
-    else:
-        connection = HTTPConnection(host, port, timeout=timeout)
-        connection.connect()
-    connection.response_class = WholeHead
-    keep_alive(connection.sock)
-    return connection
-
-
 def explain(error: OSError | HTTPException, origin: Origin) -> str:
     """A line for people that says why a request to `origin` failed."""
     if getattr(error, "reason", "") in (
@@ -317,10 +272,6 @@ def told(response: HTTPResponse, content: bytes) -> str:
     return text if text and text[0] not in "{<" else f"{response.status} {response.reason}"
 
 
-class NoAnswer(IncompleteRead):
-    """The connection was closed before the head of an answer was whole."""
-
-
 class Unavailable(HTTPException):
     """An error that may pass: the request can be repeated later."""
 
@@ -329,30 +280,3 @@ def _foreign(beginning: str) -> str:
     if beginning.startswith("\x15\x03"):  # an alert: RFC 8446 section 5.1
         return "it speaks TLS: its address begins with https://"
     return f"this is not an answer of an HTTP/1 server: {beginning[:40]!r}"
-
-
-def _trusting(ca_file: str | None) -> "ssl.SSLContext":
-    import ssl  # noqa: PLC0415  # most are beside their server, and need not wait for it
-
-    try:
-        return ssl.create_default_context(cafile=ca_file or _store())
-    except (FileNotFoundError, PermissionError, IsADirectoryError, ssl.SSLError) as error:
-        raise Refused(f"LIVELOG_CA_FILE has no certificates: {ca_file}: {error.strerror}") from error
-
-
-def _store() -> str | None:
-    """The file of the system's certificates, if this OpenSSL does not know it: it may have been built for another distribution. Else None."""
-    import ssl  # noqa: PLC0415  # see `_trusting`
-
-    known = ssl.get_default_verify_paths()
-    return None if known.cafile or known.capath else next(filter(os.path.exists, STORES), None)
-
-
-def keep_alive(connection: socket.socket) -> None:
-    """Enable TCP keep-alive, so that a vanished peer is noticed within a minute, also while nothing is sent."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    # Not every system has all of them.
-    options = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": int(TIMEOUT * 1000)}
-    for name, value in options.items():
-        if hasattr(socket, name):
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

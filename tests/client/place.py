@@ -261,7 +261,8 @@ def answering(answer: bytes) -> Iterator[str]:
                     received = b""
                     while data := near.recv(65536):
                         received += data
-                        if received.endswith(b"0\r\n\r\n") or (b"chunked" not in received and b"\r\n\r\n" in received):
+                        head, end, body = received.partition(b"\r\n\r\n")
+                        if end and (b"chunked" not in head or (end + body).endswith(b"\r\n0\r\n\r\n")):
                             near.sendall(answer)
                             received = b""
 

@@ -227,7 +227,7 @@ def test_live_stream_goes_on_when_all_file_descriptors_are_taken() -> None:
     with running(wrapper=("prlimit", "--nofile=400:400")) as server:
         with live_stream(server), contextlib.ExitStack() as stack:
             flood = [stack.enter_context(socket.create_connection((server.get.host, server.get.port)))]
-            for _ in range(900):
+            for _ in range(500):
                 flood.append(stack.enter_context(socket.create_connection((server.get.host, server.get.port))))
             refused = 0
             for client in reversed(flood):

@@ -57,7 +57,7 @@ def asked(viewer: Viewer) -> list[tuple[str, list[str]]]:
             parse_qs(target.query).get("attempt", []) + parse_qs(target.query).get("generation", []),
         )
         for target in targets
-        if not target.path.startswith("/view/") and target.scheme == "http"
+        if not target.path.startswith(("/view/", "/page/")) and target.scheme == "http"
     ]
 
 

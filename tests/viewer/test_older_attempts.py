@@ -126,7 +126,7 @@ def test_link_without_an_attempt_means_the_newest_until_the_page_shows_an_older_
     [
         ("?attempt=-7", "there is no attempt -7"),
         ("?attempt=x", "the query parameter attempt"),
-        ("?generation=20200101T000000.000000Z-00000000", "not the log of that generation"),
+        ("?generation=20200101T000000.000000Z-00000000", "no log of that generation is kept"),
     ],
 )
 def test_attempt_that_is_not_kept_is_told(browser: Browser, server: Server, name: str, query: str, told: str) -> None:

@@ -1,8 +1,8 @@
 /**
- * Builds the page: one file with its script and its style, the scripts that it loads when they are used, and the same compressed.
- * Equal sources give equal bytes.
+ * Builds the page of a log: one file with its script and its style, the scripts that it loads when they are used, and the same compressed;
+ * and the list of logs, one file. Equal sources give equal bytes.
  *
- *   node build.mjs [FOLDER]     writes FOLDER/viewer.html, a file .js for each of PARTS, and each of them as .gz; FOLDER is ../src/livelog/page
+ *   node build.mjs [FOLDER]     writes FOLDER/viewer.html, list.html, a file .js for each of PARTS, and each of them as .gz; FOLDER is ../src/livelog/page
  *   node build.mjs --test DIR   writes what the tests of the pure modules run
  *
  * What the page may do, its server says: it knows the scripts and the one style.
@@ -44,6 +44,9 @@ function ownNames() {
 /** The scripts that are loaded when they are used: entry points in src/, with a style of the same name, if there is one. What they export is what the page gets. */
 const PARTS = ["cards", "finding", "copying", "timing", "help"];
 const TARGETS = { target: ["chrome123", "firefox120", "safari17.5"], charset: "utf8" };
+
+/** The styles of the list. */
+const LIST_STYLES = ["theme", "cards", "help", "list/list"];
 
 async function bundle(entry, plugins, rest = {}) {
   const options = { entryPoints: [`src/${entry}.ts`], bundle: true, minify: true, plugins: [templates, ...plugins], write: false, metafile: true, format: "iife",
@@ -130,13 +133,22 @@ async function pageAndParts() {
   return files;
 }
 
+/** The list of logs. Its script is small enough to have the names of its properties as they are. */
+async function list() {
+  const { code } = await bundle("list/main", []);
+  const script = (await minify(code, { ecma: 2022, toplevel: true, compress: { passes: 3, unsafe_arrows: true } })).code.trim();
+  if (script.includes("</script")) throw new Error("the script would end itself");
+  const parts = { style: (await Promise.all(LIST_STYLES.map(css))).join(""), script };
+  return { "list.html": read("list/page.html").replace(/\{(style|script)\}/g, (_, name) => parts[name]) };
+}
+
 if (process.argv[2] === "--test") {
   const tests = readdirSync(join(here, "test")).filter((name) => name.endsWith(".test.ts")).map((name) => join(here, "test", name));
   await build({ entryPoints: tests, outdir: process.argv[3], bundle: true, platform: "node", format: "esm", outExtension: { ".js": ".mjs" },
     external: ["@xterm/headless", "@xterm/addon-unicode11"], absWorkingDir: here });
 } else {
   const folder = process.argv[2] ?? join(here, "../src/livelog/page");
-  for (const [name, content] of Object.entries(await pageAndParts())) {
+  for (const [name, content] of Object.entries({ ...(await pageAndParts()), ...(await list()) })) {
     // What zlib makes is a thirtieth larger.
     const packed = Buffer.from(await zopfli.gzipAsync(Buffer.from(content), { numiterations: 50 }));
     writeFileSync(join(folder, name), content);

@@ -210,7 +210,11 @@ def _link_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--expires", metavar="TIME", help="make the link expire after this time, e.g. 90 (seconds), 10m, 2h, 7d; never"
     )
-    parser.add_argument("--view", action="store_true", help="the link to the page that shows the log in a browser")
+    parser.add_argument(
+        "--view",
+        action="store_true",
+        help="the link for a browser: to the page of the log, or with --prefix to that of the list",
+    )
     config.add_flags(parser, LINK_SETTINGS)
     return parser
 
@@ -225,10 +229,8 @@ def _link(words: Sequence[str]) -> int:
         parser.error(
             "--prefix: a prefix is 1 to 7 segments of A-Z, a-z, 0-9, '.', '_', '~' and '-', each followed by '/'"
         )
-    if (flags["prefix"] is None and flags["write"]) or (flags["prefix"] is not None and flags["view"]):
-        parser.error(
-            "--write needs --prefix" if flags["write"] else "--view is of one log: it does not go with --prefix"
-        )
+    if flags["write"] and (flags["prefix"] is None or flags["view"]):
+        parser.error("--write needs --prefix" if flags["prefix"] is None else "--write does not go with --view")
     from .client import settings  # noqa: PLC0415
     from .client.api import lookup  # noqa: PLC0415
     from .client.transport.origin import shown  # noqa: PLC0415

@@ -118,12 +118,13 @@ class Access:
         return READS + _until(self._code("read prefix", prefix, _text(expires)), expires)
 
     def link(self, readers_url: str, name: str, expires: int | None = None, resource: str = "log") -> str:
-        """The address of a log with its `read_token`. `resource`: `log` for its bytes, `view` for the viewer.
+        """The address of a log with its `read_token`. `resource`: `log` for its bytes, `view` for its page.
 
-        If `name` is a prefix, which ends in `/`: the address of the list of its logs, with its `prefix_token`.
+        If `name` is a prefix, which ends in `/`: the address of the list of its logs, as JSON or as a page, with its `prefix_token`.
         """
         if name.endswith("/"):
-            return f"{readers_url}/logs/{self.prefix_token(name, expires)}/{name}"
+            resource = "view" if resource == "view" else "logs"
+            return f"{readers_url}/{resource}/{self.prefix_token(name, expires)}/{name}"
         return f"{readers_url}/{resource}/{self.read_token(name, expires)}{'/' if name else ''}{name}"
 
     def upload_key(self, generation: str) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from livelog import Writer
+from livelog.tokens import Access
 from tests.harness import TIMEOUT, TOKEN
 from tests.integration.certificates import Authority, environment
 from tests.sample import one_of, sample
@@ -530,6 +531,16 @@ def test_open_sends_the_browser_to_the_link_without_a_token_on_a_command_line(he
     asked = here.run("link", "whole", "--view", ACCESS_TOKEN="").stdout.decode().strip()
     assert opened.read_text().partition("/view/")[2] == asked.partition("/view/")[2] != ""
     assert here.run("tail", "-n", "1", opened.read_text(), ACCESS_TOKEN="").stdout == lines(1, start=999)
+    # The lists of logs: of all, of a prefix, and where nothing is known that opens one.
+    narrow = Access(TOKEN).prefix_token("a/")
+    for words, token, expected in (
+        (["open"], TOKEN, f"{TOKEN}/"),
+        (["open", "builds/42/"], TOKEN, f"{Access(TOKEN).prefix_token('builds/42/')}/builds/42/"),
+        (["open", "a/"], narrow, f"{narrow}/a/"),
+        (["open"], "", ""),
+    ):
+        assert here.run(*words, BROWSER=str(browser), ACCESS_TOKEN=token).returncode == 0
+        assert opened.read_text().partition("/view/")[1:] == ("/view/", expected)
 
 
 def test_settings_may_stand_in_a_file_that_nobody_else_reads(here: Place) -> None:

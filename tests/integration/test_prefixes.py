@@ -154,6 +154,8 @@ def test_link_to_a_prefix_is_given_by_the_command_and_by_the_producers_port(serv
         for method in ("GET", "HEAD"):
             answer = request(server.put, method, "/logs/builds/42/", header)
             assert (answer.status, answer["Livelog-Link"]) == (204, link)
+            assert answer["Livelog-View"] == link.replace("/logs/", "/view/", 1)
+    assert run("link", "--prefix", "builds/42", "--view", **here).stdout == link.replace("/logs/", "/view/", 1) + "\n"
     for header in ("X: y", writing("builds/42/linux/"), writing("other/")):
         assert request(server.put, "HEAD", "/logs/builds/42/", header).status == 401
     asked = run(
@@ -188,7 +190,7 @@ def test_write_token_of_a_prefix_is_made_by_the_command(server: Server) -> None:
     "words",
     [
         ["--write"], ["--write", "a"], ["--prefix", ""], ["--prefix", "/"], ["--prefix", "a b"], ["--prefix", "a", "b"],
-        ["--prefix", "a", "--view"], ["--prefix", "1/2/3/4/5/6/7/8"],
+        ["--prefix", "a", "--write", "--view"], ["--prefix", "1/2/3/4/5/6/7/8"],
     ],
 )  # fmt: skip
 def test_link_to_no_prefix_is_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

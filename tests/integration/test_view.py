@@ -1,4 +1,4 @@
-"""The page that shows logs: for anybody, whole, with a policy that lets it do no more than it must; and links to it.
+"""The pages that show a log and the list of logs: for anybody, whole, with a policy that lets them do no more than they must; and links to them.
 
 What the page does is shown in `tests/viewer`.
 """
@@ -19,7 +19,7 @@ from .logs import Answer, path_of, request, send
 from .servers import running
 
 FOLDER = Path(livelog.__file__).parent / "page"
-PAGE = (FOLDER / "viewer.html").read_bytes()
+PAGE, LIST = ((FOLDER / name).read_bytes() for name in ("viewer.html", "list.html"))
 SCRIPTS = dict(re.findall(r'"?(\w+)"?:"(\1-[0-9a-f]{16}\.js)"', PAGE.decode()))
 """The addresses of the scripts that the page loads when they are used, behind `/page/`, by their names."""
 
@@ -41,24 +41,61 @@ def view(server: Server, path: str = "/view", *headers: str, method: str = "GET"
     return request(server.get, method, path, *headers)
 
 
-@pytest.mark.parametrize("path", ["/view", "/view/", f"/view/{TOKEN}", "/view/wrong/builds/42", "/view/builds/42?x=1"])
+@pytest.mark.parametrize("path", ["/view", f"/view/{TOKEN}", "/view/wrong/builds/42", "/view/builds/42?x=1"])
 def test_page_is_the_same_for_every_log_and_takes_no_token(server: Server, path: str) -> None:
     """It asks for one."""
     answer = view(server, path)
     assert (answer.status, answer.body, answer["Content-Type"]) == (200, PAGE, "text/html; charset=utf-8")
 
 
-def test_page_may_run_its_own_scripts_and_ask_its_own_server_and_no_more(server: Server) -> None:
+@pytest.mark.parametrize(
+    "path", ["/view/", f"/view/{TOKEN}/", "/view/wrong/builds/42/", "/view/builds/?q=x", "/view//"]
+)
+def test_page_of_the_list_is_at_every_path_that_ends_in_a_slash(server: Server, path: str) -> None:
+    """The same for everybody, and again only if it has changed."""
+    answer = view(server, path)
+    assert (answer.status, answer.body, answer["Content-Type"]) == (200, LIST, "text/html; charset=utf-8")
+    again = view(server, path, f"If-None-Match: {answer['ETag']}")
+    assert (again.status, again.body, again["ETag"]) == (304, b"", answer["ETag"])
+    assert gzip.decompress(view(server, path, "Accept-Encoding: gzip").body) == LIST
+    assert view(server, path, method="HEAD")["Content-Length"] == str(len(LIST))
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def test_browsers_are_led_from_the_root_to_the_list_and_others_find_nothing_there(server: Server) -> None:
+    """By an address that is right behind a proxy with a prefix, too."""
+    for method in ("GET", "HEAD"):
+        answer = view(server, "/", f"Accept: {BROWSER}", method=method)
+        assert (answer.status, answer["Location"], answer["Vary"]) == (303, "view/", "Accept")
+    for path, accepted in (
+        ("/", "*/*"),
+        ("/", "application/json"),
+        ("/", "text/html;q=0"),
+        ("//", BROWSER),
+        ("/x", BROWSER),
+    ):
+        assert view(server, path, f"Accept: {accepted}").status == 404
+    assert view(server, "/").status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "page", "scripts"), [("/view", PAGE, [*SCRIPTS]), ("/view/", LIST, [])], ids=["log", "list"]
+)
+def test_page_may_run_its_own_scripts_and_ask_its_own_server_and_no_more(
+    server: Server, path: str, page: bytes, scripts: list[str]
+) -> None:
     """By a header, which no page can weaken."""
-    answer = view(server)
+    answer = view(server, path)
     policy = {name: values for name, *values in (part.split() for part in answer["Content-Security-Policy"].split(";"))}
     assert {name: policy[name] for name in ("default-src", "connect-src", "base-uri", "frame-ancestors")} == {
         "default-src": ["'none'"], "connect-src": ["'self'"], "base-uri": ["'none'"], "frame-ancestors": ["'none'"]
     }  # fmt: skip
     assert policy["require-trusted-types-for"] == ["'script'"]
     for element in ("script", "style"):
-        found = re.findall(rb"<%b>(.*?)</%b>" % ((element.encode(),) * 2), PAGE, re.DOTALL)
-        files = [(FOLDER / f"{name}.js").read_bytes() for name in SCRIPTS] if element == "script" else []
+        found = re.findall(rb"<%b>(.*?)</%b>" % ((element.encode(),) * 2), page, re.DOTALL)
+        files = [(FOLDER / f"{name}.js").read_bytes() for name in scripts] if element == "script" else []
         assert sorted(policy[f"{element}-src"]) == sorted(hash_of(text) for text in (*found, *files))
     assert policy["trusted-types"] == ["lit-html", "livelog"]
     assert (answer["Referrer-Policy"], answer["X-Content-Type-Options"]) == ("no-referrer", "nosniff")

@@ -225,6 +225,7 @@ def test_an_access_token_that_looks_like_one_of_a_prefix_opens_all() -> None:
 def test_a_link_to_a_prefix_opens_its_list() -> None:
     link = ACCESS.link("http://localhost:60023", "builds/42/", 7)
     assert link == f"http://localhost:60023/logs/{ACCESS.prefix_token('builds/42/', 7)}/builds/42/"
+    assert ACCESS.link("http://localhost:60023", "builds/42/", 7, "view") == link.replace("/logs/", "/view/")
 
 
 @given(st.text(), st.text())

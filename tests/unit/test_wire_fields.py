@@ -6,6 +6,7 @@ from livelog.errors import RequestError
 from livelog.wire.fields import (
     MAX_WAIT,
     accepts_gzip,
+    accepts_html,
     attempt_and_generation,
     media_type,
     precondition,
@@ -118,3 +119,16 @@ def test_what_is_no_number_of_an_attempt_is_refused(attempt: str) -> None:
 def test_a_number_and_a_generation_do_not_go_together() -> None:
     with pytest.raises(RequestError):
         attempt_and_generation({"attempt": "0", "generation": "x"})
+
+
+@pytest.mark.parametrize(
+    ("accepted", "expected"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True), ("application/json, Text/HTML ; q=0.1", True),
+        ("text/html;level=1", True), ("text/html;q=0", False), ("text/html; q=0.00, */*", False), ("*/*", False), ("text/*", False),
+        ("text/htmlx", False), ("xtext/html", False), ("", False),
+    ],
+)  # fmt: skip
+def test_only_who_names_html_gets_it(accepted: str, expected: bool) -> None:
+    """RFC 9110 section 12.5.1."""
+    assert accepts_html(request(f"Accept: {accepted}")) is expected

@@ -1,6 +1,6 @@
-"""The page that shows a log to people, for any browser: `viewer.html`, the same for every log, and the scripts that it loads when they are used.
+"""The pages for browsers: `viewer.html` shows a log, `list.html` the list of logs; and the scripts that a page loads when they are used.
 
-It asks this server for what it shows, so that getting it takes no token. Refuses to change it: it is built from `viewer/`.
+Each is the same for every log and list. It asks this server for what it shows, so that getting it takes no token. Refuses to change it: both are built from `viewer/`.
 """
 
 import base64
@@ -13,14 +13,16 @@ from livelog.wire.fields import accepts_gzip, precondition
 from livelog.wire.request import Request
 from livelog.wire.response import Response
 
-SCRIPTS = ("cards", "finding", "copying", "timing", "help")
-"""The scripts that the page loads when they are used: the files `finding.js` and so on."""
+LOG, LIST = "viewer.html", "list.html"
+
+SCRIPTS: Mapping[str, tuple[str, ...]] = {LOG: ("cards", "finding", "copying", "timing", "help"), LIST: ()}
+"""The scripts that each page loads when they are used: the files `finding.js` and so on."""
 
 POLICY = (
     "default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html livelog"
 )
-"""What the page may do: run the script and use the style that are in it, run SCRIPTS, all named by their hashes, and ask this server."""
+"""What a page may do: run the script and use the style that are in it, run its SCRIPTS, all named by their hashes, and ask this server."""
 
 
 class _File:
@@ -48,12 +50,12 @@ class _File:
         return Response(200, {**headers, **more, "Content-Type": f"{media_type}; charset=utf-8"}, content)
 
 
-class Viewer:
-    """The page and its scripts, as they were when the server started. `headers`: fields of every answer."""
+class Page:
+    """A page and its scripts, as they were when the server started. `name`: LOG or LIST. `headers`: fields of every answer."""
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._page = _File("viewer.html", headers)
-        scripts = {name: _File(f"{name}.js", headers) for name in SCRIPTS}
+    def __init__(self, name: str, headers: Mapping[str, str]) -> None:
+        self._page = _File(name, headers)
+        scripts = {name: _File(f"{name}.js", headers) for name in SCRIPTS[name]}
         self._scripts = {f"{name}-{script.digest[:16]}.js": script for name, script in scripts.items()}
         inner = {name: _inner(name, self._page.content) for name in ("script", "style")}
         hashes = [_hash_of(content) for content in (inner["script"], *(script.content for script in scripts.values()))]

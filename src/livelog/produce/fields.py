@@ -47,17 +47,13 @@ class ProducerFields:
         up = "../" * (request.path.count("/") - 1)
         return f"{up}upload/{self._access.upload_key(info.generation)}{'/' if info.name else ''}{info.name}"
 
-    def of_log(self, request: Request, name: str) -> dict[str, str]:
-        """A log's links, which expire as `request` asks. Raises: RequestError, as `lifetime`."""
+    def links(self, request: Request, name: str) -> dict[str, str]:
+        """The links of a log, or of the list of a prefix's logs, which expire as `request` asks. Raises: RequestError, as `lifetime`."""
         expires = _expires(request)
         return {
             f"Livelog-{field}": self._access.link(self._readers_url, name, expires, resource)
             for field, resource in (("Link", "log"), ("View", "view"))
         }
-
-    def of_prefix(self, request: Request, prefix: str) -> dict[str, str]:
-        """The link to the list of a prefix's logs, which expires as `request` asks. Raises: RequestError, as `lifetime`."""
-        return {"Livelog-Link": self._access.link(self._readers_url, prefix, _expires(request))}
 
 
 def response(status: int, fields: dict[str, str]) -> Response:

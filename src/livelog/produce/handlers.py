@@ -208,7 +208,7 @@ class Producers:
         length = announcement.length_at(offset, request.content_length)
         if journal.state.ended:
             if announcement.complete and not request.has_body:
-                told = self._fields.of_upload(request, journal) | self._fields.of_log(request, journal.info.name)
+                told = self._fields.of_upload(request, journal) | self._fields.links(request, journal.info.name)
                 return response(200 if journal.info.upload.replaces else 201, told)
             refused = {"Upload-Complete": "?0", "Upload-Offset": str(offset)}
             raise problems.UPLOAD_COMPLETE.error(refused)
@@ -229,7 +229,7 @@ class Producers:
         request = exchange.request
         if request.has_body:
             raise problems.NO_BODY.error()
-        links = self._fields.of_log(request, name)
+        links = self._fields.links(request, name)
         journal = self._known(name)
         _check_preconditions(request, journal)
         told = _attribute_fields(request)
@@ -245,7 +245,7 @@ class Producers:
         return response(204, links)
 
     async def _show(self, exchange: Exchange, name: str) -> Response:
-        link = self._fields.of_log(exchange.request, name)
+        link = self._fields.links(exchange.request, name)
         if (journal := self._catalogue.get(name)) is None:
             raise problems.NOT_BEGUN_BUT_LINK.error(link)
         told = {"link": link["Livelog-Link"], "view": link["Livelog-View"]}
@@ -256,7 +256,7 @@ class Producers:
     async def _show_prefix(self, exchange: Exchange, prefix: str) -> Response:
         if not is_prefix(prefix):
             raise problems.NO_PATH.error()
-        return response(204, {**self._fields.of_prefix(exchange.request, prefix), "Cache-Control": "no-store"})
+        return response(204, {**self._fields.links(exchange.request, prefix), "Cache-Control": "no-store"})
 
     async def _remove(self, exchange: Exchange, name: str) -> Response:
         """Remove all logs of a name, or the one that the query selects. An older attempt can be removed while the newest is written."""

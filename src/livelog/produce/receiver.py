@@ -103,7 +103,7 @@ class Receiver:
         code = 204 if not created else 200 if replaces and end is State.COMPLETE else 201
         if resumable:
             headers |= self._fields.of_upload(exchange.request, journal)
-        return response(code, headers | self._fields.of_log(exchange.request, journal.info.name))
+        return response(code, headers | self._fields.links(exchange.request, journal.info.name))
 
     async def _receive(
         self,
@@ -122,7 +122,7 @@ class Receiver:
         if interim and begins:
             info = journal.info
             told = {"Location": self._fields.location(request, info), "Upload-Limit": self._fields.limits}
-            told |= self._fields.of_log(request, info.name)
+            told |= self._fields.links(request, info.name)
             lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
             connection.inform(f"{interim}{lines}\r\n".encode())
         if announcement.content_digest:

@@ -4,8 +4,10 @@
     /status/{token}[/{name}]    the log's state, size, times and attributes, as JSON
     /events/{token}[/{name}]    the log as an event stream, see `read.events`
     /lines, /search, /groups, /problems    some lines of it, and their numbers; and others: see `read.queries`
-    /view                       the page that shows logs, see `page.viewer`
+    /view                       the page that shows a log, see `page.viewer`
     /page/{script}              a script of it
+    /view/, /view/…/            the page that lists logs: at every such path that ends in a slash
+    /                           for browsers, which are sent to the list
     /livelog.pyz                the client in one file, see `page.archive`
     /logs/{token}[/{prefix}/]   the list of logs, or of those whose names begin so, as JSON; {token} is ACCESS_TOKEN, or that of a prefix
 
@@ -35,12 +37,12 @@ from livelog.log.status import describe_alone
 from livelog.names import is_name, is_prefix
 from livelog.operate.metrics import Histogram
 from livelog.page.archive import NAME, ClientArchive
-from livelog.page.viewer import Viewer
+from livelog.page.viewer import LIST, LOG, Page
 from livelog.tokens import Access, Verdict, bearer
 from livelog.wire import problem, ranges
 from livelog.wire.body_writer import BodyWriter
 from livelog.wire.exchange import Exchange
-from livelog.wire.fields import attempt_and_generation, precondition, wait_seconds, whole_number
+from livelog.wire.fields import accepts_html, attempt_and_generation, precondition, wait_seconds, whole_number
 from livelog.wire.link import unless_lost
 from livelog.wire.ranges import Follow, NothingMore, Part, Parts, Unsatisfiable, Whole
 from livelog.wire.request import Request
@@ -88,7 +90,7 @@ class Readers:
         self._catalogue = catalogue
         self._finder = Finder(catalogue)
         self.queries = Queries()
-        self._viewer = Viewer(READERS_HEADERS)
+        self._log_page, self._list_page = (Page(name, READERS_HEADERS) for name in (LOG, LIST))
         self._client = ClientArchive(READERS_HEADERS)
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """The durations of all fan-outs' passes, in seconds."""
@@ -107,6 +109,7 @@ class Readers:
             "view": self._view,
             "page": self._script,
             NAME: self._archive,
+            "": self._front,
         }
         self._routes = Routes(
             {
@@ -134,7 +137,7 @@ class Readers:
         name = UNNAMED
         if kind == "logs":
             name = self._authorised_prefix(request, rest[1:])
-        elif kind == NAME:
+        elif kind in (NAME, ""):
             if rest:
                 raise problems.NO_READERS_PATH.error()
         elif kind == "search" and ("prefix" in request.query or rest.endswith("/")):
@@ -166,10 +169,18 @@ class Readers:
         return Response(204, PREFLIGHT_HEADERS)
 
     async def _view(self, exchange: Exchange, _name: str) -> Response:
-        return self._viewer.answer(exchange.request)
+        page = self._list_page if exchange.request.path.endswith("/") else self._log_page
+        return page.answer(exchange.request)
+
+    async def _front(self, exchange: Exchange, _name: str) -> Response:
+        """Send a browser to the list of logs, which asks for a token. Others find nothing. Raises: RequestError."""
+        if not accepts_html(exchange.request):
+            raise problems.NO_READERS_PATH.error({"Vary": "Accept"})
+        fields = {**READERS_HEADERS, "Cache-Control": "no-cache", "Location": "view/", "Vary": "Accept"}
+        return Response(303, fields)
 
     async def _script(self, exchange: Exchange, name: str) -> Response:
-        answer = self._viewer.answer_script(exchange.request, name)
+        answer = self._log_page.answer_script(exchange.request, name)
         if answer is None:
             raise problems.NO_READERS_PATH.error()
         return answer

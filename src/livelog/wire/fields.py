@@ -13,6 +13,8 @@ _ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")', re.ASCII)
 
 _WAIT_PREFERENCE = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]+)", re.ASCII | re.IGNORECASE)
 
+_HTML = re.compile(r"(?:^|,)\s*text/html\s*(?:,|$|;(?!\s*q=0(?:\.0*)?\s*(?:,|$)))", re.ASCII | re.IGNORECASE)
+
 _GZIP = re.compile(r"\b(?:x-)?gzip\s*(?:,|$|;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))")
 
 
@@ -64,6 +66,11 @@ def attempt_and_generation(query: Mapping[str, str]) -> tuple[int, str | None]:
 def accepts_gzip(request: Request) -> bool:
     """Whether an answer may be compressed with gzip (RFC 9110 section 12.5.3)."""
     return _GZIP.search(request.fields.get("Accept-Encoding", "")) is not None
+
+
+def accepts_html(request: Request) -> bool:
+    """Whether the client asks for HTML by its name, as browsers do; `*/*` alone is not enough (RFC 9110 section 12.5.1)."""
+    return _HTML.search(request.fields.joined("Accept")) is not None
 
 
 def media_type(request: Request) -> str:

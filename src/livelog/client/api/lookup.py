@@ -93,6 +93,17 @@ def make_link(
     raise Refused(f"{shown(settings.server)} is not a livelog server: it answers {answer}", answer.status)
 
 
+def list_page(prefix: str, settings: ClientSettings) -> str:
+    """The address of the page that lists the logs whose names begin with `prefix`; empty: all logs. Raises: ClientError.
+
+    What opens it is in it, if that is known; else the page asks for it.
+    """
+    token = settings.access_token
+    if token is not None and is_of_prefix(token) != (prefix == ""):
+        return f"{shown(readers_url(settings))}/view/{token}/{prefix}"
+    return make_link(prefix, None, settings, view=True) if prefix else f"{shown(readers_url(settings))}/view/"
+
+
 def ask_producers(method: str, path: str, settings: ClientSettings, patience: float = TIMEOUT) -> Answer:
     """The answer of the producers' port to a request. Raises: ClientError, also for 401."""
     guard = {"Authorization": f"Bearer {settings.write_token}"} if settings.write_token else {}

@@ -5,8 +5,9 @@ import json
 from itertools import chain
 from urllib.parse import quote
 
-from livelog.client.api.lookup import ask_producers, attempt_of, locate, make_link, name_of, status_of
+from livelog.client.api.lookup import ask_producers, attempt_of, list_page, locate, make_link, name_of, status_of
 from livelog.client.settings import load
+from livelog.names import is_prefix
 
 from .choosing import label_query, listed
 from .console import (
@@ -42,6 +43,8 @@ List the logs of a server, newest first. Needs ACCESS_TOKEN, or in its place the
   livelog ls --prefix builds/42/ --label branch=main
   livelog ls --watch --state live                 the list as it changes, until Ctrl-C
   livelog ls --json | jq -r .name
+
+livelog open shows the list in a browser.
 """
 
 STATUS = """\
@@ -57,9 +60,11 @@ Remove logs that have ended, for good. Needs LIVELOG_SERVER, and LIVELOG_WRITE_T
 """
 
 OPEN = """\
-Open a log in the browser.
+Open a log in the browser, or the list of all logs, or of those below a prefix.
 
   livelog open nightly
+  livelog open                     the list of all logs: needs ACCESS_TOKEN, else the page asks for it
+  livelog open builds/42/          the list of the logs whose names begin so
 """
 
 
@@ -140,17 +145,27 @@ def status(arguments: argparse.Namespace) -> int:
 def open_parser() -> argparse.ArgumentParser:
     """The parser of `livelog open`."""
     parser = Parser("open", OPEN, EXITS)
-    parser.add_argument("log", metavar="URL|NAME", type=reference, help="a link, or a name on the configured server")
+    parser.add_argument(
+        "log",
+        metavar="URL|NAME",
+        nargs="?",
+        type=reference,
+        help="a link, a name on the configured server, or a prefix that ends in /; none: the list of all logs",
+    )
     return parser
 
 
 def open_in_browser(arguments: argparse.Namespace) -> int:
-    """Open a log in the browser. Returns the exit code. Raises: LivelogError."""
+    """Open a log or a list of logs in the browser. Returns the exit code. Raises: LivelogError."""
     import webbrowser  # noqa: PLC0415  # only here
 
     from .handover import Handover, is_link  # noqa: PLC0415  # only here
 
-    link = arguments.log if "://" in arguments.log else make_link(name_of(arguments.log), None, load(), view=True)
+    link: str = arguments.log or ""
+    if not link or is_prefix(link):
+        link = list_page(link, load())
+    elif "://" not in link:
+        link = make_link(name_of(link), None, load(), view=True)
     if not is_link(link):
         note("this is not a link that a browser can open: it begins with http:// or https://")
         return EX_FAILED

@@ -164,7 +164,7 @@ def test_page_is_found_behind_any_prefix(browser: Browser, server: Server, name:
             expect(viewer.page.locator(".count")).to_have_text("1 of 1 line")
             raw = viewer.page.get_by_role("link", name="Download").get_attribute("href")
             generation = logs.status_of(server, name)["generation"]
-            assert raw == f"/ci/view-logs{logs.path_of(name, TOKEN)}?generation={generation}"
+            assert raw == f"/ci/view-logs{logs.path_of(name, TOKEN)}?follow=0&generation={generation}"
 
 
 def test_page_does_without_streams_where_a_proxy_keeps_them_back(browser: Browser, server: Server, name: str) -> None:

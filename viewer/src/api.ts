@@ -44,6 +44,8 @@ export interface Status {
   readonly changed: string;
   readonly ended: string | null;
   readonly reason: string | null;
+  /** How many follow it now; this page is one of them while it does. */
+  readonly readers: number;
   /** Seconds from the begin to the end, or to the moment of the answer. */
   readonly elapsed: number;
   /** The longest times without a byte, if they were asked for. */

@@ -84,7 +84,10 @@ function facts(page: Page): string {
     began === undefined ? "" : `began ${Date.now() - began > DAY ? new Date(began).toLocaleDateString() : clock(began).slice(0, 8)}`,
     ended && status?.ended ? `took ${elapsed} · ended ${since(now)} ago`
       : elapsed && `running ${elapsed}`,
+    status?.state === "aborted" ? (status.reason ?? "") : "",
     ended || changed === null ? "" : Date.now() - changed < 2000 ? "last byte just now" : `last byte ${since(changed)} ago`,
+    !ended && status && status.readers > 1 ? `${count(status.readers)} watch` : "",
+    ...Object.entries(status?.labels ?? {}).map(([key, value]) => (value ? `${key}: ${value}` : key)),
   ].filter(Boolean).join(" · ");
 }
 
@@ -103,7 +106,7 @@ export function tools(page: Page, words: boolean): TemplateResult {
     ${tool("clock", `Times: ${TIMES[settings.time]}`, () => page.act("time"), settings.time !== "none")}
     ${tool("theme", `Theme: ${settings.theme}`, () => page.changeTheme())}
     ${tool("link", "Copy link", () => page.act("copy"))}
-    <a class="button ${words ? "plain" : "square"}" href=${page.raw()} @click=${(event: Event) => page.leaving(event)} download=${page.fileName} title="Download" aria-label="Download"
+    <a class="button ${words ? "plain" : "square"}" href=${page.raw(page.log.ended ? {} : { follow: "0" })} @click=${(event: Event) => page.leaving(event)} download=${page.fileName} title="Download" aria-label="Download"
       >${icon("download")}${words ? "Download" : nothing}</a>
     ${words ? nothing : tool("help", "Help", () => page.act("help"))}`;
 }

@@ -82,6 +82,12 @@ export class Log {
     return /^(opening|following|ended)$/.test(this.connection.kind);
   }
 
+  /** What is said in the place of a line that is not here. */
+  get missing(): string {
+    if (this.reachable) return "…";
+    return /gone|replaced/.test(this.connection.kind) ? "… not read before the log was removed" : "… the server does not answer";
+  }
+
   get ended(): boolean {
     return this.status?.state === "complete" || this.status?.state === "aborted";
   }

@@ -277,6 +277,8 @@ export class View {
     if (numbers.every((line) => store.get(line))) this.#target = null;
     this.#place(numbers);
     this.#prefetch(numbers);
+    // The style shows it in rows whose lines are not here.
+    this.surface.style.setProperty("--missing", JSON.stringify(this.log.missing));
     this.#rows.style.transform = `translateY(${-this.anchor.offset}px)`;
     this.#selecting.update();
     if (this.#target === null) this.hits.reveal();

@@ -28,8 +28,10 @@ PURE = (
     "lines.collecting",
     "lines.encodings",
     "lines.failures",
+    "lines.filtering",
     "lines.forms",
     "lines.groups",
+    "lines.hits",
     "lines.index",
     "lines.levels",
     "lines.lines",
@@ -43,6 +45,7 @@ PURE = (
     "lines.query",
     "lines.recognition",
     "lines.sgr",
+    "lines.telling",
     "lines.traces",
     "log.attempts",
     "log.attributes",
@@ -74,10 +77,13 @@ PURE = (
 TESTED_BY = {
     "lines.beginnings": ("lines.problems",),
     "lines.forms": ("lines.problems",),
+    "lines.hits": ("lines.filtering", "lines.matching", "lines.pieces"),
     "lines.recognition": ("lines.problems",),
+    "lines.telling": ("lines.filtering", "lines.matching"),
     "lines.traces": ("lines.problems", "lines.traces"),
 }
-"""Modules that are tables of one subject, and the modules in whose test files their rows are: every published example is in one of those."""
+"""Modules that are parts of one subject, and the modules in whose test files they are tested: the recognition of problems, of which every
+published example is in one file; and a search, whose answer is what its tests look at."""
 
 TESTS = Path(__file__).parent
 

@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines.filtering import PART
-from livelog.lines.pieces import PIECE
+from livelog.lines import telling
+from livelog.lines.filtering import PART, Lines
+from livelog.lines.pieces import OVERLAP, PIECE
 from livelog.lines.query import Query
-from livelog.lines.telling import MAX_LINE_TEXT
+from livelog.lines.telling import MAX_LINE_TEXT, MAX_TOLD
 from tests.sample import examples, one_of
 
-from .searching import answer, backwards, documents, query, told
+from .searching import answer, backwards, documents, query, reader, told
 
 Wanted = tuple[int, bool]
 """The number of a line, and whether it is context."""
@@ -270,3 +271,64 @@ def test_a_line_that_is_not_whole_can_be_left_out() -> None:
     assert numbers(asked, content) == [(1, False), (2, False)]
     assert numbers(asked._replace(whole=True), content) == [(1, False)]
     assert numbers(asked._replace(whole=True, size=3), content) == []
+
+
+def test_an_answer_without_room_ends_behind_its_hit_and_says_where_to_go_on() -> None:
+    content = b"a1\nb\na2\na3\n"
+    for by_line in (True, False):
+        asked = query("a", content, limit=None, by_line=by_line)
+        found, last = documents(asked._replace(room=1), content)
+        assert ([one["offset"] for one in found], last["hits"]) == ([0], 1)
+        rest, _ = documents(asked._replace(start=last["next"]), content)
+        assert [one["offset"] for one in rest] == [5, 8]
+
+
+def test_a_search_that_has_all_its_hits_tells_its_end_only() -> None:
+    content = b"a\na\n"
+    assert documents(query("a", content, limit=1, by_line=True, told=1), content)[0] == []
+    assert Lines(query("a", content, by_line=True, left=1), reader(content)).rest() is None
+
+
+def test_a_line_longer_than_pieces_is_found_backwards_and_counted() -> None:
+    content = b"hit" + b"x" * (3 * PIECE) + b"\nb\n" + b"y" * (2 * PIECE) + b"\nhit\n"
+    asked = backwards(query("hit", content, by_line=True, limit=None, numbered=True, newlines=0), content)
+    assert numbers(asked, content) == [(4, False), (1, False)]
+
+
+def test_many_matches_are_told_in_parts() -> None:
+    content = b"a word\n" * 2000
+    parts = told(query("a", content, limit=None), content)
+    assert sum(text.count(b"\n") for _, text in parts) == 2001
+    assert max(len(text) for _, text in parts) < 2 * MAX_TOLD
+
+
+def test_progress_is_told_of_a_search_in_json_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "PROGRESS", 0.0)
+    content = b"x\n" * PIECE
+    asked = query("nothing", content)
+    assert b'{"scanned": ' in answer(asked, content)
+    assert answer(asked._replace(by_line=True, grep=True), content) == b""
+
+
+def test_a_line_that_begins_where_a_piece_does_is_found_backwards() -> None:
+    content = b"a\nhit" + b"x" * (PIECE - OVERLAP - 4) + b"\n"
+    asked = backwards(query("hit", content, by_line=True, limit=None, newlines=0), content)
+    assert numbers(asked, content) == [(2, False)]
+    assert numbers(asked._replace(invert=True), content) == [(1, False)]
+
+
+def test_lines_are_counted_on_up_to_the_end_for_a_search_that_goes_on() -> None:
+    content = b"x\n" * (2 * PIECE)
+    for numbered, counted in ((True, (len(content), 2 * PIECE)), (False, (0, 0))):
+        asked = query("nothing", content, limit=None, live=True, whole=True, newlines=0, numbered=numbered)
+        left, _ = told(asked, content)[-1]
+        assert (left.counted, left.newlines) == counted
+
+
+@pytest.mark.parametrize(
+    ("bounds", "found"),
+    [({"since": 0}, 2), ({"since": 1}, 0), ({"until": 1}, 2), ({"until": 0}, 0), ({"until": 0, "high": 2}, 0)],
+)
+def test_only_lines_of_a_time_are_searched(bounds: dict[str, int], found: int) -> None:
+    """The whole log came at 0."""
+    assert len(documents(query("a", b"a\na\n", limit=None, **bounds), b"a\na\n")[0]) == found

@@ -8,6 +8,7 @@ import gzip
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -303,12 +304,11 @@ def test_installation_brings_the_command_and_what_it_says(installed: Installed) 
     version = run(str(installed.livelog), "--short-version").decode().strip()
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\S*", version)
     assert run(str(installed.folder / "python"), "-m", "livelog", "--version") == f"livelog {version}\n".encode()
-    done = subprocess.run(
-        [installed.folder / "pip", "check"], check=False, capture_output=True, text=True, timeout=TIMEOUT
-    )
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", installed.folder / "python"]
+    done = subprocess.run([*pip, "check"], check=False, capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0, done.stdout
     files = subprocess.run(
-        [installed.folder / "pip", "show", "--files", "livelog-server"],
+        [*pip, "show", "--files", "livelog-server"],
         check=True, capture_output=True, text=True, timeout=TIMEOUT,
     ).stdout  # fmt: skip
     for name in ("livelog/py.typed", "LICENSE", "bin/livelog"):

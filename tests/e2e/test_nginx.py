@@ -146,6 +146,8 @@ def test_ranges_work_through_nginx(site: Site) -> None:
     """Bounded ones, the end, one beyond it, and a follow from an offset."""
     with producing(site) as producer:
         producer.write(b"0123456789")
+        with program(*curl("-N", site.get)) as early:
+            early.wait_for(b"0123456789")  # a range that begins beyond what there is would be refused
         with program(*curl("-fN", "-r", "4-9007199254740991", site.get)) as follower:
             follower.wait_for(b"456789")
             producer.write(b"ABC")

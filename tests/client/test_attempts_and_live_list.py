@@ -69,6 +69,20 @@ def test_attempt_that_is_not_kept_is_told_in_words_that_help(here: Place) -> Non
     assert here.run("tail", "nightly*", "--attempt", "-1").returncode == 2
 
 
+@pytest.mark.needs("curl")
+def test_open_sends_the_browser_to_the_attempt_that_is_meant(here: Place) -> None:
+    generation = json.loads(here.run("status", "--json", "--attempt", "-1", "nightly").stdout)["generation"]
+    opened, browser = here.home / "opened", here.home / "browser"
+    browser.write_text(f"#!/bin/sh\ncurl -sS --noproxy '*' -o /dev/null -w '%{{redirect_url}}' \"$1\" > {opened}\n")
+    browser.chmod(0o755)
+    for which in (("--attempt", "-1"), ("--generation", generation)):
+        assert here.run("open", "nightly", *which, variables={"BROWSER": str(browser)}).returncode == 0
+        address = opened.read_text()
+        assert (address.partition("/view/")[0], address.partition("?")[2]) == (here.readers, f"generation={generation}")
+    assert here.run("open", "nightly", "--attempt", "-3").returncode == 4
+    assert here.run("open", "nightly/", "--attempt", "-1").returncode == 2
+
+
 # The live list.
 
 

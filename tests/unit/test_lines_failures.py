@@ -258,6 +258,8 @@ TOLD = (
 )
 
 NOT_TOLD = (
+    "-- Treating warnings as errors: ON",
+    "the option that turns warnings into errors",
     "0 failed, no error found",
     "0 failed",
     "no errors",

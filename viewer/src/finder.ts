@@ -104,7 +104,7 @@ export class Finder {
     const line = down ? (last ? last + 1 : lines[0]) : (last ?? (lines.at(-1) ?? 0) + 1);
     try {
       const from = await this.log.offsetOf(line ?? 1);
-      const asked = { errors: "1", dir: down ? "forward" : "back", from: String(from), limit: "1" };
+      const asked = { errors: "1", dir: down ? "forward" : "back", from: String(from), limit: "1", numbers: "1" };
       for await (const event of this.api.search(asked, new AbortController().signal)) {
         if (!event.line) continue;
         this.#error = event.line;

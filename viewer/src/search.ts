@@ -131,7 +131,7 @@ export class Search {
   async #read(dir: string, size: number, from: string, signal: AbortSignal, hit: (found: Found) => void): Promise<void> {
     const { text, matchCase, regex } = this.query;
     for (;;) {
-      const asked = { q: text, dir, limit: "10000", ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }), ...(from && { from }) };
+      const asked = { q: text, dir, limit: "10000", numbers: "1", ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }), ...(from && { from }) };
       let done = false;
       for await (const event of this.api.search(asked, signal)) {
         if (event.line) hit(event);

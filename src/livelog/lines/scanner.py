@@ -167,6 +167,20 @@ def lines(log: Log, _kept: bytes, **asked: Any) -> Iterator[bytes | None]:
         yield None if told is None else json.dumps(told[1] and told[1]._asdict()).encode() + b"\n" + told[0]
 
 
+def number(log: Log, kept: bytes, *, places: list[int]) -> Iterator[bytes | None]:
+    """The numbers of the lines that begin at these offsets, as JSON: pairs of an offset and a number. `kept`: as for `search`."""
+    from array import array  # noqa: PLC0415
+
+    from .pieces import Newlines  # noqa: PLC0415
+
+    newlines, numbers = Newlines(log.read, 0, 0, array("Q", kept)), []
+    for place in places:
+        count = yield from newlines.before(place)
+        assert count is not None
+        numbers.append([place, count + 1])
+    yield json.dumps(numbers).encode()
+
+
 def gaps(log: Log, _kept: bytes, *, size: int, most: int, ended: int | None) -> Iterator[bytes | None]:
     """Yield the `most` longest times without a byte, in the first `size` bytes, as JSON. `ended`: when the log ended, in milliseconds since the epoch."""
     from livelog.times import Gaps  # noqa: PLC0415
@@ -187,13 +201,14 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
     "gaps": gaps,
     "index": index,
     "lines": lines,
+    "number": number,
     "pattern": pattern,
     "search": search,
 }
 """The jobs by name. Each yields parts of its result, and None after each piece of work."""
 
 NEEDED = {
-    "collect": "", "follow": "telling", "gaps": "lines", "index": "index", "lines": "objects", "pattern": "query", "search": "telling",
+    "collect": "", "follow": "telling", "gaps": "lines", "index": "index", "lines": "objects", "number": "pieces", "pattern": "query", "search": "telling",
 }  # fmt: skip
 """The module that each job imports; empty: the one that its parameter `what` names."""
 

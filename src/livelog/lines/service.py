@@ -142,6 +142,11 @@ class LogIndexer:
         missing = self._journal.length // BLOCK - self.index.blocks
         return await self.ready(patience if missing <= SOON else 0.0)
 
+    @property
+    def is_far(self) -> bool:
+        """Whether `soon` would not wait."""
+        return self._journal.length // BLOCK - self.index.blocks > SOON
+
     def want(self) -> None:
         """Make the index for `WANTED` more seconds: a client was told that there is none yet, and may ask again."""
         self._wanted = asyncio.get_running_loop().time() + WANTED

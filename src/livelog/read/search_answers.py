@@ -76,7 +76,7 @@ class SearchAnswers:
         query, info = _query(request.query, journal.length, grep=False), journal.info
         head = f'"name": {json.dumps(info.name)}, "generation": {json.dumps(info.generation)}, '
         query = query._replace(encoding=encoding_of(info.content_type), limit=most, room=room, head=head)
-        return await self._begun(journal, query)
+        return await self._begun(request, journal, query)
 
     async def answer(self, exchange: Exchange, journal: Source) -> Response:
         """Answer a search of one log. Raises: RequestError, ScanError, DiskError, ConnectionError."""
@@ -88,13 +88,13 @@ class SearchAnswers:
         headers = stream_headers(journal, "text/plain; charset=utf-8" if grep else FORMS["ndjson"])
         with leaving(connection):
             async with unless_lost(connection):
-                search = await self._begun(journal, query)
+                search = await self._begun(request, journal, query)
         return pieces_answer(journal, headers, search.tell, search.close)
 
-    async def _begun(self, journal: Source, query: Query) -> Search:
+    async def _begun(self, request: Request, journal: Source, query: Query) -> Search:
         """A search that has begun, or waits for its turn with a checked pattern. Raises: RequestError, ScanError, DiskError."""
         async with _refused():
-            search = await self._searches.admit(journal, query)
+            search = await self._searches.admit(journal, query, waits=request.query.get("numbers") == "1")
             try:
                 await search.begin()
             except BaseException:

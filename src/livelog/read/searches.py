@@ -7,12 +7,13 @@ search waits long.
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 from livelog.errors import STOPPED, ScanError, ScanRefused
 from livelog.lines.query import PLACE, PROGRESS, Query
 from livelog.lines.scanner import PIECE_SECONDS
-from livelog.lines.service import Indexes
+from livelog.lines.service import INDEX_PROCESSOR, Indexes
 from livelog.lines.workers import Scan, Scanners, Turns
 from livelog.log.info import State
 from livelog.log.source import Source
@@ -51,6 +52,13 @@ FOLLOWERS = 256
 """The limit of searches that follow logs at a time."""
 
 
+UNNUMBERED = 2000
+"""The limit of lines that are returned before their numbers are known; then a search waits for the index."""
+
+_UNNUMBERED = re.compile(rb'"line": null, "offset": \d+, "length": \d+, "start": (\d+), ')
+"""The beginning of a hit without its number. It is in no text of a line: quotes have a backslash in front of them there."""
+
+
 class Searches:
     """The present searches. `indexes`: the numbers of lines; `scanners`: the processes that search."""
 
@@ -63,12 +71,12 @@ class Searches:
         self.active = 0
         """The number of searches that have a turn, or wait for one."""
 
-    async def admit(self, journal: Source, query: Query) -> "Search":
-        """A new search, which the caller must close. Raises: RequestError (503), if there are too many searches."""
+    async def admit(self, journal: Source, query: Query, *, waits: bool) -> "Search":
+        """A new search, which the caller must close; see there. Raises: RequestError (503), if there are too many searches."""
         if query.live and self.followers.searches >= FOLLOWERS:
             raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER)
         await self._room()
-        return Search(self, journal, query._replace(seconds=SEARCH_PROCESSOR))
+        return Search(self, journal, query._replace(seconds=SEARCH_PROCESSOR), waits=waits)
 
     async def check(self, query: Query) -> None:
         """Check a pattern for which there is no log. Raises: ScanRefused, if it is invalid; ScanError; RequestError, as `admit`."""
@@ -103,9 +111,13 @@ class Searches:
 
 
 class Search:
-    """One search of a log, whose file must be open. `query`: what is searched for, or the state from which a search is continued."""
+    """One search of a log, whose file must be open. `query`: what is searched for, or the state from which a search is continued.
 
-    def __init__(self, searches: Searches, journal: Source, query: Query) -> None:
+    `waits`: hits are returned when the numbers of their lines are known. Otherwise, in a large log whose lines have not been counted, they are
+    returned without, and their numbers later: see `_numbers`.
+    """
+
+    def __init__(self, searches: Searches, journal: Source, query: Query, *, waits: bool) -> None:
         self._searches = searches
         self._journal = journal
         self._query = query
@@ -118,6 +130,12 @@ class Search:
         self._active = True
         self._ended = False  # all bytes that the log had were searched
         self._full = False  # the last line of output was returned
+        self._waits = waits or query.grep or query.live
+        self._counting: asyncio.Task[bytes] | None = None
+        self._unnumbered: dict[int, None] = {}  # the offsets of lines that were returned without their numbers
+        # A search for a text in the little that a log has is made together with those that follow the log: without a process of its own.
+        is_counted = not query.start or not query.numbered
+        self._joins = query.live and not query.regex and is_counted and query.size - query.start <= FAR
         searches.active += 1
 
     async def begin(self) -> None:
@@ -126,6 +144,8 @@ class Search:
         Raises: ScanRefused, if the pattern is not valid; ScanError; DiskError.
         """
         searches, query = self._searches, self._query
+        if self._joins:
+            return
         if await self._count() and searches.turns.free:
             await self._go_on()
         elif query.regex:
@@ -153,8 +173,9 @@ class Search:
                 while not await self._count():
                     if not self._query.grep:
                         yield b'{"scanned": 0, "of": %d, "hits": 0}\n' % self._query.size
-            async for text in self._found():
-                yield text
+            if not self._joins:
+                async for text in self._found():
+                    yield text
             if self._query.live and not self._full:
                 async for text in self._follow(writer):
                     yield text
@@ -173,14 +194,29 @@ class Search:
 
     def close(self) -> None:
         """End the search and its process."""
+        if self._counting is not None:
+            self._counting.cancel()
         self._pause()
         self._set_active(False)
 
     async def _found(self) -> AsyncIterator[bytes]:
         """Yield the output for the bytes that the log had when the query was made."""
         while not self._ended:
+            if self._counting is not None and (self._counting.done() or len(self._unnumbered) > UNNUMBERED):
+                self._pause()
+                async for text in self._numbers():
+                    yield text
             scan = self._scan or await self._go_on()
             text = await self._part(scan)
+            if self._counting is not None:
+                self._unnumbered |= dict.fromkeys(map(int, _UNNUMBERED.findall(text)))
+                if self._scan is None:  # it has ended
+                    place = text.rfind(b"\n", 0, -1) + 1
+                    if place:
+                        yield text[:place]
+                    async for numbers in self._numbers():
+                        yield numbers
+                    text = text[place:]
             if text:
                 yield text
             if self._searches.turns.waited_for and asyncio.get_running_loop().time() - self._since > SEARCH_TURN:
@@ -222,11 +258,52 @@ class Search:
         """Wait `PROGRESS` seconds for the index, if the search needs line numbers. Returns whether the wait is over."""
         if not self._counted and self._query.start and self._query.numbered:
             with self._searches.indexes.use(self._journal) as indexer:
+                await indexer.soon(0.0)
+                if not self._waits and indexer.is_far:
+                    if self._counting is None:
+                        self._counting = asyncio.create_task(self._newlines())
+                        self._counting.add_done_callback(lambda done: done.cancelled() or done.exception())
+                    return True
                 if not await indexer.ready(PROGRESS):
                     return False
                 self._blocks = indexer.index.newlines.tobytes()
         self._counted = True
         return True
+
+    async def _newlines(self) -> bytes:
+        """The number of newlines before each block, once they have been counted. Raises: ScanError, DiskError."""
+        with self._searches.indexes.use(self._journal) as indexer:
+            await indexer.ready()
+            return indexer.index.newlines.tobytes()
+
+    async def _numbers(self) -> AsyncIterator[bytes]:
+        """Wait until lines have been counted, and yield the numbers of those that were returned without. What follows has them."""
+        counting = self._counting
+        assert counting is not None
+        while not (await asyncio.wait((counting,), timeout=PROGRESS))[0]:
+            query = self._query
+            begin = query.start if query.begin is None else query.begin
+            scanned, of = (query.start - begin, query.size - begin) if query.forward else (begin - query.start, begin)
+            yield b'{"scanned": %d, "of": %d, "hits": %d}\n' % (scanned, of, query.told)
+        self._blocks, self._counted, self._counting = counting.result(), True, None
+        places = [*self._unnumbered]
+        self._unnumbered.clear()
+        if not places:
+            return
+        await self._searches.turns.take()
+        try:
+            scan = await self._searches.scanners.begin(
+                "number", self._journal, {"places": places}, self._blocks, seconds=INDEX_PROCESSOR, reuse=True
+            )
+            try:
+                numbers = b""
+                while (part := await scan.part()) is not None:
+                    numbers = part
+            finally:
+                scan.close()
+        finally:
+            self._searches.turns.give_back()
+        yield b'{%b"numbers": %b}\n' % (self._query.head.encode(), numbers)
 
     async def _go_on(self) -> Scan:
         """Wait for a turn, and start to search in a process."""
@@ -242,7 +319,9 @@ class Search:
 
     async def _begin(self) -> Scan:
         """Begin the job, and wait until its process has accepted the pattern."""
-        parameters, limit = self._query._asdict(), self._query.seconds + PIECE_SECONDS + 1
+        query, limit = self._query, self._query.seconds + PIECE_SECONDS + 1
+        # Without an index, the process would count all lines in front of the first hit.
+        parameters = query._replace(numbered=query.numbered and self._counting is None)._asdict()
         begin = self._searches.scanners.begin
         scan = await begin("search", self._journal, parameters, self._blocks, seconds=limit, reuse=False)
         try:

@@ -90,7 +90,12 @@ class Query(NamedTuple):
     def encoded(self, start: int | None, limit: int | None) -> str:
         """The query of a request for at most `limit` lines from `start` on."""
         most = PAGE if limit is None else min(limit, PAGE)
-        asked: dict[str, object] = {"q": self.text, "lines": 1, "dir": "back" if self.backwards else "forward"}
+        asked: dict[str, object] = {
+            "q": self.text,
+            "lines": 1,
+            "dir": "back" if self.backwards else "forward",
+            "numbers": 1,
+        }
         asked |= {name: 1 for name in ("regex", "case", "invert", "follow") if getattr(self, name)}
         asked |= {
             name: value for name in ("before", "after", "since", "until", "wait") if (value := getattr(self, name))

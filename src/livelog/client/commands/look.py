@@ -3,7 +3,7 @@
 import argparse
 import json
 from itertools import chain
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from livelog.client.api.lookup import ask_producers, attempt_of, list_page, locate, make_link, name_of, status_of
 from livelog.client.settings import load
@@ -63,6 +63,7 @@ OPEN = """\
 Open a log in the browser, or the list of all logs, or of those below a prefix.
 
   livelog open nightly
+  livelog open nightly --attempt -1     the one before it
   livelog open                     the list of all logs: needs ACCESS_TOKEN, else the page asks for it
   livelog open builds/42/          the list of the logs whose names begin so
 """
@@ -152,6 +153,7 @@ def open_parser() -> argparse.ArgumentParser:
         type=reference,
         help="a link, a name on the configured server, or a prefix that ends in /; none: the list of all logs",
     )
+    add_attempt(parser)
     return parser
 
 
@@ -162,6 +164,9 @@ def open_in_browser(arguments: argparse.Namespace) -> int:
     from .handover import Handover, is_link  # noqa: PLC0415  # only here
 
     link: str = arguments.log or ""
+    is_attempt = arguments.attempt is not None or arguments.generation is not None
+    if is_attempt and (not link or is_prefix(link)):
+        open_parser().error("--attempt and --generation are of one log: name it")
     if not link or is_prefix(link):
         link = list_page(link, load())
     elif "://" not in link:
@@ -169,6 +174,9 @@ def open_in_browser(arguments: argparse.Namespace) -> int:
     if not is_link(link):
         note("this is not a link that a browser can open: it begins with http:// or https://")
         return EX_FAILED
+    if is_attempt:
+        log = attempt_of(locate(arguments.log, load()), arguments.attempt, arguments.generation)
+        link = urlsplit(link)._replace(query=urlsplit(log.url).query).geturl()
     with Handover(link) as handover:
         if not webbrowser.open(handover.address):
             note("no browser was found: set BROWSER to the command that starts one")

@@ -29,6 +29,8 @@ export interface Page {
   readonly fileName: string;
   /** The address of the log itself. */
   raw(query?: Record<string, string>): string;
+  /** The address of the list in which the log is; null: nothing that is known here opens it. */
+  readonly list: string | null;
   /** Lines that have come since the view was paused. */
   readonly fresh: number;
   /** Whether a token has been typed in already. */
@@ -113,7 +115,8 @@ export function tools(page: Page, words: boolean): TemplateResult {
 
 export function head(page: Page): TemplateResult {
   const { state } = page;
-  return html`<h1 title=${page.name}>${page.title}</h1>
+  return html`${page.list ? html`<a class="button square" href=${page.list} title="List of logs" aria-label="List of logs">${icon("menu")}</a>` : nothing}
+    <h1 title=${page.name}>${page.title}</h1>
     <span class="state ${state.tone} ${state.icon}">${icon(state.icon)}${state.text}</span>
     ${page.log.connection.kind === "reconnecting" ? html`<button class="plain" @click=${() => page.log.retry()}>Retry now</button>` : nothing}
     <span class="facts" title=${page.log.began === undefined ? nothing : `Began ${date(page.log.began)}`}>${facts(page)}</span>

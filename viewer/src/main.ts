@@ -4,6 +4,7 @@ import { nothing, render, type TemplateResult } from "lit-html";
 import { Address } from "./address.js";
 import { Announcer } from "./announcer.js";
 import { Api, OUTDATED, reasonOf } from "./api.js";
+import { listOf } from "./back.js";
 import { Bar } from "./bar.js";
 import * as chrome from "./chrome.js";
 import type { Copying } from "./copying.js";
@@ -91,6 +92,10 @@ class App implements chrome.Page {
 
   get fileName(): string {
     return `${this.name.replaceAll("/", "-") || "log"}.log`;
+  }
+
+  get list(): string | null {
+    return this.log.status && listOf(location.pathname, this.name, this.api.token);
   }
 
   raw(query: Record<string, string> = {}): string {

@@ -119,7 +119,7 @@ def events_in(body: bytes) -> list[object]:
     """The whole events of a stream: of each its type, its data and, if it has one, its id.
 
     Messages that follow each other are joined into one, since it is the server's choice how it cuts a text. Comments are left out, and so are
-    the events `readers`, which may come at any time.
+    the events `readers` and `grew`, which may come at any time.
     """
     found: list[list[object]] = []
     for block in body.decode("utf-8", "replace").split("\n\n")[:-1]:
@@ -129,7 +129,7 @@ def events_in(body: bytes) -> list[object]:
             if colon and name:
                 fields[name] = value
         kind = fields.get("event", "message")
-        if "data" not in fields or kind == "readers":
+        if "data" not in fields or kind in ("readers", "grew"):
             continue
         data = document_of(fields["data"].encode())
         last = found[-1] if found else None

@@ -213,6 +213,7 @@ def test_those_who_follow_are_counted_and_told_how_many_they_are(server: Server)
     """Each once, in whichever form; those who do not follow are none of them, and a line brings no such event."""
     producer = begin(server, "watched")
     producer.send(chunk(b"one\n"))
+    wait_until(lambda: status_of(server, "watched")["size"] == 4, "the line")
     assert status_of(server, "watched")["readers"] == 0
     client = listen(server, "watched", "?from=4")
     client.wait(lambda _: readers_told(client) == [1], "that it is alone")

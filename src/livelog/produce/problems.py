@@ -46,7 +46,7 @@ NOT_A_DURATION = define(
     "`?expires=` is not a duration", producers="show link",
 )  # fmt: skip
 OTHER_SITE = define(
-    403, "pages of other sites may not write logs", "`Sec-Fetch-Site: cross-site`: a page of another site sent it", producers=PRODUCERS,
+    403, "pages of other sites may not write logs", "a page of another site sent the request: it has `Sec-Fetch-Site: cross-site`", producers=PRODUCERS,
 )  # fmt: skip
 FOREIGN_HOST = define(
     403, "this port answers to the names of this machine only, such as localhost",
@@ -59,7 +59,7 @@ NO_LOG = define(
     404, "there is no log of that name", "`PATCH` or `DELETE` of a log that does not exist", producers="tell remove",
 )  # fmt: skip
 NO_ATTEMPT = define(
-    404, "this log is not kept, or not any more", "`DELETE` of an attempt or a generation that is not there", producers="remove",
+    404, "this log is not kept, or not any more", "`DELETE` of an attempt or a generation that the server does not keep", producers="remove",
 )  # fmt: skip
 NO_UPLOAD = define(
     404, "there is no such upload: its log was replaced or removed, or never began",

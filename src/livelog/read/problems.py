@@ -20,8 +20,8 @@ NOT_A_STATE = define(
     readers="status logs",
 )  # fmt: skip
 NOT_OF_MANY = define(
-    400, "a search of many logs looks at the newest log of each name as it is now, and goes on with older, the value of next: {parameter} is of a search of one log",
-    "`?follow=1`, `?from=`, `?attempt=` or `?generation=` with a search of a prefix", readers="search",
+    400, "the query parameter {parameter} is for a search of one log: a search of many logs covers the newest log of each name, up to its present end, and continues with older",
+    "`?follow=1`, `?from=`, `?attempt=` or `?generation=` in a search of a prefix", readers="search",
 )  # fmt: skip
 NOT_A_LABEL = define(
     400, "the query parameter label is the name of a label, or the name and the value: KEY or KEY:VALUE", "`?label=` does not begin with the name of a label",
@@ -59,7 +59,7 @@ PATTERN_TOO_HEAVY = define(
     readers="search",
 )  # fmt: skip
 WHICH_LINES = define(
-    400, "choose the lines with one of the query parameters from, tail, at and time", "none of these parameters, or several",
+    400, "choose the lines with one of the query parameters from, tail, at and time", "`/lines` without a place, or with several of these parameters",
     readers="lines",
 )  # fmt: skip
 LINE_0 = define(
@@ -81,7 +81,7 @@ NOT_A_PREFIX = define(
     "the token is right, but the path does not hold a valid prefix", readers="logs",
 )  # fmt: skip
 NO_ATTEMPT = define(
-    404, "there is no attempt {attempt} of this log: the oldest one that is kept is {oldest}", "`?attempt=` names a log that is not kept, or not any more",
+    404, "there is no attempt {attempt} of this log: the oldest one that is kept is {oldest}", "the server does not keep the log that `?attempt=` names",
     readers=OF_A_LOG,
 )  # fmt: skip
 NOT_BEGUN = define(
@@ -100,7 +100,7 @@ REPLACED = define(
     412, "this is not the log that If-Match names", "`If-Match` names another log", readers="log",
 )  # fmt: skip
 ANOTHER_GENERATION = define(
-    412, "no log of that generation is kept under this name: it was replaced or removed, or never was here", "`?generation=` names a log that is not kept, or not any more",
+    412, "no log of that generation is kept under this name: it was replaced or removed, or never was here", "the server does not keep the log that `?generation=` names",
     readers=OF_A_LOG.replace(" events", ""),
 )  # fmt: skip
 NOT_IN_THE_LOG = define(
@@ -116,5 +116,5 @@ LINES_FAILED = define(
     example="looking at the lines of this log takes too much memory: ask again later; and others",
 )  # fmt: skip
 TOO_MANY_SEARCHES = define(
-    503, "too many searches are under way: try again later", "more than 20 searches run or wait, or 256 follow; with `Retry-After`", readers="search",
+    503, "too many searches are under way: try again later", "20 searches run or wait already, or 256 follow logs; with `Retry-After`", readers="search",
 )  # fmt: skip

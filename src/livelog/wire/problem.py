@@ -126,7 +126,7 @@ NO_HOST = define(
     producers="-", readers="-",
 )  # fmt: skip
 BAD_LENGTH = define(
-    400, "Content-Length is not one whole number of bytes", "`Content-Length` is not a number, or is given twice with different values",
+    400, "Content-Length is not one whole number of bytes", "`Content-Length` is not a number, or is given more than once",
     producers="-", readers="-",
 )  # fmt: skip
 TWO_FRAMINGS = define(
@@ -203,7 +203,7 @@ ANOTHER_PRODUCER = define(
 )  # fmt: skip
 LEASE_LOST = define(
     409, "this request may write the log no longer: another one took its place",
-    "a producer that is heard again after its log was given to another one", producers="put append",
+    "a producer sends again after another one has taken over its log", producers="put append",
 )  # fmt: skip
 TOO_MANY_LOGS = define(
     429, "the limit of {count} logs is reached (LIVELOG_MAX_LOGS), and all of them are in use",
@@ -221,7 +221,7 @@ DISK_FULL = define(
 
 NOT_AN_ATTEMPT = define(
     400, "the query parameter attempt is 0 for the newest log of a name, -1 for the one before it, and so on; it does not go with generation",
-    "`?attempt=` is not such a number, or stands beside `?generation=`", readers=OF_A_LOG, producers="remove",
+    "`?attempt=` is neither 0 nor negative, or is given together with `?generation=`", readers=OF_A_LOG, producers="remove",
 )  # fmt: skip
 
 # Of the readers' port.

@@ -133,7 +133,8 @@ class Sender(threading.Thread):
             wire.shut_down()
             if wire.connecting:
                 return
-        self.join()
+        if threading.current_thread() is not self:  # the garbage collector, which closes writers, runs in any thread
+            self.join()
 
     def run(self) -> None:
         """Run the thread: see `threading.Thread`."""

@@ -122,6 +122,9 @@ def test_names_are_coloured_on_a_terminal_and_lines_made_harmless(here: Place) -
     assert b"\x1b[33mt/b | \x1b[0m" in screen.screen
     assert b"title" not in screen.screen
     assert b"[2J" not in screen.screen
+    with terminal((*COMMAND, "tail", "t/a", "t/b"), here.environment() | {"NO_COLOR": "1"}) as screen:
+        assert screen.wait_end() == 0
+    assert b"\nt/b | \x1b[31mred" in screen.screen  # the log's own colours stay: they are not ours
 
 
 def test_lines_are_left_out_and_what_matters_is_marked(here: Place) -> None:

@@ -260,6 +260,11 @@ def write(data: bytes, fd: int = 1) -> None:
             poll.poll()
 
 
+def may_colour() -> bool:
+    """Whether the client may colour what it adds to its output: it is a terminal's, and NO_COLOR is not set (no-color.org)."""
+    return os.isatty(1) and not os.environ.get("NO_COLOR")
+
+
 def note(text: str) -> None:
     """Print a line on stderr."""
     with contextlib.suppress(OSError):  # nobody listens

@@ -12,7 +12,18 @@ from livelog.client.settings import load
 from livelog.errors import LivelogError, LogReplaced, Refused
 
 from .choosing import Chosen, choose
-from .console import EX_INTERRUPTED, MixedParser, add_attempt, add_give_up, exit_codes, natural, note, reference, write
+from .console import (
+    EX_INTERRUPTED,
+    MixedParser,
+    add_attempt,
+    add_give_up,
+    exit_codes,
+    may_colour,
+    natural,
+    note,
+    reference,
+    write,
+)
 from .grep_options import add_pattern_options
 from .grepping import Asked, Form, Found, expression, found
 from .moments import told
@@ -119,9 +130,7 @@ class _Grep:
     def __init__(self, arguments: argparse.Namespace, words: list[str], asked: Asked) -> None:
         self._arguments, self._words, self._asked = arguments, words, asked
         self._settings = load()
-        colours = arguments.color == "always" or (
-            arguments.color == "auto" and os.isatty(1) and "NO_COLOR" not in os.environ
-        )
+        colours = arguments.color == "always" or (arguments.color == "auto" and may_colour())
         pattern = re.compile(
             asked.text if asked.regex else re.escape(asked.text), re.IGNORECASE * arguments.ignore_case
         )

@@ -22,7 +22,7 @@ from livelog.client.transport.stream import Stream, events
 from livelog.errors import LivelogError
 
 from .choosing import Chosen, choose, fits, is_pattern, label_query, stem
-from .console import EX_ABORTED, note, write
+from .console import EX_ABORTED, may_colour, note, write
 from .filtering import plain
 from .grepping import RESET as PLAIN
 from .grepping import expression, marked
@@ -65,6 +65,7 @@ class _TailLines:
         self._patterns = [word for word in arguments.logs if is_pattern(word)] or (["*"] if not arguments.logs else [])
         self._several = len(arguments.logs) != 1 or bool(self._patterns)
         self._terminal = os.isatty(1) and not arguments.raw and not arguments.json
+        self._coloured = self._terminal and may_colour()
         zone = datetime.now().astimezone()
         form = arguments.timestamps
         self._stamps = (
@@ -221,7 +222,7 @@ class _TailLines:
             return
         head = "" if self._stamps is None else self._stamps(hit.time)
         if self._several:
-            colour = f"\x1b[{COLOURS[self._seen[log.name] % len(COLOURS)]}m" if self._terminal else ""
+            colour = f"\x1b[{COLOURS[self._seen[log.name] % len(COLOURS)]}m" if self._coloured else ""
             head += f"{colour}{log.name} | {PLAIN if colour else ''}"
         data = hit.text.encode(errors="replace")
         if self._terminal:

@@ -6,6 +6,7 @@ each watcher hears. It refuses to give a figure (`RunFailed`) for a wrong answer
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import random
@@ -71,11 +72,14 @@ class Run:
 
     def cpu(self) -> float:
         """Seconds of the processor that the server and its processes have had, ended ones too."""
-        ticks = 0
-        for pid in process_tree(self.pid):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15] if pid == self.pid else fields[11:13]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+        while True:
+            ticks, tree = 0, process_tree(self.pid)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                for pid in tree:
+                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                    ticks += sum(map(int, fields[11:15] if pid == self.pid else fields[11:13]))
+                if process_tree(self.pid) == tree:  # none has ended meanwhile, to count twice or not at all
+                    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def blocks(size: int) -> Iterator[bytes]:

@@ -213,7 +213,8 @@ def process_tree(pid: int) -> list[int]:
     pids = [pid]
     for parent in pids:  # grows while it is walked
         for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            pids += map(int, children.read_text().split())
+            with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+                pids += map(int, children.read_text().split())
     return pids
 
 

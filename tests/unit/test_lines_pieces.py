@@ -1,12 +1,14 @@
 """A log in pieces: each byte is in one, lines are whole in them, and where lines begin and end.
 
-Categories: pieces in either direction · places of lines · bounds · newlines counted.
+Categories: pieces in either direction · places of lines · bounds · newlines counted · the text around a match.
 """
 
 import random
 
 import pytest
 
+from livelog.lines.encodings import UTF_8
+from livelog.lines.hits import MAX_HIT_TEXT, excerpt
 from livelog.lines.index import BLOCK
 from livelog.lines.pieces import (
     FIRST,
@@ -123,3 +125,13 @@ def test_newlines_are_counted_from_the_nearest_place_of_which_their_number_is_kn
         for place in places:
             assert returned(newlines.before(place)) == returned(known.before(place)) == content.count(b"\n", 0, place)
     assert returned(Newlines(reader(content), 5, None).before(9)) is None
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_a_text_around_a_match_is_cut_between_characters(shift: int) -> None:
+    line = (b"x" * shift + "€".encode() * MAX_HIT_TEXT)[: 3 * MAX_HIT_TEXT]
+    for offset in range(MAX_HIT_TEXT, MAX_HIT_TEXT + 3):
+        text = excerpt(line, offset, UTF_8)
+        assert set(text) == {"€"}
+        assert MAX_HIT_TEXT - 4 <= len(text.encode()) <= MAX_HIT_TEXT
+    assert excerpt(line[:100], 50, UTF_8) == line[:100].decode(errors="replace")

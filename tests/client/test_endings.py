@@ -19,7 +19,7 @@ from .place import Place, Proxy, lines, place, wait_until
 
 SAID = lines(10)
 
-GRACE = "0.05"
+GRACE = "1"
 """Seconds in which a producer must come back: what is done before the end takes longer."""
 
 

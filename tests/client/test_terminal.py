@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -222,6 +223,17 @@ def test_job_that_was_stopped_from_outside_goes_on_in_the_background_and_in_fron
         one.type(b"\x04")
         wait_until(lambda: not one.is_raw(), "livelog has given it back")
         one.type(b"exit\n")
+        assert one.wait_end() == 0
+
+
+def test_shell_that_sets_the_terminal_after_it_gave_it_away_does_not_keep_it_so(here: Place) -> None:
+    with terminal((*RUN, "settling", "--", "sh", "-c", "echo started; cat"), here.environment()) as one:
+        before = termios.tcgetattr(one.fd)
+        one.wait_for(b"started\r\n")
+        wait_until(one.is_raw, "livelog has the terminal")
+        termios.tcsetattr(one.fd, termios.TCSANOW, before)
+        wait_until(one.is_raw, "livelog has it again")
+        one.type(b"\x04")
         assert one.wait_end() == 0
 
 

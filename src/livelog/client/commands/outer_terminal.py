@@ -9,9 +9,14 @@ import contextlib
 import os
 import termios
 import threading
+import time
 import tty
 from pathlib import Path
 from typing import Any
+
+SETTLING = 3.0
+"""Seconds after raw mode was set in which it is checked again: a shell (zsh) may first make this job the foreground job, and then set the
+terminal."""
 
 _SANE_INPUT = termios.BRKINT | termios.ICRNL | termios.IXON
 _SANE_OUTPUT = termios.OPOST | termios.ONLCR
@@ -30,12 +35,16 @@ class OuterTerminal:
         self._foreign = self._fd >= 0 and not _controls_us(self._fd) and _controls_others(self._fd)
         self._before: list[Any] = []
         self._raw_settings: list[Any] = []
+        self._settled = 0.0
         self._lock = threading.Lock()
 
     @property
     def waits(self) -> bool:
-        """Whether this process may become the foreground job without a signal (`fg` of a running job), so that it must be checked from time to time."""
-        return self._fd >= 0 and not self.raw and not self._foreign
+        """Whether `enter` must be called from time to time.
+
+        This process may become the foreground job without a signal (`fg` of a running job), or has just become it: see `SETTLING`.
+        """
+        return self._fd >= 0 and not self._foreign and not (self.raw and time.monotonic() > self._settled)
 
     def size(self) -> tuple[int, int] | None:
         """The size of the window: rows and columns."""
@@ -88,6 +97,7 @@ class OuterTerminal:
             unprocessed[1] &= ~termios.OPOST
             termios.tcsetattr(self._fd, termios.TCSADRAIN, unprocessed)
         self._raw_settings = termios.tcgetattr(self._fd)
+        self._settled = time.monotonic() + SETTLING
         self.raw = True
 
     def leave(self) -> None:

@@ -9,6 +9,10 @@ MAX_SEGMENTS = 8
 
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 
+_SEGMENT = rf"(?!\.\.?(?:/|\Z)){_URL_SAFE.pattern}"
+
+_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT}){{0,{MAX_SEGMENTS - 1}}}", re.ASCII)
+
 
 def is_url_safe(text: str) -> bool:
     """Whether `text` has only characters that are unreserved in URLs (RFC 3986 section 2.3), and is not empty."""
@@ -17,12 +21,7 @@ def is_url_safe(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether `text` may be the name of a log: 1 to 8 URL-safe segments, joined by `/`, none of them `.` or `..`."""
-    segments = text.split("/")
-    return (
-        len(text) <= MAX_NAME
-        and len(segments) <= MAX_SEGMENTS
-        and all(is_url_safe(segment) and segment not in (".", "..") for segment in segments)
-    )
+    return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
 
 
 def is_prefix(text: str) -> bool:

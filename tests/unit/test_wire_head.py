@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from livelog.errors import RequestError
 from livelog.wire import problem
-from livelog.wire.head import HeadReader, parse_head
+from livelog.wire.head import MAX_REMEMBERED, HeadReader, parse_head
 from livelog.wire.problem import Problem
 
 GOOD = [
@@ -156,3 +156,22 @@ def test_the_cost_of_a_head_is_linear_in_its_bytes_and_pieces() -> None:
         return best
 
     assert seconds(8000) < 8 * max(seconds(2000), 0.002)
+
+
+def test_a_client_that_asks_again_has_its_head_parsed_once() -> None:
+    head = b"GET /status/t?a=1 HTTP/1.1\r\nHost: x\r\nX-Case: once\r\n\r\n"
+    first = parse_head(head)
+    assert dict(first.query) == {"a": "1"}
+    assert parse_head(bytes(bytearray(head))) is first
+    assert parse_head(head.replace(b"?a=1", b"?a=2")).query == {"a": "2"}
+
+
+def test_a_head_with_a_fault_is_refused_each_time() -> None:
+    for _ in range(3):
+        with pytest.raises(RequestError):
+            parse_head(b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")
+
+
+def test_a_large_head_is_not_kept() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: %b\r\n\r\n" % (b"x" * MAX_REMEMBERED)
+    assert parse_head(head) is not parse_head(head)

@@ -21,7 +21,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from enum import Enum
+from enum import IntEnum
 
 from livelog.errors import STOPPED, DiskError, RequestError
 
@@ -55,7 +55,7 @@ BROKE_OFF = "the producer's connection broke off"
 
 logger = logging.getLogger(__name__)
 
-State = Enum("State", "HEAD ANSWER BODY STREAM LINGER CLOSED")
+State = IntEnum("State", "HEAD ANSWER BODY STREAM LINGER CLOSED")
 """The states of a connection: see the table above."""
 
 TRANSITIONS = {

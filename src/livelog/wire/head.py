@@ -9,6 +9,7 @@ is strict. The module does not know what a request asks for. Its work is linear 
 """
 
 import re
+from functools import lru_cache
 
 import httptools
 
@@ -23,6 +24,9 @@ IMPLEMENTED = frozenset(method.encode() for method in (*problem.METHODS, "TRACE"
 
 _LINE = re.compile(rb"(?:%s) [^ ]{1,%d} HTTP/1\.[01]" % (b"|".join(sorted(IMPLEMENTED)), problem.MAX_LINE))
 """A request line without a fault, except perhaps in its target."""
+
+MAX_REMEMBERED = 2048
+"""The largest head, in bytes, whose request is kept for the next equal head."""
 
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 
@@ -130,7 +134,11 @@ class _Parsed:
 
 
 def parse_head(head: bytes) -> Request:
-    """Parse a whole head, as `HeadReader` has collected it. Raises: RequestError."""
+    """Parse a whole head, as `HeadReader` has collected it. Equal heads may give the same object. Raises: RequestError."""
+    return _remembered_request(head) if len(head) <= MAX_REMEMBERED else _parse(head)
+
+
+def _parse(head: bytes) -> Request:
     line, _, _ = head.partition(b"\r\n")
     if head.count(b"\r\n") - 2 > problem.MAX_FIELDS:
         raise problem.TOO_MANY_FIELDS.error()
@@ -189,3 +197,6 @@ def _split_target(target: bytes) -> tuple[str, str]:
     if match is None or int(match["port"] or 0) > 65535 or not target or target[:1] in b"?#":
         raise problem.MALFORMED.error()
     return match["path"] or "/", (match["query"] or "")[1:]
+
+
+_remembered_request = lru_cache(maxsize=64)(_parse)  # a client that asks again and again sends the same head each time

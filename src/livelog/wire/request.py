@@ -52,7 +52,7 @@ class Fields:
 
 
 class Request:
-    """A request.
+    """A request. It does not change, since equal heads share one.
 
     `target`: the path and the query, not decoded. `path` is decoded, except for encoded slashes and percent signs. `content_length`: the value of
     Content-Length in bytes; None: there is no such field. `version`: (1, 0) or (1, 1).

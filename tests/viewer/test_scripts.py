@@ -1,4 +1,7 @@
-"""The scripts that the page loads when they are used: not before, once, and none but those that it was built with."""
+"""The scripts that the page loads: when they are used, once, and none but those that it was built with.
+
+One, `soon`, is used by every page, once it shows the log.
+"""
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -14,7 +17,7 @@ pytestmark = pytest.mark.needs("chromium")
 def test_script_is_loaded_when_it_is_used_and_keys_wait_for_it(browser: Browser, server: Server, name: str) -> None:
     logs.send(server, name, lines(1, 30))
     held: list[Route] = []
-    with viewing(browser, server.get, path(name), {"/page/": holding(held)}) as viewer:
+    with viewing(browser, server.get, path(name), {"/page/(?!soon)": holding(held)}) as viewer:
         viewer.wait_last("line 30")
         viewer.wait_state("Ended")
         viewer.wait_numbered()

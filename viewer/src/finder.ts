@@ -7,6 +7,7 @@ import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
 import { highlight } from "./hits.js";
 import type { Row } from "./rows.js";
+import { Revealing } from "./revealing.js";
 import { type Query, Search } from "./search.js";
 import type { View } from "./view.js";
 
@@ -32,6 +33,7 @@ export class Finder {
     redraw: () => void,
   ) {
     this.search = new Search(api, redraw);
+    view.hits = new Revealing(view, log);
   }
 
   /** The page is shown anew: search what has come, mark what is visible. */
@@ -92,7 +94,7 @@ export class Finder {
   /** Go to the next hit, or the one before. */
   hop(down: boolean): void {
     const lines = this.view.lines;
-    const found = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1, (one) => this.view.hits.shows(one));
+    const found = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1, (one) => this.view.hits!.shows(one));
     if (found) this.view.toHit(found);
     else if (!this.search.active) this.open(true);
   }

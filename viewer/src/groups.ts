@@ -1,6 +1,7 @@
 /** Groups of lines: the server is asked for them, and the user folds them. */
 
 import type { Api } from "./api.js";
+import { Folds } from "./folds.js";
 import type { Log } from "./log.js";
 import type { View } from "./view.js";
 
@@ -12,6 +13,7 @@ const MARK = /##\[(end)?group\]|::(end)?group::|##\[section\]|section_(start|end
 const [BEGINNING, LINES] = [200, 300];
 
 export class Groups {
+  readonly #folds = new Folds();
   #asked = 0;
   /** Bytes that the log had when groups were last asked for; -1: they never were. */
   #size = -1;
@@ -23,12 +25,14 @@ export class Groups {
     private readonly api: Api,
     private readonly log: Log,
     private readonly view: View,
-  ) {}
+  ) {
+    view.folds = this.#folds;
+  }
 
   /** Ask what groups there are: at first, when a mark has come, and now and then while the log grows. */
   ask(): void {
     const { size, numbered } = this.log.store;
-    const { folds } = this.view;
+    const folds = this.#folds;
     if (!numbered || !this.log.generation || !this.log.reachable) return;
     this.#look();
     const now = Date.now();
@@ -62,19 +66,19 @@ export class Groups {
   /** Fold the group that begins in this line, or unfold it. */
   toggle(line: number): void {
     this.view.pause();
-    this.view.folds.toggle(line);
+    this.#folds.toggle(line);
     if (!this.view.lines.includes(line)) this.view.toLine(line);
     this.view.refresh();
   }
 
   /** Fold or unfold the innermost group that holds this line. */
   toggleAround(line: number): void {
-    const group = this.view.folds.around(line);
+    const group = this.#folds.around(line);
     if (group !== null) this.toggle(group);
   }
 
   toggleAll(): void {
-    this.view.folds.toggleAll();
+    this.#folds.toggleAll();
     this.view.refresh();
   }
 }

@@ -18,7 +18,7 @@ export function highlight(rows: readonly Row[], { query, hits, places, current }
   for (const row of rows) {
     const marked = literal
       ? Array.from(row.text.textContent!.matchAll(literal), (match): [number, number] => [match.index, match.index + match[0].length])
-      : (places.get(row.line) ?? []).slice(0, MOST).map((found) => view.hits.locate(row, found));
+      : (places.get(row.line) ?? []).slice(0, MOST).map((found) => view.hits!.locate(row, found));
     for (const place of marked.slice(0, MOST)) if (place) (row.line === current ? now : all).add(range(row, place));
   }
   CSS.highlights.set("hit", all);

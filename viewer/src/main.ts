@@ -2,8 +2,8 @@
 
 import { nothing, render, type TemplateResult } from "lit-html";
 import { Address } from "./address.js";
-import { Announcer } from "./announcer.js";
-import { Api, OUTDATED, reasonOf } from "./api.js";
+import type { Announcer } from "./announcer.js";
+import { Api, reasonOf } from "./api.js";
 import { listOf } from "./back.js";
 import { Bar } from "./bar.js";
 import * as chrome from "./chrome.js";
@@ -11,7 +11,7 @@ import type { Copying } from "./copying.js";
 import { element } from "./dom.js";
 import type { Finder } from "./finder.js";
 import type { Gaps } from "./gaps.js";
-import { Groups } from "./groups.js";
+import type { Groups } from "./groups.js";
 import { type Action, action } from "./keys.js";
 import { Log } from "./log.js";
 import { Notices } from "./notices.js";
@@ -21,10 +21,8 @@ import { type State, stateOf } from "./state.js";
 import type { Timing } from "./timing.js";
 import { View } from "./view.js";
 
-/** Milliseconds for which keys wait for a script. */
-const HOLD = 5000;
-/** Milliseconds after which a log may have gaps that are marked; and until a script is asked for again that did not come. */
-const [OLD, LATER] = [5000, 15000];
+/** Milliseconds after which a log may have gaps that are marked. */
+const OLD = 5000;
 
 class App implements chrome.Page {
   #frame = 0;
@@ -34,7 +32,7 @@ class App implements chrome.Page {
   readonly notices = new Notices(this.#redraw);
   readonly log: Log = new Log(this.api, this.#redraw, (shift) => {
     this.view.renumber(shift);
-    this.#announcer.renumber(shift);
+    this.#announcer?.renumber(shift);
   });
   readonly #options = { wrap: this.settings.wrap, dark: false, showTime: false, time: (line: number) => this.#timing?.of(line, this.settings.time) ?? { text: "", title: "" } };
   readonly view: View = new View(element("surface"), this.log, this.#options, this.#redraw);
@@ -42,18 +40,16 @@ class App implements chrome.Page {
   #copying: Copying | null = null;
   #timing: Timing | null = null;
   #gaps: Gaps | null = null;
+  #announcer: Announcer | null = null;
+  #groups: Groups | null = null;
   #cards: typeof import("./cards.js") | null = null;
   finder: Finder | null = null;
   tried = false;
 
-  readonly #scripts = new Scripts(this.api);
+  readonly #scripts = new Scripts(this.api, this.notices, this.#redraw, (event) => this.#key(event));
   #help: typeof import("./help.js") | null = null;
-  /** Keys that are pressed while the script is on its way that the key before them asks for: null, if none is. */
-  #held: KeyboardEvent[] | null = null;
 
-  readonly #announcer = new Announcer(this.log);
   readonly #bar = new Bar(this.log, this.view, () => this.finder?.search.hits ?? []);
-  readonly #groups = new Groups(this.api, this.log, this.view);
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   readonly #templates = new Map<string, () => unknown>([
     ["head", () => chrome.head(this)],
@@ -127,10 +123,11 @@ class App implements chrome.Page {
     this.#bar.show(this.#options.dark);
     const title = `${this.state.text} – ${this.title}`;
     if (document.title !== title) document.title = title;
-    this.#announcer.say(this.state.text, this.settings.aloud);
-    this.#groups.ask();
+    this.#announcer?.say(this.state.text, this.settings.aloud);
+    if (this.#groups) this.#groups.ask();
+    else if (this.log.connection.kind !== "opening") void this.#scripts.quietly<typeof import("./soon.js")>("soon", (script) => this.#soon(script));
     if (this.#gaps) this.#gaps.ask();
-    else if (this.log.began !== undefined && this.log.now - this.log.began >= OLD) void this.#quietly<typeof import("./timing.js")>("timing", (script) => this.#time(script));
+    else if (this.log.began !== undefined && this.log.now - this.log.began >= OLD) void this.#scripts.quietly<typeof import("./timing.js")>("timing", (script) => this.#time(script));
     if (this.#options.showTime) this.#timing?.need(this.view.lines);
     if (this.log.store.size > 0 && this.#query && this.finder) {
       this.finder.find(this.#query, !this.view.following);
@@ -138,8 +135,8 @@ class App implements chrome.Page {
     }
     this.finder?.look();
     // What is selected may be copied at once.
-    if (this.view.selection && !this.#copying) void this.#quietly<typeof import("./copying.js")>("copying", (script) => this.#copier(script));
-    if (!this.#cards && chrome.hasCard(this.log)) void this.#quietly<typeof import("./cards.js")>("cards", (script) => (this.#cards = script));
+    if (this.view.selection && !this.#copying) void this.#scripts.quietly<typeof import("./copying.js")>("copying", (script) => this.#copier(script));
+    if (!this.#cards && chrome.hasCard(this.log)) void this.#scripts.quietly<typeof import("./cards.js")>("cards", (script) => (this.#cards = script));
   }
 
   // What the user does
@@ -162,8 +159,8 @@ class App implements chrome.Page {
     nextError: () => this.#find((finder) => finder.hopError(true)),
     previousError: () => this.#find((finder) => finder.hopError(false)),
     line: () => this.#openDialog("line"),
-    fold: () => this.#groups.toggleAround(this.#middle),
-    foldAll: () => this.#groups.toggleAll(),
+    fold: () => this.#group((groups) => groups.toggleAround(this.#middle)),
+    foldAll: () => this.#group((groups) => groups.toggleAll()),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
     time: () => {
       const times = ["none", "clock", "start", "before"] as const;
@@ -183,38 +180,6 @@ class App implements chrome.Page {
 
   #searchBar: typeof import("./searchbar.js").searchBar | null = null;
 
-  /** Do something with a script, which is loaded if this is its first use; keys that are pressed meanwhile wait. */
-  #with<T>(name: string, act: (script: T) => void): void {
-    const held = (this.#held ??= []);
-    setTimeout(() => (this.#held = this.#held === held ? null : this.#held), HOLD);
-    this.#scripts.load<T>(name).then(act, (error) => {
-      if (reasonOf(error) === OUTDATED) this.#outdated();
-      else this.notices.tell(reasonOf(error));
-    }).finally(() => {
-      if (this.#held !== held) return;
-      this.#held = null;
-      held.forEach((event) => this.#type(event));
-    });
-  }
-
-  /** Load a script that nobody has asked for by a key: once, and if that fails, some time later again. */
-  async #quietly<T>(name: string, act: (script: T) => void): Promise<void> {
-    if (Date.now() < (this.#tried.get(name) ?? 0)) return;
-    this.#tried.set(name, Date.now() + LATER);
-    try {
-      act(await this.#scripts.load<T>(name));
-      this.#redraw();
-    } catch (error) {
-      if (reasonOf(error) === OUTDATED) this.#outdated();
-    }
-  }
-
-  readonly #tried = new Map<string, number>();
-
-  #outdated(): void {
-    this.notices.tell(OUTDATED, "Reload", () => location.reload());
-  }
-
   #time({ Timing, Gaps }: typeof import("./timing.js")): void {
     this.#timing ??= new Timing(this.api, this.log, this.#redraw);
     this.#gaps ??= new Gaps(this.api, this.log, (make) => this.view.change(make));
@@ -222,23 +187,19 @@ class App implements chrome.Page {
     this.#redraw();
   }
 
-  /** A key that was held back goes to where the next one would go. */
-  #type(event: KeyboardEvent): void {
-    const field = document.activeElement;
-    const dialog = field?.closest("dialog");
-    if (event.key === "Escape" && dialog) dialog.close();
-    else if (!(field instanceof HTMLInputElement)) this.#key(event);
-    else if (event.key === "Enter" && field.form) field.form.requestSubmit();
-    else if (event.key === "Enter" || event.key === "Escape") field.dispatchEvent(new KeyboardEvent("keydown", event));
-    else {
-      field.value = event.key === "Backspace" ? field.value.slice(0, -1) : field.value + event.key;
-      field.dispatchEvent(new InputEvent("input"));
-    }
+  #soon({ Announcer, Groups }: typeof import("./soon.js")): Groups {
+    this.#announcer ??= new Announcer(this.log);
+    return (this.#groups ??= new Groups(this.api, this.log, this.view));
+  }
+
+  #group(act: (groups: Groups) => void): void {
+    if (this.#groups) act(this.#groups);
+    else this.#scripts.use<typeof import("./soon.js")>("soon", (script) => act(this.#soon(script)));
   }
 
   #find(act: (finder: Finder) => void): void {
     if (this.finder) return act(this.finder);
-    this.#with<typeof import("./finding.js")>("finding", ({ Finder, searchBar }) => {
+    this.#scripts.use<typeof import("./finding.js")>("finding", ({ Finder, searchBar }) => {
       this.#searchBar = searchBar;
       this.finder ??= new Finder(this.api, this.log, this.view, this.address, this.notices, () => {
         this.#render("search");
@@ -251,7 +212,7 @@ class App implements chrome.Page {
 
   copy(act: (copying: Copying) => unknown): void {
     if (this.#copying) act(this.#copying);
-    else this.#with<typeof import("./copying.js")>("copying", (script) => act(this.#copier(script)));
+    else this.#scripts.use<typeof import("./copying.js")>("copying", (script) => act(this.#copier(script)));
   }
 
   #copier({ Copying }: typeof import("./copying.js")): Copying {
@@ -268,7 +229,7 @@ class App implements chrome.Page {
 
   #openDialog(id: "help" | "line"): void {
     if (this.#help) return this.#showDialog(id);
-    this.#with<typeof import("./help.js")>("help", (help) => {
+    this.#scripts.use<typeof import("./help.js")>("help", (help) => {
       this.#help = help;
       this.#showDialog(id);
     });
@@ -305,7 +266,7 @@ class App implements chrome.Page {
     this.#options.wrap = wrap;
     this.#options.showTime = time !== "none";
     if (time !== "none" && !this.#timing) {
-      this.#with<typeof import("./timing.js")>("timing", (script) => this.#time(script));
+      this.#scripts.use<typeof import("./timing.js")>("timing", (script) => this.#time(script));
     }
     this.view.refresh();
   }
@@ -355,11 +316,7 @@ class App implements chrome.Page {
   #key(event: KeyboardEvent): void {
     if ((event.target as Element).closest("input, textarea, select, dialog")) return;
     const what = action(event, this.settings.letters);
-    if (this.#held && (what || (!event.ctrlKey && !event.metaKey && !event.altKey && /^(.|Enter|Escape|Backspace)$/u.test(event.key)))) {
-      event.preventDefault();
-      this.#held.push(event);
-      return;
-    }
+    if (this.#scripts.holds(event, what !== null)) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "a") {
       event.preventDefault();
       return this.view.selectAll();
@@ -374,7 +331,7 @@ class App implements chrome.Page {
     const target = event.target as Element;
     const line = this.view.lineOf(target);
     if (line === null) return;
-    if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#groups.toggle(line);
+    if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#groups?.toggle(line);
     else if (target.closest(".more, .less")) {
       this.view.pause();
       if (target.closest(".less")) this.view.parts.shrink(line);

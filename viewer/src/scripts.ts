@@ -5,8 +5,12 @@
  * just this text: so nobody between the server and the page can have it run anything else.
  */
 
-import { type Api, OUTDATED, Refused } from "./api.js";
+import { type Api, OUTDATED, reasonOf, Refused } from "./api.js";
 import { lent } from "./lent.js";
+import type { Notices } from "./notices.js";
+
+/** Milliseconds for which keys wait for a script; and until one is asked for again that nobody waits for, and did not come. */
+const [HOLD, LATER] = [5000, 15000];
 
 /** The file of each script, as the build has named them. */
 declare const SCRIPTS: Record<string, string>;
@@ -22,11 +26,74 @@ const policy = trustedTypes?.createPolicy("livelog", { createScript: (text) => t
 
 export class Scripts {
   readonly #loading = new Map<string, Promise<unknown>>();
+  /** Before which times scripts are not asked for again; milliseconds since the epoch. */
+  readonly #tried = new Map<string, number>();
+  /** Keys that are pressed while the script is on its way that the key before them asks for: null, if none is. */
+  #held: KeyboardEvent[] | null = null;
 
-  constructor(private readonly api: Api) {}
+  /** `press`: does what a key does where no field has the focus. */
+  constructor(
+    private readonly api: Api,
+    private readonly notices: Notices,
+    private readonly redraw: () => void,
+    private readonly press: (event: KeyboardEvent) => void,
+  ) {}
+
+  /** Do something with a script, which is loaded if this is its first use; keys that are pressed meanwhile wait. */
+  use<T>(name: string, act: (script: T) => void): void {
+    const held = (this.#held ??= []);
+    setTimeout(() => (this.#held = this.#held === held ? null : this.#held), HOLD);
+    this.#load<T>(name).then(act, (error) => {
+      if (reasonOf(error) === OUTDATED) this.#outdated();
+      else this.notices.tell(reasonOf(error));
+    }).finally(() => {
+      if (this.#held !== held) return;
+      this.#held = null;
+      held.forEach((event) => this.#type(event));
+    });
+  }
+
+  /** Load a script that nobody has asked for by a key: once, and if that fails, some time later again. */
+  async quietly<T>(name: string, act: (script: T) => void): Promise<void> {
+    if (Date.now() < (this.#tried.get(name) ?? 0)) return;
+    this.#tried.set(name, Date.now() + LATER);
+    try {
+      act(await this.#load<T>(name));
+      this.redraw();
+    } catch (error) {
+      if (reasonOf(error) === OUTDATED) this.#outdated();
+    }
+  }
+
+  /** Whether a key that was pressed has to wait for a script. `acts`: whether it does something where no field has the focus. */
+  holds(event: KeyboardEvent, acts: boolean): boolean {
+    const types = !event.ctrlKey && !event.metaKey && !event.altKey && /^(.|Enter|Escape|Backspace)$/u.test(event.key);
+    if (!this.#held || !(acts || types)) return false;
+    event.preventDefault();
+    this.#held.push(event);
+    return true;
+  }
+
+  /** A key that was held back goes to where the next one would go. */
+  #type(event: KeyboardEvent): void {
+    const field = document.activeElement;
+    const dialog = field?.closest("dialog");
+    if (event.key === "Escape" && dialog) dialog.close();
+    else if (!(field instanceof HTMLInputElement)) this.press(event);
+    else if (event.key === "Enter" && field.form) field.form.requestSubmit();
+    else if (event.key === "Enter" || event.key === "Escape") field.dispatchEvent(new KeyboardEvent("keydown", event));
+    else {
+      field.value = event.key === "Backspace" ? field.value.slice(0, -1) : field.value + event.key;
+      field.dispatchEvent(new InputEvent("input"));
+    }
+  }
+
+  #outdated(): void {
+    this.notices.tell(OUTDATED, "Reload", () => location.reload());
+  }
 
   /** What this script exports. Throws Refused where the server has no such script (any more), TypeError if it does not answer. */
-  load<T>(name: string): Promise<T> {
+  #load<T>(name: string): Promise<T> {
     let loading = this.#loading.get(name);
     if (!loading) {
       loading = this.#run(SCRIPTS[name]!);

@@ -8,11 +8,11 @@
 import type { Log } from "./log.js";
 import type { GapMap } from "./gaps.js";
 import type { Lines } from "./fragment.js";
-import { Folds } from "./folds.js";
+import type { Folds } from "./folds.js";
 import type { Found } from "./api.js";
 import { moving } from "./moving.js";
 import { Parts } from "./parts.js";
-import { Revealing } from "./revealing.js";
+import type { Revealing } from "./revealing.js";
 import { duration, make, Row, type Time } from "./rows.js";
 import * as scroller from "./scroller.js";
 import { type Caret, Selecting } from "./selecting.js";
@@ -22,6 +22,12 @@ const COLUMNS = 4;
 const SPANS = 40;
 /** Levels of nested groups that are indented. */
 const MOST_NESTED = 8;
+
+/** What the view asks of `Folds`. */
+export type Folding = Pick<Folds, "at" | "isFolded" | "level" | "next" | "previous" | "open">;
+
+/** Groups, until any are known. */
+const UNFOLDED: Folding = { at: () => undefined, isFolded: () => false, level: () => 0, next: (line) => line + 1, previous: (line) => line - 1, open: () => {} };
 
 export interface Options {
   wrap: boolean;
@@ -36,9 +42,11 @@ export class View {
   following = true;
   /** Lines that are marked, as the address says. */
   marked: Lines | null = null;
-  readonly folds = new Folds();
+  /** What is folded away. */
+  folds: Folding = UNFOLDED;
   readonly parts: Parts;
-  readonly hits: Revealing;
+  /** Shows hits; null until somebody searches. */
+  hits: Revealing | null = null;
   /** What to go to as soon as the server has counted lines. */
   later: Found | null = null;
   /** The line that was gone to, and not left since. */
@@ -83,7 +91,6 @@ export class View {
       this.#heights.delete(line);
       redraw();
     });
-    this.hits = new Revealing(this, log);
     this.#selecting = new Selecting(this, redraw);
   }
 
@@ -149,7 +156,7 @@ export class View {
     this.folds.open(line);
     this.#go(scroller.centred(this.geometry, line), false);
     this.#target = this.gone = line;
-    this.hits.wanted = found.offset === undefined ? null : found;
+    if (this.hits) this.hits.wanted = found.offset === undefined ? null : found;
   }
 
   follow(): void {
@@ -164,7 +171,8 @@ export class View {
     if (this.following && !following) this.seen = this.log.store.last;
     this.anchor = anchor;
     this.following = following;
-    this.#target = this.later = this.hits.wanted = this.gone = null;
+    this.#target = this.later = this.gone = null;
+    if (this.hits) this.hits.wanted = null;
     this.redraw();
   }
 
@@ -281,7 +289,7 @@ export class View {
     this.surface.style.setProperty("--missing", JSON.stringify(this.log.missing));
     this.#rows.style.transform = `translateY(${-this.anchor.offset}px)`;
     this.#selecting.update();
-    if (this.#target === null) this.hits.reveal();
+    if (this.#target === null) this.hits?.reveal();
   }
 
   #place(numbers: readonly number[]): void {

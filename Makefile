@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests wait for processes half of the time: twice as many workers as processors, a file to each.
-WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? 2 * n : 8)))
+# Tests wait for processes half of the time: three times as many workers as processors, a file to each.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 4 ? 3 * n : 12)))
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 

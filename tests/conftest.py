@@ -12,6 +12,7 @@ own profile as the base, which always tries the same examples.
 
 import fcntl
 import gc
+import itertools
 import os
 import shutil
 import signal
@@ -27,6 +28,12 @@ from hypothesis.configuration import set_hypothesis_home_dir
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("short", settings.get_profile("whole"), max_examples=25)
 settings.load_profile("whole")
+
+WAITING = ("viewer", "chaos")
+"""Folders of tests that wait most of the time."""
+
+LONGEST = ("e2e", "conformance", "client", "integration", "cost", "seam")
+"""Folders of the others, those whose files take longest first; files of any other take a moment."""
 
 LEFT = pytest.StashKey[Counter[str]]()
 """How many tests of each file were left to `make long`."""
@@ -49,14 +56,33 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the tests whose programs this machine does not have, but not in CI, which has them all.
 
-    The files that take longest come first, so that they are not what everybody waits for at the end.
+    The files that take longest come first, so that they are not what everybody waits for at the end; and files whose tests wait most
+    of the time, for a browser, take turns with files whose tests compute.
     """
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/viewer/"))
+    files = list(dict.fromkeys(_file_of(item) for item in items))
+    waiting = [file for file in reversed(files) if _folder_of(file) in WAITING]
+    computing = sorted((file for file in files if _folder_of(file) not in WAITING), key=_place_of)
+    pairs = itertools.chain.from_iterable(itertools.zip_longest(waiting, computing))
+    places = {file: place for place, file in enumerate(file for file in pairs if file is not None)}
+    items.sort(key=lambda item: places[_file_of(item)])
     for item in items:
         needed = [program for mark in item.iter_markers("needs") for program in mark.args]
         missing = [program for program in needed if not _is_there(program)]
         if missing and not os.environ.get("CI"):
             item.add_marker(pytest.mark.skip(reason=f"NOT RUN, this machine lacks: {', '.join(missing)}"))
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _folder_of(file: str) -> str:
+    return file.split("/")[1] if file.count("/") > 1 else ""
+
+
+def _place_of(file: str) -> int:
+    folder = _folder_of(file)
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,7 +27,7 @@ from .runner import TIMEOUT, Target, run_case, tls_context
 
 DEADLINE = 25.0
 
-WHOLE_ROWS = 8
+WHOLE_ROWS = 4
 """Rows of a table of which the short suite leaves out none."""
 
 READY = re.compile(
@@ -167,13 +167,13 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def _cases() -> Iterator[Any]:
-    """All cases on http, but that three of four rows of long tables are left to `make long`; then on https, where seven of eight cases are."""
+    """All cases on http, but that seven of eight rows of long tables are left to `make long`; then on https, where 15 of 16 cases are."""
     cases = load()
     for case in cases:
-        is_left = case.row >= WHOLE_ROWS and case.row % 4
+        is_left = case.row >= WHOLE_ROWS and case.row % 8
         yield pytest.param("http", case, id=f"http-{case.name}", marks=[pytest.mark.long] if is_left else [])
     for place, case in enumerate(cases):
-        marks = [pytest.mark.needs("openssl"), *([pytest.mark.long] if place % 8 else [])]
+        marks = [pytest.mark.needs("openssl"), *([pytest.mark.long] if place % 16 else [])]
         yield pytest.param("https", case, id=f"https-{case.name}", marks=marks)
 
 

@@ -234,6 +234,7 @@ def test_github_gets_the_link_in_the_summary_and_as_an_output(place: Place, tmp_
     assert "hello from build\n" in runner.output
 
 
+@pytest.mark.long
 def test_gitlab_gets_the_links_of_all_steps_as_annotations(place: Place, tmp_path: Path) -> None:
     """`before_script` and `script` are one script of one shell there."""
     (template,) = yaml.safe_load((ROOT / "ci/gitlab.yml").read_text(encoding="utf-8")).values()
@@ -254,6 +255,7 @@ def test_gitlab_gets_the_links_of_all_steps_as_annotations(place: Place, tmp_pat
         assert "never" not in runner.output
 
 
+@pytest.mark.long
 def test_buildkite_gets_the_link_as_an_annotation_by_its_agent(place: Place, tmp_path: Path) -> None:
     """The hook is sourced, as the agent does; the agent's own program is a script here that keeps what it is given."""
     runner = job(tmp_path, BUILDKITE)
@@ -275,6 +277,7 @@ def test_buildkite_gets_the_link_as_an_annotation_by_its_agent(place: Place, tmp
     assert list(place.logs()) == ["buildkite/cat/7/0190-aa"]
 
 
+@pytest.mark.long
 def test_jenkins_gets_the_link_in_a_file_for_the_description_of_the_build(place: Place, tmp_path: Path) -> None:
     """The shell stands in the Jenkinsfile, between quotes of three."""
     text = (ROOT / "ci/Jenkinsfile").read_text(encoding="utf-8")
@@ -291,6 +294,7 @@ def test_jenkins_gets_the_link_in_a_file_for_the_description_of_the_build(place:
     assert re.fullmatch(r"jenkins/folder/cat/feature-2Fx/8/Build-it-[0-9a-f]{8}", next(iter(place.logs())))
 
 
+@pytest.mark.long
 def test_a_task_of_taskcluster_has_a_log_beside_the_workers(place: Place, tmp_path: Path) -> None:
     """By the command in the example's payload."""
     payload = yaml.safe_load((ROOT / "ci/taskcluster.yml").read_text(encoding="utf-8"))["payload"]
@@ -342,10 +346,10 @@ def test_each_step_of_a_job_has_a_log_of_its_own_unless_it_is_named(place: Place
 @pytest.mark.parametrize(
     ("command", "code"),
     one_of(
-        4,
+        5,
         [
-            ("true", 0),
             ("sh -c 'exit 42'", 42),
+            ("true", 0),
             ("sh -c 'kill -TERM $$'", 143),
             ("/no/such/command", 127),
             ("/etc/passwd", 126),
@@ -390,6 +394,7 @@ def test_a_job_whose_server_is_away_runs_without_a_log_and_says_why(place: Place
     assert not (tmp_path / "summary").exists()
 
 
+@pytest.mark.long
 def test_a_job_that_has_a_client_but_no_server_runs_and_ends(place: Place, tmp_path: Path) -> None:
     """The readers' port is there, the producers' is not."""
     runner = github(tmp_path)
@@ -398,6 +403,7 @@ def test_a_job_that_has_a_client_but_no_server_runs_and_ends(place: Place, tmp_p
     assert not (tmp_path / "summary").exists()
 
 
+@pytest.mark.long
 def test_a_server_that_stalls_is_one_that_is_away(place: Place, tmp_path: Path) -> None:
     """It takes the connection and says nothing: the job is late by the time that it is given, and no more."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -411,7 +417,7 @@ def test_a_server_that_stalls_is_one_that_is_away(place: Place, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changed", "told"),
     one_of(
-        3,
+        6,
         [
             ({"LIVELOG_SERVER": ""}, "LIVELOG_SERVER is not set"),
             ({"LIVELOG_SERVER": "ftp://x"}, "LIVELOG_SERVER is not a URL"),
@@ -440,7 +446,7 @@ def test_a_wrong_setting_is_told_and_fails_no_job(
 @pytest.mark.parametrize(
     ("digest", "pinned", "told"),
     one_of(
-        3,
+        4,
         [
             (digest_of(b"another one"), "", "does not have the SHA-256 that the server tells"),
             ("", "", "does not have the SHA-256 that the server tells"),
@@ -523,6 +529,7 @@ done 2>/dev/null
         assert file.is_dir() or WRITE_TOKEN.encode() not in file.read_bytes()
 
 
+@pytest.mark.long
 def test_the_link_opens_one_log_and_expires(place: Place, tmp_path: Path) -> None:
     """Whoever reads the CI's log has it: after a week at most it opens nothing, also where CI is not set."""
     runner = job(tmp_path, place.variables(), {"LIVELOG_LINK_FILE": str(tmp_path / "link")})

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import reserved_port
+from tests.sample import sample
 
 from .programs import TIMEOUT, TOKEN, Installed, Program, curl, program
 
@@ -60,7 +61,7 @@ class Site:
     server: Program
 
 
-@pytest.fixture(params=UPSTREAMS)
+@pytest.fixture(params=sample(UPSTREAMS, "HTTP/1.1, keep-alive"))
 def site(
     request: pytest.FixtureRequest, installed: Installed, ports: tuple[int, int], tmp_path: Path
 ) -> Iterator[Site]:

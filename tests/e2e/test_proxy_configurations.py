@@ -21,6 +21,7 @@ import yaml  # type: ignore[import-untyped]  # schemathesis brings it
 from tests.harness import TOKEN, Server, reserved_port
 from tests.integration.certificates import Authority, openssl
 from tests.integration.servers import running, wait_until
+from tests.sample import one_of
 
 from .programs import TIMEOUT, Program, curl, program
 
@@ -266,6 +267,7 @@ def test_a_log_passes_live_and_whole_and_leaves_no_token_in_the_proxys_logs(site
     assert [secret for secret in (TOKEN.encode(), token, WRITE_TOKEN.encode()) if secret in written] == []
 
 
+@pytest.mark.parametrize("site", one_of(len(ALL), ALL), indirect=True)
 def test_an_upload_is_resumed_through_the_proxy(site: Site) -> None:
     """Its address is relative, and right behind the proxy."""
     url = f"https://{PRODUCERS}/log/parts"
@@ -280,6 +282,7 @@ def test_an_upload_is_resumed_through_the_proxy(site: Site) -> None:
     assert site.ask("-f", reader_url("parts")) == (0, b"one\none\n")
 
 
+@pytest.mark.parametrize("site", one_of(len(ALL), ALL), indirect=True)
 def test_producers_name_has_logs_and_uploads_and_nothing_else(site: Site) -> None:
     for path in ("/metrics", "/healthz", "/readyz", "/", "/logs/x"):
         assert site.status(*BEARER, f"https://{PRODUCERS}{path}") == "404", path

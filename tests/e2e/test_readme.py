@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sample import sample
+
 from .documents import Block, blocks, shows
 from .programs import TIMEOUT, Installed, Program, clean_environment, program
 
@@ -19,6 +21,9 @@ pytestmark = pytest.mark.needs("curl")
 ROOT = Path(__file__).parents[2]
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+
+LONG = ("client.md", "recipes.md")
+"""Documents with many commands, which are left to `make long`: the README and the tutorial have commands of each kind."""
 
 NOT_RUN = {
     "the server of make": "it makes an environment in the source folder, and what it runs is what the next tests run",
@@ -85,7 +90,11 @@ class Session:
                 process.read(0.05)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "document",
+    sample(DOCUMENTS, *(document for document in DOCUMENTS if document.name not in LONG)),
+    ids=lambda document: str(document.relative_to(ROOT)),
+)
 def test_commands_in_a_document_work(
     document: Path, installed: Installed, ports: tuple[int, int], tmp_path: Path
 ) -> None:

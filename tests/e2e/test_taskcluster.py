@@ -206,6 +206,7 @@ def page() -> Iterator[Page]:
 
 
 @pytest.mark.needs("chromium", "npm")
+@pytest.mark.long
 def test_taskclusters_page_shows_a_log_while_it_is_written_and_when_it_has_ended(
     installed: Installed, ports: Ports, ui: Path, page: Page
 ) -> None:

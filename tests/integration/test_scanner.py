@@ -110,7 +110,7 @@ def pinged(server: Server, limit: float) -> Iterator[None]:
 @pytest.mark.parametrize(
     "pattern",
     one_of(
-        3,
+        5,
         [
             r"[\0-\uffff]" * 90,
             "(a?){30}" * 60,
@@ -289,7 +289,7 @@ def read_until_still(server: Server) -> int:
 @pytest.mark.parametrize(
     ("resource", "query"),
     one_of(
-        3,
+        5,
         [
             ("log", "?tail=99999999999"),
             ("log", "?tail=1"),

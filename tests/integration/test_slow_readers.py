@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.conformance.wire import Ending
+from tests.sample import sample
 
 from .logs import status_of
 from .pattern import Producer, Reader
@@ -30,7 +31,7 @@ def read_slowly(reader: Reader, size: int, fraction: Callable[[], float]) -> End
     return reader.read_to_end()
 
 
-@pytest.mark.parametrize("place", ["memory", "disk"])
+@pytest.mark.parametrize("place", sample(["memory", "disk"], "disk"))
 def test_every_reader_gets_every_byte_of_a_flat_out_producer(place: str) -> None:
     """Plain, ranged, HTTP/1.0, small-windowed, late and paused readers: all bytes, in order, once, and a clean end."""
     size = 60 * MB
@@ -98,6 +99,7 @@ def test_producer_of_small_lines_finishes_while_a_reader_reads_nothing() -> None
         assert quick.offset == stuck.offset == line * count
 
 
+@pytest.mark.long
 def test_thousand_readers_that_never_read_cost_little_memory_and_disturb_nobody() -> None:
     """What they have not read stays in the file: memory for each of them is bounded, whatever the log's size."""
     count, size = 1000, 32 * MB

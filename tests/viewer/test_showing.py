@@ -167,7 +167,7 @@ def haystack(server: Server) -> str:
 
 @pytest.mark.parametrize(
     ("window", "regex"),
-    sample(itertools.product(SIZES, [False, True]), (SIZES[0], True), (SIZES[2], False)),
+    sample(itertools.product(SIZES, [False, True]), (SIZES[0], True)),
     indirect=["window"],
 )
 def test_hit_is_visible_wherever_in_its_line_it_is(

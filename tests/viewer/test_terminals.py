@@ -156,7 +156,7 @@ SHOWN = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "size"), one_of(2, SHOWN))
+@pytest.mark.parametrize(("kind", "size"), one_of(6, SHOWN))
 def test_log_is_shown_as_a_terminal_shows_it(
     browser: Browser, server: Server, name: str, screens: dict[str, list[str]], kind: str, size: str
 ) -> None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Route, expect
 from tests.harness import Server
 from tests.integration import logs
 from tests.integration.servers import wait_until
-from tests.sample import sample
+from tests.sample import one_of, sample
 
 from .pages import ROWS, Viewer, end, holding, lines, path, viewing, writing
 from .wires import Wire
@@ -266,12 +266,15 @@ def test_enter_begins_a_search_at_once(searching: Viewer) -> None:
 
 @pytest.mark.parametrize(
     ("text", "button", "told"),
-    [
-        ("needle", "Match case", "no line"),
-        ("line 5000[0-9]?", "Regular expression", "2 of 2 lines"),
-        ("line 123", None, "111 of 111 lines"),
-        ("(", "Regular expression", None),
-    ],
+    one_of(
+        3,
+        [
+            ("line 5000[0-9]?", "Regular expression", "2 of 2 lines"),
+            ("needle", "Match case", "no line"),
+            ("line 123", None, "111 of 111 lines"),
+            ("(", "Regular expression", None),
+        ],
+    ),
 )
 def test_search_takes_case_and_patterns(searching: Viewer, text: str, button: str | None, told: str | None) -> None:
     """Colours in the middle of what is searched for do not matter."""
@@ -317,6 +320,7 @@ def test_pattern_that_takes_too_long_is_told_to_be_one(browser: Browser, server:
         expect(summary(viewer)).to_have_text("this pattern takes too long: use a simpler one", timeout=500_000)
 
 
+@pytest.mark.long
 def test_errors_are_looked_for_from_what_is_in_the_window(browser: Browser, server: Server, name: str) -> None:
     """Also after one was found: whoever has gone elsewhere looks from there."""
     text = b"".join(b"%s %d\n" % (b"error" if at in (20, 300, 995) else b"fine", at) for at in range(1, 1001))
@@ -458,6 +462,7 @@ def test_axe_finds_nothing_in_any_state(browser: Browser, server: Server, name: 
             assert violations(phone, axe) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", sample(["light", "dark"], "dark"))
 def test_axe_finds_nothing_where_a_log_or_its_writer_is_away(
     browser: Browser, server: Server, wire: Wire, name: str, theme: Any, axe: str
@@ -531,6 +536,7 @@ def test_new_lines_are_read_out_to_who_wants_it_while_there_are_few(
         assert said == ["Live", "not whole before", "189 new lines", "one, two"]
 
 
+@pytest.mark.long
 def test_who_listens_is_told_little_however_much_comes(browser: Browser, server: Server, name: str) -> None:
     with writing(server, name, lines(1, 10)) as write, viewing(browser, server.get, path(name)) as viewer:
         viewer.wait_last("line 10")

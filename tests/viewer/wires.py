@@ -11,7 +11,7 @@ class Wire:
     """A relay to a server's port: `cut` breaks all connections, `refuse` keeps new ones out until `admit`.
 
     `prefix`: what paths begin with that the server does not know of. `buffering`: keep the bodies of answers that follow
-    a log back until they end, as some proxies do.
+    a log, or the list, back until they end, as some proxies do.
     """
 
     def __init__(self, server: Address, prefix: bytes = b"", *, buffering: bool = False) -> None:
@@ -49,7 +49,7 @@ class Wire:
             while data := source.recv(65536):
                 if not down:
                     data = data.replace(b" %b/" % self._prefix, b" /", 1)
-                    if self._buffering and b"-9007199254740991" in data:
+                    if self._buffering and (b"-9007199254740991" in data or b"as=events" in data):
                         followed.set()
                 elif followed.is_set():
                     sink.sendall(data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")

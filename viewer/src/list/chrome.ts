@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Notices } from "../notices.js";
 import type { Settings } from "../settings.js";
 import { count, isExpired } from "../state.js";
-import { type Filter, isFiltering, labelsOf, type Sort, SORTS } from "./filter.js";
+import { type Filter, isFiltering, type Sort, SORTS } from "./filter.js";
 import { KEYS, nameOf } from "./keys.js";
 import { type Kind, KINDS, type Logs } from "./logs.js";
 import { isOfLog, isOfPrefix, type Naming } from "./naming.js";
@@ -21,6 +21,8 @@ export interface Page {
   readonly isFetching: boolean;
   readonly filter: Filter;
   readonly counts: Record<Kind, number>;
+  /** The labels that there are, and how many logs have each. */
+  readonly offered: readonly (readonly [string, number])[];
   /** How many logs are shown. */
   readonly shown: number;
   readonly selected: ReadonlySet<string>;
@@ -46,9 +48,6 @@ export interface Page {
   key(event: KeyboardEvent): void;
 }
 
-/** Labels that are offered, at most. */
-const OFFERED = 200;
-
 function sign(name: Sign): TemplateResult {
   return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${SIGNS[name]}></path></svg>`;
 }
@@ -58,6 +57,7 @@ export function stateOf(connection: Connection): { icon: Sign; text: string; ton
   switch (connection.kind) {
     case "opening": return { icon: "wait", text: "Opening", tone: "quiet" };
     case "live": return { icon: "live", text: "Live", tone: "good" };
+    case "polled": return { icon: "live", text: "Updated every few seconds", tone: "good" };
     case "resting": return { icon: "paused", text: "Resting", tone: "quiet" };
     case "denied": return { icon: "lock", text: isExpired(connection.message) ? "Link expired" : "Token needed", tone: "warn" };
     case "refused": return { icon: "aborted", text: "Not here", tone: "bad" };
@@ -108,7 +108,7 @@ export function filterBar(page: Page): TemplateResult {
     <span class="kinds" role="group" aria-label="States">${KINDS.map(kind)}</span>
     <span class="choices">
     <select id="labels" aria-label="Only logs with a label" @change=${(event: Event) => labelled(page, event)}>
-      <option value="">Label…</option>${labelsOf(page.logs.all, OFFERED).map(([label, number]) => html`<option value=${label}>${label} (${count(number)})</option>`)}</select>
+      <option value="">Label…</option>${page.offered.map(([label, number]) => html`<option value=${label}>${label} (${count(number)})</option>`)}</select>
     <select id="sort" aria-label="Order" @change=${(event: Event) => page.choose({ sort: (event.target as HTMLSelectElement).value as Sort, turned: false })}>
       ${SORTS.map((sort) => html`<option value=${sort} ?selected=${sort === filter.sort}>${ORDERS[sort]}</option>`)}</select>
     ${filter.labels.map((label) => html`<button class="label" title="Remove this filter" aria-label="Remove the filter ${label}" @click=${() => page.choose({ labels: toggled(filter.labels, label) })}>${label}${sign("close")}</button>`)}

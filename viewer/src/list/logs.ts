@@ -31,13 +31,16 @@ export class Log {
 
   /** Take in a newer status. Returns whether what filters look at has changed. */
   update(status: Listed): boolean {
+    const before = this.status;
     this.status = status;
     this.began = Date.parse(status.began) || 0;
     this.ended = status.ended ? Date.parse(status.ended) : null;
     this.changed = Date.parse(status.changed) || this.began;
+    const kind = status.state === "complete" && status.exit_code ? "failed" : status.state;
+    // A log that grows is told of every second, and has the same names.
+    if (before !== status && before.title === status.title && kind === this.kind && JSON.stringify(before.labels) === JSON.stringify(status.labels)) return false;
     const labels = Object.entries(status.labels ?? {}).map(([name, value]) => `${name}:${value}`);
     const text = [status.name, status.title ?? "", ...labels].join("\n").toLowerCase();
-    const kind = status.state === "complete" && status.exit_code ? "failed" : status.state;
     if (text === this.text && kind === this.kind) return false;
     this.text = text;
     this.kind = kind;

@@ -6,7 +6,7 @@ import { element } from "../dom.js";
 import { Notices } from "../notices.js";
 import { load, save, type Settings } from "../settings.js";
 import * as chrome from "./chrome.js";
-import { ALL, choose, type Chosen, type Filter, isFiltering, read, write } from "./filter.js";
+import { ALL, choose, type Chosen, type Filter, isFiltering, labelsOf, read, write } from "./filter.js";
 import { type Action, action } from "./keys.js";
 import { type Log, Logs } from "./logs.js";
 import { isOfLog, Naming } from "./naming.js";
@@ -17,8 +17,10 @@ import { type Connection, Watch } from "./watch.js";
 const MOST_TABS = 20;
 /** Milliseconds after which an order that depends on what grows is made anew. */
 const REORDER = 1000;
-/** Milliseconds after which screen readers are told what a filter leaves. */
-const SAID = 700;
+/** Milliseconds after which screen readers are told what a filter leaves; and after which what is typed is in the address. */
+const [SAID, WRITTEN] = [700, 200];
+/** Labels that are offered, at most; and milliseconds after which they are counted anew. */
+const [OFFERED, RECOUNT] = [200, 1000];
 
 /** What the browser keeps of an entry in the history. */
 interface Entry {
@@ -55,6 +57,8 @@ class App implements chrome.Page {
   /** Where a selection by Shift begins. */
   #from: Log | null = null;
   #said: ReturnType<typeof setTimeout> | undefined;
+  #written: ReturnType<typeof setTimeout> | undefined;
+  #offered: { labels: [string, number][]; changes: number; time: number } = { labels: [], changes: -1, time: 0 };
 
   constructor() {
     document.documentElement.dataset["theme"] = this.settings.theme;
@@ -77,6 +81,13 @@ class App implements chrome.Page {
 
   get counts(): Chosen["counts"] {
     return this.#chosen.counts;
+  }
+
+  get offered(): [string, number][] {
+    const { changes, all } = this.logs;
+    const now = Date.now();
+    if (this.#offered.changes !== changes && now - this.#offered.time >= RECOUNT) this.#offered = { labels: labelsOf(all, OFFERED), changes, time: now };
+    return this.#offered.labels;
   }
 
   get shown(): number {
@@ -153,7 +164,10 @@ class App implements chrome.Page {
   choose(change: Partial<Filter>): void {
     this.filter = { ...this.filter, ...change };
     this.#table.toStart();
-    this.#remember();
+    clearTimeout(this.#written);
+    // Browsers take little more than three addresses in a second.
+    if (change.text) this.#written = setTimeout(() => this.#remember(), WRITTEN);
+    else this.#remember();
     this.#schedule();
     clearTimeout(this.#said);
     this.#said = setTimeout(() => (element("said").textContent = chrome.facts(this)), SAID);

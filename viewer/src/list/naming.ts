@@ -33,6 +33,11 @@ export class Naming {
     return this.api.path.split("/", 1)[0]!;
   }
 
+  /** The token that opens the list; empty: none is known. */
+  get token(): string {
+    return this.inPath ? this.segment : (this.api.token ?? "");
+  }
+
   /** Ask with this token from now on. */
   unlock(token: string): void {
     this.tried = true;

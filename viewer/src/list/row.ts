@@ -12,7 +12,6 @@ const LONGEST = 500;
 
 export interface Shown {
   readonly index: number;
-  readonly top: number;
   readonly isActive: boolean;
   readonly isSelected: boolean;
   readonly address: string;
@@ -74,7 +73,6 @@ export class Row {
     const { element } = this;
     const { status } = log;
     const name = status.name || "(without a name)";
-    this.#set("top", String(shown.top), (top) => (element.style.transform = `translateY(${top}px)`));
     this.#set("index", String(shown.index + 2), (index) => (element.ariaRowIndex = index));
     this.#set("marks", `${shown.isActive} ${shown.isSelected}`, () => {
       element.classList.toggle("active", shown.isActive);
@@ -93,6 +91,7 @@ export class Row {
     const attempts = status.attempts > 1 ? `${status.attempts} attempts` : "";
     this.#set("name", [status.title ? name : "", attempts].filter(Boolean).join(" · "), (text) => (this.#name.textContent = text));
     this.#set("labels", log.labels.join("\n"), () => this.#label(log.labels));
+    this.#set("more", String(Boolean(status.title || attempts || log.labels.length)), (more) => (this.#more.hidden = more === "false"));
     this.#set("ago", `${duration(Math.max(0, (shown.now - log.began) / 1000))} ago`, (text) => (this.#began.textContent = text));
     this.#set("began", status.began, () => (this.#began.title = new Date(log.began).toLocaleString("en-GB")));
     this.#set("took", duration(log.took(shown.now)), (text) => (this.#took.textContent = text));

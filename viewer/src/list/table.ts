@@ -9,6 +9,8 @@ import type { Log } from "./logs.js";
 
 /** Rows above and below those that can be seen. */
 const MORE = 8;
+/** The height of a row before the style has said it; pixels. */
+const USUAL = 52;
 
 export interface Marks {
   /** The address of a log's page. */
@@ -26,23 +28,33 @@ export class Table {
   #first = 0;
   /** What is at the top, and how far it is above the edge; null: the beginning of the list, whatever that is. */
   #anchor: { log: Log; above: number } | null = null;
-  #height = 0;
+  /** Sizes in pixels, and the place of the window. They are kept, since asking the browser for them makes it lay out the page at once. */
+  #height = USUAL;
+  #window = 0;
+  /** What the heading takes. */
+  #top = 0;
+  #scrolled = 0;
+  #now = 0;
 
   constructor(
     private readonly marks: Marks,
     private readonly redraw: () => void,
   ) {
-    this.#place.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => redraw()).observe(this.#place);
+    // The browser tells of it once in a frame, just before it draws: rows can be filled at once.
+    this.#place.addEventListener("scroll", () => this.#moved(), { passive: true });
+    new ResizeObserver(() => this.#measure()).observe(this.#place);
+  }
+
+  #measure(): void {
+    this.#height = parseFloat(getComputedStyle(this.#place).getPropertyValue("--row")) || USUAL;
+    this.#window = this.#place.clientHeight;
+    this.#top = element("columns").offsetHeight;
+    this.redraw();
   }
 
   /** How many rows can be seen. */
   get page(): number {
-    return Math.max(1, Math.floor((this.#place.clientHeight - this.#top) / this.#height) - 1);
-  }
-
-  get isAtTop(): boolean {
-    return this.#place.scrollTop <= 0;
+    return Math.max(1, Math.floor((this.#window - this.#top) / this.#height) - 1);
   }
 
   focus(): void {
@@ -66,15 +78,16 @@ export class Table {
     index = Math.max(0, Math.min(this.#logs.length - 1, index));
     this.active = this.#logs[index]!;
     const [top, bottom] = [index * this.#height, (index + 1) * this.#height + this.#top];
-    if (top < this.#place.scrollTop) this.#place.scrollTop = top;
-    else if (bottom > this.#place.scrollTop + this.#place.clientHeight) this.#place.scrollTop = bottom - this.#place.clientHeight;
-    this.#scrolled();
+    if (top < this.#scrolled) this.#scroll(top);
+    else if (bottom > this.#scrolled + this.#window) this.#scroll(bottom - this.#window);
+    this.#note();
+    this.#draw();
   }
 
   /** Go to the beginning of the list, whatever that will be. */
   toStart(): void {
     this.#anchor = null;
-    this.#place.scrollTop = 0;
+    this.#scroll(0);
   }
 
   /** What the browser may keep of where one was. */
@@ -91,24 +104,25 @@ export class Table {
 
   /** Show these logs. What is at the top stays there, unless that is the beginning of the list. */
   show(logs: readonly Log[], now: number): void {
-    this.#height = parseFloat(getComputedStyle(this.#place).getPropertyValue("--row")) || 52;
+    this.#now = now;
     const changed = logs !== this.#logs;
     this.#logs = logs;
-    this.#space.style.height = `${logs.length * this.#height}px`;
+    const space = `${logs.length * this.#height}px`;
+    if (this.#space.style.height !== space) this.#space.style.height = space;
     this.#place.ariaRowCount = String(logs.length + 1);
+    const limit = Math.max(0, logs.length * this.#height + this.#top - this.#window);
     if (changed && this.#anchor) {
       const index = logs.indexOf(this.#anchor.log);
-      const top = index < 0 ? null : index * this.#height + this.#anchor.above;
-      if (top !== null && Math.abs(top - this.#place.scrollTop) >= 1) this.#place.scrollTop = top;
+      if (index >= 0) this.#scroll(index * this.#height + this.#anchor.above);
     }
+    if (this.#scrolled > limit) this.#scrolled = limit; // as the browser does it by itself
     this.#note();
-    this.#draw(now);
+    this.#draw();
   }
 
-  #draw(now: number): void {
-    const { scrollTop, clientHeight } = this.#place;
-    const first = Math.max(0, Math.floor(scrollTop / this.#height) - MORE);
-    const count = Math.max(0, Math.min(this.#logs.length - first, Math.ceil(clientHeight / this.#height) + 2 * MORE));
+  #draw(): void {
+    const first = Math.max(0, Math.floor(this.#scrolled / this.#height) - MORE);
+    const count = Math.max(0, Math.min(this.#logs.length - first, Math.ceil(this.#window / this.#height) + 2 * MORE));
     while (this.#rows.length > count) this.#rows.pop()!.element.remove();
     while (this.#rows.length < count) {
       const row = new Row();
@@ -130,36 +144,42 @@ export class Table {
       }
     }
     this.#first = first;
+    // One distance for all rows: if each had its own, the browser would have to put together as many layers.
+    this.#space.style.paddingTop = `${first * this.#height}px`;
     let active = "";
     for (const [at, row] of this.#rows.entries()) {
       const log = this.#logs[first + at]!;
       const { generation, status } = log;
-      row.show(log, { index: first + at, top: (first + at) * this.#height, isActive: log === this.active,
-        isSelected: this.marks.isSelected(generation), address: this.marks.address(status.name), now });
+      row.show(log, { index: first + at, isActive: log === this.active,
+        isSelected: this.marks.isSelected(generation), address: this.marks.address(status.name), now: this.#now });
       if (log === this.active) active = row.element.id;
     }
+    if (active === this.#told) return;
+    this.#told = active;
     if (active) this.#place.setAttribute("aria-activedescendant", active);
     else this.#place.removeAttribute("aria-activedescendant");
   }
 
-  #scrolled(): void {
+  #told = "";
+
+  #moved(): void {
+    this.#scrolled = this.#place.scrollTop;
     this.#note();
-    this.redraw();
+    this.#draw();
+  }
+
+  #scroll(top: number): void {
+    if (Math.abs(top - this.#scrolled) < 1) return;
+    this.#scrolled = this.#place.scrollTop = top;
   }
 
   #note(): void {
-    const { scrollTop } = this.#place;
-    const log = this.#logs[Math.floor(scrollTop / this.#height)];
-    if (this.#logs.length) this.#anchor = scrollTop > 0 && log ? { log, above: scrollTop % this.#height } : null;
+    const log = this.#logs[Math.floor(this.#scrolled / this.#height)];
+    if (this.#logs.length) this.#anchor = this.#scrolled > 0 && log ? { log, above: this.#scrolled % this.#height } : null;
   }
 
   /** The first row that can be seen. */
   get #seen(): number {
-    return Math.ceil(this.#place.scrollTop / this.#height);
-  }
-
-  /** What the heading takes. */
-  get #top(): number {
-    return element("columns").offsetHeight;
+    return Math.ceil(this.#scrolled / this.#height);
   }
 }

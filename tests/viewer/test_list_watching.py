@@ -179,7 +179,7 @@ def cost(viewer: Viewer, kind: str, frames: int) -> float:
 
     def spent() -> float:
         metrics = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
-        return sum(metrics[name] for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"))
+        return sum(float(metrics[name]) for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"))
 
     before = spent()
     viewer.js(WORK, [kind, frames])

@@ -192,6 +192,37 @@ def test_keys_lead_to_a_log_and_back_to_the_same_place(browser: Browser, server:
         expect(viewer.page.locator("#help")).to_contain_text("open in tabs")
 
 
+def test_log_leads_to_those_beside_it_in_the_list(browser: Browser, server: Server, builds: str) -> None:
+    """In the order in which the list showed them; for who has come from elsewhere, as they began; not by the link of one log."""
+    with viewing(browser, server.get, listing(builds, "?sort=size")) as viewer:
+        expect(viewer.page.locator(ROWS)).to_have_count(4)
+        viewer.press("End", "k", "Enter")
+        viewer.wait_state("Ended, exit 2")
+        viewer.press("[")
+        viewer.page.wait_for_url(f"**/{builds}2")
+        viewer.wait_state("Ended")
+        viewer.press("?")
+        expect(viewer.page.locator(".beside a")).to_have_text([f"Log before: {builds}3", f"Next log: {builds}1"])
+        viewer.page.get_by_role("link", name="Next log").click()
+        viewer.wait_state("Ended, exit 2")
+        viewer.press("]")
+        viewer.wait_state("Ended, exit 0")
+        viewer.press("]")
+        viewer.wait_told("This is the last log of the list")
+    token = ACCESS.prefix_token(builds)
+    for target, key, told in (
+        (path(f"{builds}3", token=token), "[", "This is the first log of the list"),
+        (path(f"{builds}3", token=ACCESS.read_token(f"{builds}3")), "]", "This link opens no other log"),
+    ):
+        with viewing(browser, server.get, target) as viewer:
+            viewer.wait_state("Ended")
+            viewer.press(key)
+            viewer.wait_told(told)
+            if token in target:
+                viewer.press("]")
+                viewer.page.wait_for_url(f"**/{builds}2")
+
+
 def test_selected_logs_are_opened_in_tabs_and_their_links_copied(browser: Browser, server: Server, builds: str) -> None:
     options: Any = {"permissions": ["clipboard-read", "clipboard-write"]}
     with viewing(browser, server.get, "/view/", **options) as viewer:

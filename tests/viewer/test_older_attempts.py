@@ -3,6 +3,7 @@
 Categories: attempts by number and by generation · links to lines · what is not kept.
 """
 
+import re
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -151,3 +152,30 @@ def test_older_attempt_that_is_removed_while_it_is_shown_is_told_to_be(
         viewer.press("Home")
         viewer.wait_state("Removed")
         assert "newest" not in viewer.texts()
+
+
+def test_log_that_is_replaced_can_be_read_on_if_it_is_kept_and_the_menu_leads_to_all_attempts(
+    browser: Browser, server: Server, name: str
+) -> None:
+    logs.send(server, name, lines(1, 100, "older"), "Livelog-Exit-Code: 3")
+    older = generation(server, name)
+    with viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_state("Ended, exit 3")
+        logs.send(server, name, lines(1, 100, "newer"))
+        viewer.press("E")  # whatever is asked first learns it
+        expect(viewer.page.locator(".banner")).to_contain_text(
+            "A newer log has taken this one’s place. This one is kept."
+        )
+        viewer.page.get_by_role("link", name="Stay with this one").click()
+        viewer.wait_state("Ended, exit 3")
+        expect(viewer.page.locator(".facts")).to_contain_text("not the newest of its name")
+        assert parse_qs(urlsplit(viewer.page.url).query) == {"generation": [older]}
+        viewer.press("?")
+        expect(viewer.page.locator(".attempts li")).to_have_text(
+            [re.compile("^The newest: ended, began .* ago$"), re.compile("^The one before: ended, exit 3, .*shown$")]
+        )
+        viewer.page.get_by_role("link", name="The newest").click()
+        viewer.wait_last("newer 100")
+        viewer.press("?")
+        viewer.page.get_by_role("link", name="The one before").click()
+        viewer.wait_last("older 100")

@@ -48,8 +48,20 @@ export interface Status {
   readonly readers: number;
   /** Seconds from the begin to the end, or to the moment of the answer. */
   readonly elapsed: number;
+  /** The logs of its name, the newest in front. */
+  readonly attempts?: readonly Attempt[];
   /** The longest times without a byte, if they were asked for. */
   readonly gaps?: readonly { readonly seconds: number; readonly offset: number }[];
+}
+
+/** One of the logs of a name that are kept. */
+export interface Attempt {
+  /** 0: the newest; -1: the one before it. */
+  readonly attempt: number;
+  readonly generation: string;
+  readonly state: Status["state"];
+  readonly began: string;
+  readonly exit_code: number | null;
 }
 
 export interface Group {

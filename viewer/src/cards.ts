@@ -1,6 +1,7 @@
 /** What stands over the log, or in its place: cards and banners. Loaded when there is one to be shown. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import { Api } from "./api.js";
 import { icon, type Icon, type Page } from "./chrome.js";
 import { isExpired } from "./state.js";
 
@@ -24,8 +25,10 @@ export function card(page: Page): TemplateResult | typeof nothing {
     case "gone":
       return banner("This log was removed. What you see is what was read of it.");
     case "replaced":
-      return banner("A newer log has taken this one’s place. What you see is what was read of it.",
-        html`<button class="main" @click=${() => page.address.reload()}>Show it</button>`);
+      keep(generation);
+      return banner(`A newer log has taken this one’s place. ${kept ? "This one is kept." : "What you see is what was read of it."}`,
+        html`<button class="main" @click=${() => page.address.reload()}>Show the new one</button>${
+          kept ? html`<a class="button plain" href=${`?generation=${generation}`}>Stay with this one</a>` : nothing}`);
     default:
   }
   if (locked !== null) {
@@ -40,6 +43,16 @@ export function card(page: Page): TemplateResult | typeof nothing {
   if (store.size === 0 && connection.kind === "following") return shown("live", "Nothing yet", "The log has begun, and has no bytes so far.");
   if (store.size === 0 && status && page.log.ended) return shown("done", "An empty log", status.reason ?? "It ended without a byte.");
   return nothing;
+}
+
+/** Whether the log that was replaced can still be had, once the server has said so. */
+let kept = false;
+let asked = false;
+
+function keep(generation: string): void {
+  if (asked) return;
+  asked = true;
+  void new Api(location.pathname, `?generation=${generation}`).status().then(() => (kept = true), () => {});
 }
 
 /** Where the address begins with what may be a token of another server, or a name. */

@@ -81,6 +81,7 @@ function facts(page: Page): string {
   const since = (time: number) => duration(Math.max(0, (Date.now() - time) / 1000));
   const elapsed = began === undefined ? "" : duration((now - began) / 1000);
   return [
+    status?.attempts?.some(({ attempt, generation }) => attempt === 0 && generation !== status.generation) ? "not the newest of its name" : "",
     bytes(store.size),
     store.numbered ? `${count(store.last)} ${store.last === 1 ? "line" : "lines"}` : !reachable ? "" : `counting lines${page.view.later ? ", then going there" : ""}`,
     began === undefined ? "" : `began ${Date.now() - began > DAY ? new Date(began).toLocaleDateString() : clock(began).slice(0, 8)}`,

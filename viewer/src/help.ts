@@ -1,6 +1,8 @@
 /** The dialogs: the help, which is the menu of a phone, too, and "go to a line". Loaded when one of them is opened. */
 
 import { html, type TemplateResult } from "lit-html";
+import { others } from "./beside.js";
+export { go } from "./beside.js";
 import { icon, type Page, tools } from "./chrome.js";
 import { type Action, KEYS } from "./keys.js";
 
@@ -23,6 +25,8 @@ const WHAT: Record<Action, string> = {
   wrap: "wrap long lines, or not",
   time: "times: off, clock, since start, since the line before",
   copy: "copy a link to this place",
+  logBefore: "the log before, in the list",
+  nextLog: "the next log of the list",
   leave: "close what is open",
   help: "this help",
 };
@@ -37,6 +41,7 @@ export function help(page: Page): TemplateResult {
     <div class="menu">${tools(page, true)}</div>
     <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
       ${jump("Go to a line", "line")}${jump("Error before", "previousError")}${jump("Next error", "nextError")}${jump("Fold all", "foldAll")}</form>
+    ${others(page, () => help(page))}
     <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${NAMES[key] ?? key}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}</dl>
     ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;
 }

@@ -2,7 +2,7 @@
 
 export type Action =
   | "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "search" | "next" | "previous" | "leave" | "line"
-  | "nextError" | "previousError" | "fold" | "foldAll" | "wrap" | "time" | "copy" | "help";
+  | "nextError" | "previousError" | "fold" | "foldAll" | "wrap" | "time" | "copy" | "help" | "logBefore" | "nextLog";
 
 /** Keys as `KeyboardEvent.key` has them, and what they do; `help` says it in words. */
 export const KEYS: readonly (readonly [readonly string[], Action])[] = [
@@ -24,6 +24,8 @@ export const KEYS: readonly (readonly [readonly string[], Action])[] = [
   [["w"], "wrap"],
   [["t"], "time"],
   [["y"], "copy"],
+  [["["], "logBefore"],
+  [["]"], "nextLog"],
   [["Escape"], "leave"],
   [["?"], "help"],
 ];

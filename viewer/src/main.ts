@@ -171,6 +171,8 @@ class App implements chrome.Page {
       this.copy((copying) => copying.link(link));
     },
     help: () => this.#openDialog("help"),
+    logBefore: () => this.#beside(false),
+    nextLog: () => this.#beside(true),
     leave: () => {
       if (this.finder?.isOpen) this.finder.close();
       else if (this.view.selection) this.view.deselect();
@@ -225,6 +227,10 @@ class App implements chrome.Page {
     event.preventDefault();
     const now = this.#copying && event;
     this.copy((copying) => copying.selected(now));
+  }
+
+  #beside(behind: boolean): void {
+    this.#scripts.use<typeof import("./help.js")>("help", ({ go }) => go(this, behind));
   }
 
   #openDialog(id: "help" | "line"): void {

@@ -3,7 +3,7 @@
 import type { Status } from "../api.js";
 
 /** What the list tells of a log. */
-export interface Listed extends Omit<Status, "elapsed" | "gaps"> {
+export interface Listed extends Omit<Status, "elapsed" | "gaps" | "attempts"> {
   /** How many follow it. */
   readonly readers: number;
   /** How many logs of its name are kept. */

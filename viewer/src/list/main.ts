@@ -4,6 +4,7 @@ import { render, type TemplateResult } from "lit-html";
 import { Api, reasonOf } from "../api.js";
 import { element } from "../dom.js";
 import { Notices } from "../notices.js";
+import { AROUND, ORDER } from "../order.js";
 import { load, save, type Settings } from "../settings.js";
 import * as chrome from "./chrome.js";
 import { ALL, choose, type Chosen, type Filter, isFiltering, labelsOf, read, write } from "./filter.js";
@@ -214,6 +215,7 @@ class App implements chrome.Page {
   open(): void {
     const logs = this.#meant;
     if (logs.length > MOST_TABS) return this.notices.tell(`Select at most ${MOST_TABS} logs to open them`);
+    this.#keepOrder();
     const opened = logs.filter((log) => window.open(this.naming.address(log.status.name)));
     const left = logs.length - opened.length;
     if (left) this.notices.tell(`The browser has opened ${opened.length} of ${chrome.logsIn(logs.length)}: allow this site to open tabs, or open the others one by one`);
@@ -300,8 +302,20 @@ class App implements chrome.Page {
     help: () => this.help(),
   };
 
+  /** Have the pages of logs that are opened from here know what is beside them. */
+  #keepOrder(): void {
+    const { logs } = this.#chosen;
+    const at = Math.max(0, this.#table.active ? logs.indexOf(this.#table.active) : 0);
+    try {
+      sessionStorage.setItem(ORDER, JSON.stringify(logs.slice(Math.max(0, at - AROUND), at + AROUND).map((log) => log.status.name)));
+    } catch {
+      // then they ask the server
+    }
+  }
+
   #leave(address: string): void {
     this.#remember();
+    this.#keepOrder();
     location.assign(address);
   }
 
@@ -353,6 +367,7 @@ class App implements chrome.Page {
       this.#toggle(log, event.shiftKey);
     } else if (event.ctrlKey || event.metaKey) this.#followed(event);
     else this.#remember();
+    if (target.closest("a")) this.#keepOrder();
     this.#schedule();
   }
 

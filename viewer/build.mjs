@@ -2,7 +2,8 @@
  * Builds the page of a log: one file with its script and its style, the scripts that it loads when they are used, and the same compressed;
  * and the list of logs, one file. Equal sources give equal bytes.
  *
- *   node build.mjs [FOLDER]     writes FOLDER/viewer.html, list.html, a file .js for each of PARTS, and each of them as .gz; FOLDER is ../src/livelog/page
+ *   node build.mjs [FOLDER]     writes FOLDER/viewer.html, list.html, a file .js for each of PARTS, and each of them as .gz, and what they were built from,
+ *                               viewer.sources; FOLDER is ../src/livelog/page
  *   node build.mjs --test DIR   writes what the tests of the pure modules run
  *
  * What the page may do, its server says: it knows the scripts and the one style.
@@ -10,7 +11,7 @@
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import zopfli from "@gfx/zopfli";
 import { build, transform } from "esbuild";
@@ -142,6 +143,15 @@ async function list() {
   return { "list.html": read("list/page.html").replace(/\{(style|script)\}/g, (_, name) => parts[name]) };
 }
 
+/** The SHA-256 of all that a page is built from: a quick test sees by it that the committed pages are old. A name and a content, each with a NUL behind it. */
+function digestOfSources() {
+  const sources = readdirSync(join(here, "src"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    .map((entry) => relative(here, join(entry.path, entry.name)));
+  const digest = createHash("sha256");
+  for (const name of [...sources, "build.mjs", "package-lock.json"].sort()) digest.update(`${name}\0`).update(readFileSync(join(here, name))).update("\0");
+  return digest.digest("hex");
+}
+
 if (process.argv[2] === "--test") {
   const tests = readdirSync(join(here, "test")).filter((name) => name.endsWith(".test.ts")).map((name) => join(here, "test", name));
   await build({ entryPoints: tests, outdir: process.argv[3], bundle: true, platform: "node", format: "esm", outExtension: { ".js": ".mjs" },
@@ -155,4 +165,5 @@ if (process.argv[2] === "--test") {
     writeFileSync(join(folder, `${name}.gz`), packed);
     console.log(`${name}: ${content.length} characters, ${packed.length} bytes compressed`);
   }
+  writeFileSync(join(folder, "viewer.sources"), `${digestOfSources()}\n`);
 }

@@ -34,6 +34,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def axe(workshop: Path) -> str:
+    """The script of axe."""
+    return (workshop / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser for all tests of a file."""
     with chromium() as browser:

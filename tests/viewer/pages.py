@@ -204,6 +204,15 @@ def end(server: Server, name: str, write: Callable[[bytes], None]) -> None:
     wait_until(lambda: logs.status_of(server, name)["state"] == "complete", "end")
 
 
+def violations(viewer: Viewer, axe: str) -> list[str]:
+    """What axe finds."""
+    viewer.js(axe + ";0")
+    found: list[dict[str, Any]] = viewer.js("axe.run().then(result => result.violations)")
+    return [
+        f"{one['id']}: {[node['html'][:200] + node['failureSummary'] for node in one['nodes'][:3]]}" for one in found
+    ]
+
+
 def heap(page: Page, *, collect: bool = True) -> int:
     """Bytes that a page's script holds in memory, buffers included. `collect`: without garbage."""
     session = page.context.new_cdp_session(page)

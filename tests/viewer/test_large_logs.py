@@ -46,7 +46,8 @@ def test_end_of_ten_gigabytes_is_shown_after_a_few_small_answers(browser: Browse
     with viewing(browser, huge.get, path("huge")) as viewer:
         viewer.wait_last("line 1 before the end")
         # A slow browser has also asked, more than once, whether lines are counted, and what there is to know of the log.
-        asked = [request.url for request in viewer.requests if not re.search("count=1|/status/", request.url)]
+        # And it may have begun to load what is not needed for that.
+        asked = [request.url for request in viewer.requests if not re.search("count=1|/status/|/page/", request.url)]
         assert len(asked) <= 3, asked
         answers = [request.response() for request in viewer.requests]
         assert sum(int(answer.headers.get("content-length", 0)) for answer in answers if answer) < 1_000_000

@@ -6,7 +6,6 @@ the list, and that do not · accessibility (axe finds nothing) · many logs. Pur
 
 import contextlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,7 @@ from tests.harness import TOKEN, Server
 from tests.integration import logs
 from tests.sample import sample
 
-from .pages import SIZES, Viewer, path, viewing, writing
-from .test_using import violations
+from .pages import SIZES, Viewer, path, viewing, violations, writing
 from .wires import Wire
 
 pytestmark = pytest.mark.needs("chromium")
@@ -279,12 +277,6 @@ def test_token_that_opens_nothing_any_more_gives_way_to_another(browser: Browser
     with viewing(browser, server.get, f"/view/{ACCESS.read_token(f'{builds}0')}/{builds}0/") as viewer:
         viewer.page.get_by_role("link", name="Open the log").click()
         viewer.wait_state("Ended, exit 0")
-
-
-@pytest.fixture(scope="module")
-def axe(workshop: Path) -> str:
-    """The script of axe."""
-    return (workshop / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("theme", sample(["light", "dark"], "dark"))

@@ -319,7 +319,7 @@ def test_key_leads_to_errors_and_not_to_what_only_looks_so(browser: Browser, ser
             viewer.press("e")
             expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text(str(number))
         viewer.press("e")
-        viewer.wait_told("No error below")
+        viewer.wait_told("No problem below")
 
 
 def test_address_of_a_line_that_is_not_there_says_so(browser: Browser, server: Server, name: str) -> None:

@@ -7,7 +7,6 @@ accessibility (axe finds nothing in any state and theme; who listens is told lit
 import contextlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from tests.integration import logs
 from tests.integration.servers import wait_until
 from tests.sample import one_of, sample
 
-from .pages import ROWS, Viewer, end, holding, lines, path, viewing, writing
+from .pages import ROWS, Viewer, end, holding, lines, path, viewing, violations, writing
 from .wires import Wire
 
 pytestmark = pytest.mark.needs("chromium")
@@ -341,7 +340,7 @@ def test_errors_are_a_key_away(browser: Browser, server: Server, name: str) -> N
             viewer.press(key)
             expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text(shown)
         viewer.press("e")
-        viewer.wait_told("No error below")
+        viewer.wait_told("No problem below")
 
 
 # Folding
@@ -403,12 +402,6 @@ def test_hit_in_a_folded_group_opens_it(folding: Viewer) -> None:
 # Accessibility
 
 
-@pytest.fixture(scope="module")
-def axe(workshop: Path) -> str:
-    """The script of axe."""
-    return (workshop / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-
-
 COLOURS = (
     b"".join(
         b"\x1b[%dm%d\x1b[0m \x1b[7;%dmi\x1b[0m \x1b[30;%dmb\x1b[0m \x1b[%dmg\x1b[0m "
@@ -417,15 +410,6 @@ COLOURS = (
     )
     + b"\x1b[1mbold\x1b[0m \x1b[2mdim\x1b[0m \x1b[7minverse\x1b[0m \x1b[38;5;229mpale\x1b[0m \x1b[38;2;9;9;40mdark\x1b[0m\n"
 )
-
-
-def violations(viewer: Viewer, axe: str) -> list[str]:
-    """What axe finds."""
-    viewer.js(axe + ";0")
-    found: list[dict[str, Any]] = viewer.js("axe.run().then(result => result.violations)")
-    return [
-        f"{one['id']}: {[node['html'][:200] + node['failureSummary'] for node in one['nodes'][:3]]}" for one in found
-    ]
 
 
 @pytest.mark.parametrize("theme", sample(["light", "dark"], "light"))

@@ -77,6 +77,32 @@ export interface Group {
   readonly seconds: number | null;
 }
 
+export type Level = "error" | "warning" | "notice";
+
+/** An error, a warning or a notice in a log. */
+export interface Problem {
+  readonly line: number;
+  /** Its last line: included. */
+  readonly last: number;
+  /** Where its first line begins; bytes. */
+  readonly offset: number;
+  readonly level: Level;
+  readonly message: string;
+  /** The place in the sources; null: the log does not tell it. */
+  readonly file: string | null;
+  readonly row: number | null;
+  readonly column: number | null;
+}
+
+export interface Problems {
+  readonly problems: readonly Problem[];
+  readonly counts: Readonly<Record<string, number>>;
+  /** How many problems to skip for the next page; null: there is none. */
+  readonly next: number | null;
+  /** Bytes that have been scanned. */
+  readonly indexed: number;
+}
+
 /** What a search tells: a hit, how far it is, or that it is done. */
 export interface Found {
   readonly line?: number;

@@ -31,6 +31,8 @@ export interface Page {
   raw(query?: Record<string, string>): string;
   /** The address of the list in which the log is; null: nothing that is known here opens it. */
   readonly list: string | null;
+  /** How many problems there are; nothing until some are known. */
+  problemCounts(): unknown;
   /** Lines that have come since the view was paused. */
   readonly fresh: number;
   /** Whether a token has been typed in already. */
@@ -120,6 +122,7 @@ export function head(page: Page): TemplateResult {
     <h1 title=${page.name}>${page.title}</h1>
     <span class="state ${state.tone} ${state.icon}">${icon(state.icon)}${state.text}</span>
     ${page.log.connection.kind === "reconnecting" ? html`<button class="plain" @click=${() => page.log.retry()}>Retry now</button>` : nothing}
+    ${page.problemCounts()}
     <span class="facts" title=${page.log.began === undefined ? nothing : `Began ${date(page.log.began)}`}>${facts(page)}</span>
     <span class="tools">${tools(page, false)}</span>`;
 }

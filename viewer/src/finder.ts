@@ -1,10 +1,9 @@
-/** What the user does to find something: the search bar, going from hit to hit, and from error to error. */
+/** What the user does to find something: the search bar, going from hit to hit. */
 
 import type { Address } from "./address.js";
-import { type Api, reasonOf } from "./api.js";
+import type { Api } from "./api.js";
 import { element } from "./dom.js";
 import type { Log } from "./log.js";
-import type { Notices } from "./notices.js";
 import { highlight } from "./hits.js";
 import type { Row } from "./rows.js";
 import { Revealing } from "./revealing.js";
@@ -19,16 +18,13 @@ export class Finder {
   /** Whether the search bar is there. */
   isOpen = false;
   #typing: ReturnType<typeof setTimeout> | undefined;
-  /** The line of the error that was gone to. */
-  #error: number | null = null;
 
   /** `show` puts the search bar on the page. */
   constructor(
-    private readonly api: Api,
+    api: Api,
     private readonly log: Log,
     private readonly view: View,
     private readonly address: Address,
-    private readonly notices: Notices,
     private readonly show: () => void,
     redraw: () => void,
   ) {
@@ -97,25 +93,5 @@ export class Finder {
     const found = this.search.hop(down, (down ? lines[0] : lines.at(-1)) ?? 1, (one) => this.view.hits!.shows(one));
     if (found) this.view.toHit(found);
     else if (!this.search.active) this.open(true);
-  }
-
-  /** Go to the next error, or the one before. */
-  async hopError(down: boolean): Promise<void> {
-    const lines = this.view.coming;
-    const last = lines.find((line) => line === this.#error);
-    const line = down ? (last ? last + 1 : lines[0]) : (last ?? (lines.at(-1) ?? 0) + 1);
-    try {
-      const from = await this.log.offsetOf(line ?? 1);
-      const asked = { errors: "1", dir: down ? "forward" : "back", from: String(from), limit: "1", numbers: "1" };
-      for await (const event of this.api.search(asked, new AbortController().signal)) {
-        if (!event.line) continue;
-        this.#error = event.line;
-        this.address.note({ from: this.#error, to: this.#error });
-        return this.view.toHit(event);
-      }
-      this.notices.tell(down ? "No error below" : "No error above");
-    } catch (error) {
-      this.notices.tell(reasonOf(error));
-    }
   }
 }

@@ -71,6 +71,11 @@ export class Groups {
     this.view.refresh();
   }
 
+  /** The title of the innermost group that holds this line; "" if none does. */
+  titleOf(line: number): string {
+    return this.#folds.at(this.#folds.around(line) ?? 0)?.title ?? "";
+  }
+
   /** Fold or unfold the innermost group that holds this line. */
   toggleAround(line: number): void {
     const group = this.#folds.around(line);

@@ -18,8 +18,9 @@ const WHAT: Record<Action, string> = {
   search: "search",
   next: "next hit",
   previous: "hit before",
-  nextError: "next error",
-  previousError: "error before",
+  nextProblem: "next problem",
+  previousProblem: "problem before",
+  problems: "list the problems, or do not",
   fold: "fold or unfold the group",
   foldAll: "fold or unfold all groups",
   wrap: "wrap long lines, or not",
@@ -40,7 +41,7 @@ export function help(page: Page): TemplateResult {
   return html`<form method="dialog"><h2>${page.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="menu">${tools(page, true)}</div>
     <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
-      ${jump("Go to a line", "line")}${jump("Error before", "previousError")}${jump("Next error", "nextError")}${jump("Fold all", "foldAll")}</form>
+      ${jump("Go to a line", "line")}${jump("Problems", "problems")}${jump("Problem before", "previousProblem")}${jump("Next problem", "nextProblem")}${jump("Fold all", "foldAll")}</form>
     ${others(page, () => help(page))}
     <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${NAMES[key] ?? key}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}</dl>
     ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;

@@ -2,7 +2,7 @@
 
 export type Action =
   | "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "search" | "next" | "previous" | "leave" | "line"
-  | "nextError" | "previousError" | "fold" | "foldAll" | "wrap" | "time" | "copy" | "help" | "logBefore" | "nextLog";
+  | "nextProblem" | "previousProblem" | "problems" | "fold" | "foldAll" | "wrap" | "time" | "copy" | "help" | "logBefore" | "nextLog";
 
 /** Keys as `KeyboardEvent.key` has them, and what they do; `help` says it in words. */
 export const KEYS: readonly (readonly [readonly string[], Action])[] = [
@@ -17,8 +17,9 @@ export const KEYS: readonly (readonly [readonly string[], Action])[] = [
   [["/"], "search"],
   [["n"], "next"],
   [["N"], "previous"],
-  [["e"], "nextError"],
-  [["E"], "previousError"],
+  [["e"], "nextProblem"],
+  [["E"], "previousProblem"],
+  [["p"], "problems"],
   [["z"], "fold"],
   [["Z"], "foldAll"],
   [["w"], "wrap"],

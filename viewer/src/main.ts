@@ -14,8 +14,10 @@ import type { Gaps } from "./gaps.js";
 import type { Groups } from "./groups.js";
 import { type Action, action } from "./keys.js";
 import { Log } from "./log.js";
+import type { Marks } from "./marks.js";
 import { Notices } from "./notices.js";
 import { Scripts } from "./scripts.js";
+import type { Problems } from "./problems.js";
 import { load, save, type Settings } from "./settings.js";
 import { type State, stateOf } from "./state.js";
 import type { Timing } from "./timing.js";
@@ -23,6 +25,7 @@ import { View } from "./view.js";
 
 /** Milliseconds after which a log may have gaps that are marked. */
 const OLD = 5000;
+const NONE: readonly never[] = [];
 
 class App implements chrome.Page {
   #frame = 0;
@@ -42,6 +45,8 @@ class App implements chrome.Page {
   #gaps: Gaps | null = null;
   #announcer: Announcer | null = null;
   #groups: Groups | null = null;
+  #problems: Problems | null = null;
+  #marks: Marks | null = null;
   #cards: typeof import("./cards.js") | null = null;
   finder: Finder | null = null;
   tried = false;
@@ -49,7 +54,7 @@ class App implements chrome.Page {
   readonly #scripts = new Scripts(this.api, this.notices, this.#redraw, (event) => this.#key(event));
   #help: typeof import("./help.js") | null = null;
 
-  readonly #bar = new Bar(this.log, this.view, () => this.finder?.search.hits ?? []);
+  readonly #bar = new Bar(this.log, this.view);
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   readonly #templates = new Map<string, () => unknown>([
     ["head", () => chrome.head(this)],
@@ -98,6 +103,10 @@ class App implements chrome.Page {
     return this.api.raw(this.name, query);
   }
 
+  problemCounts(): unknown {
+    return this.#problems?.summary() ?? nothing;
+  }
+
   get fresh(): number {
     return this.view.following || this.log.ended ? 0 : Math.max(0, this.log.store.last - this.view.seen);
   }
@@ -120,10 +129,13 @@ class App implements chrome.Page {
       const place = element(id);
       if (place instanceof HTMLDialogElement ? place.open : !place.hidden) this.#render(id);
     }
-    this.#bar.show(this.#options.dark);
+    this.#bar.show();
     const title = `${this.state.text} – ${this.title}`;
     if (document.title !== title) document.title = title;
     this.#announcer?.say(this.state.text, this.settings.aloud);
+    this.#marks?.show(this.#options.dark, this.finder?.search.hits ?? [], this.#gaps?.map.all ?? NONE);
+    this.#problems?.ask();
+    this.#problems?.panel?.show();
     if (this.#groups) this.#groups.ask();
     else if (this.log.connection.kind !== "opening") void this.#scripts.quietly<typeof import("./soon.js")>("soon", (script) => this.#soon(script));
     if (this.#gaps) this.#gaps.ask();
@@ -156,8 +168,9 @@ class App implements chrome.Page {
     search: () => this.#find((finder) => finder.open(true)),
     next: () => this.#find((finder) => finder.hop(true)),
     previous: () => this.#find((finder) => finder.hop(false)),
-    nextError: () => this.#find((finder) => finder.hopError(true)),
-    previousError: () => this.#find((finder) => finder.hopError(false)),
+    nextProblem: () => this.#problem((problems) => problems.walk(true)),
+    previousProblem: () => this.#problem((problems) => problems.walk(false)),
+    problems: () => this.#problem((problems) => problems.togglePanel()),
     line: () => this.#openDialog("line"),
     fold: () => this.#group((groups) => groups.toggleAround(this.#middle)),
     foldAll: () => this.#group((groups) => groups.toggleAll()),
@@ -175,6 +188,7 @@ class App implements chrome.Page {
     nextLog: () => this.#beside(true),
     leave: () => {
       if (this.finder?.isOpen) this.finder.close();
+      else if (this.#problems?.panel?.isOpen) this.#problems.panel.close();
       else if (this.view.selection) this.view.deselect();
       else this.address.mark(null);
     },
@@ -189,21 +203,34 @@ class App implements chrome.Page {
     this.#redraw();
   }
 
-  #soon({ Announcer, Groups }: typeof import("./soon.js")): Groups {
-    this.#announcer ??= new Announcer(this.log);
-    return (this.#groups ??= new Groups(this.api, this.log, this.view));
+  #soon({ Announcer, Groups, Marks, Problems }: typeof import("./soon.js")): void {
+    if (this.#groups) return;
+    this.#announcer = new Announcer(this.log);
+    const groups = (this.#groups = new Groups(this.api, this.log, this.view));
+    const problems: Problems = new Problems(this.api, this.log, this.view, this.address, this.notices, this.settings, (change) => this.set(change),
+      (act) => this.#scripts.use<typeof import("./panel.js")>("panel", ({ Panel }) => act(new Panel(problems))), this.#redraw, (line) => groups.titleOf(line));
+    this.#problems = problems;
+    this.#marks = new Marks(this.log, this.view, problems.list);
+  }
+
+  #later(act: () => void): void {
+    if (this.#groups) act();
+    else this.#scripts.use<typeof import("./soon.js")>("soon", (script) => (this.#soon(script), act()));
   }
 
   #group(act: (groups: Groups) => void): void {
-    if (this.#groups) act(this.#groups);
-    else this.#scripts.use<typeof import("./soon.js")>("soon", (script) => act(this.#soon(script)));
+    this.#later(() => act(this.#groups!));
+  }
+
+  #problem(act: (problems: Problems) => void): void {
+    this.#later(() => act(this.#problems!));
   }
 
   #find(act: (finder: Finder) => void): void {
     if (this.finder) return act(this.finder);
     this.#scripts.use<typeof import("./finding.js")>("finding", ({ Finder, searchBar }) => {
       this.#searchBar = searchBar;
-      this.finder ??= new Finder(this.api, this.log, this.view, this.address, this.notices, () => {
+      this.finder ??= new Finder(this.api, this.log, this.view, this.address, () => {
         this.#render("search");
         this.#redraw();
       }, this.#redraw);

@@ -6,6 +6,8 @@ export interface Settings {
   theme: "auto" | "light" | "dark";
   /** Whether single letters are keys. */
   letters: boolean;
+  /** Levels of problems that are listed and walked through. */
+  levels: string;
   /** Whether new lines are read to those who listen. */
   aloud: boolean;
 }
@@ -13,7 +15,7 @@ export interface Settings {
 const NAME = "livelog settings";
 
 export function load(): Settings {
-  const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", letters: true, aloud: false };
+  const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", letters: true, levels: "error warning notice", aloud: false };
   try {
     Object.assign(settings, JSON.parse(localStorage.getItem(NAME) ?? "{}"));
     if (!/^(none|clock|start|before)$/.test(settings.time)) settings.time = "clock"; // of an older page

@@ -1,4 +1,6 @@
-/** What every page needs, but not to show a log: groups, and what screen readers hear. Loaded once the first lines are shown. */
+/** What every page needs, but not to show the log: loaded once the first lines are shown. */
 
 export { Announcer } from "./announcer.js";
 export { Groups } from "./groups.js";
+export { Marks } from "./marks.js";
+export { Problems } from "./problems.js";

@@ -47,6 +47,7 @@ PURE = (
     "lines.query",
     "lines.recognition",
     "lines.sgr",
+    "lines.substrings",
     "lines.telling",
     "lines.traces",
     "log.attempts",

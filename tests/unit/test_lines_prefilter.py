@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines.prefilter import FEW, NEIGHBOURS, SAMPLED, SMALL, Prefilter, literal_cost, probe_cost
+from livelog.lines.prefilter import (
+    FEW,
+    LOWER_COST,
+    NEIGHBOURS,
+    SAMPLED,
+    SMALL,
+    Prefilter,
+    literal_cost,
+    probe_cost,
+    replace_cost,
+)
 from tests.sample import examples
 
 LITERALS = ["e", "zq", "fatal", "n", "0x7f", "[k]", "a.b*c", "\\d+", "^x$", "été", "k" * 40, "-]", "E-1"]
@@ -81,9 +91,34 @@ def test_only_neighbours_are_compared_so_a_pattern_stays_small() -> None:
     assert prefilter.may_be_in(block(1) + b"#" + b"a" * NEIGHBOURS)  # may be, for all it knows
 
 
+@pytest.mark.parametrize(
+    "letters", ["rest ", "REST ", "reRE STst", "rest" * 200 + "R"], ids=["small", "capital", "both", "few capitals"]
+)
+def test_a_word_of_frequent_letters_is_found_in_every_block_of_a_large_log(letters: str) -> None:
+    filled = (
+        block(5, letters)
+        .replace(b"est", b"e.t")
+        .replace(b"EST", b"E.T")
+        .replace(b"esT", b"e.T")
+        .replace(b"eST", b"e.T")
+    )
+    filled = filled.replace(b"Est", b"E.t").replace(b"ESt", b"E.t").replace(b"EsT", b"E.T").replace(b"eSt", b"e.t")
+    one, both = Prefilter(b"rest", case=True), Prefilter(b"rest", case=False)
+    for _ in range(2 * SAMPLED):  # of these the second half is searched by the faster test
+        assert not one.may_be_in(filled)
+        assert not both.may_be_in(filled)
+        assert one.may_be_in(filled + b"rest")
+        assert not one.may_be_in(filled + b"reST")
+        assert both.may_be_in(filled + b"ReSt")
+
+
 def test_what_is_rare_costs_less_than_the_whole_literal_and_what_is_frequent_more() -> None:
-    assert 2 * probe_cost(0.0) < literal_cost(3, folds=True)
+    assert 2 * probe_cost(0.0) < literal_cost(3)
     assert probe_cost(0.0) < probe_cost(0.0005) < probe_cost(0.02) < probe_cost(0.1)
-    assert probe_cost(0.1) > literal_cost(4, folds=True)
-    assert literal_cost(40, folds=False) < literal_cost(4, folds=False) < literal_cost(4, folds=True)
-    assert literal_cost(1, folds=False) <= probe_cost(0.0)
+    assert probe_cost(0.1) > literal_cost(4) + LOWER_COST
+    assert literal_cost(40) < literal_cost(4)
+    assert literal_cost(1) <= probe_cost(0.0)
+
+
+def test_letters_are_replaced_one_by_one_where_that_is_cheaper_than_to_copy_all_in_lower_case() -> None:
+    assert replace_cost(0.0) < replace_cost(0.001) < LOWER_COST < replace_cost(0.1)

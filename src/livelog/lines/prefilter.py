@@ -2,13 +2,17 @@
 
 The test looks for the byte of the literal that is rarest in this log (`memchr` in C), and compares the neighbours of that byte only where
 it occurs. Capital and small forms of a letter are looked for one after the other, so that the block need not be copied in lower case. If all bytes
-of the literal are frequent, the whole literal is looked for. The cheaper way is estimated from a sample of the block.
+of the literal are frequent, the whole literal is looked for: in a copy in lower case, or, if its capital letters are rare, in a copy in which only these
+are replaced. The cheapest way is estimated from a sample of the block.
 
 A positive result may be wrong; a negative result is always right.
 """
 
+import operator
 import re
 from typing import NamedTuple
+
+from .substrings import Contains, fastest
 
 SAMPLE = 16 * 1024
 """The size of a sample, in bytes."""
@@ -49,37 +53,60 @@ class Prefilter:
 
     def __init__(self, literal: bytes, *, case: bool) -> None:
         self._literal = literal
-        self._folds = not case and literal != literal.upper()
+        letters = {*literal.upper()} - {*literal} if not case else ()
+        self._capitals = {bytes((letter,)): bytes((letter,)).lower() for letter in letters}
+        self._replaces = False  # capital letters one by one, instead of the block in lower case
         self._probes: tuple[Probe, ...] = ()  # none: the whole literal is looked for
+        self._contains: Contains | None = None  # of the first blocks: `in`, which needs no import
         self._left = 0  # blocks until the next sample
 
     def may_be_in(self, data: bytes) -> bool:
         """Whether the literal may occur in a block. False: it certainly does not."""
-        if len(data) >= SMALL:
-            if not self._left:
-                self._probes, self._left = self._cheapest(data), SAMPLED
-            self._left -= 1
-            if self._probes:
-                return any(probe.is_in(data) for probe in self._probes)
-        return self._literal in (data.lower() if self._folds else data)
+        if len(data) < SMALL:
+            return self._literal in (data.lower() if self._capitals else data)
+        if not self._left:
+            self._plan(data)
+        self._left -= 1
+        if self._probes:
+            return any(probe.is_in(data) for probe in self._probes)
+        assert self._contains is not None
+        return self._contains(self._folded(data), self._literal)
 
-    def _cheapest(self, data: bytes) -> tuple[Probe, ...]:
-        """The probes that are cheapest in blocks like this one; empty: it is cheaper to look for the whole literal."""
+    def _folded(self, data: bytes) -> bytes:
+        """A block in which the letters of the literal are in lower case."""
+        if not self._capitals:
+            return data
+        if not self._replaces:
+            return data.lower()
+        for capital, small in self._capitals.items():
+            data = data.replace(capital, small)
+        return data
+
+    def _plan(self, data: bytes) -> None:
+        """Choose what is cheapest in blocks like this one."""
+        self._contains, self._left = operator.contains if self._contains is None else fastest(), SAMPLED
         start = (len(data) - SAMPLE) // 2
         sample = data[start : start + SAMPLE]
+
+        def share(byte: bytes) -> float:
+            return sample.count(byte) / SAMPLE
+
+        replacing = sum(replace_cost(share(capital)) for capital in self._capitals)
+        self._replaces = replacing < LOWER_COST
+        folding = min(replacing, LOWER_COST)
         costs = {
-            place: sum(probe_cost(sample.count(byte) / SAMPLE) for byte in self._forms(place))
+            place: sum(probe_cost(share(byte)) for byte in self._forms(place))
             for place in {byte: place for place, byte in enumerate(self._literal)}.values()
         }
         best = min(costs, key=costs.__getitem__)
-        if costs[best] >= literal_cost(len(self._literal), folds=self._folds):
-            return ()
-        return tuple(Probe(byte, self._pattern(best, byte)) for byte in self._forms(best))
+        self._probes = ()
+        if costs[best] < folding + literal_cost(len(self._literal)):
+            self._probes = tuple(Probe(byte, self._pattern(best, byte)) for byte in self._forms(best))
 
     def _forms(self, place: int) -> tuple[bytes, ...]:
         """The forms of the byte at `place` of the literal: one, or a small and a capital letter."""
         byte = self._literal[place : place + 1]
-        return (byte, byte.upper()) if self._folds and byte != byte.upper() else (byte,)
+        return (byte, byte.upper()) if byte.upper() in self._capitals else (byte,)
 
     def _pattern(self, place: int, byte: bytes) -> re.Pattern[bytes]:
         first, last = max(0, place - NEIGHBOURS), min(len(self._literal), place + 1 + NEIGHBOURS)
@@ -98,6 +125,15 @@ def probe_cost(share: float) -> float:
     return min(one_by_one, 0.5 + 22 * share)
 
 
-def literal_cost(size: int, *, folds: bool) -> float:
-    """The estimated cost of looking for a literal of `size` bytes, in the same unit. `folds`: the block is copied in lower case first."""
-    return 0.5 * folds + (0.15 + 2.5 / size if size > 1 else 0.03)
+def literal_cost(size: int) -> float:
+    """The estimated cost of looking for a literal of `size` bytes, in the same unit."""
+    return 0.02 + 1.5 / size if size > 1 else 0.03
+
+
+LOWER_COST = 0.4
+"""The estimated cost of copying a block in lower case, in the same unit."""
+
+
+def replace_cost(share: float) -> float:
+    """The estimated cost of replacing a capital letter in a block, in the same unit. `share`: the part of the bytes that are this letter, 0 to 1."""
+    return 0.12 + 8 * share if share else 0.03

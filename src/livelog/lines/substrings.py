@@ -1,0 +1,28 @@
+"""A faster test whether bytes contain other bytes. No I/O.
+
+`memmem` of the GNU C library skips by the last two bytes of what it looks for. In text, that takes a third to a half of the time of Python's `in`, which skips by
+one byte. Other C libraries have a slower `memmem`.
+"""
+
+import operator
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+
+Contains = Callable[[bytes, bytes], bool]
+"""Whether the first bytes contain the second."""
+
+HAS_MEMMEM = "CS_GNU_LIBC_VERSION" in os.confstr_names and find_spec("_ctypes") is not None
+"""Whether this is the GNU C library, and this build of Python can call it."""
+
+
+def fastest(*, memmem: bool = HAS_MEMMEM) -> Contains:
+    """The fastest test for large blocks. `memmem`: whether the one of the GNU C library can be used."""
+    if not memmem:
+        return operator.contains
+    import ctypes  # noqa: PLC0415  # takes 4 ms, and most searches do without
+
+    function = ctypes.CDLL(None).memmem
+    function.restype = ctypes.c_void_p
+    function.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+    return lambda data, part: function(data, len(data), part, len(part)) is not None

@@ -61,7 +61,7 @@ def test_attempt_that_is_not_kept_is_told_in_words_that_help(here: Place) -> Non
         done = here.run(*words, "nightly", "--attempt", "-3")
         assert (done.returncode, done.stdout) == (code, b""), words
         assert b"there is no attempt -3" in done.stderr
-        assert b"the oldest one that is kept is -2; livelog status lists those that are kept" in done.stderr
+        assert b"0, the newest, to -2 are kept; livelog status lists those that are kept" in done.stderr
     done = here.run("tail", "nightly", "--generation", "20200101T000000Z-00000000")
     assert (done.returncode, b"no log of that generation is kept" in done.stderr) == (4, True), done.stderr
     assert here.run("tail", "nightly", "--attempt", "1").returncode == 2

@@ -134,6 +134,8 @@ def test_lines_are_left_out_and_what_matters_is_marked(here: Place) -> None:
     assert (done.returncode, done.stdout) == (0, b"\x1b[32man error\x1b[0m here\n")
     done = here.run("tail", "--timestamps=iso", "--timezone", "UTC", "-n", "1", "look")
     assert re.fullmatch(rb".{23}\+00:00 GET /favicon\n", done.stdout), done
+    done = here.run("tail", "--timestamps", "--timezone", "Asia/Tokyo", "-n", "1", "look")
+    assert re.fullmatch(rb".{23}\+09:00 GET /favicon\n", done.stdout), done
     with terminal((*COMMAND, "tail", "--highlight", "err", "look"), here.environment()) as screen:
         assert screen.wait_end() == 0
     assert b"an \x1b[1;31merr\x1b[0mor here" in screen.screen
@@ -149,6 +151,7 @@ def test_wrong_usage_is_told(here: Place) -> None:
         ("--since", "soon", "one"),
         ("--exclude", "(", "one"),
         ("--timezone", "Nowhere/City", "one"),
+        ("--timezone", "UTC", "one"),  # of which times?
     ):
         done = here.run("tail", *words)
         assert (done.returncode, done.stderr.startswith(b"livelog: ")) == (2, True), done.stderr

@@ -111,7 +111,7 @@ def test_what_is_not_kept_and_what_is_no_attempt_is_refused(server: Server, reso
     answer = get(server, resource, name, f"?attempt=-3{more}")
     assert (answer.status, answer.body) == (
         404,
-        b"there is no attempt -3 of this log: the oldest one that is kept is -2\n",
+        b"there is no attempt -3 of this log: 0, the newest, to -2 are kept\n",
     )
     answer = get(server, resource, name, f"?generation={gone}{more}")
     if resource == "events":

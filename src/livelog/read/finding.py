@@ -60,5 +60,6 @@ class Finder:
             return log
         if which.generation is not None:
             raise problems.ANOTHER_GENERATION.error()
-        oldest = 1 - max(1, len(self._catalogue.attempts(name)))
-        raise problems.NO_ATTEMPT.error(attempt=which.attempt, oldest=oldest)
+        count = len(self._catalogue.attempts(name))
+        kept = f"0, the newest, to {1 - count} are kept" if count > 1 else "only the newest one is kept, attempt 0"
+        raise problems.NO_ATTEMPT.error(attempt=which.attempt, kept=kept)

@@ -62,6 +62,7 @@ class PrefixSearch:
         limit = whole_number("limit", request.query.get("limit", str(DEFAULT_HITS)))
         if not limit:
             raise problems.NOT_ABOVE_0.error(parameter="limit")
+        limit = min(limit, MAX_HITS)
         self._searches.check(request)
         selection, older = Selection.below(request, prefix), generation_of("older", request.query.get("older"))
         known = self._catalogue.known()
@@ -73,7 +74,7 @@ class PrefixSearch:
         try:
             with leaving(exchange.connection):
                 async with unless_lost(exchange.connection):
-                    first = await self._begin(exchange, logs[0], MOST_BYTES) if logs else None
+                    first = await self._begin(exchange, logs[0], limit, MOST_BYTES) if logs else None
                     if first is None:
                         await self._searches.check_pattern(request)
         except ScanError as error:
@@ -84,11 +85,11 @@ class PrefixSearch:
                 first.close()
                 logs[0].release()
 
-        stream = partial(self._stream, exchange, logs, first, min(limit, MAX_HITS))
+        stream = partial(self._stream, exchange, logs, first, limit)
         return Response(200, stream_fields(FORMS["ndjson"]), stream=stream, done=done)
 
-    async def _begin(self, exchange: Exchange, log: Source, room: int) -> Search | None:
-        """Open the file of a log, and begin to search it; None: the log was removed meanwhile. `room`: as in `SearchAnswers.begin`.
+    async def _begin(self, exchange: Exchange, log: Source, most: int, room: int) -> Search | None:
+        """Open the file of a log, and begin to search it for at most `most` hits; None: the log was removed meanwhile. `room`: as in `SearchAnswers.begin`.
 
         Raises: RequestError, ScanError, DiskError.
         """
@@ -99,7 +100,7 @@ class PrefixSearch:
                 return None
             raise
         try:
-            return await self._searches.begin(exchange.request, log, MOST_HITS_OF_ONE, room)
+            return await self._searches.begin(exchange.request, log, min(most, MOST_HITS_OF_ONE), room)
         except BaseException:
             log.release()
             raise
@@ -131,7 +132,7 @@ class PrefixSearch:
                 break
             looked += 1
             try:
-                search = first if looked == 1 else await self._begin(exchange, log, room)
+                search = first if looked == 1 else await self._begin(exchange, log, limit - hits, room)
             except (RequestError, ScanError, DiskError) as error:
                 yield _line({"done": True, "hits": None, "next": None, "error": str(error)})
                 return

@@ -17,7 +17,7 @@ NOT_ABOVE_0 = define(
 )  # fmt: skip
 NOT_A_STATE = define(
     400, "the query parameter state is not one of live, interrupted, complete and aborted", "`?state=` is not a state",
-    readers="status logs",
+    readers="status logs search",
 )  # fmt: skip
 NOT_OF_MANY = define(
     400, "the query parameter {parameter} is for a search of one log: a search of many logs covers the newest log of each name, up to its present end, and continues with older",
@@ -25,7 +25,7 @@ NOT_OF_MANY = define(
 )  # fmt: skip
 NOT_A_LABEL = define(
     400, "the query parameter label is the name of a label, or the name and the value: KEY or KEY:VALUE", "`?label=` does not begin with the name of a label",
-    readers="logs",
+    readers="logs search",
 )  # fmt: skip
 NOT_A_BEGIN = define(
     400, "the query parameter {parameter} is not a time with its zone, such as 2026-11-25T05:26:53Z, and not seconds since the epoch",
@@ -59,7 +59,7 @@ PATTERN_TOO_HEAVY = define(
     readers="search",
 )  # fmt: skip
 WHICH_LINES = define(
-    400, "choose the lines with one of the query parameters from, tail, at and time", "`/lines` without a place, or with several of these parameters",
+    400, "choose the lines with one of the query parameters from, tail, at and time, or with until alone", "`/lines` without a place, or with several of the first four",
     readers="lines",
 )  # fmt: skip
 LINE_0 = define(
@@ -81,7 +81,7 @@ NOT_A_PREFIX = define(
     "the token is right, but the path does not hold a valid prefix", readers="logs",
 )  # fmt: skip
 NO_ATTEMPT = define(
-    404, "there is no attempt {attempt} of this log: the oldest one that is kept is {oldest}", "the server does not keep the log that `?attempt=` names",
+    404, "there is no attempt {attempt} of this log: {kept}", "the server does not keep the log that `?attempt=` names",
     readers=OF_A_LOG,
 )  # fmt: skip
 NOT_BEGUN = define(

@@ -61,7 +61,7 @@ def add_look_options(parser: "argparse._ActionsContainer") -> None:
         "--timezone",
         metavar="ZONE",
         type=_zone,
-        help="the time zone of --timestamps=short and iso, such as UTC or Europe/Berlin (default: short that of this machine, iso UTC)",
+        help="the time zone of --timestamps, --timestamps=short and --timestamps=iso, such as UTC or Europe/Berlin (default: UTC; of short, that of this machine)",
     )
 
 

@@ -171,8 +171,10 @@ def tail(arguments: argparse.Namespace) -> int:
     several = len(arguments.logs) != 1 or is_pattern(arguments.logs[0])
     if not arguments.logs and not arguments.label:
         parser().error("which log? Name it by its link or name; 'builds/42/*': all whose names fit")
+    if arguments.timezone is not None and arguments.timestamps == "arrival":
+        arguments.timestamps = "iso"
     if arguments.timezone is not None and arguments.timestamps not in ("short", "iso"):
-        parser().error("argument --timezone: it is that of --timestamps=short or --timestamps=iso")
+        parser().error("argument --timezone: it needs --timestamps, or --timestamps=short or --timestamps=iso")
     by_line = (
         "grep",
         "invert_match",

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -67,6 +68,12 @@ class Pinger:
         assert all(count for _, count in waits.values())
         return max(float(wait) for wait, _ in waits.values())
 
+    def sleep(self) -> tuple[str, int]:
+        """The state of the process, S while it waits for an event; and how many times it has had a processor so far."""
+        of_process = Path(f"/proc/{self._process.pid}")
+        state = (of_process / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+        return state, int((of_process / "schedstat").read_text(encoding="ascii").split()[2])
+
     def close(self) -> None:
         """End it."""
         self._process.communicate(timeout=TIMEOUT)
@@ -112,7 +119,11 @@ def test_wait_for_a_server_that_is_held_is_seen(server: Server, pinger: Pinger) 
 
     def hold() -> None:
         os.kill(server.pid, signal.SIGSTOP)
-        elapse(4 * LONGEST)  # the pinger, too, may have to wait for a processor before it asks
+        slept = 0  # it may have to wait for a processor before it asks: only from then on does it wait for the server
+        while slept < 8:
+            before = pinger.sleep()
+            elapse(LONGEST / 4)
+            slept = slept + 1 if pinger.sleep() == before == ("S", before[1]) else 0
         os.kill(server.pid, signal.SIGCONT)
 
     with pytest.raises(AssertionError, match="the longest waits"):

@@ -54,7 +54,7 @@ def complete(here: Place, shell: str, lines: Sequence[str], folder: Path) -> lis
     return [set(one.split("\n")) - {""} for one in each]
 
 
-@pytest.mark.parametrize("shell", ["bash", pytest.param("fish", marks=pytest.mark.needs("fish"))])
+@pytest.mark.parametrize("shell", ["bash", pytest.param("fish", marks=[pytest.mark.needs("fish"), pytest.mark.long])])
 @pytest.mark.parametrize("commands", sample([["tail"], ["status", "open", "link", "rm"]], ["tail"]))
 def test_names_options_and_commands_are_completed(here: Place, tmp_path: Path, shell: str, commands: list[str]) -> None:
     names = {f"log/{number}" for number in range(60)}

@@ -15,7 +15,7 @@ import pytest
 
 from livelog import Writer
 from tests.harness import TIMEOUT
-from tests.sample import one_of
+from tests.sample import one_of, sample
 
 from .place import COMMAND, Place, lines, place
 from .terminals import terminal
@@ -202,7 +202,7 @@ def test_descriptor_is_written_to(here: Place, tmp_path: Path, script: str, expe
     assert not list(tmp_path.glob("*.part"))
 
 
-@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/tty"])
+@pytest.mark.parametrize("name", sample(["-", "/dev/stdout", "/dev/tty"], "/dev/stdout"))
 def test_terminal_is_not_made_to_do_anything(here: Place, name: str) -> None:
     assert here.run("push", "-q", "--name", "hostile", data=b"\x1b]0;title\x07text\n").returncode == 0
     with terminal((*COMMAND, "tail", "-o", name, "hostile"), here.environment()) as screen:

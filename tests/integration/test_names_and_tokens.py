@@ -381,7 +381,7 @@ def test_monitoring_needs_no_token(guarded: Server, path: str) -> None:
     assert status(guarded, path) == 404
 
 
-@pytest.mark.parametrize("hosts", ["0.0.0.0", "::", "127.0.0.1, 0.0.0.0", "192.0.2.1"])
+@pytest.mark.parametrize("hosts", sample(["0.0.0.0", "::", "127.0.0.1, 0.0.0.0", "192.0.2.1"], "127.0.0.1, 0.0.0.0"))
 @pytest.mark.parametrize(
     "waiver", [{}, {"LIVELOG_WRITE_TOKEN": ""}, {"LIVELOG_PUT_UNGUARDED": "0"}], ids=["", "empty", "0"]
 )

@@ -9,6 +9,7 @@ import pytest
 from livelog.tokens import Access
 from tests.conformance.wire import Ending
 from tests.harness import TOKEN, Server
+from tests.sample import one_of
 
 from .logs import begin, request, send
 from .servers import running
@@ -125,23 +126,25 @@ def test_path_that_ends_in_a_slash_is_a_prefix_wherever_the_token_is(server: Ser
         assert request(server.get, "GET", "/search/?q=error", f"Authorization: Bearer {token}").status == 401
 
 
-def test_answer_that_has_become_long_says_where_to_go_on(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("query", "few"), one_of(2, [("context=2", 2), ("lines=1", 0), ("invert=1", 0), ("regex=1", 0)])
+)
+def test_answer_that_has_become_long_says_where_to_go_on(server: Server, query: str, few: int) -> None:
     """After 16 MiB no further hit is told, with its context: not of that log, and of no other."""
     for name in ("long/1", "long/2"):
         send(server, name, (b"x" * 65_000 + b"\n") * 300)
     send(server, "long/3", b"x\n")
-    for query, few in (("lines=1", 0), ("invert=1", 0), ("context=2", 2), ("regex=1", 0)):
-        text = "y" if query == "invert=1" else "x"
-        answer = request(server.get, "GET", f"/search/{TOKEN}/long/?q={text}&lines=1&{query}")
-        *hits, rest, end = [
-            one for one in map(json.loads, answer.body.splitlines()) if "scanned" not in one and "searched" not in one
-        ]
-        assert (end["logs"], end["hits"], [hits[0]["name"], hits[-1]["name"]]) == (2, len(hits), ["long/3", "long/2"])
-        assert 2**24 <= len(answer.body) < 2**24 + (few + 1) * 66_000 + 2000
-        # The search of that log goes on where this one stopped, and that of the others behind it.
-        alone = request(server.get, "GET", f"/search/{TOKEN}/long/2?q={text}&lines=1&{query}&from={rest['next']}")
-        more = [hit for hit in map(json.loads, alone.body.splitlines()) if "text" in hit]
-        assert [hit["line"] for hit in [*hits[1:], *more]] == [*range(300, 0, -1)]
+    text = "y" if query == "invert=1" else "x"
+    answer = request(server.get, "GET", f"/search/{TOKEN}/long/?q={text}&lines=1&{query}")
+    *hits, rest, end = [
+        one for one in map(json.loads, answer.body.splitlines()) if "scanned" not in one and "searched" not in one
+    ]
+    assert (end["logs"], end["hits"], [hits[0]["name"], hits[-1]["name"]]) == (2, len(hits), ["long/3", "long/2"])
+    assert 2**24 <= len(answer.body) < 2**24 + (few + 1) * 66_000 + 2000
+    # The search of that log goes on where this one stopped, and that of the others behind it.
+    alone = request(server.get, "GET", f"/search/{TOKEN}/long/2?q={text}&lines=1&{query}&from={rest['next']}")
+    more = [hit for hit in map(json.loads, alone.body.splitlines()) if "text" in hit]
+    assert [hit["line"] for hit in [*hits[1:], *more]] == [*range(300, 0, -1)]
     older = end["next"]
     answer = request(server.get, "GET", f"/search/{TOKEN}/long/?q=x&lines=1&older={older}&limit=3")
     assert json.loads(answer.body.splitlines()[-1])["logs"] == 1

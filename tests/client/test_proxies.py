@@ -137,6 +137,7 @@ def test_log_goes_on_behind_nginx_after_a_restart_of_the_server(tmp_path: Path) 
     with behind_nginx(tmp_path) as (here, _), Writer("log", settings=here.settings()) as log:
         log.write(b"before\n")
         generation = here.wait_for("log", 7)["generation"]
+        wait_until(lambda: bool(log.link), "the answer that tells the link also tells the upload's address")
         here.kill()
         log.write(b"meanwhile\n")
         here.start()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .client.api.reader import Line as Line
     from .client.api.reader import Reader as Reader
     from .client.api.search import Hit as Hit
+    from .client.api.search_many import asearch as asearch
+    from .client.api.search_many import search as search
     from .client.api.text import TextWriter as TextWriter
     from .client.api.text import open as open  # noqa: A004  # the built-in one's counterpart, always said as livelog.open
     from .client.api.timed import TimedLine as TimedLine
@@ -33,6 +35,8 @@ _HOMES = {
     "run": "client.api.capture",
     "Handler": "client.api.handler",
     "Hit": "client.api.search",
+    "asearch": "client.api.search_many",
+    "search": "client.api.search_many",
     "LogEvent": "client.api.listing",
     "LogStatus": "client.api.listing",
     "alogs": "client.api.listing",

@@ -250,6 +250,34 @@ def test_logs_are_filtered(here: Place) -> None:
     assert denied.value.status == 401
 
 
+def test_many_logs_are_searched_the_newest_first(here: Place) -> None:
+    settings = here.settings()
+    for name, content in {"many/a": b"error 1\nfine\nERROR 2\n", "many/b": b"fine\n", "many/c": b"error 3\n"}.items():
+        with livelog.Writer(name, labels={"of": "many", "one": name[-1]}, settings=settings) as log:
+            log.write(content)
+
+    def texts(pattern: str = "error", **options: object) -> list[tuple[str, int | None, str]]:
+        hits = livelog.search(pattern, settings=settings, **{"prefix": "many/", **options})  # type: ignore[arg-type]
+        return [(hit.name[-1], hit.line, hit.text) for hit in hits]
+
+    everything = [("c", 1, "error 3"), ("a", 1, "error 1"), ("a", 3, "ERROR 2")]
+    assert texts() == texts(prefix="", labels={"of": "many"}) == everything
+    assert [texts(limit=limit) for limit in range(4)] == [everything[:limit] for limit in range(4)]
+    assert texts(limit=2, context=1) == [*everything[:2], ("a", 2, "fine")]
+    assert texts(labels={"one": "a"}, case=True, backwards=True) == [("a", 1, "error 1")]
+    assert texts("^fine$", regex=True, state="complete") == [("b", 1, "fine"), ("a", 2, "fine")]
+    assert texts(state="live") == []
+    link = here.run("link", "--prefix", "many/").stdout.decode().strip()
+    assert [hit.name for hit in livelog.search("fine", url=link, settings=settings)] == ["many/b", "many/a"]
+    hits = livelog.search("error", prefix="many/", settings=settings)
+    assert next(hits).name == "many/c"
+    assert here.run("rm", "many/a").returncode == 0  # it was listed, and is gone when its turn comes
+    assert list(hits) == []
+    for wrong in ({"follow": True}, {"limit": -1}, {"context": -1}):
+        with pytest.raises(ValueError, match="follow|numbers"):
+            livelog.search("error", settings=settings, **wrong)
+
+
 def test_list_is_watched_and_a_break_is_told_as_what_happened_meanwhile(tmp_path: Path) -> None:
     with place(tmp_path / "home") as here:
         write(here, "w/old", b"x")
@@ -310,6 +338,8 @@ def test_asyncio_has_the_same(here: Place) -> None:
         assert [hit.text async for hit in log.asearch("error")] == ["an error"]
         listed = [found async for found in livelog.alogs(prefix="async/", settings=here.settings())]
         assert [found.name for found in assert_type(listed, list[livelog.LogStatus])] == ["async/one"]
+        many = assert_type([hit async for hit in livelog.asearch("error", settings=here.settings())], list[livelog.Hit])
+        assert [(hit.name, hit.text) for hit in many if hit.name == "async/one"] == [("async/one", "an error")]
         begun = asyncio.Event()
 
         async def watch() -> None:

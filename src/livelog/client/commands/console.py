@@ -215,7 +215,7 @@ def add_attempt(parser: "argparse._ActionsContainer") -> None:
         "--generation",
         metavar="G",
         type=_generation,
-        help="the log of this name with this generation, which livelog status tells",
+        help="the log of this name with this generation, which livelog status prints",
     )
 
 

@@ -13,7 +13,7 @@ from .episode import run
 from .mutations import MUTATIONS, Mutation, find, planted
 
 EPISODES = 12
-"""Episodes of `make long`: about a minute. `make test` has the first three."""
+"""Episodes of `make long`: about a minute. `make test` has the first."""
 
 
 @pytest.mark.parametrize("key", [0, 1, 77])
@@ -26,7 +26,7 @@ def test_any_part_of_a_log_is_the_same_as_cut_from_the_whole(key: int) -> None:
         assert lines(key, size) == len(whole[:size].splitlines())
 
 
-@pytest.mark.parametrize("seed", sample(range(EPISODES), 0, 1, 2))
+@pytest.mark.parametrize("seed", sample(range(EPISODES), 0))
 def test_nothing_that_happens_to_it_makes_a_server_lose_a_byte_or_tell_an_untruth(seed: int) -> None:
     outcome = run(seed)
     assert outcome.answers

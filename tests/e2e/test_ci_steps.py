@@ -311,6 +311,7 @@ def test_a_task_of_taskcluster_has_a_log_beside_the_workers(place: Place, tmp_pa
     assert log["labels"] == {"page": "https://tc.example.org/tasks/XQ8Kcs1lTBCPgq8zz0zkHg"}
 
 
+@pytest.mark.long
 def test_any_other_ci_gets_the_link_in_a_file(place: Place, tmp_path: Path) -> None:
     """Nothing is known of it; two steps have two logs."""
     runner = job(tmp_path, place.variables())

@@ -302,6 +302,7 @@ def test_heads_of_errors_are_clear_to_curl(installed: Installed, ports: Ports) -
                     assert b"409" in second.errors
 
 
+@pytest.mark.long
 def test_installation_brings_the_command_and_what_it_says(installed: Installed) -> None:
     """The script, the module, the licence and the typing marker; one dependency tree that fits together."""
     version = run(str(installed.livelog), "--short-version").decode().strip()

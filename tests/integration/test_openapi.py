@@ -89,12 +89,10 @@ def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str
         check(tmp_path, "openapi.yaml", server.get, token, config, examples)
 
 
+@pytest.mark.long  # the readers' port is asked in `make test`
 @pytest.mark.parametrize(
     ("token", "brief", "examples"),
-    sample(
-        [(WRITE_TOKEN, EVERYTHING, 2), (WRITE_TOKEN, r"^/(log|upload/\{key\})$", 5), ("wrong", EVERYTHING, 5)],
-        (WRITE_TOKEN, EVERYTHING, 2),
-    ),
+    [(WRITE_TOKEN, EVERYTHING, 2), (WRITE_TOKEN, r"^/(log|upload/\{key\})$", 5), ("wrong", EVERYTHING, 5)],
     ids=["briefly", "token", "no token"],
 )
 def test_producers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str, examples: int) -> None:

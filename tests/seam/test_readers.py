@@ -17,6 +17,7 @@ from livelog.log.source import Source
 from livelog.read.handlers import Readers
 from livelog.tokens import Access
 from livelog.wire.listener import Listener
+from tests.sample import sample
 from tests.unit.live import on_loop, turns
 
 from .writers import Elsewhere, Here, Writer, on_both, told
@@ -234,7 +235,7 @@ async def test_lines_groups_and_searches_are_those_of_the_bytes(kind: Kind, tmp_
 
 
 @on_both
-@pytest.mark.parametrize("end", ["complete", "aborted"])
+@pytest.mark.parametrize("end", sample(["complete", "aborted"], "complete"))
 @on_loop
 async def test_filters_that_follow_tell_lines_and_times_of_a_log_that_grows(
     kind: Kind, tmp_path: Path, end: str

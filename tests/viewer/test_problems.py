@@ -22,7 +22,7 @@ COMPILER, WARNING, TRACEBACK = 302, 304, 605
 
 def counts(viewer: Viewer, words: str) -> None:
     """Wait until the header counts so many problems."""
-    expect(viewer.page.locator("#head .problems")).to_have_attribute("aria-label", f"{words}: list them")
+    expect(viewer.page.locator("#head .problems")).to_have_attribute("title", f"{words}: list them")
 
 
 def listed(viewer: Viewer, *messages: str) -> None:

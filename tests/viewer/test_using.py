@@ -368,35 +368,38 @@ def numbers(viewer: Viewer, *expected: int) -> None:
 
 
 def test_groups_are_folded_as_the_log_says_and_as_the_user_likes(folding: Viewer) -> None:
-    numbers(folding, 1, 2, 6, 7, 8, 9, 10)
+    numbers(folding, 1, 2, 6, 7, 8, 10)
     expect(row(folding, 2)).to_have_text("Install")
     expect(row(folding, 6)).to_have_text("2026-11-25T12:00:00.1234567Z Compile")
+    folding.press("r")
     expect(folding.page.locator(f"{ROWS}.muted > .text")).to_have_text("2026-11-25T12:00:01.1234567Z ##[endgroup]")
+    numbers(folding, 1, 2, 6, 7, 8, 9, 10)
+    folding.press("r")
     folding.page.get_by_role("button", name="Unfold Install").click()
-    numbers(folding, *range(1, 11))
+    numbers(folding, *range(1, 9), 10)
     row(folding, 6).click()
     numbers(folding, 1, 2, 3, 4, 5, 6, 10)
     folding.press("Z")
     numbers(folding, 1, 2, 6, 10)
     folding.press("Z")
-    numbers(folding, *range(1, 11))
+    numbers(folding, *range(1, 9), 10)
 
 
 def test_group_of_one_line_has_nothing_to_fold(browser: Browser, server: Server, name: str) -> None:
     logs.send(server, name, b"::group::None\n::group::Some\none\n::endgroup::\n")
     with viewing(browser, server.get, path(name)) as viewer:
         expect(viewer.page.locator(f"{ROWS} .fold")).to_have_count(1)
-        for shown in ((1, 2), (1, 2, 3, 4)):
+        for shown in ((1, 2), (1, 2, 3)):
             viewer.press("?")
             viewer.page.get_by_role("button", name="Fold all").click()
             numbers(viewer, *shown)
 
 
 def test_hit_in_a_folded_group_opens_it(folding: Viewer) -> None:
-    numbers(folding, 1, 2, 6, 7, 8, 9, 10)
+    numbers(folding, 1, 2, 6, 7, 8, 10)
     search(folding, "needle")
     expect(row(folding, 3)).to_have_text("fetch needle")
-    numbers(folding, *range(1, 11))
+    numbers(folding, *range(1, 9), 10)
 
 
 # Accessibility

@@ -1,6 +1,6 @@
 /** What screen readers say: the state of the log when it changes, and new lines: read while they are few, counted otherwise. */
 
-import { plain } from "./copy.js";
+import { plain, type Read } from "./copy.js";
 import { element } from "./dom.js";
 import type { Log } from "./log.js";
 import { count } from "./state.js";
@@ -14,7 +14,11 @@ const READ = 3;
 export class Announcer {
   #said = { text: "", generation: "", lines: 0, time: 0 };
 
-  constructor(private readonly log: Log) {}
+  /** `read`: what is shown of a line. */
+  constructor(
+    private readonly log: Log,
+    private readonly read: Read,
+  ) {}
 
   /** All lines got other numbers. */
   renumber(shift: number): void {
@@ -34,7 +38,7 @@ export class Announcer {
     if (read) {
       for (let line = last - lines + 1; line <= last; line++) {
         const known = store.get(line);
-        if (known) texts.push(plain({ ...known, charset }));
+        if (known) texts.push(plain({ ...known, charset }, undefined, undefined, this.read));
       }
     } else if (lines > 0) texts.push(`${count(lines)} new lines`);
     this.#said = { text: state, generation, lines: last, time: now };

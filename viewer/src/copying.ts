@@ -2,7 +2,7 @@
 
 import { reasonOf } from "./api.js";
 import { copy, download, MUCH } from "./clipboard.js";
-import { type Bytes, plain } from "./copy.js";
+import { type Bytes, plain, type Read } from "./copy.js";
 import type { Lines } from "./fragment.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
@@ -18,6 +18,12 @@ export class Copying {
     private readonly fileName: () => string,
   ) {}
 
+  /** As the page shows lines, so they are copied. */
+  get #read(): Read | undefined {
+    const { meanings } = this.view;
+    return meanings ? (runs, at) => meanings.text(runs, at) : undefined;
+  }
+
   async link(url: string): Promise<void> {
     const done = await copy(Promise.resolve(url));
     this.notices.tell(done ? "Link copied" : url);
@@ -26,7 +32,7 @@ export class Copying {
   /** Copy the marked lines. `raw`: with their escape sequences. */
   async marked(raw: boolean): Promise<void> {
     const { marked } = this.view;
-    if (marked) await this.#range(marked, (part) => (raw ? part.charset.decode(part.bytes, part.at) : plain(part)));
+    if (marked) await this.#range(marked, (part) => (raw ? part.charset.decode(part.bytes, part.at) : plain(part, undefined, undefined, this.#read)));
   }
 
   /** Copy these lines, as `text` has them. */
@@ -53,8 +59,8 @@ export class Copying {
     const lines = { from: Math.max(1, from.line), to: Math.min(to.line, this.log.store.last) };
     const { store, charset } = this.log;
     const bytes = store.bytesOf(lines.from, lines.to);
-    if (!bytes || !event) return void this.#range(lines, (part) => plain(part, from, to));
-    const text = plain({ bytes, at: store.get(lines.from)?.at ?? 0, charset }, from, to);
+    if (!bytes || !event) return void this.#range(lines, (part) => plain(part, from, to, this.#read));
+    const text = plain({ bytes, at: store.get(lines.from)?.at ?? 0, charset }, from, to, this.#read);
     event.clipboardData?.setData("text/plain", text);
     this.#told(text);
   }

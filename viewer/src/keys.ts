@@ -2,7 +2,7 @@
 
 export type Action =
   | "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "search" | "next" | "previous" | "leave" | "line"
-  | "nextProblem" | "previousProblem" | "problems" | "fold" | "foldAll" | "wrap" | "time" | "copy" | "help" | "logBefore" | "nextLog";
+  | "nextProblem" | "previousProblem" | "problems" | "fold" | "foldAll" | "wrap" | "raw" | "open" | "time" | "copy" | "help" | "logBefore" | "nextLog";
 
 /** Keys as `KeyboardEvent.key` has them, and what they do; `help` says it in words. */
 export const KEYS: readonly (readonly [readonly string[], Action])[] = [
@@ -23,6 +23,8 @@ export const KEYS: readonly (readonly [readonly string[], Action])[] = [
   [["z"], "fold"],
   [["Z"], "foldAll"],
   [["w"], "wrap"],
+  [["r"], "raw"],
+  [["o"], "open"],
   [["t"], "time"],
   [["y"], "copy"],
   [["["], "logBefore"],

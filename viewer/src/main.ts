@@ -174,6 +174,11 @@ class App implements chrome.Page {
     line: () => this.#openDialog("line"),
     fold: () => this.#group((groups) => groups.toggleAround(this.#middle)),
     foldAll: () => this.#group((groups) => groups.toggleAll()),
+    raw: () => {
+      this.set({ raw: !this.settings.raw });
+      this.notices.tell(this.settings.raw ? "Lines are shown as they are in the log" : "Lines are shown as what they mean");
+    },
+    open: () => this.view.meanings?.toggle(this.log.store.get(this.#middle)),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
     time: () => {
       const times = ["none", "clock", "start", "before"] as const;
@@ -203,9 +208,11 @@ class App implements chrome.Page {
     this.#redraw();
   }
 
-  #soon({ Announcer, Groups, Marks, Problems }: typeof import("./soon.js")): void {
+  #soon({ Announcer, Groups, Marks, Meanings, Problems }: typeof import("./soon.js")): void {
     if (this.#groups) return;
-    this.#announcer = new Announcer(this.log);
+    const meanings = new Meanings(this.view, () => this.log.charset,
+      (act) => void this.#scripts.quietly<typeof import("./structure.js")>("structure", ({ Structure }) => act(new Structure())));
+    this.#announcer = new Announcer(this.log, (runs, at) => meanings.text(runs, at));
     const groups = (this.#groups = new Groups(this.api, this.log, this.view));
     const problems: Problems = new Problems(this.api, this.log, this.view, this.address, this.notices, this.settings, (change) => this.set(change),
       (act) => this.#scripts.use<typeof import("./panel.js")>("panel", ({ Panel }) => act(new Panel(problems))), this.#redraw, (line) => groups.titleOf(line));
@@ -297,6 +304,7 @@ class App implements chrome.Page {
     document.documentElement.dataset["theme"] = theme;
     this.#options.dark = theme === "dark" || (theme === "auto" && this.#dark.matches);
     this.#options.wrap = wrap;
+    this.view.raw = this.settings.raw;
     this.#options.showTime = time !== "none";
     if (time !== "none" && !this.#timing) {
       this.#scripts.use<typeof import("./timing.js")>("timing", (script) => this.#time(script));
@@ -363,7 +371,7 @@ class App implements chrome.Page {
   #clicked(event: MouseEvent): void {
     const target = event.target as Element;
     const line = this.view.lineOf(target);
-    if (line === null) return;
+    if (line === null || this.view.meanings?.click(target, this.log.store.get(line))) return;
     if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#groups?.toggle(line);
     else if (target.closest(".more, .less")) {
       this.view.pause();

@@ -77,7 +77,7 @@ export class Panel implements Listing {
     return html`<div class="bar">${LEVELS.map((level) => html`<button class=${TONES[level]} aria-label=${inWords({ ...NONE, [level]: list.counts[level] }) || `0 ${level}s`} aria-pressed=${levels.includes(level)} @click=${() => {
         problems.toggle(level);
         this.show();
-      }}>${sign(level)}${count(list.counts[level])}<span class="word">${level}${list.counts[level] === 1 ? "" : "s"}</span></button>`)}
+      }}>${sign(level)}${count(list.counts[level])}<span class="word"> ${level}${list.counts[level] === 1 ? "" : "s"}</span></button>`)}
       <span class="note">${note}</span><button class="square" aria-label="Close the problems" title="Close" @click=${() => this.close()}>${icon("close")}</button></div>
       <div class="list" role="listbox" tabindex="0" aria-label="Problems" aria-activedescendant=${chosen >= 0 ? `problem-${this.#chosen}` : nothing} @scroll=${() => this.show()}
         ><div class="room" role="presentation" .style=${`height: ${shown.length * height}px`}>${rows.map((one) => this.#row(one, shown))}</div

@@ -118,8 +118,8 @@ export class Problems {
     if (!total && !isRest) return nothing;
     const words = total ? inWords(counts) : "Problems";
     const title = `${words}${isRest && indexed ? ` in the first ${Math.floor(this.progress * 100)} %` : ""}: list them`;
-    return html`<button class="problems" title=${title} aria-label=${title} aria-expanded=${this.panel?.isOpen ?? false} @click=${() => this.togglePanel()}
-      >${total ? LEVELS.filter((level) => counts[level]).map((level) => html`<span class=${TONES[level]}>${sign(level)}${count(counts[level])}</span>`) : words}</button>`;
+    return html`<button class="problems" title=${title} aria-expanded=${this.panel?.isOpen ?? false} @click=${() => this.togglePanel()}
+      >${total ? LEVELS.filter((level) => counts[level]).map((level) => html`<span class=${TONES[level]}>${sign(level)}${count(counts[level])}<span class="for-ears"> ${level}${counts[level] === 1 ? "" : "s"}</span></span>`) : words}</button>`;
   }
 
   togglePanel(): void {

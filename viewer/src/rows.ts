@@ -22,6 +22,24 @@ export const FLAGS: readonly (readonly [number, string])[] = [
   [STRIKE, "strike"],
 ];
 
+/** Knows what lines mean. */
+export interface Meanings {
+  /** Another number: lines may be shown in another way. */
+  readonly version: number;
+  /** Whether a line is not shown. */
+  hides(line: Line | undefined): boolean;
+  /** What is shown of a line that means more than it says, and what it is; "mask": nothing else of it may be shown. `isPart`: `runs` are not its beginning. */
+  nodes(line: Line, runs: Run[], isPart: boolean, spans: number, dark: boolean): { readonly level: string; readonly nodes: Node[] } | null;
+  /** The text of a line as it is shown; null: it is not shown. */
+  text(runs: readonly Run[], at: number): string | null;
+  /** Rows that a line takes more than one, where long lines are not wrapped. */
+  more(line: Line): number;
+  /** Show all fields of a structured line, or fold it. */
+  toggle(line: Line | undefined): void;
+  /** Something in a line was clicked. True: that is all there is to do. */
+  click(target: Element, line: Line | undefined): boolean;
+}
+
 /** How a line is shown. */
 export interface Look {
   readonly numbered: boolean;
@@ -40,6 +58,9 @@ export interface Look {
   readonly below: number;
   readonly time: Time | null;
   readonly dark: boolean;
+  readonly meanings: Meanings | null;
+  /** Whether it is shown as it is in the log, whatever it means. */
+  readonly raw: boolean;
 }
 
 /** What is shown beside a line: text, and what a mouse over it says. */
@@ -71,9 +92,9 @@ export class Row {
   }
 
   show(number: number, line: Line | undefined, look: Look): void {
-    const { charset, group, folded, numbered, slice, spans, took, level, above, below, time, dark } = look;
+    const { charset, group, folded, numbered, slice, spans, took, level, above, below, time, dark, meanings } = look;
     this.line = number;
-    const key = [number, line?.at, line?.length, numbered, charset.label, slice?.start, slice?.stop, group && String(group.end), folded, took, level, above, below, time?.text, dark].join(" ");
+    const key = [number, line?.at, line?.length, numbered, charset.label, slice?.start, slice?.stop, group && String(group.end), folded, took, level, above, below, time?.text, dark, meanings?.version, look.raw].join(" ");
     if (key === this.#key && spans <= this.#cut) return;
     this.#key = key;
     this.#cut = Infinity;
@@ -95,8 +116,13 @@ export class Row {
     this.element.classList.toggle("group", group !== undefined);
     this.#marker = { at: 0, length: 0 };
     this.start = slice?.start ?? 0;
+    delete this.element.dataset["means"];
     if (line === undefined) return this.text.replaceChildren();
-    const { runs, before, behind } = contentOf(line, charset, slice);
+    const content = contentOf(line, charset, slice);
+    const { runs } = content;
+    const meant = group ? null : meanings?.nodes(line, runs, this.start > 0, spans, dark);
+    if (meant) this.element.dataset["means"] = meant.level;
+    const { before, behind } = meant?.level === "mask" ? { before: 0, behind: 0 } : content;
     this.element.classList.toggle("muted", END.test(runs[0]?.text ?? ""));
     this.#goesOn = behind > 0;
     const marker = group && runs[0] ? MARKER.exec(runs[0].text) : null;
@@ -104,8 +130,8 @@ export class Row {
       this.#marker = { at: marker.index, length: marker[0].length };
       runs[0]!.text = runs[0]!.text.replace(MARKER, "");
     }
-    const nodes: Node[] = elements(runs, spans, dark);
-    if (nodes.length < runs.length) this.#cut = spans;
+    const nodes: Node[] = meant?.nodes ?? elements(runs, spans, dark);
+    if (!meant && nodes.length < runs.length) this.#cut = spans;
     if (group && group.end !== number) nodes.unshift(foldButton(folded, group));
     if (before > 0) nodes.unshift(button("less", `show from the beginning (${bytes(before)})`));
     if (took) nodes.push(said("span", "seconds took", took));
@@ -146,7 +172,7 @@ function foldButton(folded: boolean, group: Group): HTMLElement {
   return fold;
 }
 
-function button(name: string, text: string): HTMLElement {
+export function button(name: string, text: string): HTMLElement {
   const element = said("button", name, text);
   element.tabIndex = -1;
   return element;
@@ -160,7 +186,7 @@ function said<K extends keyof HTMLElementTagNameMap>(tag: K, name: string, text:
 }
 
 /** Text nodes, and elements for what has a style: at most `spans`; what is beyond has none, and is one node. */
-function elements(runs: readonly Run[], spans: number, dark: boolean): Node[] {
+export function elements(runs: readonly Run[], spans: number, dark: boolean): Node[] {
   const nodes: Node[] = [];
   for (const [at, run] of runs.entries()) {
     const plain = run.href === "" && run.style.flags === 0 && run.style.fg === -1 && run.style.bg === -1;

@@ -4,6 +4,8 @@ export interface Settings {
   wrap: boolean;
   time: "none" | "clock" | "start" | "before";
   theme: "auto" | "light" | "dark";
+  /** Whether all lines are shown as they are in the log, and not as what they mean. */
+  raw: boolean;
   /** Whether single letters are keys. */
   letters: boolean;
   /** Levels of problems that are listed and walked through. */
@@ -15,7 +17,7 @@ export interface Settings {
 const NAME = "livelog settings";
 
 export function load(): Settings {
-  const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", letters: true, levels: "error warning notice", aloud: false };
+  const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", raw: false, letters: true, levels: "error warning notice", aloud: false };
   try {
     Object.assign(settings, JSON.parse(localStorage.getItem(NAME) ?? "{}"));
     if (!/^(none|clock|start|before)$/.test(settings.time)) settings.time = "clock"; // of an older page

@@ -3,4 +3,5 @@
 export { Announcer } from "./announcer.js";
 export { Groups } from "./groups.js";
 export { Marks } from "./marks.js";
+export { Meanings } from "./meanings.js";
 export { Problems } from "./problems.js";

@@ -13,7 +13,7 @@ import type { Found } from "./api.js";
 import { moving } from "./moving.js";
 import { Parts } from "./parts.js";
 import type { Revealing } from "./revealing.js";
-import { duration, make, Row, type Time } from "./rows.js";
+import { duration, make, type Meanings, Row, type Time } from "./rows.js";
 import * as scroller from "./scroller.js";
 import { type Caret, Selecting } from "./selecting.js";
 
@@ -28,6 +28,9 @@ export type Folding = Pick<Folds, "at" | "isFolded" | "level" | "next" | "previo
 
 /** Groups, until any are known. */
 const UNFOLDED: Folding = { at: () => undefined, isFolded: () => false, level: () => 0, next: (line) => line + 1, previous: (line) => line - 1, open: () => {} };
+
+/** What a line has that may mean more than it says. */
+const SUSPECT = /::|##|\[task|[{=]/;
 
 export interface Options {
   wrap: boolean;
@@ -55,6 +58,10 @@ export class View {
   seen = 0;
   /** Called with each row that is shown anew, and when all are shown. */
   decorate: (rows: readonly Row[]) => void = () => {};
+  /** What lines mean; null until it is known. */
+  meanings: Meanings | null = null;
+  /** Whether all lines are shown as they are in the log. */
+  raw = false;
   /** The gaps that are marked; null: none is known. */
   gaps: GapMap | null = null;
 
@@ -98,13 +105,17 @@ export class View {
 
   get geometry(): scroller.Geometry {
     const { folds } = this;
+    const shown = (line: number, way: "next" | "previous") => {
+      while (this.meanings?.hides(this.log.store.get((line = folds[way](line)))));
+      return line;
+    };
     return {
       last: this.log.store.last,
       window: this.#window,
       row: this.#row,
       height: (line) => this.#height(line),
-      next: (line) => folds.next(line),
-      previous: (line) => folds.previous(line),
+      next: (line) => shown(line, "next"),
+      previous: (line) => shown(line, "previous"),
     };
   }
 
@@ -198,18 +209,16 @@ export class View {
     this.redraw();
   }
 
-  /** Rows for the gaps at a line, in pixels. */
+  /** More rows of a line, and those for the gaps at it, in pixels. */
   #silence(line: number): number {
     const known = this.log.store.get(line);
-    return known && this.gaps ? (Number(this.gaps.above(known) > 0) + Number(this.gaps.below(known) > 0)) * this.#row : 0;
+    const { gaps, meanings } = this;
+    return known ? (Number((gaps?.above(known) ?? 0) > 0) + Number((gaps?.below(known) ?? 0) > 0) + (meanings?.more(known) ?? 0)) * this.#row : 0;
   }
 
   /** Change what gives lines other heights: the text at the top stays where it is. */
   change(make: () => void): void {
-    const above = () => {
-      const known = this.log.store.get(this.anchor.line);
-      return known && this.gaps?.above(known) ? this.#row : 0;
-    };
+    const above = () => ((known) => (known && this.gaps?.above(known) ? this.#row : 0))(this.log.store.get(this.anchor.line));
     const before = above();
     make();
     this.anchor = { ...this.anchor, offset: Math.max(0, this.anchor.offset + above() - before) };
@@ -221,7 +230,7 @@ export class View {
     const known = this.log.store.get(line);
     if (!known) return this.#row;
     // Fewer bytes than columns are one row, unless there are tabs, or buttons.
-    if (this.#silence(line) === 0 && known.length < this.#columns - 4 - 2 * this.#level(line) && !known.bytes.includes(9) && !this.folds.at(line)) return this.#row;
+    if (this.#silence(line) === 0 && known.length < this.#columns - 4 - 2 * this.#level(line) && !known.bytes.includes(9) && !this.folds.at(line) && !(this.meanings && SUSPECT.test(String.fromCharCode(...known.bytes.subarray(0, 80))))) return this.#row;
     const cached = this.#heights.get(line);
     if (cached?.length === known.length) return cached.height;
     this.#fill(this.#gauge, line, 0);
@@ -254,6 +263,8 @@ export class View {
       folded: this.folds.isFolded(line),
       time: this.options.showTime ? this.options.time(line) : null,
       dark: this.options.dark,
+      meanings: this.meanings,
+      raw: this.raw,
     });
   }
 
@@ -274,6 +285,7 @@ export class View {
     const lines = this.geometry;
     if (this.#target !== null) this.anchor = scroller.centred(lines, this.#target);
     this.anchor = this.following ? scroller.end(lines) : scroller.clamp(lines, this.anchor);
+    if (this.meanings?.hides(store.get(this.anchor.line))) this.anchor = { line: lines.next(this.anchor.line), offset: 0 };
     const numbers = store.last ? scroller.visible(lines, this.anchor) : [];
     store.trim(this.anchor.line);
     for (const line of numbers) {

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from benchmarks.measuring import generate
 from benchmarks.preparation import Bench
-from benchmarks.servers import READY_SECONDS, RunFailed, Site, cpu_seconds, process_tree, resident_kb
+from benchmarks.servers import READY_SECONDS, RunFailed, Site, cpu_seconds, cpu_ticks, process_tree, resident_kb
 
 MARK = "Xylophone 4711 was found by nobody"
 """What is once in the large log, in its middle."""
@@ -73,11 +73,9 @@ class Run:
     def cpu(self) -> float:
         """Seconds of the processor that the server and its processes have had, ended ones too."""
         while True:
-            ticks, tree = 0, process_tree(self.pid)
+            tree = process_tree(self.pid)
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                for pid in tree:
-                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                    ticks += sum(map(int, fields[11:15] if pid == self.pid else fields[11:13]))
+                ticks = sum(cpu_ticks(pid, children=pid == self.pid) for pid in tree)
                 if process_tree(self.pid) == tree:  # none has ended meanwhile, to count twice or not at all
                     return ticks / os.sysconf("SC_CLK_TCK")
 

@@ -224,6 +224,15 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
+def cpu_ticks(pid: int, *, children: bool = False) -> int:
+    """Processor time that a process has had in all its threads, ended ones too, in ticks of the kernel (`SC_CLK_TCK` a second).
+
+    `children`: with that of its children that have ended and were waited for.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11 : 15 if children else 13]))
+
+
 def resident_kb(pid: int) -> int:
     """The resident memory of a process, in KiB."""
     return next(

@@ -11,9 +11,8 @@ import itertools
 import os
 import time
 from collections import Counter
-from pathlib import Path
 
-from benchmarks.servers import RunFailed, Site
+from benchmarks.servers import RunFailed, Site, cpu_ticks
 
 ENDLESS = "9007199254740991"
 """The last byte of the range that a page asks for, 2**53 - 1: no log is as long."""
@@ -101,12 +100,6 @@ class Reader:
                 await ask("groups", "?from=1")
 
 
-def cpu_seconds(pid: int) -> float:
-    """Seconds of processor time, in whole ticks of the kernel, that a process has had in all its threads, ended ones too."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def read_all(
     site: Site, name: str, pid: int, count: int, spread: float, seconds: float, is_page: bool
 ) -> tuple[float, dict[str, float]]:
@@ -120,9 +113,9 @@ def read_all(
             asyncio.create_task(reader.read(spread * at / count, is_page=is_page)) for at, reader in enumerate(readers)
         ]
         await asyncio.sleep(spread + 0.5)
-        before = cpu_seconds(pid)
+        before = cpu_ticks(pid)
         await asyncio.sleep(seconds)
-        used = cpu_seconds(pid) - before
+        used = (cpu_ticks(pid) - before) / os.sysconf("SC_CLK_TCK")
         for task in tasks:
             if task.done():
                 task.result()

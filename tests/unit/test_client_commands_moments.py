@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from livelog.client.commands.moments import Stamps, iso, moment, told
+from livelog.client.commands.moments import Stamps, iso, moment, rfc3339
 
 EAST = timezone(timedelta(hours=2))
 NOW = datetime(2026, 11, 28, 15, 30, 10, 250000, tzinfo=EAST)
@@ -48,7 +48,7 @@ def test_text_that_is_no_time_is_refused_with_examples(text: str) -> None:
 
 
 def test_time_is_told_to_servers_exactly() -> None:
-    assert told(NOW) == "2026-11-28T13:30:10.250000Z"
+    assert rfc3339(NOW) == "2026-11-28T13:30:10.250000Z"
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class Lines:
         return place
 
     def is_full(self) -> bool:
-        """Whether it may tell no further hit; a context may be missing still."""
+        """Whether the limit of hits is reached. Lines of context of the last hit may still follow."""
         return self._limit is not None and self.told >= self._limit
 
     def stop(self) -> None:

@@ -46,11 +46,11 @@ class Hits:
         self._beginning: int | None = None  # the start of the line in whose middle the piece begins; None: unknown
 
     def is_full(self) -> bool:
-        """Whether it may tell no further hit."""
+        """Whether the limit of hits is reached."""
         return self._limit is not None and self.told >= self._limit
 
     def stop(self) -> None:
-        """Tell no further hit."""
+        """Return no further hit."""
         self._limit = self.told
 
     def run(self) -> Iterator[Hit | None]:

@@ -179,7 +179,7 @@ class _Form:
             data = data.rstrip(b"\r")
         text = data.decode(query.encoding, "replace")
         text = _shown(text) if query.plain else text
-        # In this order: the search of a prefix tells a line of context by its end.
+        # In this order: the search of a prefix recognises a line of context by its end.
         more = ', "cut": true' * (stop < line.stop) + ', "context": true' * line.context
         return self._json(Hit(number, offset, length, line.start, text), more)
 

@@ -24,7 +24,7 @@ from livelog.tokens import Access, is_of_prefix
 from .in_thread import each
 from .lookup import Target, fetch, listing, patiently
 from .reader import GIVE_UP, parse
-from .search import moment, told
+from .search import moment, rfc3339
 from .watching import Watched
 
 WATCHED = 10_000
@@ -157,7 +157,7 @@ class LogList:
         if url is not None:
             parse(url)
         query = {
-            "prefix": prefix, "state": state, "since": told(since), "until": told(until), "q": text,
+            "prefix": prefix, "state": state, "since": rfc3339(since), "until": rfc3339(until), "q": text,
             "label": [name if value is None else f"{name}:{value}" for name, value in (labels or {}).items()],
         }  # fmt: skip
         self._query = {name: value for name, value in query.items() if value}

@@ -20,7 +20,7 @@ from livelog.client.transport.connection import TIMEOUT, connect
 from livelog.client.transport.origin import Origin, is_loopback, shown
 from livelog.client.transport.patient import FIRST_PAUSE, LAST_PAUSE
 from livelog.client.transport.stream import Stream, with_query
-from livelog.client.transport.wire import Answer, Wire, explain, told
+from livelog.client.transport.wire import Answer, Wire, explain, message_of
 from livelog.config import EX_CONFIG
 from livelog.errors import ConfigError, GaveUp, Refused
 from livelog.names import valid_name
@@ -297,5 +297,5 @@ def _ask(method: str, asked: Target, longest: float, patience: float) -> Answer:
     except (OSError, HTTPException) as error:
         raise GaveUp(explain(error, origin)) from error
     if response.status != 200:
-        raise Refused(told(response, content), response.status)
+        raise Refused(message_of(response, content), response.status)
     return Answer(response.status, response.headers, content)

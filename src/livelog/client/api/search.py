@@ -130,7 +130,7 @@ def query_of(
     return Query(
         pattern, regex=regex, case=case, invert=invert,
         before=context if before is None else before, after=context if after is None else after,
-        since=told(since), until=told(until), backwards=backwards, follow=follow, limit=limit,
+        since=rfc3339(since), until=rfc3339(until), backwards=backwards, follow=follow, limit=limit,
     )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ class Search:
         return self._query.encoded(self._start, self._left)
 
     def _is_new(self, hit: Hit) -> bool:
-        """Whether a line was not told before the connection broke; it then is the last that was."""
+        """Whether a line was not returned before the connection broke; it then is the last that was."""
         if self._last >= 0 and (hit.start >= self._last if self._query.backwards else hit.start <= self._last):
             return False
         self._last = hit.start
@@ -228,6 +228,6 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(re.sub("Z$", "+00:00", text)).astimezone(UTC)
 
 
-def told(when: datetime | None) -> str:
+def rfc3339(when: datetime | None) -> str:
     """A time as a server takes it: RFC 3339, in UTC; None: empty."""
     return "" if when is None else when.astimezone(UTC).isoformat(timespec="microseconds")

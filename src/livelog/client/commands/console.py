@@ -104,10 +104,10 @@ def period(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration, such as 90, 1.5, 10m, 2h or 7d") from error
 
 
-def told(title: str) -> str:
+def printable(title: str) -> str:
     """`title` in a form that servers accept: one printable line of at most 256 bytes."""
-    printable = "".join(character if character.isprintable() else " " for character in title)
-    return printable.encode(errors="ignore")[:256].decode(errors="ignore").strip()
+    text = "".join(character if character.isprintable() else " " for character in title)
+    return text.encode(errors="ignore")[:256].decode(errors="ignore").strip()
 
 
 def add_description(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +153,7 @@ def labels(arguments: argparse.Namespace) -> dict[str, str]:
             note(f"the label {text!r} is left out: it is not NAME=VALUE")
         elif name not in found and len(found) == MAX_LABELS:
             note(f"the label {name} is left out: a log has at most {MAX_LABELS}")
-        elif value := told(value):
+        elif value := printable(value):
             found[name] = value
             if name != given:
                 note(f"the label {given!r} is called {name}")
@@ -229,7 +229,7 @@ def _attempt(text: str) -> int:
 
 def _generation(text: str) -> str:
     if not re.fullmatch("[A-Za-z0-9._~-]{1,100}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a generation; livelog status tells them")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a generation; livelog status prints them")
     return text
 
 

@@ -26,7 +26,7 @@ from .console import (
 )
 from .grep_options import add_pattern_options
 from .grepping import Asked, Form, Found, expression, found
-from .moments import told
+from .moments import rfc3339
 from .terminal import Neutraliser
 
 FOUND, NONE, TROUBLE = 0, 1, 2
@@ -201,8 +201,8 @@ class _Grep:
             return
         query: dict[str, object] = {"q": self._asked.text, "as": "text", "dir": "forward"}
         query |= {"before": self._before, "after": self._after} if self._before or self._after else {}
-        query |= {} if arguments.since is None else {"since": told(arguments.since)}
-        query |= {} if arguments.until is None else {"until": told(arguments.until)}
+        query |= {} if arguments.since is None else {"since": rfc3339(arguments.since)}
+        query |= {} if arguments.until is None else {"until": rfc3339(arguments.until)}
         query |= {"regex": 1} if self._asked.regex else {}
         query |= {} if arguments.ignore_case else {"case": 1}
         query |= {"invert": 1} if arguments.invert_match else {}
@@ -229,7 +229,7 @@ class _Grep:
             except ValueError as error:
                 raise Refused("this server does not search as livelog grep needs it: it is an older one") from error
             if line.number and line.number <= last:
-                continue  # it was told before the connection broke
+                continue  # it was received before the connection broke
             if line.number:
                 last = line.number
                 match = match if line.context else line.number

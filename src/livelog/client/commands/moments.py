@@ -64,7 +64,7 @@ def _moment(text: str, now: datetime) -> datetime:
     raise ValueError(text)
 
 
-def told(when: datetime) -> str:
+def rfc3339(when: datetime) -> str:
     """A time for a server: RFC 3339, in UTC, with microseconds."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 

@@ -35,8 +35,8 @@ from .console import (
     note_links,
     note_rest,
     own_warnings,
+    printable,
     reason,
-    told,
     what_is_left,
     with_expiry,
 )
@@ -130,7 +130,7 @@ def push(arguments: argparse.Namespace) -> int:
         settings,
         log_name(arguments, arguments.file),
         file,
-        header_fields(told(arguments.title or ""), labels(arguments), arguments.content_type),
+        header_fields(printable(arguments.title or ""), labels(arguments), arguments.content_type),
     )
     if arguments.exit_code is not None:
         sender.final_fields["Livelog-Exit-Code"] = str(arguments.exit_code)
@@ -174,7 +174,7 @@ def _push_name(path: Path, arguments: argparse.Namespace, settings: ClientSettin
 def _writer(hint: str, arguments: argparse.Namespace, settings: ClientSettings) -> Writer:
     log = Writer(
         log_name(arguments, hint),
-        title=told(arguments.title or ""),
+        title=printable(arguments.title or ""),
         labels=labels(arguments),
         content_type=arguments.content_type,
         drain=_drain(arguments),

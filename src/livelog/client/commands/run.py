@@ -21,7 +21,7 @@ from .console import (
     note_links,
     note_rest,
     own_warnings,
-    told,
+    printable,
     with_expiry,
 )
 from .own_server import OwnServer
@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         if own is not None:
             settings = own.settings(settings)
             drain = DRAIN if drain is None else drain  # it may still be starting
-        log = Writer(name, title=told(title), labels=labels(arguments), drain=drain, settings=settings)
+        log = Writer(name, title=printable(title), labels=labels(arguments), drain=drain, settings=settings)
         if not arguments.quiet:
             _note_links(log, own, settings.link_expires)
 

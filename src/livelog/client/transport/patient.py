@@ -14,7 +14,7 @@ from livelog.errors import GaveUp
 
 from .connection import TIMEOUT, connect
 from .origin import Origin
-from .wire import Unavailable, explain, told
+from .wire import Unavailable, explain, message_of
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
 """Seconds before a request is repeated after its connection broke: the pause doubles from the first to the last value."""
@@ -43,7 +43,7 @@ class PatientConnection:
         self._timeout = TIMEOUT
         self._closed = threading.Event()
         self._pause, self._heard = FIRST_PAUSE, time.monotonic()
-        self._noticed = ""  # what was told last: it is not told again before something has come
+        self._noticed = ""  # the last message: it is not repeated before something has come
 
     def another(self) -> "PatientConnection":
         """One to the same server, of its own."""
@@ -88,7 +88,7 @@ class PatientConnection:
 
         Raises: HTTPException, if there may be one later.
         """
-        text = told(response, response.read(1000))
+        text = message_of(response, response.read(1000))
         if response.status >= 500 or response.status in (408, 429) or (response.status == 404 and begun):
             raise Unavailable(f"{response.status} {text}")
         return text
@@ -105,7 +105,7 @@ class PatientConnection:
     def pause(self, error: OSError | HTTPException, going_on: str | None) -> None:
         """Wait before a question is asked again that `error` has broken off. Raises: GaveUp, if that is not to be.
 
-        `going_on`: what is told to people behind the reason; None: nothing is.
+        `going_on`: what a message says after the reason; None: nothing is.
         """
         reason = self.explain(error)
         if time.monotonic() - self._heard + self._pause > self._give_up:

@@ -261,7 +261,7 @@ def explain(error: OSError | HTTPException, origin: Origin) -> str:
     return f"{origin}: {error}"
 
 
-def told(response: HTTPResponse, content: bytes) -> str:
+def message_of(response: HTTPResponse, content: bytes) -> str:
     """A line for people about an answer with an error or a redirect."""
     if 300 <= response.status < 400 and (location := response.headers.get("Location", "")):
         place = location.partition("://")[2].partition("/")[0].rpartition("@")[2]  # the rest may hold a token

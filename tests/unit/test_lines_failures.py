@@ -260,6 +260,8 @@ TOLD = (
 NOT_TOLD = (
     "-- Treating warnings as errors: ON",
     "the option that turns warnings into errors",
+    "cc1: all warnings being treated as errors",  # behind the line of the warning itself, which is an error then
+    "warnings are treated as errors",
     "0 failed, no error found",
     "0 failed",
     "no errors",

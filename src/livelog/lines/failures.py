@@ -95,7 +95,7 @@ _NONE = re.compile(
     r"|\b(?:errors?|failed|failures?|passed|skipped|crashed)[ \t]{1,40}0\b(?!\.)"
     r"|\b(?:if|when|on|in case of|ignor\w{0,9}|handl\w{0,9}|report\w{0,9}|check\w{0,9}(?: for)?|for|possible|potential|expected|catch\w{0,9}"
     r"|suppress\w{0,9}|recover\w{0,9} from)[ \t]{1,3}(?:an?[ \t]{1,3}|the[ \t]{1,3}|any[ \t]{1,3})?(?:errors?|exceptions?|failures?)\b(?![:\]])"
-    r"|\bwarnings?[ \t]{1,3}(?:as|into|to)[ \t]{1,3}errors?\b"
+    r"|\bwarnings?[ \t]{1,3}(?:(?:are[ \t]{1,3}|being[ \t]{1,3})?treated[ \t]{1,3})?(?:as|into|to)[ \t]{1,3}errors?\b"
     r"|\b(?:errors?|exceptions?|failures?)[ \t]{1,3}(?:handl\w{0,9}|report\w{0,9}|check\w{0,9}|correct\w{0,9}|log(?:s|ging|file)?|rates?|pages?"
     r"|budgets?|tolerance|margin|codes?[ :=]{1,3}0\b)"
     r"|\blog[_ \-]?level\b[\"']?\s{0,3}(?:[:=]|set to|is|to)?\s{0,3}[\"']?(?:error|fatal|critical|panic)(?=[\"']?$)"

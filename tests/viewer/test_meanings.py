@@ -1,6 +1,8 @@
 """Lines that mean more than they say, in the viewer: commands to CI services, and what of them is not shown."""
 
+import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -113,6 +115,11 @@ def test_structured_lines_are_folded_opened_and_rid_of_keys(
         viewer.wait_told("Copied 5 lines")
         copied: str = viewer.js("navigator.clipboard.readText()")
         assert copied == f"{opened}\nERROR it broke  user=7 … 1 more\nA=1 make\n"
+        only = viewer.page.get_by_role("link", name="Only records of level info and above")
+        query = parse_qs(urlsplit(only.get_attribute("href") or "").query)
+        assert [query["regex"], query["only"]] == [["1"], ["1"]]
+        assert re.search(query["q"][0], RECORDS.decode().splitlines()[1])
+        assert not re.search(query["q"][0], "A=1 make")
         viewer.press("Escape", "o")
         shown(viewer, "INFO  02:03:04.123 up  port=80 … 1 more", "ERROR it broke  user=7 … 1 more", "A=1 make")
         viewer.press("r")

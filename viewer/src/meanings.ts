@@ -101,7 +101,7 @@ export class Meanings implements Shown {
 
   /** Something in a line was clicked. True: that is all there is to do. */
   click(target: Element, line: Line | undefined): boolean {
-    if (!line || !target.closest(".one")) return false;
+    if (!line || !target.closest("button.one")) return target.closest("a.one") !== null;
     if (!this.#structure?.click(target, line.at, () => this.#text(line)) && !this.#raw.delete(line.at)) this.#raw.add(line.at);
     this.#changed();
     return true;

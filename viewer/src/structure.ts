@@ -3,8 +3,24 @@
 import { lineButton } from "./buttons.js";
 import type { Run } from "./cells.js";
 import type { Piece } from "./meaning.js";
+import { CHOICES, levelPattern } from "./levels.js";
 import { elements, make } from "./rows.js";
 import { piecesOf, type Structured, structured } from "./structured.js";
+
+/** A link to this page, with the search for records of this level and of graver ones. */
+function onlyLevel(level: string): HTMLElement {
+  const url = new URL(location.href);
+  for (const [name, value] of Object.entries({ q: levelPattern(level), regex: "1", only: "1" })) url.searchParams.set(name, value);
+  url.searchParams.delete("case");
+  url.searchParams.delete("invert");
+  url.hash = "";
+  const link = make("a", "one said");
+  link.setAttribute("href", url.href);
+  link.setAttribute("aria-label", `Only records of level ${level}${level === "error" ? "" : " and above"}`);
+  link.dataset["said"] = level === "error" ? "only errors" : `only ${level} and above`;
+  link.tabIndex = -1;
+  return link;
+}
 
 export class Structure {
   /** How many rows more than one lines have that are open, by where they begin in the log. */
@@ -45,6 +61,8 @@ export class Structure {
       hide.dataset["key"] = key;
       nodes.push(hide);
     }
+    const level = found.level === "notice" ? "info" : found.level;
+    if (isOpen && CHOICES.includes(level)) nodes.push(onlyLevel(level));
     return { level: found.level || "record", nodes };
   }
 

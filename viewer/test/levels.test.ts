@@ -11,6 +11,10 @@ const RECORDS: Record<string, readonly string[]> = {
   "": ['{"level":"debug"}', "level=debug", "an error", '{"levels":"error"}', "mylevel=error", '{"level":"errors"}', "::errors::"],
 };
 
+test("a pattern is no longer than the server takes", () => {
+  for (const level of CHOICES) assert.ok(levelPattern(level).length <= 1000);
+});
+
 test("of a level and what is graver", () => {
   for (const [at, level] of CHOICES.entries()) {
     const pattern = new RegExp(levelPattern(level), "i");

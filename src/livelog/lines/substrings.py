@@ -12,8 +12,8 @@ from importlib.util import find_spec
 Contains = Callable[[bytes, bytes], bool]
 """Whether the first bytes contain the second."""
 
-HAS_MEMMEM = "CS_GNU_LIBC_VERSION" in os.confstr_names and find_spec("_ctypes") is not None
-"""Whether this is the GNU C library, and this build of Python can call it."""
+HAS_MEMMEM = "CS_GNU_LIBC_VERSION" in os.confstr_names and all(map(find_spec, ("ctypes", "_ctypes")))
+"""Whether this is the GNU C library, and this build of Python can call it. The standalone program cannot, and some builds of Python have one of the two modules only."""
 
 
 def fastest(*, memmem: bool = HAS_MEMMEM) -> Contains:

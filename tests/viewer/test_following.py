@@ -339,7 +339,7 @@ def test_log_that_takes_anothers_place_is_never_joined_to_it(
         wire.admit()
         viewer.wait_state("Replaced")
         assert viewer.texts() == [f"line {number}" for number in range(1, 11)]
-        viewer.page.get_by_role("button", name="Show it").click()
+        viewer.page.get_by_role("button", name="Show the new one").click()
         viewer.wait_last("another log, and longer than the first one was by much, so that there is something to join")
 
 

@@ -43,7 +43,7 @@ function ownNames() {
 }
 
 /** The scripts that are loaded when they are used: entry points in src/, with a style of the same name, if there is one. What they export is what the page gets. */
-const PARTS = ["cards", "finding", "copying", "timing", "help", "soon", "panel", "structure"];
+const PARTS = ["cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal"];
 const TARGETS = { target: ["chrome123", "firefox120", "safari17.5"], charset: "utf8" };
 
 /** The styles of the list. */

@@ -26,7 +26,7 @@ LIST = PACKAGED.with_name("list.html")
 BUDGET = 30_000
 """Bytes of each compressed page, before anything of it is used."""
 
-SCRIPTS = ("cards", "finding", "copying", "timing", "help", "soon", "panel", "structure")
+SCRIPTS = ("cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal")
 
 SCRIPT_BUDGET = 8_000
 """Bytes of each compressed script that is loaded when it is used."""

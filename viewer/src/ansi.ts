@@ -8,19 +8,19 @@
  */
 
 import { Cells, type Run, Runs, WIDE } from "./cells.js";
-import { PARAMETERS, PLAIN, sgr, type Style } from "./sgr.js";
+import { look, PARAMETERS, PLAIN, sgr, type Style } from "./sgr.js";
 
 export * from "./sgr.js";
 export type { Run } from "./cells.js";
 
 // CSI; strings, which end at BEL, ST, CAN and SUB, and in front of the next escape; other functions; a control.
-const TOKEN =
+export const TOKEN =
   /\x1b(?:\[([0-?]*)([ -/]*)([@-~]?)|([\]PX^_])([^\x07\x18\x1a\x1b\n]*)(?:[\x07\x18\x1a]|\x1b\\|(?=\x1b))|[ -/]+[0-~]?|([0-OQ-WYZ\\`-~]))?|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
 /** What does more than to append text and to set styles. */
 const MOVES = /\r|\x08|\x1b(?:[78c]|\[[0-9;]*[@C-JKPXZ`abdfsu])/;
 
-const LINK = /^(?:https?:\/\/|mailto:)/i;
+export const LINK = /^(?:https?:\/\/|mailto:)/i;
 
 export interface Parsed {
   readonly runs: Run[];
@@ -36,6 +36,7 @@ export function parse(text: string, style: Style, limit = Infinity): Parsed {
   let end = length;
   while (text[end - 1] === "\r") end--;
   text = text.slice(0, end);
+  look(text);
   const cells = MOVES.test(text) ? new Cells() : null;
   const paper = cells ?? new Runs(limit);
   let href = "";
@@ -95,7 +96,7 @@ export function parse(text: string, style: Style, limit = Infinity): Parsed {
 }
 
 /** A control sequence that is about the cursor's line; those about others move along this one at most. */
-function draw(cells: Cells, final: string, numbers: readonly number[]): void {
+export function draw(cells: Cells, final: string, numbers: readonly number[]): void {
   const what = numbers[0]!;
   const count = what || 1;
   if (final === "C" || final === "a") cells.by(count);
@@ -112,7 +113,7 @@ function draw(cells: Cells, final: string, numbers: readonly number[]): void {
 }
 
 /** A control character as something to look at: it must neither vanish nor turn the line around. */
-function picture(control: string): string {
+export function picture(control: string): string {
   const code = control.charCodeAt(0);
   if (code < 32) return code === 7 ? "" : String.fromCharCode(0x2400 + code);
   return code === 127 ? "\u2421" : `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;

@@ -3,11 +3,15 @@
 import { reasonOf } from "./api.js";
 import { copy, download, MUCH } from "./clipboard.js";
 import { type Bytes, plain, type Read } from "./copy.js";
+import type { Caret } from "./selecting.js";
 import type { Lines } from "./fragment.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
 import { count } from "./state.js";
 import type { View } from "./view.js";
+
+/** From the beginning of the first line to the end of the last one. */
+const WHOLE: readonly [Caret, Caret] = [{ line: 0, column: 0, start: 0 }, { line: 0, column: Infinity, start: 0 }];
 
 export class Copying {
   /** `fileName`: what a text that is too long for the clipboard is saved as. */
@@ -32,17 +36,28 @@ export class Copying {
   /** Copy the marked lines. `raw`: with their escape sequences. */
   async marked(raw: boolean): Promise<void> {
     const { marked } = this.view;
-    if (marked) await this.#range(marked, (part) => (raw ? part.charset.decode(part.bytes, part.at) : plain(part, undefined, undefined, this.#read)));
+    if (!marked) return;
+    const rows = raw ? null : this.#rows(marked, ...WHOLE);
+    if (rows !== null) await this.#copy(() => Promise.resolve(rows), rows.length);
+    else await this.#range(marked, (part) => (raw ? part.charset.decode(part.bytes, part.at) : plain(part, undefined, undefined, this.#read)));
   }
 
   /** Copy these lines, as `text` has them. */
   async #range(lines: Lines, text: (part: Bytes) => string): Promise<void> {
-    const { notices } = this;
     try {
       const [start, stop] = await this.view.range(lines);
-      const whole = () => this.log.bytes(start, stop).then((bytes) => text({ bytes, at: start, charset: this.log.charset }));
+      await this.#copy(() => this.log.bytes(start, stop).then((bytes) => text({ bytes, at: start, charset: this.log.charset })), stop - start);
+    } catch (error) {
+      this.notices.tell(reasonOf(error));
+    }
+  }
+
+  /** Copy a text of about this size, in bytes. */
+  async #copy(whole: () => Promise<string>, size: number): Promise<void> {
+    const { notices } = this;
+    try {
       const save = () => void whole().then((ready) => download(this.fileName(), ready), (error) => notices.tell(reasonOf(error)));
-      if (stop - start > MUCH) return notices.tell("That is a lot of text:", "Download it", save);
+      if (size > MUCH) return notices.tell("That is a lot of text:", "Download it", save);
       const ready = whole();
       if (await copy(ready)) this.#told(await ready);
       else notices.tell("The browser lets no page copy here:", "Download it", save);
@@ -58,11 +73,21 @@ export class Copying {
     const { from, to } = selection;
     const lines = { from: Math.max(1, from.line), to: Math.min(to.line, this.log.store.last) };
     const { store, charset } = this.log;
-    const bytes = store.bytesOf(lines.from, lines.to);
-    if (!bytes || !event) return void this.#range(lines, (part) => plain(part, from, to, this.#read));
-    const text = plain({ bytes, at: store.get(lines.from)?.at ?? 0, charset }, from, to, this.#read);
+    const rows = this.#rows(lines, from, to);
+    if (rows !== null && !event) return void this.#copy(() => Promise.resolve(rows), rows.length);
+    const bytes = rows === null ? store.bytesOf(lines.from, lines.to) : null;
+    if ((rows === null && !bytes) || !event) return void this.#range(lines, (part) => plain(part, from, to, this.#read));
+    const text = rows ?? plain({ bytes: bytes!, at: store.get(lines.from)?.at ?? 0, charset }, from, to, this.#read);
     event.clipboardData?.setData("text/plain", text);
     this.#told(text);
+  }
+
+  /** What a terminal shows of lines that write over each other, from one place to another; null: these do not, or are not all here. */
+  #rows(lines: Lines, from: Caret, to: Caret): string | null {
+    const rows = from.start || to.start ? null : this.view.terminal?.rows(lines.from, lines.to);
+    if (!rows) return null;
+    const texts = rows.map(({ line, text }) => text.slice(line === from.line ? from.column : 0, line === to.line ? to.column : undefined));
+    return texts.join("\n") + (to.column === Infinity ? "\n" : "");
   }
 
   #told(text: string): void {

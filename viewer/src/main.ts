@@ -19,6 +19,7 @@ import { Notices } from "./notices.js";
 import { Scripts } from "./scripts.js";
 import type { Problems } from "./problems.js";
 import { load, save, type Settings } from "./settings.js";
+import { seen } from "./sgr.js";
 import { type State, stateOf } from "./state.js";
 import type { Timing } from "./timing.js";
 import { View } from "./view.js";
@@ -146,6 +147,7 @@ class App implements chrome.Page {
       this.#query = null;
     }
     this.finder?.look();
+    if (seen.rows && !this.view.terminal) void this.#scripts.quietly<typeof import("./terminal.js")>("terminal", ({ Terminal }) => (this.view.terminal ??= new Terminal(this.view, this.log, this.#redraw)));
     // What is selected may be copied at once.
     if (this.view.selection && !this.#copying) void this.#scripts.quietly<typeof import("./copying.js")>("copying", (script) => this.#copier(script));
     if (!this.#cards && chrome.hasCard(this.log)) void this.#scripts.quietly<typeof import("./cards.js")>("cards", (script) => (this.#cards = script));

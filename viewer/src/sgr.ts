@@ -67,6 +67,14 @@ function valid(text: string | undefined): boolean {
   return text !== undefined && Number(text) <= 255;
 }
 
+/** Whether the cursor has gone to another row anywhere in the lines that were looked at. */
+export const seen = { rows: false };
+
+/** Look for what goes to a row above. */
+export function look(text: string): void {
+  seen.rows ||= /\x1b(?:\[\d*[AF]|M)/.test(text);
+}
+
 /** The style at the end of a line, without looking at its text. A reset of the whole terminal resets the style, too. */
 export function styleAfter(text: string, style: Style): Style {
   for (const [, parameters] of text.matchAll(/\x1b(?:\[([0-9;:]{0,61})m|c|\[!p)/g)) style = parameters === undefined ? PLAIN : sgr(style, parameters);

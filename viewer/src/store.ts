@@ -6,7 +6,7 @@
  */
 
 import type { Charset } from "./charset.js";
-import { PLAIN, type Style, styleAfter } from "./sgr.js";
+import { look, PLAIN, type Style, styleAfter } from "./sgr.js";
 
 /** As much of a line as is kept; of what is longer, the beginning and the end. */
 export const KEPT = 16 * 1024;
@@ -200,10 +200,10 @@ export class Store {
     return shift;
   }
 
-  /** Forget lines that are far from this one. */
-  trim(around: number): void {
+  /** Forget lines that are far from all of these. */
+  trim(around: readonly number[]): void {
     let bytes = this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
-    const distance = ({ first, lines }: Segment) => Math.max(first - around, around - (first + lines.length - 1), 0);
+    const distance = ({ first, lines }: Segment) => Math.min(...around.map((line) => Math.max(first - line, line - (first + lines.length - 1), 0)));
     while (this.#segments.length > 2 && (this.#segments.length > MAX_SEGMENTS || bytes > MAX_BYTES)) {
       const old = this.#segments.slice(0, -1).reduce((far, one) => (distance(one) > distance(far) ? one : far));
       if (distance(old) < 100) return;
@@ -257,6 +257,7 @@ function styleBehind({ bytes, end, style }: Line): Style {
 function after(bytes: Uint8Array, style: Style): Style {
   if (!bytes.includes(27)) return style;
   const text = decoder.decode(bytes);
+  look(text);
   return styleAfter(text.slice(Math.max(0, text.lastIndexOf("\x1b[0m"), text.lastIndexOf("\x1b[m"))), style);
 }
 

@@ -45,6 +45,7 @@ export class View {
   following = true;
   /** Lines that are marked, as the address says. */
   marked: Lines | null = null;
+  terminal: import("./terminal.js").Terminal | null = null; // once lines write over each other
   /** What is folded away. */
   folds: Folding = UNFOLDED;
   readonly parts: Parts;
@@ -229,14 +230,15 @@ export class View {
     if (!this.options.wrap) return this.#row + this.#silence(line);
     const known = this.log.store.get(line);
     if (!known) return this.#row;
+    const { length } = this.parts.get(line)?.text ?? known;
     // Fewer bytes than columns are one row, unless there are tabs, or buttons.
-    if (this.#silence(line) === 0 && known.length < this.#columns - 4 - 2 * this.#level(line) && !known.bytes.includes(9) && !this.folds.at(line) && !(this.meanings && SUSPECT.test(String.fromCharCode(...known.bytes.subarray(0, 80))))) return this.#row;
+    if (this.#silence(line) === 0 && length < this.#columns - 4 - 2 * this.#level(line) && !known.bytes.includes(9) && !this.folds.at(line) && !(this.meanings && SUSPECT.test(String.fromCharCode(...known.bytes.subarray(0, 80))))) return this.#row;
     const cached = this.#heights.get(line);
-    if (cached?.length === known.length) return cached.height;
+    if (cached?.length === length) return cached.height;
     this.#fill(this.#gauge, line, 0);
     const height = Math.max(this.#row, this.#gauge.element.getBoundingClientRect().height);
     if (this.#heights.size > 2000) this.#heights.clear();
-    this.#heights.set(line, { length: known.length, height });
+    this.#heights.set(line, { length, height });
     return height;
   }
 
@@ -287,7 +289,7 @@ export class View {
     this.anchor = this.following ? scroller.end(lines) : scroller.clamp(lines, this.anchor);
     if (this.meanings?.hides(store.get(this.anchor.line))) this.anchor = { line: lines.next(this.anchor.line), offset: 0 };
     const numbers = store.last ? scroller.visible(lines, this.anchor) : [];
-    store.trim(this.anchor.line);
+    store.trim(numbers);
     for (const line of numbers) {
       if (!store.get(line)) {
         this.log.need(line);

@@ -16,7 +16,7 @@ from livelog.wire.response import Response
 LOG, LIST = "viewer.html", "list.html"
 
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    LOG: ("cards", "finding", "copying", "timing", "help", "soon", "panel", "structure"),
+    LOG: ("cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal"),
     LIST: (),
 }
 """The scripts that each page loads when they are used: the files `finding.js` and so on."""

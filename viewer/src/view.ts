@@ -107,7 +107,7 @@ export class View {
   get geometry(): scroller.Geometry {
     const { folds } = this;
     const shown = (line: number, way: "next" | "previous") => {
-      while (this.meanings?.hides(this.log.store.get((line = folds[way](line)))));
+      do line = folds[way](line); while (this.meanings?.hides(this.log.store.get(line)));
       return line;
     };
     return {

@@ -112,6 +112,7 @@ def test_ended_log_that_is_removed_is_told_to_be_and_replaced_when_there_is_anot
     with viewing(browser, server.get, path(name)) as viewer:
         viewer.wait_state("Ended")
         viewer.wait_last("line 9000")
+        viewer.wait_numbered()  # or the page goes on asking for numbers, less and less often
         assert logs.request(server.put, "DELETE", f"/log/{name}").status == 204
         viewer.wait_state("Removed")
         since, asked = time.monotonic(), len(viewer.requests)

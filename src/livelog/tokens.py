@@ -16,7 +16,7 @@ import base64
 import enum
 import hmac
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from .names import prefixes
 
@@ -65,9 +65,7 @@ class Access:
         """
         if presented.startswith(READS):
             return self.judge_prefix(presented, name, now)
-        if self.opens_all(presented):
-            return Verdict.OPENS  # without the code of the log, which takes longer than the rest of the check
-        return _verdict(presented, [self.read_token(name, _expiry(presented))], now, self._access_token)
+        return _verdict(presented, map(self.read_token, [name], [_expiry(presented)]), now, self._access_token)
 
     def judge_prefix(self, presented: str, prefix: str, now: float) -> Verdict:
         """Whether `presented` lets its bearer read all logs whose names begin with `prefix`: see `judge`.
@@ -75,7 +73,7 @@ class Access:
         If `prefix` does not end in `/`, tokens of shorter prefixes count. No token but ACCESS_TOKEN opens the empty prefix: all logs.
         """
         expires = _expiry(presented)
-        codes = [self.prefix_token(prefix, expires) for prefix in prefixes(prefix) if presented.startswith(READS)]
+        codes = (self.prefix_token(prefix, expires) for prefix in prefixes(prefix) if presented.startswith(READS))
         return _verdict(presented, codes, now, self._access_token)
 
     def judge_write(self, presented: str, path: str, now: float) -> Verdict:
@@ -86,7 +84,7 @@ class Access:
         if self._write_token is None:
             return Verdict.OPENS
         expires, secret = _expiry(presented), self._write_token
-        codes = [write_token(secret, prefix, expires) for prefix in prefixes(path) if presented.startswith(WRITES)]
+        codes = (write_token(secret, prefix, expires) for prefix in prefixes(path) if presented.startswith(WRITES))
         return _verdict(presented, codes, now, secret)
 
     def is_told_by(self, name: str, others: Iterable[str] = ()) -> bool:
@@ -164,12 +162,13 @@ def _equal(presented: str, token: str) -> bool:
     return hmac.compare_digest(presented.encode("utf-8", "surrogatepass"), token.encode())
 
 
-def _verdict(presented: str, expected: Sequence[str], now: float, secret: str) -> Verdict:
+def _verdict(presented: str, expected: Iterable[str], now: float, secret: str) -> Verdict:
     """Compare `presented` with `secret` and the `expected` tokens, which were made with the expiry that `presented` has."""
+    if _equal(presented, secret):
+        return Verdict.OPENS  # before any expected token is made, which takes longer than the rest of the check
     # All are compared, whatever the first comparisons gave: the time must not depend on it.
-    is_secret, is_expected = _equal(presented, secret), sum([_equal(presented, token) for token in expected]) > 0
-    expires = _expiry(presented)
-    if is_secret or (is_expected and (expires is None or expires > now)):
+    is_expected, expires = sum([_equal(presented, token) for token in expected]) > 0, _expiry(presented)
+    if is_expected and (expires is None or expires > now):
         return Verdict.OPENS
     return Verdict.EXPIRED if is_expected else Verdict.WRONG
 

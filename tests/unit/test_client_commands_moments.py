@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from livelog.client.commands.moments import Stamps, iso, moment, rfc3339
+from livelog.client.api.search import rfc3339
+from livelog.client.commands.moments import Stamps, iso, moment
 
 EAST = timezone(timedelta(hours=2))
 NOW = datetime(2026, 11, 28, 15, 30, 10, 250000, tzinfo=EAST)

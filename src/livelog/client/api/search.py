@@ -229,5 +229,5 @@ def moment(text: str | None) -> datetime | None:
 
 
 def rfc3339(when: datetime | None) -> str:
-    """A time as a server takes it: RFC 3339, in UTC; None: empty."""
-    return "" if when is None else when.astimezone(UTC).isoformat(timespec="microseconds")
+    """A time for a server: RFC 3339, in UTC, with microseconds; None: empty."""
+    return "" if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

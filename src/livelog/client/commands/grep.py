@@ -8,6 +8,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 from livelog.client.api.lookup import attempt_of, patiently, place_of
+from livelog.client.api.search import rfc3339
 from livelog.client.settings import load
 from livelog.errors import LivelogError, LogReplaced, Refused
 
@@ -26,7 +27,6 @@ from .console import (
 )
 from .grep_options import add_pattern_options
 from .grepping import Asked, Form, Found, expression, found
-from .moments import rfc3339
 from .terminal import Neutraliser
 
 FOUND, NONE, TROUBLE = 0, 1, 2

@@ -64,11 +64,6 @@ def _moment(text: str, now: datetime) -> datetime:
     raise ValueError(text)
 
 
-def rfc3339(when: datetime) -> str:
-    """A time for a server: RFC 3339, in UTC, with microseconds."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 class Stamps:
     """The times of lines as one of `FORMS` shows them, each with a blank behind it.
 

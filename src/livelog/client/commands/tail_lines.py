@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from livelog.client.api.lookup import attempt_of, listing, locate, patiently, place_of, status_of
-from livelog.client.api.search import Hit, Query, search
+from livelog.client.api.search import Hit, Query, rfc3339, search
 from livelog.client.settings import load
 from livelog.client.transport.stream import Stream, events
 from livelog.errors import LivelogError
@@ -27,7 +27,7 @@ from .filtering import plain
 from .grepping import RESET as PLAIN
 from .grepping import expression, marked
 from .merging import Merger
-from .moments import Stamps, rfc3339
+from .moments import Stamps
 from .terminal import RESET, Neutraliser
 
 COLOURS = (36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91)
@@ -84,8 +84,7 @@ class _TailLines:
             asked.text, regex=asked.regex, case=not arguments.ignore_case, invert=arguments.invert_match,
             before=around if arguments.before_context is None else arguments.before_context,
             after=around if arguments.after_context is None else arguments.after_context,
-            since="" if arguments.since is None else rfc3339(arguments.since),
-            until="" if arguments.until is None else rfc3339(arguments.until), follow=arguments.follow,
+            since=rfc3339(arguments.since), until=rfc3339(arguments.until), follow=arguments.follow,
         )  # fmt: skip
         self._said: queue.Queue[_Said] = queue.Queue(1000)
         self._merger: Merger[tuple[Chosen, Hit]] = Merger()

@@ -1,20 +1,22 @@
 /** Levels as a pattern of a search: lines of a level or a graver one. Pure. */
 
-const KEYS = "level|lvl|severity|log\\.level|loglevel|levelname|severity_?text|@l|levelno";
+import { LEVEL, NAMES } from "./structured.js";
 
-/** Names and numbers of levels, the gravest first, and the commands to CI services that are of them. */
-const LEVELS: readonly (readonly [string, string, string])[] = [
-  ["error", "e|err|error|f|fatal|c|crit|critical|d?panic|alert|emerg|emergency|severe|50|60", "error"],
-  ["warning", "w|warn|warning|40", "warning"],
-  ["info", "i|info|information|informational|notice|30", "notice"],
-];
+/** The levels, the gravest first; of each those of records, and that of the commands to CI services. */
+const LEVELS: Readonly<Record<string, { readonly of: readonly string[]; readonly command: string }>> = {
+  error: { of: ["error"], command: "error" },
+  warning: { of: ["warning"], command: "warning" },
+  info: { of: ["info", "notice"], command: "notice" },
+};
 
-export const CHOICES: readonly string[] = LEVELS.map(([name]) => name);
+const KEYS = LEVEL.map((key) => key.replaceAll(".", "\\.")).join("|");
+
+export const CHOICES: readonly string[] = Object.keys(LEVELS);
 
 /** A regular expression, as the server and browsers have it, that matches records of this level or a graver one, whatever their letters' case. */
 export function levelPattern(level: string): string {
-  const kept = LEVELS.slice(0, CHOICES.indexOf(level) + 1);
-  const names = kept.map(([, one]) => one).join("|");
-  const commands = kept.map(([, , one]) => one).join("|");
+  const kept = CHOICES.slice(0, CHOICES.indexOf(level) + 1).map((one) => LEVELS[one]!);
+  const names = kept.flatMap(({ of }) => of).flatMap((one) => NAMES[one]!).join("|");
+  const commands = kept.map(({ command }) => command).join("|");
   return `"(?:${KEYS})"\\s*:\\s*"?(?:${names})"?\\s*[,}]|(?:^|\\s)(?:${KEYS})="?(?:${names})"?(?:\\s|$)|(?:^|\\s)(?:::(?:${commands})[ :]|##\\[(?:${commands})\\])`;
 }

@@ -69,9 +69,10 @@ export class Panel implements Listing {
     const place = this.#panel.querySelector(".list");
     const height = this.#height;
     const first = Math.max(0, Math.floor((place?.scrollTop ?? 0) / height) - MORE);
-    const rows = shown.slice(first, first + Math.ceil((place?.clientHeight ?? 0) / height) + 2 * MORE);
+    const last = Math.min(shown.length, first + Math.ceil((place?.clientHeight ?? 0) / height) + 2 * MORE);
+    const places = Array.from({ length: Math.max(0, last - first) }, (_, at) => first + at);
     const chosen = shown.findIndex(({ line }) => line === this.#chosen);
-    if (chosen >= 0 && (chosen < first || chosen >= first + rows.length)) rows.push(shown[chosen]!); // what has the focus is there
+    if (chosen >= 0 && !places.includes(chosen)) places.push(chosen); // what has the focus is there
     const kept = LEVELS.reduce((sum, level) => sum + (levels.includes(level) ? list.counts[level] : 0), 0);
     const note = progress < 1 && problems.view.geometry.last > 0 ? `${Math.floor(progress * 100)} % of the log looked through` : kept > shown.length ? `the first ${count(shown.length)} of ${count(kept)}` : "";
     return html`<div class="bar">${LEVELS.map((level) => html`<button class=${TONES[level]} aria-label=${inWords({ ...NONE, [level]: list.counts[level] }) || `0 ${level}s`} aria-pressed=${levels.includes(level)} @click=${() => {
@@ -80,13 +81,13 @@ export class Panel implements Listing {
       }}>${sign(level)}${count(list.counts[level])}<span class="word"> ${level}${list.counts[level] === 1 ? "" : "s"}</span></button>`)}
       <span class="note">${note}</span><button class="square" aria-label="Close the problems" title="Close" @click=${() => this.close()}>${icon("close")}</button></div>
       <div class="list" role="listbox" tabindex="0" aria-label="Problems" aria-activedescendant=${chosen >= 0 ? `problem-${this.#chosen}` : nothing} @scroll=${() => this.show()}
-        ><div class="room" role="presentation" .style=${`height: ${shown.length * height}px`}>${rows.map((one) => this.#row(one, shown))}</div
+        ><div class="room" role="presentation" .style=${`height: ${shown.length * height}px`}>${places.map((at) => this.#row(shown, at))}</div
         >${shown.length ? nothing : html`<p>${kept ? "Switch a level on to see its problems." : progress < 1 ? "None so far." : "None."}</p>`}</div>`;
   }
 
-  #row(problem: Problem, shown: readonly Problem[]): TemplateResult {
+  #row(shown: readonly Problem[], at: number): TemplateResult {
+    const problem = shown[at]!;
     const { line, level, message } = problem;
-    const at = shown.indexOf(problem);
     return html`<div id=${`problem-${line}`} class="problem" role="option" aria-selected=${line === this.#chosen} aria-setsize=${shown.length} aria-posinset=${at + 1}
       .style=${`top: ${at * this.#height}px`} @click=${() => this.#choose(at)}><span class=${TONES[level]} title=${level}>${sign(level)}</span><span class="number"
       ><span class="for-ears">${level}, line </span>${count(line)}</span><span class="message">${message}</span><span class="where">${[this.problems.groupOf(line), placeOf(problem)].filter(Boolean).join(" · ")}</span></div>`;

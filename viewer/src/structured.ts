@@ -25,18 +25,18 @@ const [MOST, FIELDS, DEEP, LONG] = [4096, 200, 4, 2000];
 /** In a line of one row: fields, characters of a value; and of a level or a time, anywhere. */
 const [FEW, SHORT, NAME] = [12, 100, 40];
 
-const LEVEL = ["level", "lvl", "severity", "log.level", "loglevel", "levelname", "severitytext", "severity_text", "@l", "levelno"];
+export const LEVEL: readonly string[] = ["level", "lvl", "severity", "log.level", "loglevel", "levelname", "severitytext", "severity_text", "@l", "levelno"];
 const TIME = ["time", "ts", "timestamp", "@timestamp", "datetime", "date", "t", "@t", "asctime", "timemillis", "eventtime"];
 const MESSAGE = ["msg", "message", "@m", "event", "text", "body", "log", "short_message", "@mt"];
 
-/** Names of levels, and numbers of bunyan, pino and syslog. */
-const LEVELS: readonly (readonly [RegExp, string])[] = [
-  [/^(?:e|err|error|f|fatal|c|crit|critical|panic|dpanic|alert|emerg|emergency|severe|50|60)$/i, "error"],
-  [/^(?:w|warn|warning|40)$/i, "warning"],
-  [/^(?:notice)$/i, "notice"],
-  [/^(?:i|info|information|informational|30)$/i, "info"],
-  [/^(?:d|debug|t|trace|v|verbose|fine|finer|finest|10|20)$/i, "debug"],
-];
+/** Names of levels, and numbers of bunyan, pino and syslog, the gravest first. */
+export const NAMES: Readonly<Record<string, readonly string[]>> = {
+  error: ["e", "err", "error", "f", "fatal", "c", "crit", "critical", "panic", "dpanic", "alert", "emerg", "emergency", "severe", "50", "60"],
+  warning: ["w", "warn", "warning", "40"],
+  notice: ["notice"],
+  info: ["i", "info", "information", "informational", "30"],
+  debug: ["d", "debug", "t", "trace", "v", "verbose", "fine", "finer", "finest", "10", "20"],
+};
 const NUMBERS: Record<string, string> = { 10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal" };
 
 /** What may stand in front of a record: a time, the name of a service, both. */
@@ -61,7 +61,7 @@ export function structured(text: string): Structured | null {
     return "";
   };
   const [name, time, message] = [take(LEVEL), take(TIME), take(MESSAGE)];
-  const level = LEVELS.find(([pattern]) => pattern.test(name))?.[1] ?? "";
+  const level = Object.keys(NAMES).find((level) => NAMES[level]!.includes(name.toLowerCase())) ?? "";
   return { before, level, name: NUMBERS[name] ?? name, time: clock(time), message, fields: pairs.filter((one) => !taken.has(one)) };
 }
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines.substrings import HAS_MEMMEM, fastest
+from livelog.lines.substrings import HAS_MEMMEM, fastest, is_gnu
 from tests.sample import examples
 
 TESTS = {memmem: fastest(memmem=memmem) for memmem in {False, HAS_MEMMEM}}
@@ -23,3 +23,7 @@ def test_a_null_byte_ends_nothing(memmem: bool) -> None:
     contains = TESTS[memmem]
     assert contains(b"a\0b" * 1000 + b"rest\0end", b"rest\0end")
     assert not contains(b"rest\0e", b"rest\0end")
+
+
+def test_a_c_library_without_the_variable_of_the_gnu_one_is_another() -> None:
+    assert not is_gnu("CS_THAT_NO_LIBRARY_HAS")

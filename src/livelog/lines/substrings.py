@@ -4,6 +4,7 @@
 one byte. Other C libraries have a slower `memmem`.
 """
 
+import contextlib
 import operator
 import os
 from collections.abc import Callable
@@ -12,7 +13,15 @@ from importlib.util import find_spec
 Contains = Callable[[bytes, bytes], bool]
 """Whether the first bytes contain the second."""
 
-HAS_MEMMEM = "CS_GNU_LIBC_VERSION" in os.confstr_names and all(map(find_spec, ("ctypes", "_ctypes")))
+
+def is_gnu(variable: str = "CS_GNU_LIBC_VERSION") -> bool:
+    """Whether this is the GNU C library, which has a value for `variable`. Others may have its name only."""
+    with contextlib.suppress(ValueError, OSError):
+        return bool(os.confstr(variable))
+    return False
+
+
+HAS_MEMMEM = is_gnu() and all(map(find_spec, ("ctypes", "_ctypes")))
 """Whether this is the GNU C library, and this build of Python can call it. The standalone program cannot, and some builds of Python have one of the two modules only."""
 
 

@@ -429,8 +429,12 @@ def _advised(errors: bytes) -> list[str]:
 def test_log_of_which_the_server_has_the_beginning_keeps_its_exit_code_and_the_rest_can_be_sent(tmp_path: Path) -> None:
     with place(tmp_path / "home", variables={"LIVELOG_MAX_LOG_SIZE": "1000"}) as here:
         log = Writer("big", settings=here.settings())
-        log.write(bytes(500))
-        wait_until(lambda: log.acknowledged == 500, "the server has it")
+        log.write(bytes(1))
+        wait_until(
+            lambda: bool(log.link), "the upload's address is known, if not by an interim response, by the final one"
+        )
+        log.write(bytes(499))
+        wait_until(lambda: log.acknowledged == 500, "the server has it, and has said so by an interim response")
         log.write(b"x" * 600)
         log.exit_code = 7
         log.close()

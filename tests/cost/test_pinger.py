@@ -120,7 +120,7 @@ def test_wait_for_a_server_that_is_held_is_seen(server: Server, pinger: Pinger) 
     def hold() -> None:
         os.kill(server.pid, signal.SIGSTOP)
         slept = 0  # it may have to wait for a processor before it asks: only from then on does it wait for the server
-        while slept < 8:
+        while slept < 24:  # all the time for which threads of the server wait for a processor afterwards is subtracted
             before = pinger.sleep()
             elapse(LONGEST / 4)
             slept = slept + 1 if pinger.sleep() == before == ("S", before[1]) else 0

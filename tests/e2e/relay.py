@@ -7,7 +7,6 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 
 ENDS_AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER with which a socket is closed by a reset."""
@@ -30,13 +29,18 @@ class Relay:
         self.port = int(self._listener.getsockname()[1])
         self.cuts = 0
         """How many connections were cut: none yet, or one."""
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
-    def run(self) -> None:
-        """Accept connections until the relay is closed."""
+    def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
-                server = socket.create_connection(("127.0.0.1", self._server))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._server))
+                except OSError:  # it is not there now
+                    client.close()
+                    continue
                 self._sockets += [client, server]
                 received = [0]
                 for source, sink in ((client, server), (server, client)):
@@ -45,7 +49,10 @@ class Relay:
 
     def close(self) -> None:
         """End all connections, and accept no more."""
-        for connection in (self._listener, *self._sockets):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()  # or it could open one more connection after the others were closed
+        self._listener.close()
+        for connection in self._sockets:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
@@ -69,16 +76,3 @@ class Relay:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ENDS_AT_ONCE)
                 connection.shutdown(socket.SHUT_RD)  # wakes the other thread
                 connection.close()
-
-
-@contextlib.contextmanager
-def relaying(server: int, cut: int, *, answered: bool = False) -> Iterator[Relay]:
-    """A relay to a port, see `Relay`."""
-    relay = Relay(server, cut, answered=answered)
-    thread = threading.Thread(target=relay.run, daemon=True)
-    thread.start()
-    try:
-        yield relay
-    finally:
-        relay.close()
-        thread.join()

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from .programs import TOKEN, Installed, Program, curl, program
-from .relay import relaying
+from .relay import Relay
 
 pytestmark = [pytest.mark.needs("curl", "node", "npm"), pytest.mark.long]
 
@@ -124,7 +124,11 @@ def test_client_goes_on_behind_a_connection_that_is_cut(
     installed: Installed, ports: tuple[int, int], folder: Path, cut: int
 ) -> None:
     """By itself: it asks for the offset and sends the rest. The reader sees one log all the while."""
-    with installed.server(ports), following(ports) as reader, relaying(ports[0], cut) as relay:
+    with (
+        installed.server(ports),
+        following(ports) as reader,
+        contextlib.closing(Relay(ports[0], cut, answered=False)) as relay,
+    ):
         with upload(folder, relay.port, OURS) as client:
             assert assert_done(client, reader) == ["POST 201", "HEAD 204", "PATCH 201"]
         assert relay.cuts == 1
@@ -133,7 +137,11 @@ def test_client_goes_on_behind_a_connection_that_is_cut(
 def test_client_that_lost_the_last_answer_learns_that_all_is_done(
     installed: Installed, ports: tuple[int, int], folder: Path
 ) -> None:
-    with installed.server(ports), following(ports) as reader, relaying(ports[0], len(CONTENT), answered=True) as relay:
+    with (
+        installed.server(ports),
+        following(ports) as reader,
+        contextlib.closing(Relay(ports[0], len(CONTENT), answered=True)) as relay,
+    ):
         with upload(folder, relay.port, OURS) as client:
             assert assert_done(client, reader) == ["POST 201", "HEAD 204"]
         assert relay.cuts == 1

@@ -60,6 +60,27 @@ async def test_index_that_nobody_uses_is_dropped_and_kept_beside_its_log(tmp_pat
 
 
 @on_loop
+@pytest.mark.long
+@pytest.mark.parametrize("stopped", [False, True], ids=["works", "hangs"])
+async def test_process_that_is_silent_is_waited_for_while_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stopped: bool
+) -> None:
+    monkeypatch.setattr("livelog.lines.workers.SILENCE", 2.0)
+    scanners = Scanners()
+    async with log(tmp_path, b"a" * 60 + b"b\n") as journal:
+        query = {"text": "(a+)+$", "regex": True, "size": journal.length, "start": journal.length, "newlines": None}
+        scan = await scanners.begin("search", journal, query, seconds=60.0, reuse=False)
+        if stopped:
+            for child in children():
+                os.kill(child, signal.SIGSTOP)
+        with pytest.raises(ScanError, match="said and did nothing for 2 s" if stopped else "takes too long"):
+            while await scan.part() is not None:
+                pass
+    await scanners.close()
+    assert not children()
+
+
+@on_loop
 async def test_nobody_who_can_do_without_an_index_waits_for_one_that_takes_long(tmp_path: Path) -> None:
     async with log(tmp_path, *[bytes(64 * BLOCK)] * (SOON // 64 + 1)) as journal, indexes() as known:
         with known.use(journal) as indexer:

@@ -12,6 +12,7 @@ import contextlib
 import json
 import signal
 import socket
+import time
 from collections import deque
 from collections.abc import Mapping
 
@@ -23,7 +24,11 @@ from . import scanner
 from .scanner import DONE, FRAME, JOB, OUT_OF_MEMORY, PART, REFUSED
 
 SILENCE = 120.0
-"""Seconds without a frame after which a process is taken to hang. They allow for a slow disk and a busy processor."""
+"""Seconds without a frame and without processor time after which a process is taken to hang. They allow for a slow disk and a busy processor.
+
+On a busy machine the low priority of a process can turn a second of work into minutes. So one that works is waited for: its own limits
+of processor time end it.
+"""
 
 KEPT_IDLE = 15.0
 """Seconds for which an idle process is kept for the next job."""
@@ -89,7 +94,7 @@ again page by page for the next one, which costs more than to search the piece."
 
 
 class Worker:
-    """One scanner process. `reader` and `sock`: the server's end of its socket."""
+    """One scanner process. `reader`, `writer` and `sock`: the server's end of its socket."""
 
     def __init__(
         self,
@@ -99,7 +104,7 @@ class Worker:
         writer: asyncio.StreamWriter,
     ) -> None:
         self.process = process
-        self.reader = reader
+        self._reader = reader
         self._sock = sock
         self._writer = writer
 
@@ -132,6 +137,29 @@ class Worker:
         self._writer.write(request)
         await self._writer.drain()
 
+    async def read(self, size: int) -> bytes:
+        """Read `size` bytes of what the process sends. Raises: TimeoutError, if it hangs; asyncio.IncompleteReadError and OSError, if it has ended."""
+        while True:
+            used = self.processor_time()
+            try:
+                async with asyncio.timeout(SILENCE):
+                    return await self._reader.readexactly(size)  # a reader that is cancelled takes no bytes
+            except TimeoutError:
+                if self.processor_time() <= used:
+                    raise
+
+    def processor_time(self) -> float:
+        """The processor time that the process has had, in seconds; 0.0 if it has ended, or if the system does not tell."""
+        try:
+            return time.clock_gettime(~self.process.pid << 3 | 2)  # what clock_getcpuclockid(3) returns on Linux
+        except OSError:
+            return 0.0
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended."""
+        return self.process.returncode is not None or self._reader.at_eof()
+
     def end(self) -> None:
         """Kill the process."""
         self._writer.transport.abort()
@@ -153,13 +181,12 @@ class Scan:
         if worker is None:
             raise ScanError("the process that looked at the lines of this log was ended")
         try:
-            async with asyncio.timeout(SILENCE):
-                letter, size = FRAME.unpack(await worker.reader.readexactly(FRAME.size))
-                payload = await worker.reader.readexactly(size)
+            letter, size = FRAME.unpack(await worker.read(FRAME.size))
+            payload = await worker.read(size)
         except TimeoutError as error:
             self.close()
             raise ScanError(
-                f"the process that looks at the lines of this log said nothing for {SILENCE:g} s"
+                f"the process that looks at the lines of this log said and did nothing for {SILENCE:g} s"
             ) from error
         except (asyncio.IncompleteReadError, OSError) as error:
             code = await worker.process.wait()
@@ -265,7 +292,7 @@ class Scanners:
         if self._idle_end is not None:
             self._idle_end.cancel()
             self._idle_end = None
-        if worker is not None and (worker.process.returncode is not None or worker.reader.at_eof()):
+        if worker is not None and worker.gone:
             self.end(worker)
             return None
         return worker

@@ -26,7 +26,7 @@ export class Groups {
     private readonly log: Log,
     private readonly view: View,
   ) {
-    view.folds = this.#folds;
+    view.whole.folds = this.#folds;
   }
 
   /** Ask what groups there are: at first, when a mark has come, and now and then while the log grows. */

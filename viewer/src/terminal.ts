@@ -13,9 +13,10 @@ import type { Log } from "./log.js";
 import { make, type Row as Shown } from "./rows.js";
 import { drawn, type Row, Screen } from "./screen.js";
 import { PLAIN } from "./sgr.js";
+import type { Folding } from "./source.js";
 import { count } from "./state.js";
 import { type Line, textOf } from "./store.js";
-import type { Folding, View } from "./view.js";
+import type { View } from "./view.js";
 
 /** Lines above a visible one that are read at once, so that rows they share are known. */
 const BACK = 1000;
@@ -46,7 +47,7 @@ export class Terminal {
 
   constructor(private readonly view: View, private readonly log: Log, private readonly redraw: () => void) {
     this.#charset = log.charset;
-    this.#folds = view.folds;
+    this.#folds = view.whole.folds;
     this.#folding = {
       at: (line) => this.#folds.at(line),
       isFolded: (line) => this.#folds.isFolded(line),
@@ -185,9 +186,9 @@ export class Terminal {
   /** Before rows are shown: read what has come, and what is around them. */
   #read(): void {
     const { view, log } = this;
-    if (view.folds !== this.#folding) {
-      this.#folds = view.folds;
-      view.folds = this.#folding;
+    if (view.whole.folds !== this.#folding) {
+      this.#folds = view.whole.folds;
+      view.whole.folds = this.#folding;
     }
     if (this.#charset !== log.charset) {
       this.#charset = log.charset;

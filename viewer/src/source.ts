@@ -1,0 +1,75 @@
+/** Where the view has its lines from: the whole log, or something else that leaves lines out. Each line keeps its number in the log. */
+
+import type { Folds } from "./folds.js";
+import type { Log } from "./log.js";
+import type { Line } from "./store.js";
+
+/** What is known of groups. */
+export type Folding = Pick<Folds, "at" | "isFolded" | "level" | "next" | "previous" | "open">;
+
+/** Groups, until any are known. */
+const UNFOLDED: Folding = { at: () => undefined, isFolded: () => false, level: () => 0, next: (line) => line + 1, previous: (line) => line - 1, open: () => {} };
+
+/** Lines to be shown. `next` and `previous` lead from one that is shown to another; `open` shows one that is not, if it can. */
+export interface Source extends Folding {
+  /** The number of the last line; 0 if there is none. */
+  readonly last: number;
+  /** A line, if it is in memory. */
+  get(line: number): Line | undefined;
+  /** Make sure that a line is in memory, or will be. */
+  need(line: number): void;
+  /** Forget lines that are far from all of these. */
+  trim(around: readonly number[]): void;
+}
+
+/** All lines of a log, but those that are folded away, and those that `hides` leaves out. */
+export class Whole implements Source {
+  folds = UNFOLDED;
+
+  constructor(
+    private readonly log: Log,
+    private readonly hides: (line: Line | undefined) => boolean,
+  ) {}
+
+  get last(): number {
+    return this.log.store.last;
+  }
+
+  get(line: number): Line | undefined {
+    return this.log.store.get(line);
+  }
+
+  need(line: number): void {
+    this.log.need(line);
+  }
+
+  trim(around: readonly number[]): void {
+    this.log.store.trim(around);
+  }
+
+  next(line: number): number {
+    do line = this.folds.next(line); while (this.hides(this.get(line)));
+    return line;
+  }
+
+  previous(line: number): number {
+    do line = this.folds.previous(line); while (this.hides(this.get(line)));
+    return line;
+  }
+
+  at(line: number): ReturnType<Folding["at"]> {
+    return this.folds.at(line);
+  }
+
+  isFolded(line: number): boolean {
+    return this.folds.isFolded(line);
+  }
+
+  level(line: number): number {
+    return this.folds.level(line);
+  }
+
+  open(line: number): void {
+    this.folds.open(line);
+  }
+}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import random
 import socket
 import statistics
@@ -23,7 +22,7 @@ from urllib.parse import quote
 
 from benchmarks.measuring import generate
 from benchmarks.preparation import Bench
-from benchmarks.servers import READY_SECONDS, RunFailed, Site, cpu_seconds, cpu_ticks, process_tree, resident_kb
+from benchmarks.servers import READY_SECONDS, RunFailed, Site, cpu_seconds, process_tree, resident_kb
 
 MARK = "Xylophone 4711 was found by nobody"
 """What is once in the large log, in its middle."""
@@ -75,9 +74,9 @@ class Run:
         while True:
             tree = process_tree(self.pid)
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                ticks = sum(cpu_ticks(pid, children=pid == self.pid) for pid in tree)
+                seconds = sum(cpu_seconds(pid, children=pid == self.pid) for pid in tree)
                 if process_tree(self.pid) == tree:  # none has ended meanwhile, to count twice or not at all
-                    return ticks / os.sysconf("SC_CLK_TCK")
+                    return seconds
 
 
 def blocks(size: int) -> Iterator[bytes]:

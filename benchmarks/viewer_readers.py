@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import time
 from collections import Counter
 
-from benchmarks.servers import RunFailed, Site, cpu_ticks
+from benchmarks.servers import RunFailed, Site, cpu_seconds
 
 ENDLESS = "9007199254740991"
 """The last byte of the range that a page asks for, 2**53 - 1: no log is as long."""
@@ -113,9 +112,9 @@ def read_all(
             asyncio.create_task(reader.read(spread * at / count, is_page=is_page)) for at, reader in enumerate(readers)
         ]
         await asyncio.sleep(spread + 0.5)
-        before = cpu_ticks(pid)
+        before = cpu_seconds(pid)
         await asyncio.sleep(seconds)
-        used = (cpu_ticks(pid) - before) / os.sysconf("SC_CLK_TCK")
+        used = cpu_seconds(pid) - before
         for task in tasks:
             if task.done():
                 task.result()

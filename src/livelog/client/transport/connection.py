@@ -1,12 +1,12 @@
 """Makes connections to a server: TCP, through a proxy if one is configured, then TLS if the URL begins with https.
 
-`connect` takes all steps. A caller that must be able to stop between them calls `trusting`, `reach` and `shake` itself. A connection
-is never made again implicitly, as `http.client` does, and the head of an answer that breaks off is an error.
+A connection is never made again implicitly, as `http.client` does, and the head of an answer that breaks off is an error.
 """
 
 import io
 import os
 import socket
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import TYPE_CHECKING
 
@@ -27,14 +27,25 @@ STORES = (
 """The files of trusted certificates of Debian, Fedora, openSUSE, OpenELEC, RHEL and Alpine."""
 
 
-def connect(origin: Origin, ca_file: str | None, timeout: float = TIMEOUT) -> HTTPConnection:
+def connect(
+    origin: Origin,
+    ca_file: str | None,
+    timeout: float = TIMEOUT,
+    *,
+    before_step: Callable[[socket.socket | None], None] = lambda _: None,
+) -> HTTPConnection:
     """A new connection to `origin`. `timeout`: seconds for it to be made, and later for each byte; `ca_file`: certificates to trust (PEM).
+
+    `before_step` may stop this by an exception. It is called with None before the TCP connection is made, and with its socket before the TLS handshake.
 
     Raises: OSError; HTTPException, if the proxy does not speak HTTP; Refused, if the certificate is not trusted.
     """
-    connection = reach(origin, trusting(origin, ca_file), timeout)
+    context = _trusting(origin, ca_file)
+    before_step(None)
+    connection = _reach(origin, context, timeout)
     try:
-        shake(connection, origin)
+        before_step(connection.sock)
+        _shake(connection, origin)
     except BaseException:
         connection.close()
         raise
@@ -53,7 +64,7 @@ class _Secured(HTTPSConnection):
         self.sock = self.trust.wrap_socket(self.sock, server_hostname=host, do_handshake_on_connect=False)
 
 
-def reach(origin: Origin, context: "ssl.SSLContext | None", timeout: float) -> HTTPConnection:
+def _reach(origin: Origin, context: "ssl.SSLContext | None", timeout: float) -> HTTPConnection:
     """A new TCP connection to `origin`; TLS is not begun. Raises: OSError; HTTPException, if the proxy does not speak HTTP."""
     host, port = origin.host, origin.port
     if origin.proxy is not None:
@@ -72,11 +83,11 @@ def reach(origin: Origin, context: "ssl.SSLContext | None", timeout: float) -> H
     return connection
 
 
-def shake(connection: HTTPConnection, origin: Origin) -> None:
+def _shake(connection: HTTPConnection, origin: Origin) -> None:
     """Do the TLS handshake, if the connection is for TLS. Raises: OSError; Refused, if the certificate is not trusted."""
     if not isinstance(connection, _Secured):
         return
-    import ssl  # noqa: PLC0415  # see `trusting`
+    import ssl  # noqa: PLC0415  # see `_trusting`
 
     try:
         connection.sock.do_handshake()
@@ -86,7 +97,7 @@ def shake(connection: HTTPConnection, origin: Origin) -> None:
         ) from error
 
 
-def trusting(origin: Origin, ca_file: str | None) -> "ssl.SSLContext | None":
+def _trusting(origin: Origin, ca_file: str | None) -> "ssl.SSLContext | None":
     """The context for TLS to `origin`; None: its URL is http. Raises: Refused, if `ca_file` holds no certificates."""
     if origin.scheme != "https":
         return None
@@ -100,7 +111,7 @@ def trusting(origin: Origin, ca_file: str | None) -> "ssl.SSLContext | None":
 
 def _store() -> str | None:
     """The file of the system's certificates, if this OpenSSL does not know it: it may have been built for another distribution. Else None."""
-    import ssl  # noqa: PLC0415  # see `trusting`
+    import ssl  # noqa: PLC0415  # see `_trusting`
 
     known = ssl.get_default_verify_paths()
     return None if known.cafile or known.capath else next(filter(os.path.exists, STORES), None)

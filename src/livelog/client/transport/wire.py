@@ -17,7 +17,7 @@ from http.client import HTTPException, HTTPResponse, IncompleteRead, parse_heade
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from .connection import TIMEOUT, NoAnswer, reach, shake, trusting
+from .connection import TIMEOUT, NoAnswer, connect
 from .origin import Origin
 from .waiting import readable
 
@@ -65,21 +65,10 @@ class Wire:
         self._bodiless = False  # whether the answer has no body, whatever its head says: it is one to HEAD
         self._closing = False  # whether the server ends the connection behind the answer that came last
         forks = _forks.ended
-        # As `connect` does it, but that another thread may shut this down after each step: see `shut_down`.
-        context = trusting(self.origin, self._ca_file)
-        self.connecting = True
         try:
-            self._go_on()
-            connection = reach(self.origin, context, self._timeout)
-            self._socket = self._reached = connection.sock
+            self._socket = connect(self.origin, self._ca_file, self._timeout, before_step=self._step).sock
         finally:
             self.connecting = False
-        try:
-            self._go_on()
-            shake(connection, self.origin)
-        except BaseException:
-            self._socket.close()
-            raise
         _forks.wires.add(self)
         if _forks.since(forks):
             # Closed here only, it would stay open as long as the other process does, and the server would wait for both.
@@ -89,7 +78,9 @@ class Wire:
             raise ConnectionAbortedError("another process has this connection, too")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def _go_on(self) -> None:
+    def _step(self, reached: socket.socket | None) -> None:
+        self._reached = reached
+        self.connecting = reached is None
         if self._shut_down:
             raise ConnectionAbortedError("this connection was shut down")
 

@@ -31,9 +31,10 @@ long: $(VENV)/dev
 	TESTS_START=exec $(PYTEST) $(PARALLEL) -m long
 
 # These compute most of the time: more workers would only collect more. Half of them are in one file.
-## quick: the tests for the inner loop: pure modules, properties, conformance
+## quick: the tests for the inner loop: pure modules, properties with few examples, conformance on http
 quick: $(VENV)/dev
-	$(PYTEST) -q --numprocesses $$(($$(nproc) + 1)) --dist worksteal -m "not long" --hypothesis-profile=short tests/unit tests/fuzz tests/conformance
+	$(PYTEST) -q --numprocesses $$(($$(nproc) + 1)) --dist worksteal -m "not long" -k "not test_case[https" --hypothesis-profile=shortest \
+		tests/unit tests/fuzz tests/conformance
 
 ## check: lint, formatting, types
 check: $(VENV)/dist

@@ -5,9 +5,9 @@ A test marked `needs("nginx")` fails in CI if there is no nginx, and is skipped 
 
 A test marked `long` takes long by nature: `make test` leaves it to `make long`, and tells so at its end.
 
-A property test tries a hundred examples; with the option `--hypothesis-profile=short`, as in `make test`, a quarter of them. It has no
-deadline for one example, and examples may take long to draw, since the machine may be busy. Where `CI` is set, hypothesis takes its
-own profile as the base, which always tries the same examples.
+A property test tries a hundred examples; with the option `--hypothesis-profile=short`, as in `make test`, a quarter of them; with `shortest`,
+as in `make quick`, a tenth. It has no deadline for one example, and examples may take long to draw, since the machine may be busy. Where
+`CI` is set, hypothesis takes its own profile as the base, which always tries the same examples.
 """
 
 import fcntl
@@ -27,6 +27,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("short", settings.get_profile("whole"), max_examples=25)
+settings.register_profile("shortest", settings.get_profile("whole"), max_examples=10)
 settings.load_profile("whole")
 
 WAITING = ("viewer", "chaos")

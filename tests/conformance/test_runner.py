@@ -388,9 +388,14 @@ def test_a_good_answer_passes(tmp_path: Path) -> None:
         ('status = 200, body = "hello", ending = "open"', [LENGTH], "the answer is clean after 5 bytes"),
         ("status = 200", [LENGTH + b"x"], "bytes after the end"),
         ("status = 200, reusable = true", [LENGTH, b""], "closed before a whole head"),
-        ("status = 200, reusable = false", [LENGTH], "was not closed within"),
+        pytest.param("status = 200, reusable = false", [LENGTH], "was not closed within", marks=pytest.mark.long),
         ("status = 200, reusable = false", [LENGTH, b"x", b""], "bytes"),
-        ("status = 200", [b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello"], "no end of the answer"),
+        pytest.param(
+            "status = 200",
+            [b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello"],
+            "no end of the answer",
+            marks=pytest.mark.long,
+        ),
         (
             "status = 200",
             [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: /log/sesame\r\n\r\n"],
@@ -424,6 +429,7 @@ def test_a_server_may_close_an_idle_connection_without_a_word(tmp_path: Path) ->
         run_case(case_of(tmp_path, 'status = 200, body = "hello"'), target)
 
 
+@pytest.mark.long
 def test_a_producer_that_readers_never_see_is_late(tmp_path: Path) -> None:
     (case,) = book(tmp_path, '[[case]]\nname = "n"\nlog = "live"\nexpect = { status = 200 }')
 

@@ -10,6 +10,7 @@ from livelog.client.commands.terminal import Neutraliser
 from livelog.errors import LivelogError
 from livelog.lines import lines
 from livelog.lines.failures import find
+from livelog.lines.folding import fold
 from livelog.lines.groups import Groups
 from livelog.lines.index import BLOCK, Index, scan
 from livelog.lines.objects import Lines, tell
@@ -224,6 +225,39 @@ def colours(n: int) -> bytes:
             lambda n: b"x" * 20 * n + b"\r\x1b[P\x1b[@x\x1b[1K\x1b[9X" * n,
             2000,
             id="much that is drawn on a long row",
+        ),
+        *one_of(
+            3,
+            (
+                pytest.param(fold, lambda n, part=part: part * n, 20_000, id=f"folded lines of {part!r}")
+                for part in (
+                    b"x\r",
+                    b"\r",
+                    b"\r\n",
+                    b"/tmp/",
+                    b"tmp",
+                    b"tmp.a",
+                    b"/var/folders/a/b/T/",
+                    b"Temp\\",
+                    b"Nov ",
+                    b"Sat Nov ",
+                    b"0",
+                    b"01",
+                    b"1.",
+                    b"0x",
+                    b"1 s",
+                    b"1s1",
+                    b"1 s 1 ",
+                    b"0 ",
+                    b"abcdefab-",
+                    b"abcdef",
+                    b" ",
+                    b"\t",
+                    b"[ ",
+                    b"\xc2\xb5s1",
+                    b"10:",
+                )
+            ),
         ),
         pytest.param(objects, lambda n: b"\n" * n, 5000, id="objects of empty lines"),
         pytest.param(style, lambda n: b"\x1b[32mok\x1b[39m " * n, 3000, id="colours without a reset"),

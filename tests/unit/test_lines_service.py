@@ -69,7 +69,7 @@ async def test_process_that_is_silent_is_waited_for_while_it_works(
     scanners = Scanners()
     async with log(tmp_path, b"a" * 60 + b"b\n") as journal:
         query = {"text": "(a+)+$", "regex": True, "size": journal.length, "start": journal.length, "newlines": None}
-        scan = await scanners.begin("search", journal, query, seconds=60.0, reuse=False)
+        scan = await scanners.begin("search", [journal], query, seconds=60.0, reuse=False)
         if stopped:
             for child in children():
                 os.kill(child, signal.SIGSTOP)

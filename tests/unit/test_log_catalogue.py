@@ -830,7 +830,7 @@ async def test_nothing_is_told_of_an_end_before_it_is_kept(tmp_path: Path) -> No
 @on_loop
 async def test_lines_are_counted_up_to_the_size_that_is_told_with_them() -> None:
     with opened() as catalogue:
-        log, queries = await begin(catalogue, "a"), Queries()
+        log, queries = await begin(catalogue, "a"), Queries(catalogue)
         assert await queries.known_lines(log, 0) is None
         with queries._indexes.use(log) as indexer:
             assert await indexer.ready()

@@ -1,7 +1,7 @@
 """The scanner process: it reads a log's bytes for the server, to index lines, to find groups and problems, and to search.
 
 `main` runs in a process of its own, see `own_process`. Its stdin is a UNIX stream socket to the server. The server sends jobs, one after the
-other, each with the descriptors of the log's file and of its file of notes, if there are such; results are sent back. The process ends when the
+other, each with the descriptors of the log's file and of its file of notes, if there are such, or of two logs; results are sent back. The process ends when the
 server closes the socket, or kills it.
 
 Work over a stranger's bytes that may take long runs here, so that it never holds the server's interpreter, and can be killed. Limits: the low
@@ -118,7 +118,7 @@ def collect(
     )  # fmt: skip
 
 
-def pattern(_log: Log, _kept: bytes, **query: Any) -> Iterator[bytes]:
+def pattern(_kept: bytes, **query: Any) -> Iterator[bytes]:
     """Check a query: yield an empty part if its pattern is valid. Raises: ValueError, if it is not."""
     from .query import Query  # noqa: PLC0415
 
@@ -181,6 +181,13 @@ def number(log: Log, kept: bytes, *, places: list[int]) -> Iterator[bytes | None
     yield json.dumps(numbers).encode()
 
 
+def compare(log: Log, other: Log, _kept: bytes, **asked: Any) -> Iterator[bytes | None]:
+    """The lines of `log` that `other` does not have: see `comparing.compare`."""
+    from .comparing import Asked, compare  # noqa: PLC0415
+
+    yield from compare(Asked(**asked), log.read, other.read, log.times().time_at)
+
+
 def gaps(log: Log, _kept: bytes, *, size: int, most: int, ended: int | None) -> Iterator[bytes | None]:
     """Yield the `most` longest times without a byte, in the first `size` bytes, as JSON. `ended`: when the log ended, in milliseconds since the epoch."""
     from livelog.times import Gaps  # noqa: PLC0415
@@ -197,6 +204,7 @@ def gaps(log: Log, _kept: bytes, *, size: int, most: int, ended: int | None) -> 
 
 JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
     "collect": collect,
+    "compare": compare,
     "follow": follow,
     "gaps": gaps,
     "index": index,
@@ -205,10 +213,10 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
     "pattern": pattern,
     "search": search,
 }
-"""The jobs by name. Each yields parts of its result, and None after each piece of work."""
+"""The jobs by name. Each is called with its log, or two, and what was kept; yields parts of its result, and None after each piece of work."""
 
 NEEDED = {
-    "collect": "", "follow": "telling", "gaps": "lines", "index": "index", "lines": "objects", "number": "pieces", "pattern": "query", "search": "telling",
+    "collect": "", "compare": "comparing", "follow": "telling", "gaps": "lines", "index": "index", "lines": "objects", "number": "pieces", "pattern": "query", "search": "telling",
 }  # fmt: skip
 """The module that each job imports; empty: the one that its parameter `what` names."""
 
@@ -221,7 +229,7 @@ class Link:
 
     def receive(self) -> tuple[bytes, list[int]] | None:
         """Receive a job and its descriptors, which a job about no log has none of; None: the server has closed the socket."""
-        head, fds, _, _ = socket.recv_fds(self._socket, FRAME.size, 2)
+        head, fds, _, _ = socket.recv_fds(self._socket, FRAME.size, 4)
         if not head:
             return None
         head += self._rest(FRAME.size - len(head))
@@ -254,10 +262,16 @@ def main() -> None:
             _restrict()  # after the first job has arrived: the start itself has the server's priority
             restricted = True
         try:
-            _work(link, asked, kept, Log(fds[0] if fds else -1, fds[1] if len(fds) > 1 else None, asked["began"]))
+            _work(link, asked, kept, _logs(asked["logs"], fds))
         finally:
             for fd in fds:
                 os.close(fd)
+
+
+def _logs(logs: list[tuple[int, bool]], fds: list[int]) -> list[Log]:
+    """The logs of a job: of each when it began, and whether it has notes; and the descriptors of all of them."""
+    left = iter(fds)
+    return [Log(next(left), next(left) if has_notes else None, began) for began, has_notes in logs]
 
 
 def _restrict() -> None:
@@ -272,13 +286,13 @@ def _restrict() -> None:
         resource.setrlimit(what, (limit, limit))
 
 
-def _work(link: Link, asked: dict[str, Any], kept: bytes, log: Log) -> None:
+def _work(link: Link, asked: dict[str, Any], kept: bytes, logs: list[Log]) -> None:
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     limit = math.ceil(time.process_time() + asked["processor"])
     resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
     signal.setitimer(signal.ITIMER_PROF, PIECE_SECONDS)
     try:
-        for part in JOBS[asked["job"]](log, kept, **asked["parameters"]):
+        for part in JOBS[asked["job"]](*logs, kept, **asked["parameters"]):
             if part is not None:
                 link.send(PART, part)
             signal.setitimer(signal.ITIMER_PROF, PIECE_SECONDS)

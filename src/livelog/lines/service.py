@@ -208,7 +208,9 @@ class LogIndexer:
         """Begin a job over the log when it has its turn, and end it with the block. Raises: ScanError."""
         await self._turns.take()
         try:
-            scan = await self._scanners.begin(job, self._journal, parameters, kept, seconds=INDEX_PROCESSOR, reuse=True)
+            scan = await self._scanners.begin(
+                job, [self._journal], parameters, kept, seconds=INDEX_PROCESSOR, reuse=True
+            )
             try:
                 yield scan
             finally:

@@ -14,7 +14,8 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from livelog import own_process
 from livelog.errors import DiskError, ScanError, ScanRefused
@@ -227,23 +228,21 @@ class Scanners:
     async def begin(
         self,
         job: str,
-        log: Source | None,
+        logs: Sequence[Source],
         parameters: Mapping[str, object],
         kept: bytes = b"",
         *,
         seconds: float,
         reuse: bool,
     ) -> Scan:
-        """Begin a job over a log, whose file must be open: see `scanner.JOBS`. `log` None: the job is about a pattern only.
+        """Begin a job over logs, whose files must be open: see `scanner.JOBS`. A job about a pattern only has none.
 
         `kept`: bytes that an earlier job returned. `seconds`: the limit of processor time. `reuse`: whether the process may have another
         job afterwards; false if the job has a client's pattern. Raises: ScanError.
         """
-        began = 0 if log is None else log.info.began // 1000
-        document = {"job": job, "processor": seconds, "began": began, "parameters": dict(parameters)}
-        request = json.dumps(document).encode() + b"\n" + kept
-        if log is not None:
+        for log in logs:
             await log.open_times()
+        document = {"job": job, "processor": seconds, "parameters": dict(parameters)}
         while True:
             if self._closed:
                 raise ScanError("the server is stopping")
@@ -251,7 +250,11 @@ class Scanners:
             try:
                 if worker is None:
                     worker = await self._start()
-                await worker.ask(request, [] if log is None else _descriptors(log))
+                fds = [_descriptors(log) for log in logs]
+                document["logs"] = [
+                    (log.info.began // 1000, len(each) > 1) for log, each in zip(logs, fds, strict=True)
+                ]
+                await worker.ask(json.dumps(document).encode() + b"\n" + kept, [*chain(*fds)])
             except OSError as error:
                 if worker is not None:
                     self.end(worker)

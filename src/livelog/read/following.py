@@ -146,7 +146,7 @@ class Rounds:
         begun = loop.time()
         try:
             scan = await scanners.begin(
-                "follow", journal, {"queries": queries}, seconds=PIECE_SECONDS * (len(members) + 3),
+                "follow", [journal], {"queries": queries}, seconds=PIECE_SECONDS * (len(members) + 3),
                 reuse=is_plain or self._followers.logs <= KEPT,
             )  # fmt: skip
             try:

@@ -3,7 +3,7 @@
     /log/{token}[/{name}]       the bytes; {token} is ACCESS_TOKEN, the log's own, or that of a prefix of its name
     /status/{token}[/{name}]    the log's state, size, times and attributes, as JSON
     /events/{token}[/{name}]    the log as an event stream, see `read.events`
-    /lines, /search, /groups, /problems    some lines of it, and their numbers; and others: see `read.queries`
+    /lines, /search, /groups, /problems, /compare    some lines of it, and their numbers; and others: see `read.queries`
     /view                       the page that shows a log, see `page.viewer`
     /page/{script}              a script of it
     /view/, /view/…/            the page that lists logs: at every such path that ends in a slash
@@ -89,7 +89,7 @@ class Readers:
         self._access = access
         self._catalogue = catalogue
         self._finder = Finder(catalogue)
-        self.queries = Queries()
+        self.queries = Queries(catalogue)
         self._log_page, self._list_page = (Page(name, READERS_HEADERS) for name in (LOG, LIST))
         self._client = ClientArchive(READERS_HEADERS)
         self.pass_seconds = Histogram(PASS_BOUNDS)

@@ -13,7 +13,7 @@ NO_READERS_PATH = define(
     readers=f"{OF_A_LOG} logs page livelog.pyz",
 )  # fmt: skip
 NOT_ABOVE_0 = define(
-    400, "the query parameter {parameter} is not a whole number above 0", "a query parameter is 0, such as `?limit=0`", readers="groups logs problems search",
+    400, "the query parameter {parameter} is not a whole number above 0", "a query parameter is 0, such as `?limit=0`", readers="groups logs problems compare search",
 )  # fmt: skip
 NOT_A_STATE = define(
     400, "the query parameter state is not one of live, interrupted, complete and aborted", "`?state=` is not a state",
@@ -80,6 +80,14 @@ NOT_A_PREFIX = define(
     400, "this is not a prefix: the names of logs begin with a prefix, which ends in '/', such as builds/42/",
     "the token is right, but the path does not hold a valid prefix", readers="logs",
 )  # fmt: skip
+NOT_COMPARABLE = define(
+    400, "the query parameter with is an attempt, such as -1 for the log before the newest one, or a generation", "`?with=` is neither the number of an attempt nor a generation",
+    readers="compare",
+)  # fmt: skip
+NO_GOOD_ATTEMPT = define(
+    404, "no earlier log of this name is kept that is complete with exit code 0: LIVELOG_KEEP_ATTEMPTS=N keeps N logs of each name, and with=-1 compares with whichever log was before the newest one",
+    "there is no earlier log to compare with", readers="compare",
+)  # fmt: skip
 NO_ATTEMPT = define(
     404, "there is no attempt {attempt} of this log: {kept}", "the server does not keep the log that `?attempt=` names",
     readers=OF_A_LOG,
@@ -112,7 +120,7 @@ COUNTING = define(
 )  # fmt: skip
 LINES_FAILED = define(
     503, "{reason}: ask again later", "the process that scans lines failed, or reached a limit; with `Retry-After`",
-    readers="lines search groups problems status",
+    readers="lines search groups problems compare status",
     example="looking at the lines of this log takes too much memory: ask again later; and others",
 )  # fmt: skip
 TOO_MANY_SEARCHES = define(

@@ -4,6 +4,7 @@
     /search/{token}[/{name}]    where a text is: see `read.search_answers`
     /groups/{token}[/{name}]    which lines belong together: see `read.collected_answers`
     /problems/{token}[/{name}]  errors and warnings: see there
+    /compare/{token}[/{name}]   lines that an earlier log of the name does not have: see `read.comparing`
 
 `Readers` has checked the token, found the log, and opened its file. Work that takes long is done by scanner processes, and by the threads that
 read the disk, never on the event loop.
@@ -17,6 +18,7 @@ from livelog.errors import DiskError, ScanError
 from livelog.lines.index import BLOCK
 from livelog.lines.service import INDEX_PATIENCE, Indexes
 from livelog.lines.workers import Scanners
+from livelog.log.catalogue import Catalogue
 from livelog.log.source import Source
 from livelog.wire.connection import Connection
 from livelog.wire.exchange import Exchange
@@ -26,6 +28,7 @@ from livelog.wire.response import Response
 
 from . import problems
 from .collected_answers import CollectedAnswers
+from .comparing import Comparing
 from .line_answers import LineAnswers, want
 from .search_answers import SearchAnswers
 
@@ -33,7 +36,7 @@ from .search_answers import SearchAnswers
 class Queries:
     """Answers the questions; `answers` has the method for each resource."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self._scanners = Scanners()
         self._indexes = Indexes(self._scanners)
         self.searches = SearchAnswers(self._indexes, self._scanners)
@@ -41,7 +44,7 @@ class Queries:
         collected = CollectedAnswers(self._indexes)
         answers = {
             "lines": LineAnswers(self._indexes).answer, "search": self.searches.answer,
-            "groups": collected.groups, "problems": collected.problems,
+            "groups": collected.groups, "problems": collected.problems, "compare": Comparing(catalogue, self._scanners).answer,
         }  # fmt: skip
         self.answers: Mapping[str, Callable[[Exchange, Source], Awaitable[Response]]] = {
             resource: partial(_answer, answer) for resource, answer in answers.items()

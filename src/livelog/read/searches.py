@@ -92,7 +92,7 @@ class Searches:
         await self.checks.take()
         try:
             parameters = query._asdict()
-            scan = await self.scanners.begin("pattern", None, parameters, seconds=PIECE_SECONDS + 1, reuse=False)
+            scan = await self.scanners.begin("pattern", [], parameters, seconds=PIECE_SECONDS + 1, reuse=False)
             try:
                 await scan.part()
             finally:
@@ -293,7 +293,7 @@ class Search:
         await self._searches.turns.take()
         try:
             scan = await self._searches.scanners.begin(
-                "number", self._journal, {"places": places}, self._blocks, seconds=INDEX_PROCESSOR, reuse=True
+                "number", [self._journal], {"places": places}, self._blocks, seconds=INDEX_PROCESSOR, reuse=True
             )
             try:
                 numbers = b""
@@ -323,7 +323,7 @@ class Search:
         # Without an index, the process would count all lines in front of the first hit.
         parameters = query._replace(numbered=query.numbered and self._counting is None)._asdict()
         begin = self._searches.scanners.begin
-        scan = await begin("search", self._journal, parameters, self._blocks, seconds=limit, reuse=False)
+        scan = await begin("search", [self._journal], parameters, self._blocks, seconds=limit, reuse=False)
         try:
             await scan.part()
         except BaseException:

@@ -17,10 +17,10 @@ from livelog.errors import DiskError, InvalidAttribute, LeaseLost, LeaseTaken, R
 
 from .response import PHRASES
 
-READERS = "log status logs lines search events groups problems view page livelog.pyz"
+READERS = "log status logs lines search events groups problems compare view page livelog.pyz"
 """The resources of the readers' port: the first segments of their paths."""
 
-OF_A_LOG = "log status lines search events groups problems"
+OF_A_LOG = "log status lines search events groups problems compare"
 """The resources in `READERS` that are about one log."""
 
 PRODUCERS = "put show tell remove limits offset append methods give-up link healthz readyz metrics"

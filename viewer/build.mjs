@@ -1,8 +1,8 @@
 /**
  * Builds the page of a log: one file with its script and its style, the scripts that it loads when they are used, and the same compressed;
- * and the list of logs, one file. Equal sources give equal bytes.
+ * the list of logs, one file; and several logs on one page, one file. Equal sources give equal bytes.
  *
- *   node build.mjs [FOLDER]     writes FOLDER/viewer.html, list.html, a file .js for each of PARTS, and each of them as .gz, and what they were built from,
+ *   node build.mjs [FOLDER]     writes FOLDER/viewer.html, list.html, several.html, a file .js for each of PARTS, and each of them as .gz, and what they were built from,
  *                               viewer.sources; FOLDER is ../src/livelog/page
  *   node build.mjs --test DIR   writes what the tests of the pure modules run
  *
@@ -46,8 +46,8 @@ function ownNames() {
 const PARTS = ["cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal"];
 const TARGETS = { target: ["chrome123", "firefox120", "safari17.5"], charset: "utf8" };
 
-/** The styles of the list. */
-const LIST_STYLES = ["theme", "cards", "help", "list/list"];
+/** The pages beside that of a log: their folders in src/, and their styles. */
+const OTHERS = { list: ["theme", "cards", "help", "list/list"], several: ["theme", "cards", "help", "several/several"] };
 
 async function bundle(entry, plugins, rest = {}) {
   const options = { entryPoints: [`src/${entry}.ts`], bundle: true, minify: true, plugins: [templates, ...plugins], write: false, metafile: true, format: "iife",
@@ -134,13 +134,13 @@ async function pageAndParts() {
   return files;
 }
 
-/** The list of logs. Its script is small enough to have the names of its properties as they are. */
-async function list() {
-  const { code } = await bundle("list/main", []);
+/** One of OTHERS. Its script is small enough to have the names of its properties as they are. */
+async function other(name) {
+  const { code } = await bundle(`${name}/main`, []);
   const script = (await minify(code, { ecma: 2022, toplevel: true, compress: { passes: 3, unsafe_arrows: true } })).code.trim();
   if (script.includes("</script")) throw new Error("the script would end itself");
-  const parts = { style: (await Promise.all(LIST_STYLES.map(css))).join(""), script };
-  return { "list.html": read("list/page.html").replace(/\{(style|script)\}/g, (_, name) => parts[name]) };
+  const parts = { style: (await Promise.all(OTHERS[name].map(css))).join(""), script };
+  return { [`${name}.html`]: read(`${name}/page.html`).replace(/\{(style|script)\}/g, (_, name) => parts[name]) };
 }
 
 /** The SHA-256 of all that a page is built from: a quick test sees by it that the committed pages are old. A name and a content, each with a NUL behind it. */
@@ -158,7 +158,7 @@ if (process.argv[2] === "--test") {
     external: ["@xterm/headless", "@xterm/addon-unicode11"], absWorkingDir: here });
 } else {
   const folder = process.argv[2] ?? join(here, "../src/livelog/page");
-  for (const [name, content] of Object.entries({ ...(await pageAndParts()), ...(await list()) })) {
+  for (const [name, content] of Object.entries({ ...(await pageAndParts()), ...Object.assign({}, ...(await Promise.all(Object.keys(OTHERS).map(other)))) })) {
     // What zlib makes is a thirtieth larger.
     const packed = Buffer.from(await zopfli.gzipAsync(Buffer.from(content), { numiterations: 50 }));
     writeFileSync(join(folder, name), content);

@@ -19,7 +19,7 @@ from .logs import Answer, path_of, request, send
 from .servers import running
 
 FOLDER = Path(livelog.__file__).parent / "page"
-PAGE, LIST = ((FOLDER / name).read_bytes() for name in ("viewer.html", "list.html"))
+PAGE, LIST, SEVERAL = ((FOLDER / name).read_bytes() for name in ("viewer.html", "list.html", "several.html"))
 SCRIPTS = dict(re.findall(r'"?(\w+)"?:"(\1-[0-9a-f]{16}\.js)"', PAGE.decode()))
 """The addresses of the scripts that the page loads when they are used, behind `/page/`, by their names."""
 
@@ -61,6 +61,14 @@ def test_page_of_the_list_is_at_every_path_that_ends_in_a_slash(server: Server, 
     assert view(server, path, method="HEAD")["Content-Length"] == str(len(LIST))
 
 
+@pytest.mark.parametrize(
+    "path", ["/view/?logs=a,b", f"/view/{TOKEN}/?as=merged&logs=a", "/view/wrong/builds/42/?logs="]
+)
+def test_page_of_several_logs_is_in_the_place_of_the_list_if_logs_are_named(server: Server, path: str) -> None:
+    answer = view(server, path)
+    assert (answer.status, answer.body, answer["Content-Type"]) == (200, SEVERAL, "text/html; charset=utf-8")
+
+
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -81,7 +89,9 @@ def test_browsers_are_led_from_the_root_to_the_list_and_others_find_nothing_ther
 
 
 @pytest.mark.parametrize(
-    ("path", "page", "scripts"), [("/view", PAGE, [*SCRIPTS]), ("/view/", LIST, [])], ids=["log", "list"]
+    ("path", "page", "scripts"),
+    [("/view", PAGE, [*SCRIPTS]), ("/view/", LIST, []), ("/view/?logs=a", SEVERAL, [])],
+    ids=["log", "list", "several"],
 )
 def test_page_may_run_its_own_scripts_and_ask_its_own_server_and_no_more(
     server: Server, path: str, page: bytes, scripts: list[str]

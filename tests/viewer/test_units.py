@@ -21,7 +21,7 @@ pytestmark = pytest.mark.needs("node", "npm")
 
 PACKAGED = ROOT / "src/livelog/page/viewer.html"
 
-LIST = PACKAGED.with_name("list.html")
+LIST, SEVERAL = (PACKAGED.with_name(name) for name in ("list.html", "several.html"))
 
 BUDGET = 30_000
 """Bytes of each compressed page, before anything of it is used."""
@@ -81,7 +81,7 @@ def test_page_in_the_package_is_what_the_source_builds(workshop: Path, tmp_path:
     }
     assert set(built) - {"viewer.sources"} == {
         name + ending
-        for name in (PACKAGED.name, LIST.name, *(f"{each}.js" for each in SCRIPTS))
+        for name in (PACKAGED.name, LIST.name, SEVERAL.name, *(f"{each}.js" for each in SCRIPTS))
         for ending in ("", ".gz")
     }
 
@@ -107,6 +107,7 @@ def test_compressed_page_is_the_page_and_within_its_budget() -> None:
     for name, budget in (
         (PACKAGED.name, BUDGET),
         (LIST.name, BUDGET),
+        (SEVERAL.name, BUDGET),
         *((f"{script}.js", SCRIPT_BUDGET) for script in SCRIPTS),
     ):
         packed = PACKAGED.with_name(f"{name}.gz").read_bytes()
@@ -114,7 +115,7 @@ def test_compressed_page_is_the_page_and_within_its_budget() -> None:
         assert len(packed) <= budget
 
 
-@pytest.mark.parametrize("name", [PACKAGED.name, LIST.name])
+@pytest.mark.parametrize("name", [PACKAGED.name, LIST.name, SEVERAL.name])
 def test_page_needs_nothing_from_elsewhere(name: str) -> None:
     page = PACKAGED.with_name(name).read_text(encoding="utf-8")
     scripts = "".join(PACKAGED.with_name(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)

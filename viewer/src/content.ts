@@ -51,7 +51,7 @@ export function contentOf(line: Line, charset: Charset, slice?: Slice): Content 
 }
 
 /** Addresses in text are links, too. */
-function linked(run: Run): Run[] {
+export function linked(run: Run): Run[] {
   if (run.href) return [run];
   return run.text.split(ADDRESS).map((text, at) => ({ ...run, text, href: at % 2 ? text : "" })).filter(({ text }) => text);
 }

@@ -1,6 +1,6 @@
-"""The pages for browsers: `viewer.html` shows a log, `list.html` the list of logs; and the scripts that a page loads when they are used.
+"""The pages for browsers: `viewer.html` shows a log, `list.html` the list of logs, `several.html` several logs; and the scripts that a page loads when they are used.
 
-Each is the same for every log and list. It asks this server for what it shows, so that getting it takes no token. Refuses to change it: both are built from `viewer/`.
+Each is the same for every log and list. It asks this server for what it shows, so that getting it takes no token. Refuses to change it: all are built from `viewer/`.
 """
 
 import base64
@@ -13,11 +13,12 @@ from livelog.wire.fields import accepts_gzip, precondition
 from livelog.wire.request import Request
 from livelog.wire.response import Response
 
-LOG, LIST = "viewer.html", "list.html"
+LOG, LIST, SEVERAL = "viewer.html", "list.html", "several.html"
 
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
     LOG: ("cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal"),
     LIST: (),
+    SEVERAL: (),
 }
 """The scripts that each page loads when they are used: the files `finding.js` and so on."""
 
@@ -54,7 +55,7 @@ class _File:
 
 
 class Page:
-    """A page and its scripts, as they were when the server started. `name`: LOG or LIST. `headers`: fields of every answer."""
+    """A page and its scripts, as they were when the server started. `name`: LOG, LIST or SEVERAL. `headers`: fields of every answer."""
 
     def __init__(self, name: str, headers: Mapping[str, str]) -> None:
         self._page = _File(name, headers)

@@ -6,7 +6,7 @@
     /lines, /search, /groups, /problems, /compare    some lines of it, and their numbers; and others: see `read.queries`
     /view                       the page that shows a log, see `page.viewer`
     /page/{script}              a script of it
-    /view/, /view/…/            the page that lists logs: at every such path that ends in a slash
+    /view/, /view/…/            the page that lists logs: at every such path that ends in a slash; with `?logs=`, the page that shows these
     /                           for browsers, which are sent to the list
     /livelog.pyz                the client in one file, see `page.archive`
     /logs/{token}[/{prefix}/]   the list of logs, or of those whose names begin so, as JSON; {token} is ACCESS_TOKEN, or that of a prefix
@@ -37,7 +37,7 @@ from livelog.log.status import describe_alone
 from livelog.names import is_name, is_prefix
 from livelog.operate.metrics import Histogram
 from livelog.page.archive import NAME, ClientArchive
-from livelog.page.viewer import LIST, LOG, Page
+from livelog.page.viewer import LIST, LOG, SEVERAL, Page
 from livelog.tokens import Access, Verdict, bearer
 from livelog.wire import problem, ranges
 from livelog.wire.body_writer import BodyWriter
@@ -90,7 +90,9 @@ class Readers:
         self._catalogue = catalogue
         self._finder = Finder(catalogue)
         self.queries = Queries(catalogue)
-        self._log_page, self._list_page = (Page(name, READERS_HEADERS) for name in (LOG, LIST))
+        self._log_page, self._list_page, self._several_page = (
+            Page(name, READERS_HEADERS) for name in (LOG, LIST, SEVERAL)
+        )
         self._client = ClientArchive(READERS_HEADERS)
         self.pass_seconds = Histogram(PASS_BOUNDS)
         """The durations of all fan-outs' passes, in seconds."""
@@ -169,8 +171,10 @@ class Readers:
         return Response(204, PREFLIGHT_HEADERS)
 
     async def _view(self, exchange: Exchange, _name: str) -> Response:
-        page = self._list_page if exchange.request.path.endswith("/") else self._log_page
-        return page.answer(exchange.request)
+        request = exchange.request
+        if not request.path.endswith("/"):
+            return self._log_page.answer(request)
+        return (self._several_page if "logs" in request.query else self._list_page).answer(request)
 
     async def _front(self, exchange: Exchange, _name: str) -> Response:
         """Send a browser to the list of logs, which asks for a token. Others find nothing. Raises: RequestError."""

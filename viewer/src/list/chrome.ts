@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Notices } from "../notices.js";
 import type { Settings } from "../settings.js";
+import { type Form, MOST } from "../several/address.js";
 import { count, isExpired } from "../state.js";
 import { type Filter, isFiltering, type Sort, SORTS } from "./filter.js";
 import { KEYS, nameOf } from "./keys.js";
@@ -41,6 +42,8 @@ export interface Page {
   /** Say which prefix or log a token is of. */
   name(event: Event): void;
   open(): void;
+  /** Show the selected logs on one page. */
+  several(form: Form): void;
   copy(): void;
   selectNone(): void;
   selectAll(): void;
@@ -141,11 +144,14 @@ export function columns(page: Page): TemplateResult {
         @change=${() => (page.selected.size ? page.selectNone() : page.selectAll())}></span>`)}</div>`;
 }
 
+const FORMS: readonly (readonly [Form, string])[] = [["side", "Side by side"], ["merged", "Merged"]];
+
 export function float(page: Page): TemplateResult {
   const { size } = page.selected;
   const { current } = page.notices;
   return html`${size ? html`<span class="chip" role="group" aria-label="Selected logs">${logsIn(size)} selected
       <button @click=${() => page.open()}>${size === 1 ? "Open" : "Open in tabs"}</button>
+      ${FORMS.map(([form, label]) => (size < 2 || size > MOST[form] ? nothing : html`<button @click=${() => page.several(form)}>${label}</button>`))}
       <button @click=${() => page.copy()}>${size === 1 ? "Copy link" : "Copy links"}</button>
       <button class="square" aria-label="Select none" @click=${() => page.selectNone()}>${sign("close")}</button></span>` : nothing}
     ${current ? html`<span class="chip">${current.text}${current.act ? html`<button @click=${current.act}>${current.label}</button>` : html`&nbsp;&nbsp;`}</span>` : nothing}

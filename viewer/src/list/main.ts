@@ -6,6 +6,7 @@ import { element } from "../dom.js";
 import { Notices } from "../notices.js";
 import { AROUND, ORDER } from "../order.js";
 import { load, save, type Settings } from "../settings.js";
+import { folderOf, type Form, write as writeSeveral } from "../several/address.js";
 import * as chrome from "./chrome.js";
 import { ALL, choose, type Chosen, type Filter, isFiltering, labelsOf, read, write } from "./filter.js";
 import { type Action, action } from "./keys.js";
@@ -219,6 +220,12 @@ class App implements chrome.Page {
     const opened = logs.filter((log) => window.open(this.naming.address(log.status.name)));
     const left = logs.length - opened.length;
     if (left) this.notices.tell(`The browser has opened ${opened.length} of ${chrome.logsIn(logs.length)}: allow this site to open tabs, or open the others one by one`);
+  }
+
+  several(form: Form): void {
+    const names = this.#meant.map((log) => log.status.name);
+    const folder = folderOf(names);
+    this.#leave(`${this.naming.address(folder.slice(0, -1))}/${writeSeveral({ names, form })}`);
   }
 
   copy(): void {

@@ -1,0 +1,278 @@
+"""Several logs on one page, in a browser: side by side, and merged by time; as they grow, end, and are replaced; through breaks; keys and ears.
+
+Categories: what is shown, and of which log · the order of merged lines · growth, ends, removed and replaced logs, breaks · going through long logs ·
+the ways to the page and from it · accessibility (axe finds nothing). Pure parts are in `viewer/test/several.test.ts`.
+"""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from livelog.tokens import Access
+from tests.harness import TOKEN, Server
+from tests.integration import logs
+
+from .pages import SIZES, Viewer, lines, viewing, violations, writing
+from .wires import Wire
+
+pytestmark = pytest.mark.needs("chromium")
+
+ROWS = ".surface .row"
+
+
+def several(*names: str, form: str = "side", prefix: str = "", token: str = TOKEN) -> str:
+    """The address of a page with these logs."""
+    return f"/view/{token}/{prefix}?logs={','.join(names)}&as={form}"
+
+
+def send(server: Server, name: str, body: bytes, *headers: str) -> None:
+    """Send a whole log."""
+    assert logs.send(server, name, body, *headers).status in (200, 201)
+
+
+def pane(viewer: Viewer, at: int = 0) -> Locator:
+    """A pane: the first one, or another."""
+    return viewer.page.locator(".pane").nth(at)
+
+
+def wait_texts(viewer: Viewer, *expected: str, at: int = 0) -> None:
+    """Wait until the rows of a pane have these texts, and no others."""
+    expect(pane(viewer, at).locator(".row .text")).to_have_text(list(expected))
+
+
+def wait_last(viewer: Viewer, text: str, at: int = 0) -> None:
+    """Wait until the last row of a pane has this text, and can be seen."""
+    last = pane(viewer, at).locator(".row").last
+    expect(last.locator(".text")).to_have_text(text)
+    expect(last).to_be_in_viewport()
+
+
+def wait_state(viewer: Viewer, text: str, at: int = 0) -> None:
+    """Wait until the head of a pane says so of its log."""
+    expect(pane(viewer, at).locator(".top .state")).to_have_text(text)
+
+
+def shown(viewer: Viewer) -> list[tuple[str, str]]:
+    """All merged rows: what the log is called, and the text."""
+    rows: list[list[str]] = viewer.js(
+        f"[...document.querySelectorAll('{ROWS}')].map(row => [row.querySelector('.who').textContent, row.querySelector('.text').textContent])"
+    )
+    return [(name, text) for name, text in rows]
+
+
+def test_logs_are_shown_side_by_side_with_their_states_as_they_grow_and_end(
+    browser: Browser, server: Server, name: str
+) -> None:
+    send(server, f"{name}/b", b"\x1b[31mred\x1b[0m and <b>\nsecond\n", "Livelog-Exit-Code: 3")
+    with (
+        writing(server, f"{name}/a", b"one\n") as write,
+        viewing(browser, server.get, several(f"{name}/a", f"{name}/b", f"{name}/c")) as viewer,
+    ):
+        wait_texts(viewer, "one")
+        wait_texts(viewer, "red and <b>", "second", at=1)
+        expect(pane(viewer, 1).locator(".text span")).to_have_text("red")
+        for at, (title, state) in enumerate((("a", "Live"), ("b", "Failed, exit 3"), ("c", "Waiting for the log"))):
+            expect(pane(viewer, at).locator(".title")).to_have_text(title)
+            wait_state(viewer, state, at)
+        write(b"two\nhal")
+        wait_texts(viewer, "one", "two", "hal")
+        write(b"f\n")
+        wait_texts(viewer, "one", "two", "half")
+        send(server, f"{name}/c", b"begun\n")
+        wait_texts(viewer, "begun", at=2)
+        write(b"")
+        wait_state(viewer, "Ended")
+        wait_texts(viewer, "one", "two", "half")
+        expect(pane(viewer).locator(".number").last).to_have_attribute("href", f"/view/{TOKEN}/{name}/a#L3")
+        assert viewer.page.title() == "3 logs side by side – Live"
+
+
+def test_merged_lines_are_in_the_order_of_their_times_and_named(browser: Browser, server: Server, name: str) -> None:
+    """Lines that came within 10 ms are in the order of the logs: so each line waits until the one before it is older than that."""
+    with writing(server, f"{name}/a") as one, writing(server, f"{name}/b") as other:
+        expected = []
+        with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer:
+            for number in range(8):
+                write, log = ((one, "a"), (other, "b"))[number % 3 != 0]
+                write(b"line %d\n" % number)
+                expected.append((log, f"line {number}"))
+                wait_last(viewer, f"line {number}")
+            assert shown(viewer) == expected
+        with viewing(browser, server.get, several(f"{name}/b", f"{name}/a", form="merged")) as viewer:
+            wait_last(viewer, "line 7")
+            assert shown(viewer) == expected
+            colours = viewer.js(
+                f"[...document.querySelectorAll('{ROWS} .who')].map(who => getComputedStyle(who).color)"
+            )
+            assert len(set(colours)) == 2
+            assert len({(row[0], colour) for row, colour in zip(expected, colours, strict=True)}) == 2
+
+
+@pytest.mark.parametrize("form", [pytest.param("side", marks=pytest.mark.long), "merged"])
+def test_long_logs_are_gone_through_from_the_end_to_the_beginning_and_back(
+    browser: Browser, server: Server, name: str, form: str
+) -> None:
+    """No line is missing on the way, none is shown twice, and the page never holds many."""
+    send(server, f"{name}/a", lines(1, 1500))
+    send(server, f"{name}/b", lines(1501, 3000))
+    with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form=form)) as viewer:
+        at = 1 if form == "side" else 0
+        first, last = (1501, 3000) if form == "side" else (1, 3000)
+        wait_last(viewer, f"line {last}", at)
+        surface = pane(viewer, at).locator(".surface")
+        surface.focus()
+        seen = surface.evaluate(
+            """async (surface, [first, patience]) => {
+              const numbers = () => [...surface.querySelectorAll('.row .text')].map(text => Number(text.textContent.slice(5)));
+              const orders = [];
+              const most = [];
+              for (const [goal, step] of [[0, -1], [-1, 1]]) {
+                const aim = numbers().at(-1);
+                const all = new Set();
+                const until = Date.now() + patience;
+                while (Date.now() < until) {
+                  const now = numbers();
+                  most.push(now.length);
+                  if (now.some((number, at) => at && number !== now[at - 1] + 1)) return `gap in ${now}`;
+                  now.forEach(number => all.add(number));
+                  if (now.at(goal) === (step < 0 ? first : Number(surface.dataset.last ?? aim))) break;
+                  surface.scrollTop += step * 600;
+                  await new Promise(requestAnimationFrame);
+                }
+                surface.dataset.last ??= aim;
+                orders.push(all.size);
+              }
+              return [orders, Math.max(...most)];
+            }""",
+            [first, 100_000],
+        )
+        orders, most = seen
+        assert orders == [last - first + 1] * 2
+        assert most <= 1200
+
+
+def test_growth_stays_at_the_end_unless_one_has_gone_away_from_it(browser: Browser, server: Server, name: str) -> None:
+    with (
+        writing(server, f"{name}/a", lines(1, 200)) as write,
+        viewing(browser, server.get, several(f"{name}/a", form="merged")) as viewer,
+    ):
+        wait_last(viewer, "line 200")
+        viewer.press("k", "k", "k")
+        expect(viewer.page.get_by_role("button", name="Follow").first).to_have_attribute("aria-pressed", "false")
+        write(lines(201, 203))
+        expect(pane(viewer).locator(".facts")).to_contain_text("1.7 KB")
+        first = viewer.js("document.querySelector('.surface').scrollTop")
+        viewer.press("G")
+        wait_last(viewer, "line 203")
+        assert viewer.js("document.querySelector('.surface').scrollTop") > first
+        viewer.press("g")
+        expect(pane(viewer).locator(".row").first.locator(".text")).to_have_text("line 1")
+        expect(pane(viewer).locator(".row").first).to_be_in_viewport()
+        viewer.press("f")
+        write(lines(204, 204))
+        wait_last(viewer, "line 204")
+
+
+def test_a_flood_is_passed_over_and_its_end_is_shown(browser: Browser, server: Server, name: str) -> None:
+    with (
+        writing(server, f"{name}/a", b"begin\n") as write,
+        viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer,
+    ):
+        send(server, f"{name}/b", b"beside\n")
+        for round_ in range(3):
+            write(lines(1, 50_000) + b"round %d\n" % round_)
+            wait_last(viewer, f"round {round_}")
+        assert viewer.page.locator(ROWS).count() <= 1200
+
+
+def test_no_line_is_lost_or_shown_twice_when_the_connection_breaks(
+    browser: Browser, server: Server, wire: Wire, name: str
+) -> None:
+    with (
+        writing(server, f"{name}/a", lines(1, 3)) as write,
+        viewing(browser, wire.address, several(f"{name}/a", form="merged")) as viewer,
+    ):
+        wait_last(viewer, "line 3")
+        wire.refuse()
+        expect(viewer.page.locator("#head .state")).to_contain_text("Reconnecting")
+        write(lines(4, 6))
+        wire.admit()
+        viewer.retry()
+        wait_texts(viewer, *(f"line {number}" for number in range(1, 7)))
+
+
+def test_each_log_tells_that_it_was_aborted_removed_or_replaced(browser: Browser, server: Server, name: str) -> None:
+    names = [f"{name}/{each}" for each in "abc"]
+    for each in names[1:]:
+        send(server, each, b"old\n")
+    with viewing(browser, server.get, several(*names)) as viewer:
+        with writing(server, names[0], b"cut"):
+            wait_texts(viewer, "cut")
+        wait_state(viewer, "Aborted")
+        for at in (1, 2):
+            wait_texts(viewer, "old", at=at)
+        assert logs.request(server.put, "DELETE", f"/log/{names[1]}").status == 204
+        send(server, names[2], b"new\n")
+        wait_state(viewer, "Removed", at=1)
+        wait_state(viewer, "Replaced", at=2)
+        wait_texts(viewer, "old", at=2)
+
+
+def test_list_leads_to_the_page_and_the_page_back_to_the_list(browser: Browser, server: Server, name: str) -> None:
+    for each in "abcd":
+        send(server, f"{name}/{each}", b"of %s\n" % each.encode())
+    with viewing(browser, server.get, f"/view/{TOKEN}/{name}/") as viewer:
+        rows = viewer.page.locator("#rows > .log")
+        expect(rows).to_have_count(4)
+        rows.nth(0).locator(".pick").click()
+        rows.nth(3).locator(".pick").click()
+        viewer.page.get_by_role("button", name="Side by side").click()
+        wait_texts(viewer, "of d")
+        wait_texts(viewer, "of a", at=1)
+        assert viewer.page.url.endswith(f"/view/{TOKEN}/{name}/?logs={name}/d,{name}/a&as=side")
+        viewer.page.get_by_role("link", name="Merged by time").click()
+        expect(viewer.page.locator(ROWS)).to_have_count(2)
+        viewer.page.get_by_role("link", name="List of logs").click()
+        expect(rows).to_have_count(4)
+
+
+def test_page_takes_tokens_as_the_list_does(browser: Browser, server: Server, name: str) -> None:
+    access = Access(TOKEN)
+    send(server, f"{name}/deep/a", b"of a\n")
+    address = several(f"{name}/deep/a", prefix=f"{name}/deep/", token=access.prefix_token(f"{name}/"))
+    with viewing(browser, server.get, address) as viewer:
+        wait_texts(viewer, "of a")
+    with viewing(browser, server.get, f"/view/{name}/?logs={name}/deep/a#token={TOKEN}") as viewer:
+        wait_texts(viewer, "of a")
+        assert TOKEN not in viewer.page.url
+    with viewing(browser, server.get, f"/view/{name}/?logs={name}/deep/a") as viewer:
+        field = viewer.page.get_by_label("Token")
+        field.fill(TOKEN)
+        field.press("Enter")
+        wait_texts(viewer, "of a")
+
+
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [
+        ("phone", "light"),
+        *(
+            pytest.param(size, theme, marks=pytest.mark.long)
+            for size, theme in (("phone", "dark"), ("desktop", "light"), ("desktop", "dark"))
+        ),
+    ],
+)
+def test_page_is_for_everybody(browser: Browser, server: Server, axe: str, name: str, size: str, theme: Any) -> None:
+    for each in ("a", "b"):
+        send(server, f"{name}/{each}", b"".join(b"\x1b[3%dm%d\x1b[0m %d\n" % (n % 8, n, n) for n in range(300)))
+    for form in ("side", "merged"):
+        address = several(f"{name}/a", f"{name}/b", f"{name}/no", form=form)
+        with viewing(browser, server.get, address, color_scheme=theme, **SIZES[size]) as viewer:
+            wait_last(viewer, "299 299")
+            viewer.press("t")
+            assert violations(viewer, axe) == []
+            assert viewer.js("document.documentElement.scrollWidth <= innerWidth")
+            viewer.press("?")
+            expect(viewer.page.get_by_role("dialog")).to_be_visible()
+            assert violations(viewer, axe) == []

@@ -1,0 +1,127 @@
+/** All around the lines of several logs: header, heads of panes, cards, help. It shows a `Page`, and calls it. */
+
+import { html, nothing, type TemplateResult } from "lit-html";
+import { stateOf } from "../list/chrome.js";
+import { nameOf } from "../list/keys.js";
+import type { Naming } from "../list/naming.js";
+import { type Sign, SIGNS, type Tone } from "../list/signs.js";
+import type { Connection } from "../list/watch.js";
+import type { Notices } from "../notices.js";
+import { bytes } from "../rows.js";
+import type { Settings } from "../settings.js";
+import { count, isExpired } from "../state.js";
+import type { Form } from "./address.js";
+import { type Action, KEYS } from "./keys.js";
+import { hue } from "./pane.js";
+import type { Source } from "./source.js";
+
+export interface Page {
+  readonly form: Form;
+  readonly naming: Naming;
+  readonly notices: Notices;
+  readonly settings: Settings;
+  readonly connection: Connection;
+  readonly sources: readonly Source[];
+  readonly following: boolean;
+  /** The address of the same logs in the other form; null: there are too many. */
+  readonly other: string | null;
+  /** The address of the list from which these logs are. */
+  readonly list: string;
+  title(source: Source): string;
+  /** The address of a log's own page. */
+  address(source: Source): string;
+  act(what: Action): void;
+  set(change: Partial<Settings>): void;
+  changeTheme(): void;
+  retry(): void;
+  unlock(event: Event): void;
+}
+
+const MORE_SIGNS = {
+  ...SIGNS,
+  wrap: "M4 6h16M4 12h12a3 3 0 0 1 0 6h-4m2-2-2 2 2 2M4 18h4",
+  clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3 2",
+  down: "M12 5v14m-6-6 6 6 6-6",
+  side: "M4 5h7v14H4zM13 5h7v14h-7z",
+  merged: "M4 6h16M4 10h10M4 14h16M4 18h10",
+} as const;
+
+function sign(name: Sign | keyof typeof MORE_SIGNS): TemplateResult {
+  return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${MORE_SIGNS[name]}></path></svg>`;
+}
+
+const stated = ({ icon, text, tone }: { icon: Sign; text: string; tone: Tone }) => html`<span class="state ${tone} ${icon}">${sign(icon)}${text}</span>`;
+
+export function titleOf({ sources, form }: Page): string {
+  return `${count(sources.length)} ${sources.length === 1 ? "log" : "logs"} ${form === "side" ? "side by side" : "merged"}`;
+}
+
+const TIMES = { none: "off", clock: "clock", start: "since start", before: "since the line before" } as const;
+
+function tools(page: Page): TemplateResult {
+  const { settings } = page;
+  const tool = (name: keyof typeof MORE_SIGNS, label: string, what: Action, pressed: boolean) => html`<button class="square" title=${label} aria-label=${label}
+    aria-pressed=${pressed} @click=${() => page.act(what)}>${sign(name)}</button>`;
+  const { form } = page;
+  const other = form === "side" ? "merged" : "side";
+  return html`${tool("live", "Follow", "follow", page.following)}
+    ${tool("wrap", "Wrap long lines", "wrap", settings.wrap)}
+    ${tool("clock", `Times: ${TIMES[settings.time]}`, "time", settings.time !== "none")}
+    ${page.other === null ? nothing : html`<a class="button square" href=${page.other} title=${form === "side" ? "Merged by time" : "Side by side"} aria-label=${form === "side" ? "Merged by time" : "Side by side"}>${sign(other)}</a>`}
+    <a class="button square" href=${page.list} title="List of logs" aria-label="List of logs">${sign("up")}</a>
+    <button class="square" title="Theme: ${settings.theme}" aria-label="Theme: ${settings.theme}" @click=${() => page.changeTheme()}>${sign("theme")}</button>
+    <button class="square" title="Help" aria-label="Help" aria-haspopup="dialog" @click=${() => page.act("help")}>${sign("help")}</button>`;
+}
+
+export function head(page: Page): TemplateResult {
+  return html`<h1>${titleOf(page)}</h1>${stated(stateOf(page.connection))}
+    ${page.connection.kind === "reconnecting" ? html`<button class="plain" @click=${() => page.retry()}>Retry now</button>` : nothing}
+    <span class="facts"></span><span class="tools">${tools(page)}</span>`;
+}
+
+function one(page: Page, source: Source): TemplateResult {
+  const { log, trouble, track } = source;
+  return html`<a class="title" href=${page.address(source)} title=${source.name}>${page.title(source)}</a>${stated(source.state)}
+    <span class="facts">${[log ? bytes(Math.max(log.status.size, track.size)) : "", trouble && `not read: ${trouble}`].filter(Boolean).join(" · ")}</span>`;
+}
+
+/** What is above the lines of a pane: its log, or all logs with their colours. */
+export function top(page: Page, sources: readonly Source[]): TemplateResult {
+  if (page.form === "side") return one(page, sources[0]!);
+  return html`<ul class="legend" aria-label="Logs">${sources.map((source) => html`<li class="who-is" .style=${`--hue:${hue(source.at)}`}>${one(page, source)}</li>`)}</ul>`;
+}
+
+export function float(page: Page): TemplateResult {
+  const { current } = page.notices;
+  return html`${current ? html`<span class="chip">${current.text}&nbsp;&nbsp;</span>` : nothing}
+    ${page.following ? nothing : html`<button class="main" @click=${() => page.act("end")}>${sign("down")}${page.sources.every(({ hasEnded }) => hasEnded) ? "End" : "Live"}</button>`}`;
+}
+
+export function foot(page: Page): TemplateResult {
+  const { settings } = page;
+  return html`<button aria-pressed=${page.following} @click=${() => page.act(page.following ? "follow" : "end")}>${sign("live")}Follow</button>
+    <button aria-pressed=${settings.wrap} @click=${() => page.act("wrap")}>${sign("wrap")}Wrap</button>
+    <button aria-pressed=${settings.time !== "none"} @click=${() => page.act("time")}>${sign("clock")}Times</button>
+    <button aria-haspopup="dialog" @click=${() => page.act("help")}>${sign("help")}Menu</button>`;
+}
+
+export function card(page: Page): TemplateResult | typeof nothing {
+  const { connection, naming } = page;
+  if (connection.kind === "denied") {
+    const expired = isExpired(connection.message);
+    return html`<div class="card">${sign("lock")}<h2>${expired ? "This link has expired" : "A token opens these logs"}</h2>
+      <p>${naming.tried ? "That token does not, or not any more." : "It is kept in this tab only."}</p>
+      <form @submit=${(event: Event) => page.unlock(event)}><input type="password" name="token" aria-label="Token" required autocomplete="off"><button class="main">Open</button></form></div>`;
+  }
+  if (connection.kind === "refused") return html`<div class="card">${sign("aborted")}<h2>There are no logs here</h2><p>${connection.message}</p></div>`;
+  return nothing;
+}
+
+export function help(page: Page): TemplateResult {
+  const { settings } = page;
+  return html`<form method="dialog"><h2>${titleOf(page)}</h2><button class="square" aria-label="Close">${sign("close")}</button></form>
+    <div class="more-links">${page.other === null ? nothing : html`<a class="button plain" href=${page.other}>${page.form === "side" ? "Merged by time" : "Side by side"}</a>`}
+      <a class="button plain" href=${page.list}>List of logs</a><button class="plain" @click=${() => page.changeTheme()}>Theme: ${settings.theme}</button></div>
+    <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${key === " " ? "Space" : nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
+    <label class="choice"><input type="checkbox" .checked=${settings.letters} @change=${() => page.set({ letters: !settings.letters })}>single letters are keys</label>`;
+}

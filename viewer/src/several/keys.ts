@@ -1,0 +1,28 @@
+/** What keys do on a page of several logs: as on a log's own page. Single letters can be switched off. */
+
+export type Action = "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "wrap" | "time" | "pane" | "leave" | "help";
+
+/** Keys as `KeyboardEvent.key` has them, what they do, and how to say it. */
+export const KEYS: readonly (readonly [readonly string[], Action, string])[] = [
+  [["ArrowDown", "j"], "down", "one line down"],
+  [["ArrowUp", "k"], "up", "one line up"],
+  [["PageDown", " "], "pageDown", "one page down"],
+  [["PageUp"], "pageUp", "one page up"],
+  [["Home", "g"], "top", "to the first line"],
+  [["End", "G"], "end", "to the end, and follow it"],
+  [["f"], "follow", "follow, or pause"],
+  [["w"], "wrap", "wrap long lines, or not"],
+  [["t"], "time", "times: off, clock, since start, since the line before"],
+  [["s"], "pane", "to the log beside it"],
+  [["Escape"], "leave", "close what is open"],
+  [["?"], "help", "this help"],
+];
+
+const ACTIONS = new Map(KEYS.flatMap(([keys, action]) => keys.map((key) => [key, action] as const)));
+
+/** What a key does, if anything. `letters`: whether single letters do something. */
+export function action(event: KeyboardEvent, letters: boolean): Action | null {
+  if (event.altKey || event.metaKey || event.ctrlKey || event.isComposing) return null;
+  if (event.key.length === 1 && event.key !== " " && !letters) return null;
+  return ACTIONS.get(event.key) ?? null;
+}

@@ -1,0 +1,279 @@
+/** Several logs, side by side or merged: the parts, put together; when they are drawn; what keys and clicks do. */
+
+import { render } from "lit-html";
+import { Api } from "../api.js";
+import { element } from "../dom.js";
+import { stateOf } from "../list/chrome.js";
+import { type Log, Logs } from "../list/logs.js";
+import { Naming } from "../list/naming.js";
+import { type Connection, Watch } from "../list/watch.js";
+import { Notices } from "../notices.js";
+import { load, save, type Settings } from "../settings.js";
+import { type Asked, folderOf, MOST, read, write } from "./address.js";
+import * as chrome from "./chrome.js";
+import { type Action, action } from "./keys.js";
+import { Pane } from "./pane.js";
+import { type Entry, type Place, Sequence } from "./sequence.js";
+import { Source } from "./source.js";
+
+/** Requests for lines at a time: browsers allow six connections to a server, and one is for the list. */
+const AT_ONCE = 4;
+/** Milliseconds for which a log that does not answer keeps the others back. */
+const PATIENCE = 10_000;
+
+class App implements chrome.Page {
+  #frame = 0;
+  readonly #redraw = () => this.#schedule();
+  readonly settings: Settings = load();
+  readonly notices = new Notices(this.#redraw);
+  readonly #asked: Asked = read(location.search);
+  readonly #api = new Api(location.pathname);
+  readonly naming = new Naming(this.#api, () => this.#rename());
+  readonly #logs = new Logs();
+  readonly #watch = new Watch(this.#api, this.naming, this.#logs, this.#redraw);
+  readonly #dark = matchMedia("(prefers-color-scheme: dark)");
+  readonly #folder = folderOf(this.#asked.names);
+  readonly sources: readonly Source[];
+  readonly #panes: readonly Pane[];
+  #active: Pane;
+  #asking = 0;
+  #patience: ReturnType<typeof setTimeout> | undefined;
+  #newest = new Map<string, Log>();
+  #changes = -1;
+
+  constructor() {
+    document.documentElement.dataset["theme"] = this.settings.theme;
+    const { names, form } = this.#asked;
+    const groups = form === "side" ? names.map((name) => [name]) : [names];
+    const sources: Source[] = [];
+    this.#panes = groups.map((group) => {
+      const sequence = new Sequence(group.length);
+      const own = group.map((name, at) => new Source(name, new Api(this.naming.address(name)), sequence, at));
+      sources.push(...own);
+      return new Pane(sequence, form === "side" ? this.title(own[0]!) : "all logs", this.#look(own), (pane) => this.#moved(pane));
+    });
+    this.sources = sources;
+    this.#active = this.#panes[0]!;
+    element("panes").replaceChildren(...this.#panes.map(({ element }) => element));
+    element("panes").className = form;
+    this.#takeToken();
+    this.#listen();
+    this.#active.surface.focus({ preventScroll: true });
+    this.#openAll("end");
+    void this.#watch.run();
+  }
+
+  #look(sources: readonly Source[]) {
+    const app = this;
+    return {
+      settings: app.settings,
+      get dark() {
+        return app.settings.theme === "dark" || (app.settings.theme === "auto" && app.#dark.matches);
+      },
+      name: (track: number) => (app.form === "merged" ? app.title(sources[track]!) : ""),
+      address: ({ track, line }: Entry) => `${app.address(sources[track]!)}#L${line}`,
+      began: (track: number) => sources[track]!.log?.began ?? 0,
+    };
+  }
+
+  // What is shown
+
+  get form(): Asked["form"] {
+    return this.#asked.form;
+  }
+
+  get connection(): Connection {
+    return this.#watch.connection;
+  }
+
+  get following(): boolean {
+    return this.#panes.every(({ sequence }) => sequence.following);
+  }
+
+  get other(): string | null {
+    const form = this.form === "side" ? "merged" : "side";
+    return this.sources.length > MOST[form] || this.sources.length < 2 ? null : location.pathname + write({ ...this.#asked, form });
+  }
+
+  get list(): string {
+    return location.pathname;
+  }
+
+  title(source: Source): string {
+    return source.name.slice(this.#folder.length) || "log";
+  }
+
+  address(source: Source): string {
+    return this.naming.address(source.name);
+  }
+
+  #schedule(): void {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#show();
+    });
+  }
+
+  #show(): void {
+    this.#learn();
+    render(chrome.head(this), element("head"));
+    render(chrome.float(this), element("float"));
+    render(chrome.card(this), element("card"));
+    render(chrome.foot(this), element("foot"));
+    const dialog = element("help") as HTMLDialogElement;
+    if (dialog.open) render(chrome.help(this), dialog);
+    for (const pane of this.#panes) {
+      render(chrome.top(this, this.sources.filter(({ sequence }) => sequence === pane.sequence)), pane.head);
+      pane.draw();
+    }
+    this.#pump();
+    const title = `${chrome.titleOf(this)} – ${stateOf(this.connection).text}`.replace(/ in \d+ s$/, "");
+    if (document.title !== title) document.title = title;
+  }
+
+  /** Have all logs learn from the list. */
+  #learn(): void {
+    const { changes, all } = this.#logs;
+    if (this.#changes !== changes) {
+      this.#changes = changes;
+      for (const source of this.sources) source.api.path = new Api(this.address(source)).path; // with the token or without, as the list has found out
+      this.#newest.clear();
+      const names = new Set(this.#asked.names);
+      for (const log of all) if (names.has(log.status.name) && !this.#newest.has(log.status.name)) this.#newest.set(log.status.name, log);
+    }
+    for (const source of this.sources) source.learn(this.#logs, (name) => this.#newest.get(name));
+  }
+
+  /** Ask for what is wanted. */
+  #pump(): void {
+    for (const { sequence } of this.#panes) {
+      sequence.fill();
+      for (const want of sequence.wants()) {
+        const source = this.sources.find((one) => one.sequence === sequence && one.at === want.track)!;
+        if (this.#asking >= AT_ONCE) return;
+        const asks = source.ask(want, () => {
+          this.#asking -= asks ? 1 : 0;
+          this.#schedule();
+        });
+        if (asks) this.#asking++;
+      }
+    }
+  }
+
+  #moved(pane: Pane): void {
+    this.#active = pane;
+    this.#schedule();
+  }
+
+  /** Make new windows in all panes. */
+  #openAll(place: Place): void {
+    for (const { sequence } of this.#panes) sequence.open(place);
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => {
+      for (const { sequence } of this.#panes) for (const track of sequence.tracks) track.late = true;
+      this.#schedule();
+    }, PATIENCE);
+    this.#schedule();
+  }
+
+  // What the user does
+
+  act(what: Action): void {
+    this.#acts[what]();
+    this.#schedule();
+  }
+
+  readonly #acts: Record<Action, () => unknown> = {
+    down: () => this.#active.step(1),
+    up: () => this.#active.step(-1),
+    pageDown: () => this.#active.step(1, true),
+    pageUp: () => this.#active.step(-1, true),
+    top: () => {
+      this.#openAll("start");
+      for (const pane of this.#panes) pane.toTop();
+    },
+    end: () => this.#toEnd(),
+    follow: () => (this.following ? this.#panes.forEach(({ sequence }) => (sequence.following = false)) : this.#toEnd()),
+    wrap: () => this.set({ wrap: !this.settings.wrap }),
+    time: () => {
+      const times = ["none", "clock", "start", "before"] as const;
+      this.set({ time: times[(times.indexOf(this.settings.time) + 1) % times.length]! });
+    },
+    pane: () => {
+      this.#active = this.#panes[(this.#panes.indexOf(this.#active) + 1) % this.#panes.length]!;
+      this.#active.surface.focus();
+    },
+    leave: () => {},
+    help: () => {
+      const dialog = element("help") as HTMLDialogElement;
+      render(chrome.help(this), dialog);
+      dialog.showModal();
+    },
+  };
+
+  /** Show the end of all logs, and follow them. What is at its end already stays. */
+  #toEnd(): void {
+    if (this.#panes.some(({ sequence }) => !sequence.isAtEnd)) return this.#openAll("end");
+    for (const { sequence } of this.#panes) sequence.following = true;
+  }
+
+  set(change: Partial<Settings>): void {
+    Object.assign(this.settings, change);
+    save(this.settings);
+    document.documentElement.dataset["theme"] = this.settings.theme;
+    this.#schedule();
+  }
+
+  changeTheme(): void {
+    const themes = ["auto", "light", "dark"] as const;
+    this.set({ theme: themes[(themes.indexOf(this.settings.theme) + 1) % 3]! });
+  }
+
+  retry(): void {
+    for (const source of this.sources) source.retry();
+    this.#watch.retry();
+  }
+
+  unlock(event: Event): void {
+    event.preventDefault();
+    const field = (event.target as HTMLFormElement).elements.namedItem("token") as HTMLInputElement;
+    const token = field.value.trim();
+    field.value = "";
+    if (!token) return;
+    this.naming.unlock(token);
+    this.retry();
+  }
+
+  /** The page is about another path than its address says: it is opened at that. */
+  #rename(): void {
+    history.replaceState(history.state, "", this.naming.page + location.search);
+  }
+
+  /** A token in the fragment is for this page, and not for whoever looks at the address. */
+  #takeToken(): void {
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (token === null) return;
+    this.#api.keep(token);
+    history.replaceState(history.state, "", location.pathname + location.search);
+  }
+
+  #listen(): void {
+    setInterval(this.#redraw, 1000); // countdowns
+    this.#dark.addEventListener("change", this.#redraw);
+    addEventListener("online", () => this.retry());
+    document.addEventListener("keydown", (event) => this.#key(event));
+    for (const pane of this.#panes) pane.element.addEventListener("focusin", () => (this.#active = pane));
+  }
+
+  #key(event: KeyboardEvent): void {
+    const target = event.target as Element;
+    if (target.closest("input[type=text], input[type=password], dialog")) return;
+    const what = action(event, this.settings.letters);
+    if (!what) return;
+    if (event.key === " " && target.closest("button, a")) return;
+    event.preventDefault();
+    this.act(what);
+  }
+}
+
+new App();

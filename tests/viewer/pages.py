@@ -32,6 +32,9 @@ SIZES: dict[str, dict[str, Any]] = {
 
 ROWS = "#surface > .rows:first-child > .row"
 
+HINTED = "try { localStorage['livelog hints'] ??= 'mark search paused keys' } catch {}"
+"""Makes a profile that of a user who has seen all hints."""
+
 JUMP = f"""async lines => {{
   const texts = [];
   for (const line of lines) {{
@@ -158,15 +161,24 @@ def holding(held: list[Route]) -> Relay:
 
 @contextlib.contextmanager
 def viewing(
-    browser: Browser, address: Address, target: str, relays: Mapping[str, Relay] | None = None, **options: Any
+    browser: Browser,
+    address: Address,
+    target: str,
+    relays: Mapping[str, Relay] | None = None,
+    *,
+    hints: bool = False,
+    **options: Any,
 ) -> Iterator[Viewer]:
     """A tab in a profile of its own on an address of the readers' port. No script in it may fail, and no dialog open.
 
-    `relays`: for requests of which the path and the query match a regular expression.
+    `relays`: for requests of which the path and the query match a regular expression. `hints`: whether the profile is a new one, which
+    is shown hints.
     """
     options = {"viewport": {"width": 1000, "height": 700}, **options}
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE * 1000)
+    if not hints:
+        context.add_init_script(HINTED)
     for pattern, relay in (relays or {}).items():
         context.route(re.compile(pattern), relay)
     try:

@@ -12,6 +12,7 @@ import { element } from "./dom.js";
 import type { Finder } from "./finder.js";
 import type { Gaps } from "./gaps.js";
 import type { Groups } from "./groups.js";
+import type { Hints } from "./hints.js";
 import { type Action, action } from "./keys.js";
 import { Log } from "./log.js";
 import type { Marks } from "./marks.js";
@@ -48,6 +49,7 @@ class App implements chrome.Page {
   #groups: Groups | null = null;
   #problems: Problems | null = null;
   #marks: Marks | null = null;
+  #hints: Hints | null = null;
   #cards: typeof import("./cards.js") | null = null;
   finder: Finder | null = null;
   tried = false;
@@ -137,6 +139,7 @@ class App implements chrome.Page {
     this.#marks?.show(this.#options.dark, this.finder?.search.hits ?? [], this.#gaps?.map.all ?? NONE);
     this.#problems?.ask();
     this.#problems?.panel?.show();
+    this.#hints?.look();
     if (this.#groups) this.#groups.ask();
     else if (this.log.connection.kind !== "opening") void this.#scripts.quietly<typeof import("./soon.js")>("soon", (script) => this.#soon(script));
     if (this.#gaps) this.#gaps.ask();
@@ -210,7 +213,7 @@ class App implements chrome.Page {
     this.#redraw();
   }
 
-  #soon({ Announcer, Groups, Marks, Meanings, Problems }: typeof import("./soon.js")): void {
+  #soon({ Announcer, Groups, Hints, Marks, Meanings, Problems }: typeof import("./soon.js")): void {
     if (this.#groups) return;
     const meanings = new Meanings(this.view, () => this.log.charset,
       (act) => void this.#scripts.quietly<typeof import("./structure.js")>("structure", ({ Structure }) => act(new Structure())));
@@ -220,6 +223,7 @@ class App implements chrome.Page {
       (act) => this.#scripts.use<typeof import("./panel.js")>("panel", ({ Panel }) => act(new Panel(problems))), this.#redraw, (line) => groups.titleOf(line));
     this.#problems = problems;
     this.#marks = new Marks(this.log, this.view, problems.list);
+    this.#hints = new Hints(this);
   }
 
   #later(act: () => void): void {

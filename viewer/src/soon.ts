@@ -2,6 +2,7 @@
 
 export { Announcer } from "./announcer.js";
 export { Groups } from "./groups.js";
+export { Hints } from "./hints.js";
 export { Marks } from "./marks.js";
 export { Meanings } from "./meanings.js";
 export { Problems } from "./problems.js";

@@ -1,0 +1,62 @@
+"""Hints for those who use the page for the first time: each is shown once, and goes away."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.harness import Server
+
+from .pages import SIZES, Viewer, lines, path, viewing, writing
+
+SEEN = "localStorage['livelog hints']"
+
+
+def hint(viewer: Viewer, text: str) -> Locator:
+    """The hint with this text."""
+    return viewer.page.locator(".chip", has_text=text)
+
+
+def test_hint_is_shown_once(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, lines(1, 300)), viewing(browser, server.get, path(name), hints=True) as viewer:
+        viewer.wait_last("line 300")
+        hint(viewer, "There are keys for everything").get_by_role("button", name="Show").click()
+        expect(viewer.page.locator("#help .keys")).to_be_visible()
+        viewer.press("Escape")
+        expect(hint(viewer, "keys for everything")).to_have_count(0)
+        viewer.press("Home")
+        hint(viewer, "End follows them again").get_by_role("button", name="OK").click()
+        expect(viewer.page.locator(".chip")).to_have_count(0)
+        assert viewer.js(SEEN).split() == ["keys", "paused"]
+        viewer.page.reload()
+        viewer.wait_last("line 300")
+        viewer.page.get_by_text(re.compile("^290$")).click()
+        expect(hint(viewer, "Shift-click another number")).to_be_visible()  # and no other before it
+        assert viewer.js(SEEN).split() == ["keys", "paused", "mark"]
+
+
+@pytest.mark.long
+def test_hint_goes_away_by_itself(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, lines(1, 3)), viewing(browser, server.get, path(name), hints=True) as viewer:
+        expect(hint(viewer, "keys for everything")).to_be_visible()
+        expect(viewer.page.locator(".chip")).to_have_count(0)
+
+
+@pytest.mark.long
+def test_hint_on_a_phone_names_no_keys(browser: Browser, server: Server, name: str) -> None:
+    with (
+        writing(server, name, lines(1, 3)),
+        viewing(browser, server.get, path(name), hints=True, **SIZES["phone"]) as viewer,
+    ):
+        expect(hint(viewer, "All else is in the menu")).to_be_visible()
+
+
+@pytest.mark.long
+def test_page_that_can_keep_nothing_shows_no_hint(browser: Browser, server: Server, name: str) -> None:
+    """Or it would come each time."""
+    full = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }; 0"
+    with writing(server, name, lines(1, 3)), viewing(browser, server.get, path(name), hints=True) as viewer:
+        viewer.js(full)
+        viewer.wait("() => performance.now() > 7000")  # the first hint comes after five seconds
+        expect(viewer.page.locator(".chip")).to_have_count(0)
+        assert viewer.js(SEEN) is None

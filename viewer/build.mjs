@@ -47,7 +47,7 @@ const PARTS = ["cards", "finding", "copying", "timing", "help", "soon", "panel",
 const TARGETS = { target: ["chrome123", "firefox120", "safari17.5"], charset: "utf8" };
 
 /** The pages beside that of a log: their folders in src/, and their styles. */
-const OTHERS = { list: ["theme", "cards", "help", "list/list"], several: ["theme", "cards", "help", "several/several"] };
+const OTHERS = { list: ["theme", "cards", "help", "list/list"], several: ["theme", "cards", "help", "finding", "several/several"] };
 
 async function bundle(entry, plugins, rest = {}) {
   const options = { entryPoints: [`src/${entry}.ts`], bundle: true, minify: true, plugins: [templates, ...plugins], write: false, metafile: true, format: "iife",

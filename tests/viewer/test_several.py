@@ -1,7 +1,7 @@
 """Several logs on one page, in a browser: side by side, and merged by time; as they grow, end, and are replaced; through breaks; keys and ears.
 
 Categories: what is shown, and of which log · the order of merged lines · growth, ends, removed and replaced logs, breaks · going through long logs ·
-the ways to the page and from it · accessibility (axe finds nothing). Pure parts are in `viewer/test/several.test.ts`.
+search across · the ways to the page and from it · accessibility (axe finds nothing). Pure parts are in `viewer/test/several.test.ts`.
 """
 
 from typing import Any
@@ -217,6 +217,81 @@ def test_each_log_tells_that_it_was_aborted_removed_or_replaced(browser: Browser
         wait_state(viewer, "Removed", at=1)
         wait_state(viewer, "Replaced", at=2)
         wait_texts(viewer, "old", at=2)
+
+
+@pytest.mark.parametrize("form", ["merged", pytest.param("side", marks=pytest.mark.long)])
+def test_search_goes_from_match_to_match_through_all_logs_in_their_order(
+    browser: Browser, server: Server, name: str, form: str
+) -> None:
+    """Also to lines that are not on the page, and round."""
+    with writing(server, f"{name}/a") as one, writing(server, f"{name}/b") as other:
+        with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer:
+            for number in range(2):
+                for log, write in (("a", one), ("b", other)):
+                    write(lines(1, 1000) + b"needle %d in %s\n" % (number, log.encode()))
+                    wait_last(viewer, f"needle {number} in {log}")
+        expected = [f"needle {number} in {log}" for number in range(2) for log in "ab"]
+        with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form=form)) as viewer:
+            wait_last(viewer, expected[-1], int(form == "side"))
+            viewer.press("/", *"NEEDLE", "Enter")
+            marked = viewer.page.locator(".row.marked")
+            for text in expected[::-1]:
+                expect(marked.locator(".text")).to_have_text(text)
+                expect(marked).to_be_in_viewport()
+                if text != expected[0]:
+                    viewer.press("Shift+Enter")
+            viewer.js("document.querySelector('.surface').focus()")
+            for text in expected[1:] + expected[:1]:
+                viewer.press("n")
+                expect(marked.locator(".text")).to_have_text(text)
+                expect(marked).to_be_in_viewport()
+            expect(viewer.page.locator("#search .count")).to_contain_text("a, ")
+            viewer.wait("() => CSS.highlights.get('hit').size > 0")
+            viewer.wait("() => location.search.endsWith('&q=NEEDLE')")
+            viewer.press("/", *"no such", "Enter")
+            expect(viewer.page.locator("#search .count")).to_have_text("no line")
+            viewer.press("Escape")
+            expect(viewer.page.locator("#search")).to_be_hidden()
+            viewer.wait("() => !location.search.includes('q=')")
+
+
+def test_number_of_a_line_leads_to_it_on_the_page_of_its_log(browser: Browser, server: Server, name: str) -> None:
+    send(server, f"{name}/a", lines(1, 500))
+    with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer:
+        wait_last(viewer, "line 500")
+        pane(viewer).locator(".row .number", has_text="495").click()
+        expect(viewer.page.locator("#surface .row.marked .text")).to_have_text("line 495")
+
+
+def test_logs_side_by_side_are_at_the_same_time_when_one_is_scrolled(
+    browser: Browser, server: Server, name: str
+) -> None:
+    with writing(server, f"{name}/a") as one, writing(server, f"{name}/b") as other:
+        with viewing(browser, server.get, several(f"{name}/a", f"{name}/b")) as viewer:
+            for number in range(4):
+                for at, write in enumerate((one, other)):
+                    write(lines(1, 400) + b"part %d\n" % number)
+                    wait_last(viewer, f"part {number}", at)
+            surface = pane(viewer).locator(".surface")
+            surface.focus()
+            goal = pane(viewer).locator(".row .text", has_text="part 1")
+            while not goal.count():
+                viewer.press("PageUp")
+            goal.evaluate(
+                "text => { const surface = text.closest('.surface'); surface.scrollTop = text.parentElement.offsetTop; }"
+            )
+            top = "document.querySelectorAll('.surface')[%d]"
+            first = f"""() => {{ const surface = {top % 1};
+                const row = [...surface.querySelectorAll('.row')].find(row => row.offsetTop + row.offsetHeight > surface.scrollTop);
+                return row?.querySelector('.number').textContent; }}"""
+            # The last line of the other log that came before this one: the last one of its part before.
+            viewer.wait(f"number => ({first})() === number", "401")
+            viewer.press("s", "PageUp")
+            viewer.wait_frame()
+            assert viewer.js(first) == "401"
+            viewer.press("G")
+            for at in (0, 1):
+                wait_last(viewer, "part 3", at)
 
 
 def test_list_leads_to_the_page_and_the_page_back_to_the_list(browser: Browser, server: Server, name: str) -> None:

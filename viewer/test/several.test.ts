@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { folderOf, read, write } from "../src/several/address.js";
+import { beyond, compare, nearest, type Place } from "../src/several/heads.js";
 import { kept } from "../src/several/lines.js";
 import { type Answer, CHUNK, MOST, Sequence, type Told, type Want } from "../src/several/sequence.js";
 import { random } from "./random.js";
@@ -118,6 +119,7 @@ test("a window begins at a time, or at the beginning", () => {
   grow(logs, next, 5000, 1000);
   const sequence = new Sequence(3);
   sequence.open({ time: 5000 });
+  sequence.demand = { above: false, below: false };
   serve(sequence, logs, next);
   assert.equal(sequence.entries[0]!.time, 5000);
   sequence.demand = { above: true, below: false };
@@ -156,6 +158,28 @@ test("a line that grows is the same line, and a log that answers late or not at 
   assert.equal(sequence.entries[1], entry);
   sequence.tracks[1]!.closed = "removed";
   assert.deepEqual(sequence.wants(), []);
+});
+
+test("from match to match, those of all logs are gone through in the order of merged lines, both ways", () => {
+  const next = random(3);
+  const places: Place[] = Array.from({ length: 200 }, (_, at) => ({ time: 1000 + 10 * next(20), log: next(4), at })).sort((one, other) => one.log - other.log || one.at - other.at);
+  let time = 0;
+  const logs = [0, 1, 2, 3].map((log) => places.filter((place) => place.log === log).map((place, at) => ({ log, at: 10 * at, time: (time = at ? Math.max(time, place.time) : place.time) })));
+  const all = logs.flat().sort(compare);
+  /** What a server says of one log. */
+  const ask = (log: number, { dir, from, since, until }: Record<string, string>): Place | null => {
+    const found = logs[log]!.filter((place) => (from === undefined || (dir === "back" ? place.at < Number(from) : place.at >= Number(from)))
+      && (since === undefined || place.time >= Math.round(1000 * Number(since))) && (until === undefined || place.time < Math.round(1000 * Number(until))));
+    return found.at(dir === "back" ? -1 : 0) ?? null;
+  };
+  for (const way of [1, -1] as const) {
+    const passed: Place[] = [];
+    for (let place: Place | null = null; ; passed.push(place)) {
+      place = nearest(logs.map((_, log) => ask(log, beyond(place, log, way))), way);
+      if (!place) break;
+    }
+    assert.deepEqual(passed, way > 0 ? all : all.toReversed());
+  }
 });
 
 test("of a long line its beginning is kept, of a long bar its last state", () => {

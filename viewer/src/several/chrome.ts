@@ -1,6 +1,7 @@
 /** All around the lines of several logs: header, heads of panes, cards, help. It shows a `Page`, and calls it. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import { clock } from "../clock.js";
 import { stateOf } from "../list/chrome.js";
 import { nameOf } from "../list/keys.js";
 import type { Naming } from "../list/naming.js";
@@ -10,7 +11,9 @@ import type { Notices } from "../notices.js";
 import { bytes } from "../rows.js";
 import type { Settings } from "../settings.js";
 import { count, isExpired } from "../state.js";
+import type { Query } from "../search.js";
 import type { Form } from "./address.js";
+import type { Finder } from "./finder.js";
 import { type Action, KEYS } from "./keys.js";
 import { hue } from "./pane.js";
 import type { Source } from "./source.js";
@@ -23,6 +26,11 @@ export interface Page {
   readonly connection: Connection;
   readonly sources: readonly Source[];
   readonly following: boolean;
+  /** Whether logs side by side are scrolled together. */
+  readonly together: boolean;
+  readonly finder: Finder;
+  /** Whether the search bar is there. */
+  readonly isFinding: boolean;
   /** The address of the same logs in the other form; null: there are too many. */
   readonly other: string | null;
   /** The address of the list from which these logs are. */
@@ -31,6 +39,9 @@ export interface Page {
   /** The address of a log's own page. */
   address(source: Source): string;
   act(what: Action): void;
+  find(query: Query): void;
+  typed(event: Event): void;
+  searchKey(event: KeyboardEvent): void;
   set(change: Partial<Settings>): void;
   changeTheme(): void;
   retry(): void;
@@ -44,6 +55,8 @@ const MORE_SIGNS = {
   down: "M12 5v14m-6-6 6 6 6-6",
   side: "M4 5h7v14H4zM13 5h7v14h-7z",
   merged: "M4 6h16M4 10h10M4 14h16M4 18h10",
+  search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14M16 16l5 5",
+  together: "M7 4v16m-3-3 3 3 3-3M17 4v16m-3-3 3 3 3-3",
 } as const;
 
 function sign(name: Sign | keyof typeof MORE_SIGNS): TemplateResult {
@@ -64,9 +77,10 @@ function tools(page: Page): TemplateResult {
     aria-pressed=${pressed} @click=${() => page.act(what)}>${sign(name)}</button>`;
   const { form } = page;
   const other = form === "side" ? "merged" : "side";
-  return html`${tool("live", "Follow", "follow", page.following)}
+  return html`${tool("search", "Search", "search", page.isFinding)}${tool("live", "Follow", "follow", page.following)}
     ${tool("wrap", "Wrap long lines", "wrap", settings.wrap)}
     ${tool("clock", `Times: ${TIMES[settings.time]}`, "time", settings.time !== "none")}
+    ${form === "merged" || page.sources.length < 2 ? nothing : tool("together", "Scroll together", "together", page.together)}
     ${page.other === null ? nothing : html`<a class="button square" href=${page.other} title=${form === "side" ? "Merged by time" : "Side by side"} aria-label=${form === "side" ? "Merged by time" : "Side by side"}>${sign(other)}</a>`}
     <a class="button square" href=${page.list} title="List of logs" aria-label="List of logs">${sign("up")}</a>
     <button class="square" title="Theme: ${settings.theme}" aria-label="Theme: ${settings.theme}" @click=${() => page.changeTheme()}>${sign("theme")}</button>
@@ -91,6 +105,24 @@ export function top(page: Page, sources: readonly Source[]): TemplateResult {
   return html`<ul class="legend" aria-label="Logs">${sources.map((source) => html`<li class="who-is" .style=${`--hue:${hue(source.at)}`}>${one(page, source)}</li>`)}</ul>`;
 }
 
+/** The search bar. */
+export function searchBar(page: Page): TemplateResult {
+  const { finder } = page;
+  const { query, current } = finder;
+  const toggle = (text: string, label: string, on: boolean, change: Partial<Query>) => html`<button class="square text" title=${label}
+    aria-label=${label} aria-pressed=${on} @click=${() => page.find({ ...query, ...change })}>${text}</button>`;
+  return html`<input type="text" id="words" aria-label="Search in all logs" placeholder="Search in all logs" spellcheck="false"
+      autocomplete="off" autocapitalize="off" enterkeyhint="search"
+      @keydown=${(event: KeyboardEvent) => page.searchKey(event)} @input=${(event: Event) => page.typed(event)}>
+    ${toggle("Aa", "Match case", query.matchCase, { matchCase: !query.matchCase })}
+    ${toggle(".*", "Regular expression", query.regex, { regex: !query.regex })}
+    <button class="square" title="Match before" aria-label="Match before" @click=${() => page.act("previous")}>${sign("up")}</button>
+    <button class="square" title="Next match" aria-label="Next match" @click=${() => page.act("next")}>${sign("down")}</button>
+    ${finder.isSearching ? html`<button @click=${() => finder.stop()}>Stop</button>` : nothing}
+    <span class="count">${finder.summary || (current ? `${page.title(current.source)}, ${clock(current.time)}` : "")}</span>
+    <button class="square" title="Close search" aria-label="Close search" @click=${() => page.act("leave")}>${sign("close")}</button>`;
+}
+
 export function float(page: Page): TemplateResult {
   const { current } = page.notices;
   return html`${current ? html`<span class="chip">${current.text}&nbsp;&nbsp;</span>` : nothing}
@@ -99,9 +131,9 @@ export function float(page: Page): TemplateResult {
 
 export function foot(page: Page): TemplateResult {
   const { settings } = page;
-  return html`<button aria-pressed=${page.following} @click=${() => page.act(page.following ? "follow" : "end")}>${sign("live")}Follow</button>
+  return html`<button aria-pressed=${page.isFinding} @click=${() => page.act("search")}>${sign("search")}Search</button>
+    <button aria-pressed=${page.following} @click=${() => page.act(page.following ? "follow" : "end")}>${sign("live")}Follow</button>
     <button aria-pressed=${settings.wrap} @click=${() => page.act("wrap")}>${sign("wrap")}Wrap</button>
-    <button aria-pressed=${settings.time !== "none"} @click=${() => page.act("time")}>${sign("clock")}Times</button>
     <button aria-haspopup="dialog" @click=${() => page.act("help")}>${sign("help")}Menu</button>`;
 }
 
@@ -121,7 +153,7 @@ export function help(page: Page): TemplateResult {
   const { settings } = page;
   return html`<form method="dialog"><h2>${titleOf(page)}</h2><button class="square" aria-label="Close">${sign("close")}</button></form>
     <div class="more-links">${page.other === null ? nothing : html`<a class="button plain" href=${page.other}>${page.form === "side" ? "Merged by time" : "Side by side"}</a>`}
-      <a class="button plain" href=${page.list}>List of logs</a><button class="plain" @click=${() => page.changeTheme()}>Theme: ${settings.theme}</button></div>
+      <a class="button plain" href=${page.list}>List of logs</a><button class="plain" @click=${() => page.act("time")}>Times: ${TIMES[settings.time]}</button><button class="plain" @click=${() => page.changeTheme()}>Theme: ${settings.theme}</button></div>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${key === " " ? "Space" : nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
     <label class="choice"><input type="checkbox" .checked=${settings.letters} @change=${() => page.set({ letters: !settings.letters })}>single letters are keys</label>`;
 }

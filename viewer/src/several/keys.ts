@@ -1,6 +1,6 @@
 /** What keys do on a page of several logs: as on a log's own page. Single letters can be switched off. */
 
-export type Action = "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "wrap" | "time" | "pane" | "leave" | "help";
+export type Action = "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "wrap" | "time" | "together" | "search" | "next" | "previous" | "leave" | "help";
 
 /** Keys as `KeyboardEvent.key` has them, what they do, and how to say it. */
 export const KEYS: readonly (readonly [readonly string[], Action, string])[] = [
@@ -13,7 +13,10 @@ export const KEYS: readonly (readonly [readonly string[], Action, string])[] = [
   [["f"], "follow", "follow, or pause"],
   [["w"], "wrap", "wrap long lines, or not"],
   [["t"], "time", "times: off, clock, since start, since the line before"],
-  [["s"], "pane", "to the log beside it"],
+  [["/"], "search", "search in all logs"],
+  [["n"], "next", "next match"],
+  [["N"], "previous", "match before"],
+  [["s"], "together", "scroll logs side by side together, by time, or each by itself"],
   [["Escape"], "leave", "close what is open"],
   [["?"], "help", "this help"],
 ];

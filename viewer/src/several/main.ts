@@ -7,17 +7,23 @@ import { stateOf } from "../list/chrome.js";
 import { type Log, Logs } from "../list/logs.js";
 import { Naming } from "../list/naming.js";
 import { type Connection, Watch } from "../list/watch.js";
+import { pattern } from "../hits.js";
 import { Notices } from "../notices.js";
+import type { Query } from "../search.js";
 import { load, save, type Settings } from "../settings.js";
 import { type Asked, folderOf, MOST, read, write } from "./address.js";
 import * as chrome from "./chrome.js";
+import { Finder, type Hit } from "./finder.js";
+import type { Way } from "./heads.js";
 import { type Action, action } from "./keys.js";
 import { Pane } from "./pane.js";
 import { type Entry, type Place, Sequence } from "./sequence.js";
 import { Source } from "./source.js";
 
-/** Requests for lines at a time: browsers allow six connections to a server, and one is for the list. */
-const AT_ONCE = 4;
+/** Requests for lines at a time: browsers allow six connections to a server, one is for the list, and two are for searches. */
+const AT_ONCE = 3;
+/** Milliseconds without a key after which a search begins; and from one look for lines of a time to the next while the user scrolls. */
+const [TYPED, TOGETHER] = [250, 150];
 /** Milliseconds for which a log that does not answer keeps the others back. */
 const PATIENCE = 10_000;
 
@@ -35,7 +41,12 @@ class App implements chrome.Page {
   readonly #folder = folderOf(this.#asked.names);
   readonly sources: readonly Source[];
   readonly #panes: readonly Pane[];
+  readonly finder: Finder;
+  isFinding = false;
+  together = true;
   #active: Pane;
+  #typing: ReturnType<typeof setTimeout> | undefined;
+  #aligning: ReturnType<typeof setTimeout> | undefined;
   #asking = 0;
   #patience: ReturnType<typeof setTimeout> | undefined;
   #newest = new Map<string, Log>();
@@ -50,9 +61,10 @@ class App implements chrome.Page {
       const sequence = new Sequence(group.length);
       const own = group.map((name, at) => new Source(name, new Api(this.naming.address(name)), sequence, at));
       sources.push(...own);
-      return new Pane(sequence, form === "side" ? this.title(own[0]!) : "all logs", this.#look(own), (pane) => this.#moved(pane));
+      return new Pane(sequence, form === "side" ? this.title(own[0]!) : "all logs", this.#look(own), (pane, byUser) => this.#moved(pane, byUser));
     });
     this.sources = sources;
+    this.finder = new Finder(sources, this.#redraw);
     this.#active = this.#panes[0]!;
     element("panes").replaceChildren(...this.#panes.map(({ element }) => element));
     element("panes").className = form;
@@ -61,6 +73,7 @@ class App implements chrome.Page {
     this.#active.surface.focus({ preventScroll: true });
     this.#openAll("end");
     void this.#watch.run();
+    if (this.#query) this.#search(true, this.#query);
   }
 
   #look(sources: readonly Source[]) {
@@ -92,7 +105,7 @@ class App implements chrome.Page {
 
   get other(): string | null {
     const form = this.form === "side" ? "merged" : "side";
-    return this.sources.length > MOST[form] || this.sources.length < 2 ? null : location.pathname + write({ ...this.#asked, form });
+    return this.sources.length > MOST[form] || this.sources.length < 2 ? null : location.pathname + write({ ...this.#asked, form }) + this.#suffix;
   }
 
   get list(): string {
@@ -118,6 +131,7 @@ class App implements chrome.Page {
     this.#learn();
     render(chrome.head(this), element("head"));
     render(chrome.float(this), element("float"));
+    if (this.isFinding) render(chrome.searchBar(this), element("search"));
     render(chrome.card(this), element("card"));
     render(chrome.foot(this), element("foot"));
     const dialog = element("help") as HTMLDialogElement;
@@ -126,6 +140,7 @@ class App implements chrome.Page {
       render(chrome.top(this, this.sources.filter(({ sequence }) => sequence === pane.sequence)), pane.head);
       pane.draw();
     }
+    this.#mark();
     this.#pump();
     const title = `${chrome.titleOf(this)} – ${stateOf(this.connection).text}`.replace(/ in \d+ s$/, "");
     if (document.title !== title) document.title = title;
@@ -160,8 +175,31 @@ class App implements chrome.Page {
     }
   }
 
-  #moved(pane: Pane): void {
+  /** Mark what the search finds in what is shown. */
+  #mark(): void {
+    const { query, current } = this.finder;
+    const literal = query.text && !query.regex ? pattern(query) : null;
+    const ranges = this.#panes.flatMap((pane) => pane.mark(current && current.source.sequence === pane.sequence ? { track: current.source.at, at: current.at } : null, literal));
+    if (typeof Highlight !== "undefined") CSS.highlights.set("hit", new Highlight(...ranges));
+  }
+
+  #moved(pane: Pane, byUser = false): void {
+    this.#schedule();
+    if (!byUser) return;
     this.#active = pane;
+    if (this.together) this.#aligning ??= setTimeout(() => this.#align(), TOGETHER);
+  }
+
+  /** Have the panes beside the active one at the same time. */
+  #align(): void {
+    this.#aligning = undefined;
+    const { following } = this.#active.sequence;
+    const time = this.#active.first?.time;
+    for (const pane of this.#panes) {
+      if (pane === this.#active || (following && pane.sequence.following)) continue;
+      if (following) pane.sequence.open("end");
+      else if (time !== undefined) pane.toTime(time);
+    }
     this.#schedule();
   }
 
@@ -199,17 +237,96 @@ class App implements chrome.Page {
       const times = ["none", "clock", "start", "before"] as const;
       this.set({ time: times[(times.indexOf(this.settings.time) + 1) % times.length]! });
     },
-    pane: () => {
-      this.#active = this.#panes[(this.#panes.indexOf(this.#active) + 1) % this.#panes.length]!;
-      this.#active.surface.focus();
+    together: () => {
+      this.together = !this.together;
+      if (this.together) this.#align();
     },
-    leave: () => {},
+    search: () => this.#search(true),
+    next: () => this.#hop(1),
+    previous: () => this.#hop(-1),
+    leave: () => this.#search(false),
     help: () => {
       const dialog = element("help") as HTMLDialogElement;
       render(chrome.help(this), dialog);
       dialog.showModal();
     },
   };
+
+  /** Have the search bar, or not, with what is searched for. */
+  #search(open: boolean, query?: Query): void {
+    const bar = element("search");
+    bar.hidden = !open;
+    this.isFinding = open;
+    if (open) {
+      render(chrome.searchBar(this), bar);
+      const words = element("words") as HTMLInputElement;
+      if (query) words.value = query.text;
+      words.focus();
+      words.select();
+    } else {
+      clearTimeout(this.#typing);
+      this.#active.surface.focus({ preventScroll: true });
+      query = { ...this.finder.query, text: "" };
+    }
+    if (query) this.find(query);
+    this.#schedule();
+  }
+
+  typed(event: Event): void {
+    const text = (event.target as HTMLInputElement).value;
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => this.find({ ...this.finder.query, text }), TYPED);
+  }
+
+  searchKey(event: KeyboardEvent): void {
+    if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "Escape") return this.#search(false);
+    const text = (event.target as HTMLInputElement).value;
+    clearTimeout(this.#typing);
+    if (text !== this.finder.query.text) this.find({ ...this.finder.query, text });
+    else this.#hop(event.shiftKey ? -1 : 1);
+  }
+
+  /** Search for something, and go to the match that is nearest to what is looked at, upwards. */
+  find(query: Query): void {
+    this.finder.begin(query);
+    history.replaceState(history.state, "", location.pathname + write(this.#asked) + this.#suffix + location.hash);
+    if (query.text) this.#hop(-1);
+  }
+
+  #hop(way: Way): void {
+    if (!this.finder.isActive) return this.#search(true);
+    const pane = this.#active;
+    const entry = pane.sequence.following && way < 0 ? null : way < 0 ? pane.last : pane.first;
+    const source = entry && this.sources.find(({ sequence, at }) => sequence === pane.sequence && at === entry.track)!;
+    const start = entry && { time: entry.time, log: this.sources.indexOf(source!), at: entry.at + (way < 0 ? 1 : -1) };
+    void this.finder.go(way, start).then((hit) => hit && this.#reveal(hit));
+  }
+
+  #reveal({ source, at, time }: Hit): void {
+    for (const pane of this.#panes) {
+      if (pane.sequence === source.sequence) {
+        pane.toLine(source.at, at, time);
+        this.#active = pane;
+      } else if (this.together) pane.toTime(time);
+    }
+    this.#schedule();
+  }
+
+  /** The search that the address names, and what of it names this search. */
+  get #query(): Query | null {
+    const asked = new URLSearchParams(location.search);
+    const text = asked.get("q");
+    return text ? { text, matchCase: asked.has("case"), regex: asked.has("regex") } : null;
+  }
+
+  get #suffix(): string {
+    const { text, matchCase, regex } = this.finder.query;
+    const asked = new URLSearchParams({ ...(text && { q: text }), ...(matchCase && text && { case: "1" }), ...(regex && text && { regex: "1" }) });
+    return asked.size ? `&${asked}` : "";
+  }
 
   /** Show the end of all logs, and follow them. What is at its end already stays. */
   #toEnd(): void {

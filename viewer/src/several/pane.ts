@@ -6,7 +6,7 @@
 import { clock, date, span } from "../clock.js";
 import { linked } from "../content.js";
 import { parse } from "../ansi.js";
-import { elements, make } from "../rows.js";
+import { elements, make, spot } from "../rows.js";
 import type { Settings } from "../settings.js";
 import type { Entry, Sequence } from "./sequence.js";
 
@@ -14,6 +14,8 @@ import type { Entry, Sequence } from "./sequence.js";
 const NEAR = 800;
 /** Elements that the text of one line may have, and characters that are shown of it. */
 const [SPANS, SHOWN] = [200, 4096];
+/** Matches that are marked in a window. */
+const MOST_RANGES = 3000;
 
 /** How lines are shown. */
 export interface Look {
@@ -31,7 +33,7 @@ class Row {
   readonly element = make("div", "row");
   readonly #number = make("a", "number");
   readonly #time = make("span", "time");
-  readonly #text = make("span", "text");
+  readonly text = make("span", "text");
   #shown = "";
 
   constructor(readonly entry: Entry, look: Look) {
@@ -45,7 +47,7 @@ class Row {
       this.element.style.setProperty("--hue", String(hue(entry.track)));
       who.title = name;
     }
-    this.element.append(...(name ? [who] : []), this.#number, this.#time, this.#text);
+    this.element.append(...(name ? [who] : []), this.#number, this.#time, this.text);
   }
 
   show(before: Entry | undefined, look: Look): void {
@@ -60,7 +62,7 @@ class Row {
     if (shown === this.#shown) return;
     this.#shown = shown;
     const { runs } = parse(entry.text, entry.style, SHOWN);
-    this.#text.replaceChildren(...elements(runs.flatMap(linked), SPANS, look.dark));
+    this.text.replaceChildren(...elements(runs.flatMap(linked), SPANS, look.dark));
   }
 }
 
@@ -85,15 +87,17 @@ export class Pane {
   readonly #list = make("div", "rows");
   #rows = new Map<Entry, Row>();
   #drawn = -1;
+  /** The line that is to be seen once it is there, and where. */
+  #goal: { readonly find: (entry: Entry, next: Entry | undefined) => boolean; readonly where: "top" | "middle" } | null = null;
   #style = "";
   #top = 0;
 
-  /** `moved` is called when the user has scrolled, or more is wanted. */
+  /** `moved` is called when more is wanted, or the user has scrolled (`byUser`). */
   constructor(
     readonly sequence: Sequence,
     label: string,
     private readonly look: Look,
-    private readonly moved: (pane: Pane) => void,
+    private readonly moved: (pane: Pane, byUser?: boolean) => void,
   ) {
     this.element.setAttribute("aria-label", label);
     this.surface.tabIndex = 0;
@@ -119,6 +123,7 @@ export class Pane {
       this.#style = style;
       if (!sequence.following && anchor?.row.element.isConnected) this.#scroll(this.surface.scrollTop + anchor.row.element.offsetTop - anchor.top);
     }
+    this.#arrive();
     this.#settle();
   }
 
@@ -164,12 +169,14 @@ export class Pane {
 
   #scrolled(): void {
     const { scrollTop } = this.surface;
-    const up = scrollTop < this.#top - 1;
+    if (Math.abs(scrollTop - this.#top) <= 1) return this.#demand(); // the page itself has scrolled
+    this.#goal = null;
+    const up = scrollTop < this.#top;
     this.#top = scrollTop;
     const { sequence } = this;
     if (sequence.following ? up && !this.isAtEnd : this.isAtEnd && !up) sequence.following = !sequence.following;
     this.#demand();
-    this.moved(this);
+    this.moved(this, true);
   }
 
   #scroll(top: number): void {
@@ -192,6 +199,12 @@ export class Pane {
     return this.#anchor()?.row.entry ?? null;
   }
 
+  /** The last line of which something can be seen. */
+  get last(): Entry | null {
+    const bottom = this.surface.scrollTop + this.surface.clientHeight;
+    return [...this.#rows.values()].findLast(({ element }) => element.offsetTop < bottom)?.entry ?? null;
+  }
+
   /** Move by so many rows; `page`: by so many windows. */
   step(rows: number, page = false): void {
     const { surface } = this;
@@ -202,16 +215,58 @@ export class Pane {
 
   /** Go to where the window begins. */
   toTop(): void {
+    this.#goal = null;
     this.#scroll(0);
   }
 
-  /** Have a line of the window seen. */
-  reveal(entry: Entry, where: "top" | "middle"): boolean {
-    const element = this.#rows.get(entry)?.element;
-    if (!element) return false;
-    const shift = where === "top" ? 0 : (this.surface.clientHeight - element.offsetHeight) / 2;
-    this.#scroll(element.offsetTop - shift);
-    this.#demand();
-    return true;
+  /** Go to a line: that of a log which begins at this byte and came at this time. */
+  toLine(track: number, at: number, time: number): void {
+    const { sequence } = this;
+    this.#goal = { find: (entry) => entry.track === track && entry.at === at, where: "middle" };
+    sequence.following = false;
+    if (!sequence.entries.some((entry) => this.#goal!.find(entry, undefined))) sequence.open({ time, track, at });
+  }
+
+  /** Have the last line that came until this time at the top. */
+  toTime(time: number): void {
+    const { sequence } = this;
+    const { entries, isOpen } = sequence;
+    sequence.following = false;
+    this.#goal = { find: (entry, next) => entry.time <= time && !(next && next.time <= time), where: "top" };
+    if (!isOpen) return sequence.open({ time });
+    const [first, last] = [entries[0], entries.at(-1)];
+    const isKnown = first && last && (first.time <= time || sequence.isAtStart) && (last.time > time || sequence.isAtEnd);
+    if (!isKnown) sequence.open({ time });
+  }
+
+  /** Go to the goal. Until there are lines in front of it, it is gone to again. */
+  #arrive(): void {
+    const { entries, isAtStart } = this.sequence;
+    if (this.sequence.following) this.#goal = null;
+    if (!this.#goal || !entries.length) return;
+    const { find, where } = this.#goal;
+    const place = Math.max(entries.findIndex((entry, at) => find(entry, entries[at + 1])), where === "top" ? 0 : -1);
+    const element = this.#rows.get(entries[place]!)?.element;
+    if (!element) return;
+    this.#scroll(element.offsetTop - (where === "top" ? 0 : (this.surface.clientHeight - element.offsetHeight) / 2));
+    if (isAtStart || element.offsetTop > this.surface.clientHeight) this.#goal = null;
+  }
+
+  /** Mark the line of a match, and what else there is to mark in the window. */
+  mark(current: { readonly track: number; readonly at: number } | null, pattern: RegExp | null): Range[] {
+    const ranges: Range[] = [];
+    for (const { element, entry, text } of this.#rows.values()) {
+      const isCurrent = current !== null && entry.track === current.track && entry.at === current.at;
+      element.classList.toggle("marked", isCurrent);
+      if (!pattern) continue;
+      for (const { index, 0: match } of text.textContent!.matchAll(pattern)) {
+        const range = document.createRange();
+        range.setStart(...spot(text, index));
+        range.setEnd(...spot(text, index + match.length));
+        ranges.push(range);
+        if (ranges.length >= MOST_RANGES) return ranges;
+      }
+    }
+    return ranges;
   }
 }

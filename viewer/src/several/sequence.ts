@@ -126,6 +126,7 @@ export class Sequence {
   open(place: Place): void {
     this.#place = place;
     this.following = place === "end";
+    this.demand = { above: true, below: true };
     this.epoch++;
     this.entries = [];
     this.changes++;
@@ -231,6 +232,7 @@ export class Sequence {
     if (!this.entries.length) {
       if (this.#place === "end") this.#above();
       this.#below();
+      if (!this.entries.length && this.isAtEnd) this.#above();
       return;
     }
     this.#insertLate();

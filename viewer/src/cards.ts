@@ -2,7 +2,8 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { Api } from "./api.js";
-import { icon, type Icon, type Page } from "./chrome.js";
+import type { Page } from "./chrome.js";
+import { type Icon, icon } from "./icons.js";
 import { isExpired } from "./state.js";
 
 export function card(page: Page): TemplateResult | typeof nothing {

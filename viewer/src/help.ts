@@ -3,7 +3,8 @@
 import { html, type TemplateResult } from "lit-html";
 import { others } from "./beside.js";
 export { go } from "./beside.js";
-import { icon, type Page, tools } from "./chrome.js";
+import { type Page, tools } from "./chrome.js";
+import { icon } from "./icons.js";
 import { type Action, KEYS } from "./keys.js";
 
 const WHAT: Record<Action, string> = {

@@ -2,7 +2,7 @@
 
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import type { Problem } from "./api.js";
-import { icon } from "./chrome.js";
+import { icon } from "./icons.js";
 import { element } from "./dom.js";
 import { inWords, LEVELS, placeOf } from "./problemlist.js";
 import { type Listing, type Problems, sign, TONES } from "./problems.js";

@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Address } from "./address.js";
 import { type Api, type Level, type Problem, type Problems as Told, reasonOf } from "./api.js";
+import { type Icon, icon } from "./icons.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
 import { inWords, LEVELS, ProblemList } from "./problemlist.js";
@@ -15,15 +16,11 @@ const PAUSE = 2000;
 /** Bytes that are scanned though nobody has asked for problems. */
 const UNASKED = 100_000_000;
 
-const SIGNS: Record<Level, string> = {
-  error: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M9 9l6 6M15 9l-6 6",
-  warning: "M12 4 2.5 20h19zM12 10v4M12 17v.5",
-  notice: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 11v6M12 7.5v.5",
-};
+const SIGNS: Record<Level, Icon> = { error: "error", warning: "bad", notice: "notice" };
 export const TONES: Record<Level, string> = { error: "bad", warning: "warn", notice: "quiet" };
 
 export function sign(level: Level): TemplateResult {
-  return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${SIGNS[level]}></path></svg>`;
+  return icon(SIGNS[level]);
 }
 
 /** What lists them. */

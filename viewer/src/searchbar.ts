@@ -1,7 +1,7 @@
 /** The bar in which the user searches. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { icon } from "./chrome.js";
+import { icon } from "./icons.js";
 import type { Finder } from "./finder.js";
 
 /** The search bar. */

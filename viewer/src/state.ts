@@ -1,12 +1,10 @@
 /** What is the case with a log, in words, with a sign: never by colour alone. Pure. */
 
+import type { Icon } from "./icons.js";
 import type { Log } from "./log.js";
 
-/** Names of signs; chrome.ts draws them. */
-type Sign = "wait" | "lock" | "none" | "again" | "cut" | "bad" | "done" | "paused" | "live";
-
 export interface State {
-  readonly icon: Sign;
+  readonly icon: Icon;
   readonly text: string;
   readonly tone: "good" | "warn" | "bad" | "quiet";
 }

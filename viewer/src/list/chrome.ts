@@ -1,6 +1,7 @@
 /** All around the rows: header, filter, column headings, floating buttons, cards, help. It shows a `Page`, and calls it. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import { type Icon, icon } from "../icons.js";
 import type { Notices } from "../notices.js";
 import type { Settings } from "../settings.js";
 import { type Form, MOST } from "../several/address.js";
@@ -9,7 +10,7 @@ import { type Filter, isFiltering, type Sort, SORTS } from "./filter.js";
 import { KEYS, nameOf } from "./keys.js";
 import { type Kind, KINDS, type Logs } from "./logs.js";
 import { isOfLog, isOfPrefix, type Naming } from "./naming.js";
-import { type Sign, SIGNS, type Tone, WORDS } from "./signs.js";
+import { SIGNS, type Tone, WORDS } from "./signs.js";
 import type { Connection } from "./watch.js";
 
 /** What is shown, and what can be done with it. */
@@ -51,19 +52,15 @@ export interface Page {
   key(event: KeyboardEvent): void;
 }
 
-function sign(name: Sign): TemplateResult {
-  return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${SIGNS[name]}></path></svg>`;
-}
-
 /** What is the case with the list, in words. */
-export function stateOf(connection: Connection): { icon: Sign; text: string; tone: Tone } {
+export function stateOf(connection: Connection): { icon: Icon; text: string; tone: Tone } {
   switch (connection.kind) {
     case "opening": return { icon: "wait", text: "Opening", tone: "quiet" };
     case "live": return { icon: "live", text: "Live", tone: "good" };
     case "polled": return { icon: "live", text: "Updated every few seconds", tone: "good" };
     case "resting": return { icon: "paused", text: "Resting", tone: "quiet" };
     case "denied": return { icon: "lock", text: isExpired(connection.message) ? "Link expired" : "Token needed", tone: "warn" };
-    case "refused": return { icon: "aborted", text: "Not here", tone: "bad" };
+    case "refused": return { icon: "none", text: "Not here", tone: "bad" };
     case "reconnecting": {
       const seconds = Math.max(0, Math.ceil((connection.until - Date.now()) / 1000));
       return { icon: "again", text: seconds ? `Reconnecting in ${seconds} s` : "Reconnecting", tone: "warn" };
@@ -88,14 +85,14 @@ export function facts(page: Page): string {
 }
 
 export function head(page: Page): TemplateResult {
-  const { icon, text, tone } = stateOf(page.connection);
+  const { icon: name, text, tone } = stateOf(page.connection);
   return html`<h1>${titleOf(page)}</h1>
-    <span class="state ${tone} ${icon}">${sign(icon)}${text}</span>
+    <span class="state ${tone} ${name}">${icon(name)}${text}</span>
     ${page.connection.kind === "reconnecting" ? html`<button class="plain" @click=${() => page.retry()}>Retry now</button>` : nothing}
     <span class="facts">${facts(page)}</span>
     <span class="tools">
-      <button class="square" title="Theme: ${page.settings.theme}" aria-label="Theme: ${page.settings.theme}" @click=${() => page.changeTheme()}>${sign("theme")}</button>
-      <button class="square" title="Help" aria-label="Help" aria-haspopup="dialog" @click=${() => page.help()}>${sign("help")}</button>
+      <button class="square" title="Theme: ${page.settings.theme}" aria-label="Theme: ${page.settings.theme}" @click=${() => page.changeTheme()}>${icon("theme")}</button>
+      <button class="square" title="Help" aria-label="Help" aria-haspopup="dialog" @click=${() => page.help()}>${icon("help")}</button>
     </span>`;
 }
 
@@ -104,7 +101,7 @@ const toggled = <T>(list: readonly T[], one: T) => (list.includes(one) ? list.fi
 export function filterBar(page: Page): TemplateResult {
   const { filter, counts } = page;
   const kind = (name: Kind) => html`<button class="kind-${name}" aria-pressed=${filter.kinds.includes(name)}
-    @click=${() => page.choose({ kinds: toggled(filter.kinds, name) })}>${sign(name)}${WORDS[name]} <span class="count">${count(counts[name])}</span></button>`;
+    @click=${() => page.choose({ kinds: toggled(filter.kinds, name) })}>${icon(SIGNS[name])}${WORDS[name]} <span class="count">${count(counts[name])}</span></button>`;
   return html`<input type="text" id="words" aria-label="Filter by name, title or label" placeholder="Filter by name, title or label" spellcheck="false"
       autocomplete="off" autocapitalize="off" enterkeyhint="done" @keydown=${(event: KeyboardEvent) => page.key(event)}
       @input=${(event: Event) => page.choose({ text: (event.target as HTMLInputElement).value })}>
@@ -114,7 +111,7 @@ export function filterBar(page: Page): TemplateResult {
       <option value="">Label…</option>${page.offered.map(([label, number]) => html`<option value=${label}>${label} (${count(number)})</option>`)}</select>
     <select id="sort" aria-label="Order" @change=${(event: Event) => page.choose({ sort: (event.target as HTMLSelectElement).value as Sort, turned: false })}>
       ${SORTS.map((sort) => html`<option value=${sort} ?selected=${sort === filter.sort}>${ORDERS[sort]}</option>`)}</select>
-    ${filter.labels.map((label) => html`<button class="label" title="Remove this filter" aria-label="Remove the filter ${label}" @click=${() => page.choose({ labels: toggled(filter.labels, label) })}>${label}${sign("close")}</button>`)}
+    ${filter.labels.map((label) => html`<button class="label" title="Remove this filter" aria-label="Remove the filter ${label}" @click=${() => page.choose({ labels: toggled(filter.labels, label) })}>${label}${icon("close")}</button>`)}
     ${isFiltering(filter) ? html`<button @click=${() => page.showAll()}>Show all</button>` : nothing}</span>`;
 }
 
@@ -153,14 +150,14 @@ export function float(page: Page): TemplateResult {
       <button @click=${() => page.open()}>${size === 1 ? "Open" : "Open in tabs"}</button>
       ${FORMS.map(([form, label]) => (size < 2 || size > MOST[form] ? nothing : html`<button @click=${() => page.several(form)}>${label}</button>`))}
       <button @click=${() => page.copy()}>${size === 1 ? "Copy link" : "Copy links"}</button>
-      <button class="square" aria-label="Select none" @click=${() => page.selectNone()}>${sign("close")}</button></span>` : nothing}
+      <button class="square" aria-label="Select none" @click=${() => page.selectNone()}>${icon("close")}</button></span>` : nothing}
     ${current ? html`<span class="chip">${current.text}${current.act ? html`<button @click=${current.act}>${current.label}</button>` : html`&nbsp;&nbsp;`}</span>` : nothing}
     ${page.logs.next !== null ? html`<span class="chip">There are older logs<button ?disabled=${page.isFetching} @click=${() => page.older()}>${page.isFetching ? "Fetching…" : "Fetch 1,000 more"}</button></span>` : nothing}`;
 }
 
 export function card(page: Page): TemplateResult | typeof nothing {
   const { connection, logs, naming, token } = page;
-  const shown = (name: Sign, title: string, text: unknown, rest: unknown = nothing) => html`<div class="card">${sign(name)}<h2>${title}</h2><p>${text}</p>${rest}</div>`;
+  const shown = (name: Icon, title: string, text: unknown, rest: unknown = nothing) => html`<div class="card">${icon(name)}<h2>${title}</h2><p>${text}</p>${rest}</div>`;
   const banner = (text: string, rest: unknown = nothing) => html`<div class="banner"><span>${text}</span>${rest}</div>`;
   const form = () => html`<form @submit=${(event: Event) => page.unlock(event)}><input type="password" name="token" aria-label="Token" required
     autocomplete="off"><button class="main">Open</button></form>`;
@@ -176,17 +173,17 @@ export function card(page: Page): TemplateResult | typeof nothing {
     }
     return shown("lock", expired ? "This link has expired" : "A token opens the list", naming.tried ? "That token does not, or not any more." : "It is kept in this tab only.", form());
   }
-  if (connection.kind === "refused") return shown("aborted", "There is no list here", connection.message);
+  if (connection.kind === "refused") return shown("none", "There is no list here", connection.message);
   if (naming.presumed !== null) return banner(`“${naming.presumed}” in the address opens nothing, and was taken for a token.`);
   if (!logs.listed) return nothing;
   if (!logs.all.length) return shown("wait", "No logs yet", "They are listed here as they begin.");
-  if (!page.shown) return shown("aborted", "No log is like that", `None of ${logsIn(logs.all.length)} passes the filter.`, html`<button class="plain" @click=${() => page.showAll()}>Show all</button>`);
+  if (!page.shown) return shown("none", "No log is like that", `None of ${logsIn(logs.all.length)} passes the filter.`, html`<button class="plain" @click=${() => page.showAll()}>Show all</button>`);
   return nothing;
 }
 
 export function help(page: Page): TemplateResult {
   const { settings } = page;
-  return html`<form method="dialog"><h2>${titleOf(page)}</h2><button class="square" aria-label="Close">${sign("close")}</button></form>
+  return html`<form method="dialog"><h2>${titleOf(page)}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
     <label class="choice"><input type="checkbox" .checked=${settings.letters} @change=${() => page.set({ letters: !settings.letters })}>single letters are keys</label>`;
 }

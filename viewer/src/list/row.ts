@@ -1,5 +1,6 @@
 /** One log as a row. It is made once, and used for one log after the other: only what is another is changed. */
 
+import { ICONS } from "../icons.js";
 import { bytes, duration } from "../rows.js";
 import type { Log } from "./logs.js";
 import { SIGNS, TONES, words } from "./signs.js";
@@ -82,7 +83,7 @@ export class Row {
     this.#set("pick", name, () => (this.#pick.ariaLabel = `Select ${name}`));
     this.#set("kind", log.kind, () => {
       this.#state.className = `kind ${TONES[log.kind]} ${log.kind}`;
-      this.#path.setAttribute("d", SIGNS[log.kind]);
+      this.#path.setAttribute("d", ICONS[SIGNS[log.kind]]);
     });
     this.#set("words", words(log), (text) => (this.#words.textContent = text));
     this.#set("reason", status.reason || "", (text) => (this.#state.title = text));

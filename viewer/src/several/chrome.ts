@@ -2,10 +2,11 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { clock } from "../clock.js";
+import { type Icon, icon } from "../icons.js";
 import { stateOf } from "../list/chrome.js";
 import { nameOf } from "../list/keys.js";
 import type { Naming } from "../list/naming.js";
-import { type Sign, SIGNS, type Tone } from "../list/signs.js";
+import type { Tone } from "../list/signs.js";
 import type { Connection } from "../list/watch.js";
 import type { Notices } from "../notices.js";
 import { bytes } from "../rows.js";
@@ -48,22 +49,7 @@ export interface Page {
   unlock(event: Event): void;
 }
 
-const MORE_SIGNS = {
-  ...SIGNS,
-  wrap: "M4 6h16M4 12h12a3 3 0 0 1 0 6h-4m2-2-2 2 2 2M4 18h4",
-  clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3 2",
-  down: "M12 5v14m-6-6 6 6 6-6",
-  side: "M4 5h7v14H4zM13 5h7v14h-7z",
-  merged: "M4 6h16M4 10h10M4 14h16M4 18h10",
-  search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14M16 16l5 5",
-  together: "M7 4v16m-3-3 3 3 3-3M17 4v16m-3-3 3 3 3-3",
-} as const;
-
-function sign(name: Sign | keyof typeof MORE_SIGNS): TemplateResult {
-  return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${MORE_SIGNS[name]}></path></svg>`;
-}
-
-const stated = ({ icon, text, tone }: { icon: Sign; text: string; tone: Tone }) => html`<span class="state ${tone} ${icon}">${sign(icon)}${text}</span>`;
+const stated = ({ icon: name, text, tone }: { icon: Icon; text: string; tone: Tone }) => html`<span class="state ${tone} ${name}">${icon(name)}${text}</span>`;
 
 export function titleOf({ sources, form }: Page): string {
   return `${count(sources.length)} ${sources.length === 1 ? "log" : "logs"} ${form === "side" ? "side by side" : "merged"}`;
@@ -73,18 +59,18 @@ const TIMES = { none: "off", clock: "clock", start: "since start", before: "sinc
 
 function tools(page: Page): TemplateResult {
   const { settings } = page;
-  const tool = (name: keyof typeof MORE_SIGNS, label: string, what: Action, pressed: boolean) => html`<button class="square" title=${label} aria-label=${label}
-    aria-pressed=${pressed} @click=${() => page.act(what)}>${sign(name)}</button>`;
+  const tool = (name: Icon, label: string, what: Action, pressed: boolean) => html`<button class="square" title=${label} aria-label=${label}
+    aria-pressed=${pressed} @click=${() => page.act(what)}>${icon(name)}</button>`;
   const { form } = page;
   const other = form === "side" ? "merged" : "side";
   return html`${tool("search", "Search", "search", page.isFinding)}${tool("live", "Follow", "follow", page.following)}
     ${tool("wrap", "Wrap long lines", "wrap", settings.wrap)}
     ${tool("clock", `Times: ${TIMES[settings.time]}`, "time", settings.time !== "none")}
     ${form === "merged" || page.sources.length < 2 ? nothing : tool("together", "Scroll together", "together", page.together)}
-    ${page.other === null ? nothing : html`<a class="button square" href=${page.other} title=${form === "side" ? "Merged by time" : "Side by side"} aria-label=${form === "side" ? "Merged by time" : "Side by side"}>${sign(other)}</a>`}
-    <a class="button square" href=${page.list} title="List of logs" aria-label="List of logs">${sign("up")}</a>
-    <button class="square" title="Theme: ${settings.theme}" aria-label="Theme: ${settings.theme}" @click=${() => page.changeTheme()}>${sign("theme")}</button>
-    <button class="square" title="Help" aria-label="Help" aria-haspopup="dialog" @click=${() => page.act("help")}>${sign("help")}</button>`;
+    ${page.other === null ? nothing : html`<a class="button square" href=${page.other} title=${form === "side" ? "Merged by time" : "Side by side"} aria-label=${form === "side" ? "Merged by time" : "Side by side"}>${icon(other)}</a>`}
+    <a class="button square" href=${page.list} title="List of logs" aria-label="List of logs">${icon("up")}</a>
+    <button class="square" title="Theme: ${settings.theme}" aria-label="Theme: ${settings.theme}" @click=${() => page.changeTheme()}>${icon("theme")}</button>
+    <button class="square" title="Help" aria-label="Help" aria-haspopup="dialog" @click=${() => page.act("help")}>${icon("help")}</button>`;
 }
 
 export function head(page: Page): TemplateResult {
@@ -116,42 +102,42 @@ export function searchBar(page: Page): TemplateResult {
       @keydown=${(event: KeyboardEvent) => page.searchKey(event)} @input=${(event: Event) => page.typed(event)}>
     ${toggle("Aa", "Match case", query.matchCase, { matchCase: !query.matchCase })}
     ${toggle(".*", "Regular expression", query.regex, { regex: !query.regex })}
-    <button class="square" title="Match before" aria-label="Match before" @click=${() => page.act("previous")}>${sign("up")}</button>
-    <button class="square" title="Next match" aria-label="Next match" @click=${() => page.act("next")}>${sign("down")}</button>
+    <button class="square" title="Match before" aria-label="Match before" @click=${() => page.act("previous")}>${icon("up")}</button>
+    <button class="square" title="Next match" aria-label="Next match" @click=${() => page.act("next")}>${icon("down")}</button>
     ${finder.isSearching ? html`<button @click=${() => finder.stop()}>Stop</button>` : nothing}
     <span class="count">${finder.summary || (current ? `${page.title(current.source)}, ${clock(current.time)}` : "")}</span>
-    <button class="square" title="Close search" aria-label="Close search" @click=${() => page.act("leave")}>${sign("close")}</button>`;
+    <button class="square" title="Close search" aria-label="Close search" @click=${() => page.act("leave")}>${icon("close")}</button>`;
 }
 
 export function float(page: Page): TemplateResult {
   const { current } = page.notices;
   return html`${current ? html`<span class="chip">${current.text}&nbsp;&nbsp;</span>` : nothing}
-    ${page.following ? nothing : html`<button class="main" @click=${() => page.act("end")}>${sign("down")}${page.sources.every(({ hasEnded }) => hasEnded) ? "End" : "Live"}</button>`}`;
+    ${page.following ? nothing : html`<button class="main" @click=${() => page.act("end")}>${icon("down")}${page.sources.every(({ hasEnded }) => hasEnded) ? "End" : "Live"}</button>`}`;
 }
 
 export function foot(page: Page): TemplateResult {
   const { settings } = page;
-  return html`<button aria-pressed=${page.isFinding} @click=${() => page.act("search")}>${sign("search")}Search</button>
-    <button aria-pressed=${page.following} @click=${() => page.act(page.following ? "follow" : "end")}>${sign("live")}Follow</button>
-    <button aria-pressed=${settings.wrap} @click=${() => page.act("wrap")}>${sign("wrap")}Wrap</button>
-    <button aria-haspopup="dialog" @click=${() => page.act("help")}>${sign("help")}Menu</button>`;
+  return html`<button aria-pressed=${page.isFinding} @click=${() => page.act("search")}>${icon("search")}Search</button>
+    <button aria-pressed=${page.following} @click=${() => page.act(page.following ? "follow" : "end")}>${icon("live")}Follow</button>
+    <button aria-pressed=${settings.wrap} @click=${() => page.act("wrap")}>${icon("wrap")}Wrap</button>
+    <button aria-haspopup="dialog" @click=${() => page.act("help")}>${icon("help")}Menu</button>`;
 }
 
 export function card(page: Page): TemplateResult | typeof nothing {
   const { connection, naming } = page;
   if (connection.kind === "denied") {
     const expired = isExpired(connection.message);
-    return html`<div class="card">${sign("lock")}<h2>${expired ? "This link has expired" : "A token opens these logs"}</h2>
+    return html`<div class="card">${icon("lock")}<h2>${expired ? "This link has expired" : "A token opens these logs"}</h2>
       <p>${naming.tried ? "That token does not, or not any more." : "It is kept in this tab only."}</p>
       <form @submit=${(event: Event) => page.unlock(event)}><input type="password" name="token" aria-label="Token" required autocomplete="off"><button class="main">Open</button></form></div>`;
   }
-  if (connection.kind === "refused") return html`<div class="card">${sign("aborted")}<h2>There are no logs here</h2><p>${connection.message}</p></div>`;
+  if (connection.kind === "refused") return html`<div class="card">${icon("none")}<h2>There are no logs here</h2><p>${connection.message}</p></div>`;
   return nothing;
 }
 
 export function help(page: Page): TemplateResult {
   const { settings } = page;
-  return html`<form method="dialog"><h2>${titleOf(page)}</h2><button class="square" aria-label="Close">${sign("close")}</button></form>
+  return html`<form method="dialog"><h2>${titleOf(page)}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="more-links">${page.other === null ? nothing : html`<a class="button plain" href=${page.other}>${page.form === "side" ? "Merged by time" : "Side by side"}</a>`}
       <a class="button plain" href=${page.list}>List of logs</a><button class="plain" @click=${() => page.act("time")}>Times: ${TIMES[settings.time]}</button><button class="plain" @click=${() => page.changeTheme()}>Theme: ${settings.theme}</button></div>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${key === " " ? "Space" : nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>

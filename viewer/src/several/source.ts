@@ -1,8 +1,9 @@
 /** One of the logs: what the list tells of it, and its lines as they are asked for. */
 
 import { type Api, reasonOf, Refused } from "../api.js";
+import type { Icon } from "../icons.js";
 import { type Log, type Logs } from "../list/logs.js";
-import { type Sign, TONES, type Tone, words } from "../list/signs.js";
+import { SIGNS, TONES, type Tone, words } from "../list/signs.js";
 import { read } from "./lines.js";
 import type { Sequence, Track, Want } from "./sequence.js";
 
@@ -86,12 +87,12 @@ export class Source {
   }
 
   /** What is the case with it, in words. */
-  get state(): { icon: Sign; text: string; tone: Tone } {
+  get state(): { icon: Icon; text: string; tone: Tone } {
     if (!this.log) return { icon: "wait", text: "Waiting for the log", tone: "quiet" };
-    if (this.gone === "removed") return { icon: "aborted", text: "Removed", tone: "bad" };
+    if (this.gone === "removed") return { icon: "none", text: "Removed", tone: "bad" };
     if (this.gone === "replaced") return { icon: "again", text: "Replaced", tone: "warn" };
     const { kind } = this.log;
-    return { icon: kind, text: words(this.log), tone: TONES[kind] };
+    return { icon: SIGNS[kind], text: words(this.log), tone: TONES[kind] };
   }
 
   /** Whether nothing will follow. */

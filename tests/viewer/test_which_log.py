@@ -10,14 +10,14 @@ import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.harness import TOKEN, Server
 from tests.integration import logs
 from tests.integration.servers import wait_until
 from tests.sample import one_of, sample
 
-from .pages import ROWS, SIZES, Viewer, end, lines, path, viewing, writing
+from .pages import PATIENCE, ROWS, SIZES, Viewer, end, lines, path, viewing, writing
 from .wires import Wire
 
 pytestmark = pytest.mark.needs("chromium")
@@ -125,6 +125,39 @@ def test_ended_log_that_is_removed_is_told_to_be_and_replaced_when_there_is_anot
         logs.send(server, name, b"new\n")
         viewer.retry()
         viewer.wait_state("Replaced")
+
+
+def test_log_that_is_removed_before_its_lines_are_counted_is_not_asked_for_their_numbers_any_more(
+    browser: Browser, server: Server, name: str
+) -> None:
+    logs.send(server, name, lines(1, 9000))
+
+    def uncounted(route: Route) -> None:
+        answer = route.fetch()
+        numbers = ("livelog-first-line", "livelog-lines")
+        route.fulfill(
+            response=answer, headers={key: value for key, value in answer.headers.items() if key not in numbers}
+        )
+
+    def asked_in_a_minute() -> list[str]:
+        before = len(viewer.requests)
+        viewer.page.clock.run_for(60_000)
+        # The page looks now and then whether the log is there again.
+        wait_until(lambda: viewer.js("true") and any("/status/" in url for url in urls(before)), "a look", PATIENCE)
+        return urls(before)
+
+    def urls(since: int) -> list[str]:
+        return [request.url for request in viewer.requests[since:]]
+
+    with viewing(browser, server.get, path(name), {"/lines/": uncounted}) as viewer:
+        viewer.page.clock.install()
+        viewer.page.reload()
+        viewer.wait_state("Ended")
+        expect(viewer.page.locator(".facts")).to_contain_text("counting lines")
+        assert logs.request(server.put, "DELETE", f"/log/{name}").status == 204
+        viewer.wait_state("Removed")
+        asked_in_a_minute()  # what was asked before is answered
+        assert not any("/lines/" in url for url in asked_in_a_minute())
 
 
 @pytest.mark.long

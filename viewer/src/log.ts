@@ -56,6 +56,10 @@ export class Log {
   #wake: () => void = () => {};
   #aborter = new AbortController();
   #buffered = false;
+  /** The first line that was read; it may be forgotten before its number is known. */
+  #opened: { line: number | null; offset: number } = { line: null, offset: 0 };
+  /** Whether the numbers of lines are asked for. */
+  #counting = false;
 
   /** `redraw` is called whenever there is something new to show, `renumbered` when all lines get other numbers. */
   constructor(
@@ -155,32 +159,37 @@ export class Log {
     // Of a last line that is longer than an answer this is the end. Where it begins takes the server an index to tell.
     if (piece.bytes.length >= LONGEST && piece.first !== null) piece = await this.api.lines({ at: String(piece.offset), count: "1" });
     this.store.open(piece);
+    this.#opened = { line: this.store.lineAt(piece.offset), offset: piece.offset };
     this.#aborter.abort(); // what is followed from another place
     this.api.open(piece.generation);
     this.changed = piece.time;
     this.redraw();
     const status = await known;
     if (status?.generation === this.generation) this.#learn(status);
-    if (!this.store.numbered) void this.#count(piece.offset);
+    void this.#count();
   }
 
-  /** Ask for the numbers of lines until the server knows them. */
-  async #count(offset: number): Promise<void> {
-    const line = this.store.lineAt(offset); // which may be forgotten before it is counted
-    for (let pause = COUNTING; this.connection.kind !== "replaced"; ) {
+  /** Ask for the numbers of lines until the server knows them, as long as it has this log. */
+  async #count(): Promise<void> {
+    if (this.#counting) return;
+    this.#counting = true;
+    for (let pause = COUNTING; this.reachable && !this.store.numbered; ) {
+      const { line, offset } = this.#opened;
       const piece = await this.api.lines({ at: String(offset), count: "1" }).catch(() => null);
-      if (this.store.numbered) return;
-      if (piece && piece.first !== null && line !== null) {
+      if (piece && piece.first !== null && line !== null && !this.store.numbered) {
         if (piece.offset === offset) {
           this.renumbered(this.store.renumber(line, piece.first));
-          return this.redraw();
+          this.redraw();
+          break;
         }
         // What was taken for a line is the end of one.
-        if (await this.#open().then(() => true, () => false)) return;
+        await this.#open().catch(() => {});
       }
+      if (this.store.numbered) break;
       pause = piece ? COUNTING : Math.min(LAST_DELAY, 2 * pause);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
+    this.#counting = false;
   }
 
   /** Read what comes. True: that was all of it, for ever. Throws if it breaks off. */
@@ -296,6 +305,7 @@ export class Log {
 
   #become(connection: Connection): void {
     this.connection = connection;
+    if (this.generation) void this.#count();
     this.redraw();
   }
 

@@ -216,7 +216,7 @@ class Gaps:
         elif self.longest and gap > self.longest[0]:
             heapreplace(self.longest, gap)
 
-    def told(self) -> list[dict[str, object]]:
+    def documents(self) -> list[dict[str, object]]:
         """The gaps as JSON, the longest first."""
         return [
             {

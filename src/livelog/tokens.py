@@ -87,7 +87,7 @@ class Access:
         codes = (write_token(secret, prefix, expires) for prefix in prefixes(path) if presented.startswith(WRITES))
         return _verdict(presented, codes, now, secret)
 
-    def is_told_by(self, name: str, others: Iterable[str] = ()) -> bool:
+    def is_secret_in(self, name: str, others: Iterable[str] = ()) -> bool:
         """Whether a name contains a secret, or is the part of a link behind /log/. Such a name must not become a log's, since names are shown and kept.
 
         `others`: the names of all logs, whose read tokens are secrets, too.

@@ -13,7 +13,7 @@ from livelog.lines.failures import find
 from livelog.lines.folding import fold
 from livelog.lines.groups import Groups
 from livelog.lines.index import BLOCK, Index, scan
-from livelog.lines.objects import Lines, tell
+from livelog.lines.objects import Lines, render
 from livelog.lines.problems import Problems
 from livelog.lines.query import Query
 from livelog.lines.sgr import plain, style_after
@@ -69,7 +69,7 @@ def row(data: bytes) -> object:
 
 def objects(data: bytes) -> object:
     asked = Lines(0, len(data), len(data), 1, None, False, "utf-8")
-    return list(tell(asked, lambda start, stop: data[start:stop], Times(0), enough=1 << 40))
+    return list(render(asked, lambda start, stop: data[start:stop], Times(0), enough=1 << 40))
 
 
 def shown_in_pieces(data: bytes) -> object:
@@ -436,7 +436,7 @@ def opened(path: str) -> object:
     return (
         is_name(name) or access.judge(token, name, 0),
         access.judge_write(bearer(path), path, 0),
-        access.is_told_by(path[:300]),
+        access.is_secret_in(path[:300]),
     )
 
 

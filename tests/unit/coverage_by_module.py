@@ -50,7 +50,7 @@ PURE = (
     "lines.recognition",
     "lines.sgr",
     "lines.substrings",
-    "lines.telling",
+    "lines.search_output",
     "lines.traces",
     "log.attempts",
     "log.attributes",
@@ -84,7 +84,7 @@ TESTED_BY = {
     "lines.forms": ("lines.problems",),
     "lines.hits": ("lines.filtering", "lines.matching", "lines.pieces"),
     "lines.recognition": ("lines.problems",),
-    "lines.telling": ("lines.filtering", "lines.matching"),
+    "lines.search_output": ("lines.filtering", "lines.matching"),
     "lines.traces": ("lines.problems", "lines.traces"),
 }
 """Modules that are parts of one subject, and the modules in whose test files they are tested: the recognition of problems, of which every

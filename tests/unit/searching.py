@@ -7,7 +7,7 @@ from typing import Any
 from livelog.lines.hits import Hit, Hits
 from livelog.lines.pieces import Newlines, aligned, returned
 from livelog.lines.query import PLACE, Query
-from livelog.lines.telling import tell
+from livelog.lines.search_output import parts
 from livelog.times import Times
 
 Read = Callable[[int, int], bytes]
@@ -35,23 +35,23 @@ def search(asked: Query, read: Read) -> list[Hit]:
     return [hit for hit in Hits(bounded, read, newlines).run() if hit is not None]
 
 
-def told(asked: Query, content: bytes) -> list[tuple[Query, bytes]]:
-    """What is told of a search, in the parts in which it is told; and for each what is left of the search."""
-    parts: list[tuple[Query, bytes]] = []
-    for part in tell(asked, reader(content), Times(0)):
+def output(asked: Query, content: bytes) -> list[tuple[Query, bytes]]:
+    """The output of a search in its parts; with each, the query that continues behind it."""
+    found: list[tuple[Query, bytes]] = []
+    for part in parts(asked, reader(content), Times(0)):
         if part is not None:
             _, _, size = PLACE.unpack_from(part)
             left = asked._replace(**json.loads(part[PLACE.size : PLACE.size + size]))
-            parts.append((left, part[PLACE.size + size :]))
-    return parts
+            found.append((left, part[PLACE.size + size :]))
+    return found
 
 
 def answer(asked: Query, content: bytes) -> bytes:
-    """All that is told of a search."""
-    return b"".join(text for _, text in told(asked, content))
+    """The whole output of a search."""
+    return b"".join(text for _, text in output(asked, content))
 
 
 def documents(asked: Query, content: bytes) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What is told of a search in JSON, but for its progress; and its last word."""
+    """The documents in the output of a search, without its progress; and the last one."""
     *found, last = [json.loads(line) for line in answer(asked, content).splitlines()]
     return [one for one in found if "scanned" not in one], last

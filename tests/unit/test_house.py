@@ -205,7 +205,7 @@ def test_server_starts_without_what_only_its_scanner_needs() -> None:
         "prefilter",
         "problems",
         "recognition",
-        "telling",
+        "search_output",
         "traces",
     }
     code = "import sys, livelog.server; print(*(name for name in sys.modules if name.startswith('livelog.')))"

@@ -1,8 +1,8 @@
-"""Lines that tell of an error, and lines that only look so; and that no line takes longer than its length allows."""
+"""Lines that report an error, and lines that only look so; and that no line takes longer than its length allows."""
 
 import pytest
 
-from livelog.lines.failures import find, passed, says_none, tells
+from livelog.lines.failures import find, passed, reports_error, says_none
 from livelog.lines.query import Query
 
 from .searching import search
@@ -476,10 +476,10 @@ def test_search_for_errors_finds_each_line_that_tells_of_one_once(forward: bool)
 
 
 def test_a_line_tells_of_an_error_in_front_of_a_place_or_does_not() -> None:
-    assert tells("ValueError: x")
-    assert tells("ValueError: x", 1)
-    assert not tells("well: ValueError: x", 0)
-    assert not tells("all is well")
+    assert reports_error("ValueError: x")
+    assert reports_error("ValueError: x", 1)
+    assert not reports_error("well: ValueError: x", 0)
+    assert not reports_error("all is well")
 
 
 def test_what_has_passed_and_what_says_that_there_is_none() -> None:

@@ -1,6 +1,6 @@
 """Lines that match, or do not, with the lines around them: against a plain answer, and against grep.
 
-Categories: what is told, and in which order · pages · searches that are broken off · long lines · the two forms.
+Categories: what is returned, and in which order · pages · searches that are broken off · long lines · the two forms.
 """
 
 import json
@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines import telling
+from livelog.lines import search_output
 from livelog.lines.filtering import PART, Lines
 from livelog.lines.pieces import OVERLAP, PIECE
 from livelog.lines.query import Query
-from livelog.lines.telling import MAX_LINE_TEXT, MAX_TOLD
+from livelog.lines.search_output import MAX_LINE_TEXT, MAX_PART
 from tests.sample import examples, one_of
 
-from .searching import answer, backwards, documents, query, reader, told
+from .searching import answer, backwards, documents, output, query, reader
 
 Wanted = tuple[int, bool]
 """The number of a line, and whether it is context."""
@@ -167,12 +167,12 @@ def test_the_text_form_is_what_grep_says_of_lines_of_any_length(
     search = query("needle", content, by_line=True, grep=True, limit=None, case=True)._replace(**asked)
     expected = grep(content, *options)
     assert answer(search, content) == expected
-    parts = told(search, content)
+    parts = output(search, content)
     for number in range(0, len(parts) - 1, max(1, len(parts) // 5)):
         left = parts[number][0]
         assert b"".join(text for _, text in parts[: number + 1]) + answer(left, content) == expected
     reverse = backwards(search, content)
-    parts = told(reverse, content)
+    parts = output(reverse, content)
     whole = b"".join(text for _, text in parts)
     pattern = rb"(?:--\n)|[^\n]*\n"
     assert re.findall(pattern, whole) == re.findall(pattern, expected)[::-1]
@@ -193,7 +193,7 @@ def test_a_search_by_line_that_is_broken_off_anywhere_goes_on_where_it_was(text:
     for options in ({"before": 2, "after": 3, "limit": 700}, {"invert": True}):
         asked = query(text, content, regex=True, by_line=True)._replace(**options)
         asked = asked if forward else backwards(asked, content)
-        parts = told(asked, content)
+        parts = output(asked, content)
         whole = said(b"".join(part for _, part in parts))
         for number in range(0, len(parts) - 1, max(1, len(parts) // 5)):
             before = b"".join(part for _, part in parts[: number + 1])
@@ -246,7 +246,7 @@ def test_what_comes_later_is_in_time_for_the_context_of_a_search_that_goes_on() 
         said, left = b"", asked
         for size in (*steps, len(content), None):
             left = left._replace(size=len(content) if size is None else size, whole=size is not None)
-            parts = told(left, content)
+            parts = output(left, content)
             said, left = said + b"".join(text for _, text in parts), parts[-1][0]
         assert [json.loads(line) for line in said.splitlines()] == expected
 
@@ -285,7 +285,7 @@ def test_an_answer_without_room_ends_behind_its_hit_and_says_where_to_go_on() ->
 
 def test_a_search_that_has_all_its_hits_tells_its_end_only() -> None:
     content = b"a\na\n"
-    assert documents(query("a", content, limit=1, by_line=True, told=1), content)[0] == []
+    assert documents(query("a", content, limit=1, by_line=True, returned=1), content)[0] == []
     assert Lines(query("a", content, by_line=True, left=1), reader(content)).rest() is None
 
 
@@ -298,13 +298,13 @@ def test_a_line_longer_than_pieces_is_found_backwards_and_counted() -> None:
 def test_many_matches_are_told_in_parts() -> None:
     content = b"a word\n" * 2000
     asked = query("a", content, limit=None)
-    parts = told(asked, content)
+    parts = output(asked, content)
     assert b"".join(text for _, text in parts).count(b'{"line": ') == len(documents(asked, content)[0]) == 2000
-    assert max(len(text) for _, text in parts) < 2 * MAX_TOLD
+    assert max(len(text) for _, text in parts) < 2 * MAX_PART
 
 
 def test_progress_is_told_of_a_search_in_json_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "PROGRESS", 0.0)
+    monkeypatch.setattr(search_output, "PROGRESS", 0.0)
     content = b"x\n" * PIECE
     asked = query("nothing", content)
     assert b'{"scanned": ' in answer(asked, content)
@@ -322,7 +322,7 @@ def test_lines_are_counted_on_up_to_the_end_for_a_search_that_goes_on() -> None:
     content = b"x\n" * (2 * PIECE)
     for numbered, counted in ((True, (len(content), 2 * PIECE)), (False, (0, 0))):
         asked = query("nothing", content, limit=None, live=True, whole=True, newlines=0, numbered=numbered)
-        left, _ = told(asked, content)[-1]
+        left, _ = output(asked, content)[-1]
         assert (left.counted, left.newlines) == counted
 
 

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines import telling
+from livelog.lines import search_output
 from livelog.lines.hits import Hit
 from livelog.lines.matching import Matcher
 from livelog.lines.pieces import FIRST, OVERLAP, PIECE
 from livelog.lines.query import Query
-from livelog.lines.telling import tell
+from livelog.lines.search_output import parts
 from livelog.times import Times
 from tests.sample import examples
 
-from .searching import backwards, documents, query, reader, search, told
+from .searching import backwards, documents, output, query, reader, search
 
 
 def hits(asked: Query, content: bytes) -> list[Hit]:
@@ -187,7 +187,7 @@ def test_hits_at_the_edges_of_pieces_and_in_long_lines_are_found_once(seed: int)
 
 def said(asked: Query, content: bytes) -> list[tuple[Query, list[dict[str, object]]]]:
     """What is told of a search, in the parts in which it is told; and for each what is left of the search."""
-    return [(left, [json.loads(line) for line in text.splitlines()]) for left, text in told(asked, content)]
+    return [(left, [json.loads(line) for line in text.splitlines()]) for left, text in output(asked, content)]
 
 
 @pytest.mark.parametrize("text", ["e", "$", "line [0-9]", "nothing"])
@@ -278,7 +278,7 @@ def test_the_last_match_of_a_text_that_is_in_each_line_is_found_near_the_end(by_
         return content[start:stop]
 
     asked = backwards(query("line", content, limit=3, regex=regex, by_line=by_line, numbered=False), content)
-    (last,) = [part for part in tell(asked, read, Times(0)) if part is not None]
+    (last,) = [part for part in parts(asked, read, Times(0)) if part is not None]
     assert last.count(b'"offset"') == 3
     assert sum(spans) <= 2 * FIRST
 
@@ -294,10 +294,10 @@ def test_a_line_that_is_longer_than_the_first_piece_is_not_divided(size: int) ->
 def test_a_search_that_finds_nothing_tells_what_it_has_left_also_without_progress(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(telling, "PROGRESS", 0.0)  # how long a piece takes depends on the machine
+    monkeypatch.setattr(search_output, "PROGRESS", 0.0)  # how long a piece takes depends on the machine
     content = b"notin\n" * 200_000
     asked = query("(n|o)+thing$", content, regex=True, by_line=True, grep=True)
-    parts = told(asked, content)
+    parts = output(asked, content)
     assert not any(text for _, text in parts)
     assert [left.start for left, _ in parts][-1] == len(content)
     assert 0 < parts[0][0].start < len(content)

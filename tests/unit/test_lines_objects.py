@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livelog.lines.objects import FAR, LONGEST, PIECE, Lines, tell
+from livelog.lines.objects import FAR, LONGEST, PIECE, Lines, render
 from livelog.times import End, Times, encode, timestamp
 
 
@@ -26,7 +26,7 @@ def told(
     left: Lines | None = Lines(**known | asked)  # type: ignore[arg-type]
     found, turns = b"", 0
     while left is not None:
-        *waiting, last = tell(left, lambda start, stop: data[start:stop], times or Times(0), enough)
+        *waiting, last = render(left, lambda start, stop: data[start:stop], times or Times(0), enough)
         assert waiting == [None] * len(waiting)
         assert last is not None
         text, left = last
@@ -112,7 +112,7 @@ def test_end_of_a_very_long_line_is_looked_for_in_several_turns(plain: bool) -> 
     left: Lines | None = Lines(0, total, total, 1, None, plain, "utf-8")
     found, turns = [], 0
     while left is not None:
-        *_, last = tell(left, read, Times(0))
+        *_, last = render(left, read, Times(0))
         assert last is not None
         text, left = last
         found += [json.loads(line) for line in text.splitlines()]

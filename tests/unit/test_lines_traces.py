@@ -49,9 +49,9 @@ def test_place_in_the_sources_is_that_of_the_programs_own_frame() -> None:
 
 def test_message_of_a_later_line_counts_unless_it_is_empty() -> None:
     begun = trace("next")
-    begun.told("  ")
+    begun.set_message("  ")
     assert begun.problem.message == "first"
-    begun.told(" second ")
+    begun.set_message(" second ")
     assert begun.problem.message == "second"
 
 

@@ -215,12 +215,12 @@ def test_longest_gaps_are_told_in_their_order() -> None:
     found = Gaps(BEGAN, 3)
     for offset, later in ((0, 0), (5, 30), (9, 40), (12, 70), (13, 170), (14, 190), (15, 205)):
         found.note(offset, BEGAN + later)
-    told = found.told()
-    assert [(gap["offset"], gap["seconds"]) for gap in told] == [(13, 0.1), (5, 0.03), (12, 0.03)]
-    assert (told[0]["began"], told[0]["ended"]) == (timestamp(BEGAN + 70), timestamp(BEGAN + 170))
+    gaps = found.documents()
+    assert [(gap["offset"], gap["seconds"]) for gap in gaps] == [(13, 0.1), (5, 0.03), (12, 0.03)]
+    assert (gaps[0]["began"], gaps[0]["ended"]) == (timestamp(BEGAN + 70), timestamp(BEGAN + 170))
     none = Gaps(BEGAN, 0)
     none.note(0, BEGAN + 5)
-    assert none.told() == []
+    assert none.documents() == []
 
 
 # The former format.

@@ -116,15 +116,15 @@ def test_only_the_write_token_lets_write(presented: str) -> None:
     ],
 )
 def test_a_name_with_a_secret_in_it_is_recognised(name: str, *, told: bool) -> None:
-    assert Access(TOKEN, "write-token").is_told_by(name) is told
-    assert ACCESS.is_told_by(name) is (told and name != "write-token")
+    assert Access(TOKEN, "write-token").is_secret_in(name) is told
+    assert ACCESS.is_secret_in(name) is (told and name != "write-token")
 
 
 @pytest.mark.parametrize("name", ["", "one", "builds/42"])
 @pytest.mark.parametrize("expires", [None, 1])
 def test_the_end_of_a_link_is_recognised_and_of_no_other(name: str, expires: int | None) -> None:
-    assert ACCESS.is_told_by(f"{ACCESS.read_token(name, expires)}/{name}".rstrip("/"))
-    assert not ACCESS.is_told_by(f"{Access('other').read_token(name, expires)}/{name}".rstrip("/"))
+    assert ACCESS.is_secret_in(f"{ACCESS.read_token(name, expires)}/{name}".rstrip("/"))
+    assert not ACCESS.is_secret_in(f"{Access('other').read_token(name, expires)}/{name}".rstrip("/"))
 
 
 @pytest.mark.parametrize("expires", [None, 1, 1_900_000_000])
@@ -132,10 +132,10 @@ def test_a_name_that_holds_another_log_s_token_is_recognised(expires: int | None
     code = ACCESS.read_token("builds/42", expires)
     stranger = Access("other").read_token("builds/42", expires)
     for name in (code, f"a/{code}", f"{stranger}/{code}/b"):
-        assert ACCESS.is_told_by(name, ["one", "builds/42"]), name
-        assert not ACCESS.is_told_by(name, ["one", "builds/4"]), name
-    assert not ACCESS.is_told_by(f"a/{stranger}", ["one", "builds/42"])
-    assert not ACCESS.is_told_by("a", ["builds/42"])
+        assert ACCESS.is_secret_in(name, ["one", "builds/42"]), name
+        assert not ACCESS.is_secret_in(name, ["one", "builds/4"]), name
+    assert not ACCESS.is_secret_in(f"a/{stranger}", ["one", "builds/42"])
+    assert not ACCESS.is_secret_in("a", ["builds/42"])
 
 
 # Tokens of prefixes.
@@ -210,9 +210,9 @@ def test_a_name_that_holds_a_prefix_s_token_is_recognised(place: str) -> None:
     """Without knowing of which prefix, or which server, it is."""
     for expires in (None, 1):
         for token in (ACCESS.prefix_token("builds/42/", expires), write_token("write-token", "builds/42/", expires)):
-            assert ACCESS.is_told_by(place.format(token))
+            assert ACCESS.is_secret_in(place.format(token))
     for other in ("p~", "p~x", "w~" + "x" * 31, "q~" + "x" * 32, "x" * 32):
-        assert not ACCESS.is_told_by(place.format(other))
+        assert not ACCESS.is_secret_in(place.format(other))
 
 
 def test_an_access_token_that_looks_like_one_of_a_prefix_opens_all() -> None:

@@ -14,9 +14,9 @@ def _begun(kind: str, mode: str, *, state: str = "", level: str = ERROR) -> _Beg
     def begin(match: re.Match[str]) -> Trace:
         groups = match.groupdict()
         row, column = groups.get("row"), groups.get("column")
-        told = WARNING if (groups.get("level") or "").lower() in ("warning", "warn") else level
+        severity = WARNING if (groups.get("level") or "").lower() in ("warning", "warn") else level
         problem = Problem(
-            told, (groups.get("text") or match[0]).strip()[:MAX_MESSAGE], kind, groups.get("file"), int(row) if row else None,
+            severity, (groups.get("text") or match[0]).strip()[:MAX_MESSAGE], kind, groups.get("file"), int(row) if row else None,
             int(column) if column else None,
         )  # fmt: skip
         return Trace(problem, mode, state, groups.get("lead") or "")

@@ -123,10 +123,10 @@ def passed(line: str) -> bool:
 
 def says_none(line: str) -> bool:
     """Whether the message of an error record only says that there is no error (`0 failed`)."""
-    return _NONE.match(line) is not None and not tells(line)
+    return _NONE.match(line) is not None and not reports_error(line)
 
 
-def tells(line: str, before: int = sys.maxsize) -> bool:
+def reports_error(line: str, before: int = sys.maxsize) -> bool:
     """Whether a line reports an error, in words that begin before the index `before`."""
     match = next(find(line), None)
     return match is not None and match.start() < before

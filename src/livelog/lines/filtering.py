@@ -41,7 +41,7 @@ class Lines:
     """One search by line. `read`: returns bytes of the log."""
 
     def __init__(self, query: Query, read: Read) -> None:
-        self.told = query.told
+        self.returned = query.returned
         """The number of hits that were returned so far."""
         self.full = False
         """Whether the limit of hits is reached, and the context of the last hit was returned."""
@@ -69,7 +69,7 @@ class Lines:
     def left(self) -> dict[str, object]:
         """The members of the query that have to be replaced to continue the search."""
         return {
-            "start": self.start, "told": self.told, "edge": self._edge, "apart": self._apart, "left": self._left, "part": self._part,
+            "start": self.start, "returned": self.returned, "edge": self._edge, "apart": self._apart, "left": self._left, "part": self._part,
             "bound": self._line[0], "found": self._line[1],
         }  # fmt: skip
 
@@ -91,11 +91,11 @@ class Lines:
 
     def is_full(self) -> bool:
         """Whether the limit of hits is reached. Lines of context of the last hit may still follow."""
-        return self._limit is not None and self.told >= self._limit
+        return self._limit is not None and self.returned >= self._limit
 
     def stop(self) -> None:
         """Tell no further hit."""
-        self._limit = self.told
+        self._limit = self.returned
 
     def run(self) -> Iterator[Part | None]:
         """Yield the lines in parts, and None after each piece of the log."""
@@ -203,15 +203,15 @@ class Lines:
             leading.append(other)
             place = other.start if forward else other.stop
         while leading:
-            yield from self._tell(leading.pop())
-        yield from self._tell(line)
+            yield from self._emit(leading.pop())
+        yield from self._emit(line)
 
     def _trailing(self, limit: int) -> Generator[Part | None, None, None]:
         """Yield the context behind the last hit, up to the offset `limit`."""
         forward = self._query.forward
         while self._left and self._edge != limit:
             line = yield from self._after(self._edge, limit) if forward else self._before(self._edge)
-            yield from self._tell(line)
+            yield from self._emit(line)
 
     def _after(self, place: int, limit: int) -> Generator[None, None, Line]:
         """Return the line that begins at `place`; it ends at `limit` at the latest."""
@@ -221,7 +221,7 @@ class Lines:
         """Return the line that ends at `place`."""
         return Line((yield from start_of_line(place, self._query.low, self._read)), place, context=True)
 
-    def _tell(self, line: Line) -> Iterator[Part]:
+    def _emit(self, line: Line) -> Iterator[Part]:
         """Yield a line in parts. Before each part, the state is set to that behind it, so that the search can be suspended there."""
         forward = self._query.forward
         apart = self._apart and (line.start if forward else line.stop) != self._edge
@@ -236,5 +236,5 @@ class Lines:
         self._line = None, None
         self._part, self._apart = 0, True
         self._left = self._left - 1 if line.context else self._trail
-        self.told += not line.context
+        self.returned += not line.context
         yield Part(line, start, line.stop, apart)

@@ -32,7 +32,7 @@ class Hits:
     """One search by match. `read`: returns bytes of the log; `newlines`: counts newlines for the numbers of lines."""
 
     def __init__(self, query: Query, read: Read, newlines: Newlines) -> None:
-        self.told = query.told
+        self.returned = query.returned
         """The number of hits that were returned so far."""
         self.full = False
         """Whether the search ends before the log does. A search by match leaves that to its caller."""
@@ -47,11 +47,11 @@ class Hits:
 
     def is_full(self) -> bool:
         """Whether the limit of hits is reached."""
-        return self._limit is not None and self.told >= self._limit
+        return self._limit is not None and self.returned >= self._limit
 
     def stop(self) -> None:
         """Return no further hit."""
-        self._limit = self.told
+        self._limit = self.returned
 
     def run(self) -> Iterator[Hit | None]:
         """Yield the hits, and None after each piece of the log."""
@@ -69,7 +69,7 @@ class Hits:
     @property
     def left(self) -> dict[str, object]:
         """The members of the query that have to be replaced to continue the search."""
-        return {"start": self.start, "told": self.told}
+        return {"start": self.start, "returned": self.returned}
 
     @property
     def following(self) -> int | None:
@@ -90,7 +90,7 @@ class Hits:
                         if hit.offset < query.start:
                             continue
                         self.start = hit.offset + max(1, hit.length)
-                        self.told += 1
+                        self.returned += 1
                     yield hit
             return
         for place, raw in reversed([*self._matcher.lines(piece.data)]):
@@ -102,7 +102,7 @@ class Hits:
                     last.append(hit)
             for hit in reversed(last):
                 self.start = hit.offset
-                self.told += 1
+                self.returned += 1
                 yield hit
 
     def _in_line(self, piece: Stretch, place: int, raw: bytes) -> Iterator[Hit | None]:

@@ -106,14 +106,14 @@ def _record(record: Mapping[str, Any]) -> Levelled | None:
 
 
 def _message(record: Mapping[str, Any]) -> str:
-    told = ""
+    message = ""
     for key in _TEXTS:
-        if told := _text(record.get(key)):
+        if message := _text(record.get(key)):
             break
     for key in _CAUSES:
-        if (cause := _text(record.get(key))) and cause not in told:
-            return f"{told}: {cause}"
-    return told
+        if (cause := _text(record.get(key))) and cause not in message:
+            return f"{message}: {cause}"
+    return message
 
 
 def _text(value: object) -> str:

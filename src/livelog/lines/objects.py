@@ -45,12 +45,12 @@ class Lines(NamedTuple):
     passed: int = 0
 
 
-def tell(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterator[tuple[bytes, Lines | None] | None]:
+def render(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterator[tuple[bytes, Lines | None] | None]:
     """Yield None after each piece of work, and at last the output, about `enough` bytes of it, with the lines that are left (None: none).
 
     `read` and `times`: the bytes of the log, and their arrival times. Raises: OSError, if `read` does.
     """
-    told: list[bytes] = []
+    output: list[bytes] = []
     from livelog.plain import shown  # noqa: PLC0415  # the server, which only asks, starts without its patterns
 
     start, line, count, size = asked.start, asked.line, asked.most, 0
@@ -73,7 +73,7 @@ def tell(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterat
                 stop += len(piece)
                 yield None
                 if stop - first >= FAR:
-                    yield b"".join(told), asked._replace(start=start, line=line, most=count, passed=stop)
+                    yield b"".join(output), asked._replace(start=start, line=line, most=count, passed=stop)
                     return
             stop += newline if stop < asked.size else 0
             raws = [_part(window, asked.plain, stop, read)]
@@ -84,18 +84,18 @@ def tell(asked: Lines, read: Read, times: Times, enough: int = ENOUGH) -> Iterat
             if asked.plain:
                 text = shown(text)
             if line is None:
-                told.append(text.encode("utf-8", "replace") + b"\n")
+                output.append(text.encode("utf-8", "replace") + b"\n")
             else:
                 cut = ', "cut": true' if is_cut else ""
                 head = f'{{"line": {line}, "offset": {start}, "time": "{timestamp(times.time_at(start))}", "text": '
-                told.append(f"{head}{encode_basestring_ascii(text)}{cut}}}\n".encode())
+                output.append(f"{head}{encode_basestring_ascii(text)}{cut}}}\n".encode())
                 line += 1
-            size += len(told[-1])
+            size += len(output[-1])
             start = stop + 1 if is_cut else start + len(raw) + 1
             count = None if count is None else count - 1
         yield None
     is_left = start < end and count != 0
-    yield b"".join(told), asked._replace(start=start, line=line, most=count, passed=0) if is_left else None
+    yield b"".join(output), asked._replace(start=start, line=line, most=count, passed=0) if is_left else None
 
 
 def _part(window: bytes, plain: bool, stop: int, read: Read) -> bytes:

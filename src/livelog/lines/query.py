@@ -41,7 +41,7 @@ class Query(NamedTuple):
     `head`: members in front of those of each hit, as JSON. `room`: the bytes of output after which no further hit is returned; None: no limit.
 
     The state of a suspended search:
-    `begin`: the offset at which the search began. `told`: the number of hits that were returned. Of a search by line also: `edge`: the offset up to which, in
+    `begin`: the offset at which the search began. `returned`: the number of hits that were returned. Of a search by line also: `edge`: the offset up to which, in
     the direction of the search, lines were returned or passed over as no context; `apart`: whether any line was returned; `left`: the number of
     lines of context that still follow the last hit; `part`: the bytes of the next line that were returned already; `bound`: the start of the line in whose middle the
     search is (backwards: its end); `found`: the offset and length of the match that this line has.
@@ -76,7 +76,7 @@ class Query(NamedTuple):
     head: str = ""
     room: int | None = None
     begin: int | None = None
-    told: int = 0
+    returned: int = 0
     edge: int | None = None
     apart: bool = False
     left: int = 0

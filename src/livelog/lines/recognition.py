@@ -97,7 +97,9 @@ def recognised(text: str, *, harmless: bool) -> Trace | None:
             lead[0] if problem.kind == "compiler" and (lead := _LEAD.match(text)) is not None else "",
         )
     assert trace is not None  # else there is a problem
-    return None if failures.passed(text) or (trace.problem.level == ERROR and not failures.tells(text)) else trace
+    return (
+        None if failures.passed(text) or (trace.problem.level == ERROR and not failures.reports_error(text)) else trace
+    )
 
 
 _LEAD = re.compile(r"\[(?:WARNING|ERROR|warn|error)\] ")
@@ -134,7 +136,7 @@ def _levelled(text: str, *, harmless: bool) -> Problem:
     warns = _WARNING_SIGN.search(small) is not None and not _NOT_WARNED.search(text)
     if warns and record is None and not harmless and _WARNING_FIRST.match(text):
         return Problem(WARNING, text.strip().removeprefix("Warning: "), "text")
-    if failures.tells(text if not harmless else f"INFO {text}", MAX_PLACE) and not _SOURCE.match(text):
+    if failures.reports_error(text if not harmless else f"INFO {text}", MAX_PLACE) and not _SOURCE.match(text):
         return Problem(
             ERROR, text.strip(), "crash" if _CRASHED.search(text) else "test" if _TESTED.match(text) else "text"
         )

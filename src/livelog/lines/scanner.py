@@ -127,32 +127,32 @@ def pattern(_kept: bytes, **query: Any) -> Iterator[bytes]:
 
 
 def search(log: Log, kept: bytes, **query: Any) -> Iterator[bytes | None]:
-    """Yield an empty part once the pattern is known to be valid; then the parts of `telling.tell`. `kept`: the newlines before each block, from an index.
+    """Yield an empty part once the pattern is known to be valid; then the parts of `search_output.parts`. `kept`: the newlines before each block, from an index.
 
     Raises: ValueError, if the pattern is not valid.
     """
     from array import array  # noqa: PLC0415
 
     from .query import Query  # noqa: PLC0415
-    from .telling import tell  # noqa: PLC0415
+    from .search_output import parts  # noqa: PLC0415
 
     asked = Query(**query)
     asked.pattern()  # `re` keeps it
     yield b""
-    yield from tell(asked, log.read, log.times(), array("Q", kept))
+    yield from parts(asked, log.read, log.times(), array("Q", kept))
 
 
 def follow(log: Log, _kept: bytes, *, queries: list[dict[str, Any]]) -> Iterator[bytes | None]:
-    """For each of the queries in turn, yield a `MEMBER`, and then the next part of that search behind another `MEMBER`: see `telling.tell`.
+    """For each of the queries in turn, yield a `MEMBER`, and then the next part of that search behind another `MEMBER`: see `search_output.parts`.
 
     Each search gets one part only, so that a search with many hits does not delay the others.
     """
     from .query import Query  # noqa: PLC0415
-    from .telling import tell  # noqa: PLC0415
+    from .search_output import parts  # noqa: PLC0415
 
     for number, query in enumerate(queries):
         yield MEMBER.pack(number)
-        for part in tell(Query(**query), log.read, log.times()):
+        for part in parts(Query(**query), log.read, log.times()):
             if part is not None:
                 yield MEMBER.pack(number) + part
                 break
@@ -160,11 +160,11 @@ def follow(log: Log, _kept: bytes, *, queries: list[dict[str, Any]]) -> Iterator
 
 
 def lines(log: Log, _kept: bytes, **asked: Any) -> Iterator[bytes | None]:
-    """Yield one part of the text of lines, preceded by a line of JSON: the lines that are left, or null. See `objects.tell`."""
-    from .objects import Lines, tell  # noqa: PLC0415
+    """Yield one part of the text of lines, preceded by a line of JSON: the lines that are left, or null. See `objects.render`."""
+    from .objects import Lines, render  # noqa: PLC0415
 
-    for told in tell(Lines(**asked), log.read, log.times()):
-        yield None if told is None else json.dumps(told[1] and told[1]._asdict()).encode() + b"\n" + told[0]
+    for output in render(Lines(**asked), log.read, log.times()):
+        yield None if output is None else json.dumps(output[1] and output[1]._asdict()).encode() + b"\n" + output[0]
 
 
 def number(log: Log, kept: bytes, *, places: list[int]) -> Iterator[bytes | None]:
@@ -199,7 +199,7 @@ def gaps(log: Log, _kept: bytes, *, size: int, most: int, ended: int | None) -> 
             yield None
     if ended is not None:
         found.note(size, ended)
-    yield json.dumps(found.told()).encode()
+    yield json.dumps(found.documents()).encode()
 
 
 JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
@@ -216,7 +216,8 @@ JOBS: dict[str, Callable[..., Iterator[bytes | None]]] = {
 """The jobs by name. Each is called with its log, or two, and what was kept; yields parts of its result, and None after each piece of work."""
 
 NEEDED = {
-    "collect": "", "compare": "comparing", "follow": "telling", "gaps": "lines", "index": "index", "lines": "objects", "number": "pieces", "pattern": "query", "search": "telling",
+    "collect": "", "compare": "comparing", "follow": "search_output", "gaps": "lines", "index": "index", "lines": "objects", "number": "pieces",
+    "pattern": "query", "search": "search_output",
 }  # fmt: skip
 """The module that each job imports; empty: the one that its parameter `what` names."""
 

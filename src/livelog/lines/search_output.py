@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 MAX_LINE_TEXT = 64 * 1024
 """The limit of the text of a line in JSON, in bytes."""
 
-MAX_TOLD = 64 * 1024
+MAX_PART = 64 * 1024
 """Bytes of output after which a part is sent."""
 
 MIN_KEPT = 32 * 1024
 """The smallest read, in bytes, whose result is cached."""
 
 
-def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> Iterator[bytes | None]:
+def parts(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> Iterator[bytes | None]:
     """Yield the parts of the output of a search, or None after a piece of the log without output.
 
     `read`, `times`: the bytes of the log, and their arrival times. `blocks`: the number of newlines before each block (see `index`), if known.
     Raises: OSError, if `read` does.
     """
     read = _Near(read).read
-    looking = aligned(_timed(query, times), read)
+    bounding = aligned(_timed(query, times), read)
     while True:
         try:
-            yield next(looking)
+            yield next(bounding)
         except StopIteration as found:
             asked: Query = found.value
             break
@@ -51,38 +51,38 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
     form = _Form(asked, read, newlines, times)
     stop = time.process_time() + asked.seconds
     output: list[bytes] = []
-    spoken, waiting, room = time.monotonic(), 0, asked.room
+    sent_at, waiting, room = time.monotonic(), 0, asked.room
 
-    def words(*documents: object, ended: int = 0) -> bytes:
-        nonlocal spoken, waiting
-        said = b"".join((*output, *(json.dumps(one).encode() + b"\n" for one in documents if not asked.grep)))
+    def part(*documents: object, ended: int = 0) -> bytes:
+        nonlocal sent_at, waiting
+        data = b"".join((*output, *(json.dumps(one).encode() + b"\n" for one in documents if not asked.grep)))
         output.clear()
-        spoken, waiting = time.monotonic(), 0
+        sent_at, waiting = time.monotonic(), 0
         left = {**search.left, "begin": begin, "counted": newlines.place, "newlines": newlines.count, "room": room}
         kept = json.dumps(left).encode()
-        return PLACE.pack(time.process_time(), ended, len(kept)) + kept + said
+        return PLACE.pack(time.process_time(), ended, len(kept)) + kept + data
 
     def end(following: int | None) -> bytes:
         # Behind an empty match at the very end of the log there is no next page.
         following = None if following is not None and following > asked.size else following
-        return words({"done": True, "hits": search.told, "next": following}, ended=2)
+        return part({"done": True, "hits": search.returned, "next": following}, ended=2)
 
     for one in search.run():
         if one is not None:
-            for said in form.said(one):
-                if said is None:
+            for text in form.texts(one):
+                if text is None:
                     yield None
                 else:
-                    output.append(said)
-                    waiting += len(said)
-                    room = None if room is None else room - len(said)
+                    output.append(text)
+                    waiting += len(text)
+                    room = None if room is None else room - len(text)
             if room is not None and room <= 0:
                 search.stop()
             if isinstance(one, Hit) and search.is_full():
                 yield end(search.following)
                 return
-            if waiting >= MAX_TOLD:
-                yield words()
+            if waiting >= MAX_PART:
+                yield part()
             continue
         if (
             time.process_time() > stop
@@ -91,18 +91,18 @@ def tell(query: Query, read: Read, times: Times, blocks: Sequence[int] = ()) -> 
         ):
             yield end(following)
             return
-        is_due = time.monotonic() - spoken >= PROGRESS
+        is_due = time.monotonic() - sent_at >= PROGRESS
         if is_due and not asked.grep and not asked.live:
             scanned = search.start - begin if asked.forward else begin - search.start
-            yield words({"scanned": max(0, min(total, scanned)), "of": total, "hits": search.told})
+            yield part({"scanned": max(0, min(total, scanned)), "of": total, "hits": search.returned})
         else:  # a part without text updates the state, so that another search may have the turn
-            yield words() if output or is_due else None
+            yield part() if output or is_due else None
     if asked.live and not search.full:
         if asked.numbered:  # newlines of later rounds are counted from here
-            looking_back = newlines.before(asked.size)
-            for _ in looking_back:
+            counting = newlines.before(asked.size)
+            for _ in counting:
                 yield None
-        yield words(ended=1)
+        yield part(ended=1)
         return
     yield end(search.following if search.is_full() else None)
 
@@ -152,7 +152,7 @@ class _Form:
         self._newlines = newlines
         self._times = times
 
-    def said(self, one: "Hit | Part") -> Iterator[bytes | None]:
+    def texts(self, one: "Hit | Part") -> Iterator[bytes | None]:
         """Yield the text of a hit or of a part of a line, and None after each piece in which newlines were counted."""
         if isinstance(one, Hit):
             yield self._json(one)

@@ -187,19 +187,19 @@ class LogIndexer:
 
     async def find_gaps(self, size: int, most: int, ended: int | None) -> object:
         """The longest times without a byte: see `scanner.gaps`. The log's file must be open. Raises: ScanError, DiskError."""
-        told = b"[]"
+        answer = b"[]"
         async with self._scan("gaps", {"size": size, "most": most, "ended": ended}) as scan:
             while (part := await scan.part()) is not None:
-                told = part
-        return json.loads(told)
+                answer = part
+        return json.loads(answer)
 
-    async def tell(self, lines: Lines) -> tuple[bytes, Lines | None]:
+    async def render(self, lines: Lines) -> tuple[bytes, Lines | None]:
         """A part of the text of `lines`, and the lines that are left; None: none. The log's file must be open. Raises: ScanError, DiskError."""
-        told = b""
+        answer = b""
         async with self._scan("lines", lines._asdict()) as scan:
             while (part := await scan.part()) is not None:
-                told = part
-        following, _, text = told.partition(b"\n")
+                answer = part
+        following, _, text = answer.partition(b"\n")
         left = json.loads(following)
         return text, None if left is None else Lines(**left)
 

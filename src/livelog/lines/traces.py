@@ -45,12 +45,12 @@ class Trace:
         self.count += 1
         return Part.NO if self.count > MAX_LINES else _MODES[self.mode](self, text)
 
-    def told(self, message: str) -> None:
+    def set_message(self, message: str) -> None:
         """Replace the message by that of a later line."""
         if message := message.strip():
             self.problem.message = message[:MAX_MESSAGE]
 
-    def placed(self, file: str, row: str, column: str | None = None) -> None:
+    def set_place(self, file: str, row: str, column: str | None = None) -> None:
         """Set the place in the sources to that in a later line."""
         self.problem.file, self.problem.row = file[:MAX_MESSAGE], int(row)
         self.problem.column = int(column) if column else None
@@ -105,7 +105,7 @@ def _frames(trace: Trace, text: str) -> Part:
     place = _FRAME_PLACE.match(text)
     if place is not None and trace.problem.row is None and not _FOREIGN.search(text) and not _ELSEWHERE.match(text):
         file, row = next((place[n], n) for n in (1, 4, 6, 8) if place[n] is not None)
-        trace.placed(file, place[row + 1], place[3] if row == 1 else None)
+        trace.set_place(file, place[row + 1], place[3] if row == 1 else None)
     return Part.YES
 
 
@@ -126,13 +126,13 @@ def _python(trace: Trace, text: str) -> Part:
     if trace.state == "frames":
         if (place := _FILE.match(text)) is not None:
             if trace.problem.row is None or not _FOREIGN.search(place[1]):
-                trace.placed(place[1], place[2])
+                trace.set_place(place[1], place[2])
             return Part.YES
         if text[:1] in (" ", "\t") or bare == "^" or not bare:
             return Part.YES if bare else Part.MAYBE
         if _RAISED.match(text) is None:
             return Part.MAYBE
-        trace.told(text)
+        trace.set_message(text)
         trace.state = "raised"
         return Part.YES
     if bare.startswith(("During handling of the above", "The above exception was the direct cause")):
@@ -150,10 +150,10 @@ def _group(trace: Trace, text: str) -> Part:
     if not bare.startswith(("|", "+")):
         return Part.NO
     if (place := _FILE.match(text)) is not None and trace.problem.row is None:
-        trace.placed(place[1], place[2])
+        trace.set_place(place[1], place[2])
     if trace.state == "" and re.match(r"\| [\w.]{1,200}(?:Group|Error|Exception)\b", bare):
-        trace.state = "told"
-        trace.told(bare[2:])
+        trace.state = "message"
+        trace.set_message(bare[2:])
     return Part.YES
 
 
@@ -168,7 +168,7 @@ def _go(trace: Trace, text: str) -> Part:
     """A panic of Go: all goroutines."""
     if (place := _GO_FRAME.match(text)) is not None:
         if trace.problem.row is None and not _FOREIGN.search(text) and not re.search(r"/(?:go|libexec)/src/", text):
-            trace.placed(place[1], place[2])
+            trace.set_place(place[1], place[2])
         return Part.YES
     if not text.strip():
         return Part.MAYBE
@@ -183,8 +183,8 @@ def _go(trace: Trace, text: str) -> Part:
 def _rust(trace: Trace, text: str) -> Part:
     """A panic of Rust: its message, and its frames."""
     if trace.state == "head":
-        trace.told(text)
-        trace.state = "told"
+        trace.set_message(text)
+        trace.state = "message"
         return Part.YES
     if text.startswith("note: ") or re.match(r"stack backtrace:|\s{1,9}\d{1,5}: |\s{4,40}at ", text):
         return Part.YES
@@ -212,7 +212,7 @@ def _code(trace: Trace, text: str) -> Part:
     if trace.problem.row is None and (
         place := re.match(r"\s{0,20}(?:--> |╭─\[|┌─ |,-\[)(.{1,300}?):(\d{1,9})(?::(\d{1,9}))?", text)
     ):
-        trace.placed(place[1], place[2], place[3])
+        trace.set_place(place[1], place[2], place[3])
         trace.state, trace.problem.kind = "placed", "compiler"
         return Part.YES
     if _CODE.match(text) is not None or (trace.state == "note" and text.startswith("        ") and text.strip()):
@@ -232,20 +232,20 @@ def _indented(trace: Trace, text: str) -> Part:
     if text[:1] not in (" ", "\t", "|"):
         return Part.NO
     if not trace.state:
-        trace.state = "told"
-        trace.told(bare.lstrip("•* "))
+        trace.state = "message"
+        trace.set_message(bare.lstrip("•* "))
     return Part.YES
 
 
 def _next(trace: Trace, text: str) -> Part:
     """A message in the next line."""
-    trace.told(text)
+    trace.set_message(text)
     if (
         (place := re.search(r"\((\d{1,9}):(\d{1,9})\)", text)) is not None
         and trace.problem.row is None
         and trace.problem.file
     ):
-        trace.placed(trace.problem.file, place[1], place[2])
+        trace.set_place(trace.problem.file, place[1], place[2])
     return Part.LAST if text.strip() else Part.NO
 
 
@@ -263,12 +263,12 @@ def _block(trace: Trace, text: str) -> Part:
     if not bare:
         return Part.MAYBE
     if (place := _BLOCK_FRAME.match(text)) is not None and (trace.problem.row is None) and not _FOREIGN.search(text):
-        trace.placed(place[1], place[2], place[3])
+        trace.set_place(place[1], place[2], place[3])
     if text[:1] not in (" ", "\t", "-", "+") and (trace.mode == "jest" or trace.problem.row is not None):
         return Part.NO
     if not trace.state:
-        trace.state = "told"
-        trace.told(f"{trace.problem.message}: {bare}")
+        trace.state = "message"
+        trace.set_message(f"{trace.problem.message}: {bare}")
     return Part.YES
 
 
@@ -279,20 +279,20 @@ def _pytest(trace: Trace, text: str) -> Part:
     if not text.strip():
         return Part.MAYBE
     if (place := re.match(r"([^\s:]{1,300}\.py\w?):" + _NUMBER + r": ?(?:[\w.]{0,100})$", text)) is not None:
-        trace.placed(place[1], place[2])
+        trace.set_place(place[1], place[2])
         return Part.LAST
     return Part.NO
 
 
 def _go_test(trace: Trace, text: str) -> Part:
-    """What a test of Go has told."""
+    """What a test of Go has printed."""
     if not re.match(r"\s{4,40}\S", text) or re.match(r"\s{0,40}--- ", text):
         return Part.NO
     if (
         place := re.match(r"\s{4,40}([\w.\-]{1,200}\.go):" + _NUMBER + r": ?(.*)", text, re.DOTALL)
     ) and trace.problem.row is None:
-        trace.placed(place[1], place[2])
-        trace.told(f"{trace.problem.message}: {place[3]}" if place[3] else trace.problem.message)
+        trace.set_place(place[1], place[2])
+        trace.set_message(f"{trace.problem.message}: {place[3]}" if place[3] else trace.problem.message)
     return Part.YES
 
 
@@ -309,20 +309,20 @@ def _tap(trace: Trace, text: str) -> Part:
         rf"{_NUMBER}(?::{_NUMBER})?",
         text,
     ):
-        trace.placed(match[1], match[2], match[3])
+        trace.set_place(match[1], match[2], match[3])
     return Part.YES if text[:1] in (" ", "\t") or not bare else Part.NO
 
 
 def _until(end: str, limit: int, message: str) -> Callable[[Trace, str], Part]:
-    ends, tells = re.compile(end), re.compile(message)
+    ends, begins = re.compile(end), re.compile(message)
 
     def part(trace: Trace, text: str) -> Part:
         if ends.match(text):
             return Part.LAST
         if trace.state == "next" and text.strip():
-            trace.state = "told"
-            trace.told(text.removeprefix("│").removeprefix(">"))
-        if trace.state == "" and tells.match(text):
+            trace.state = "message"
+            trace.set_message(text.removeprefix("│").removeprefix(">"))
+        if trace.state == "" and begins.match(text):
             trace.state = "next"
         if trace.problem.row is None and (
             place := re.match(
@@ -331,7 +331,7 @@ def _until(end: str, limit: int, message: str) -> Callable[[Trace, str], Part]:
             or re.match(r"\s{2,20}(/[^\s:]{1,300}\.go):(\d{1,9}) \+0x", text)
             or re.match(r"│\s{1,9}on (\S{1,300}) line (\d{1,9})", text)
         ):
-            trace.placed(place[1], place[2], place[3] if place.re.groups > 2 else None)
+            trace.set_place(place[1], place[2], place[3] if place.re.groups > 2 else None)
         return Part.YES if trace.count < limit else Part.NO
 
     return part
@@ -343,7 +343,7 @@ def _npm(trace: Trace, text: str) -> Part:
     if match is None:
         return Part.NO
     if re.match(r"(?:code|errno|syscall|path|dest|command|lifecycle|workspace|location)\b", trace.problem.message):
-        trace.told(match[1])
+        trace.set_message(match[1])
     return Part.YES
 
 
@@ -376,7 +376,7 @@ def _jvm(_: Trace, text: str) -> Part:
 
 
 def _console(trace: Trace, text: str) -> Part:
-    """What a page has told its console: the lines below, further to the right."""
+    """What a page has written to its console: the lines below, further to the right."""
     return _indented(trace, text) if text.strip() else Part.NO
 
 

@@ -53,12 +53,12 @@ class Arrivals:
         for observer in tuple(self.observers):
             observer.begun(log)
 
-    def tell_changed(self, log: Source) -> None:
+    def notify_changed(self, log: Source) -> None:
         """Call `Observer.changed`."""
         for observer in tuple(self.observers):
             observer.changed(log)
 
-    def tell_removed(self, log: Source) -> None:
+    def notify_removed(self, log: Source) -> None:
         """Call `Observer.removed`."""
         for observer in tuple(self.observers):
             observer.removed(log)

@@ -237,7 +237,7 @@ class Catalogue:
             self._remove(surplus)
         if older is not None and older in self._logs:
             self._retention.supersede(older)
-            self.arrivals.tell_removed(older)  # it is not in the list any more
+            self.arrivals.notify_removed(older)  # it is not in the list any more
         while self._retention.is_full(len(self._logs)) and self._evict():
             pass
         if older is None:
@@ -317,12 +317,12 @@ class Catalogue:
         self._retention.discard(journal)
         newest = self._logs.newest(name)
         if was_newest:
-            self.arrivals.tell_removed(journal)
+            self.arrivals.notify_removed(journal)
             if newest is not None:
                 self._retention.restore(newest)
                 self.arrivals.announce(newest)
         elif newest is not None:
-            self.arrivals.tell_changed(newest)  # the number of logs of its name has changed
+            self.arrivals.notify_changed(newest)  # the number of logs of its name has changed
         return self._storage.remove(journal, {log.info.generation for log in self._logs.of(name)})
 
     def _evict(self) -> bool:

@@ -73,7 +73,7 @@ class Feeder:
         self._journal = journal
         self._sock = sock
         self._loop = asyncio.get_running_loop()
-        self._told: tuple[object, ...] = ()  # the members of `LogInfo` that can change, as sent last
+        self._sent: tuple[object, ...] = ()  # the members of `LogInfo` that can change, as sent last
         sock.setblocking(False)
         self._gave_times = False
         self._send(journal.fileno())
@@ -98,8 +98,8 @@ class Feeder:
 
     def _news(self) -> News:
         journal, info = self._journal, self._journal.info
-        told = info.attributes, info.upload, info.content_type, info.ended, info.reason
-        is_new, self._told = told != self._told, told
+        sent = info.attributes, info.upload, info.content_type, info.ended, info.reason
+        is_new, self._sent = sent != self._sent, sent
         return News(
             journal.state, journal.length, journal.acknowledged, journal.changed, info if is_new else None,
         )  # fmt: skip
@@ -113,11 +113,11 @@ class Feeder:
 
     def _changed(self) -> None:
         """The watcher of the journal: send the present facts, or remember to."""
-        told = self._told
+        sent = self._sent
         try:
             self._send()
         except BlockingIOError:
-            self._told = told
+            self._sent = sent
             self._loop.add_writer(self._sock, self._changed)
             return
         except OSError:  # the follower has closed

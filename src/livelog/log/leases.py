@@ -71,19 +71,19 @@ class Lease:
     def hold(self, holder: Holder, *, bounded: bool = False) -> None:
         """Set the holder: the log has begun, and its bytes are received."""
         self.holder, self.bounded = holder, bounded
-        self._tell()
+        self._notify()
 
     def end(self) -> None:
         """Mark it as over. Only its granter calls this."""
         self.is_over = True
-        self._tell()
+        self._notify()
 
     async def changed(self) -> None:
         """Wait until it has another holder, or is over."""
         if not self.is_over:
             await self._event.wait()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._event.set()
         self._event.clear()
 

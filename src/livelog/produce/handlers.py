@@ -115,7 +115,7 @@ class Producers:
             raise problems.NO_PATH.error()
         name = _name(rest[1:])
         others = (journal.info.name for journal in self._catalogue.newest_first())
-        if self._access.is_told_by(name, others):
+        if self._access.is_secret_in(name, others):
             raise problems.NO_PATH.error()
         # Only names of logs are logged: anything else in a path may be a secret, such as a token.
         if exchange.request.method in ("PUT", "POST") or self._catalogue.get(name) is not None:
@@ -241,7 +241,7 @@ class Producers:
         with unless_not_stored(journal.info, attributes=attributes):
             await journal.save()
         if journal.at_end:
-            self._catalogue.arrivals.tell_changed(journal)
+            self._catalogue.arrivals.notify_changed(journal)
         return response(204, links)
 
     async def _show(self, exchange: Exchange, name: str) -> Response:

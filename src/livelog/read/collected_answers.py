@@ -61,7 +61,7 @@ class CollectedAnswers:
             return await self._page("problems", b'{"problems": [', page, exchange, journal)
         limit = page.limit if "limit" in request.query else None
         headers = stream_headers(journal, "application/x-ndjson")
-        return pieces_answer(journal, headers, partial(self._tell, journal, page, limit, follow))
+        return pieces_answer(journal, headers, partial(self._stream_problems, journal, page, limit, follow))
 
     async def _page(self, what: str, head: bytes, page: Page, exchange: Exchange, journal: Source) -> Response:
         connection, loop = exchange.connection, asyncio.get_running_loop()
@@ -80,26 +80,26 @@ class CollectedAnswers:
         }  # fmt: skip
         return Response(200, headers, b"%b%b], %b\n" % (head, found.items.replace(b"\n", b", "), found.about))
 
-    async def _tell(
+    async def _stream_problems(
         self, journal: Source, page: Page, limit: int | None, follow: bool, _writer: BodyWriter
     ) -> AsyncGenerator[bytes, None]:
         """Stream problems, each as soon as it has all its lines, or the log was silent for `REST`."""
         with self._indexes.use(journal) as indexer:
             try:
-                async for piece in _told(indexer, journal, page, limit, follow=follow):
+                async for piece in _problems(indexer, journal, page, limit, follow=follow):
                     yield piece
             except (ScanError, DiskError):
                 yield b'{"done": true, "counts": null, "next": null, "error": "the lines of this log cannot be looked at now: ask again"}\n'
 
 
-async def _told(
+async def _problems(
     indexer: LogIndexer, journal: Source, page: Page, limit: int | None, *, follow: bool
 ) -> AsyncGenerator[bytes, None]:
-    """As `CollectedAnswers._tell`. Raises: ScanError, DiskError.
+    """As `CollectedAnswers._stream_problems`. Raises: ScanError, DiskError.
 
     A problem that may get more lines is sent at the end, or after `REST` seconds of silence. If it gets more lines after that, it is sent again.
     """
-    stop, changed, told = journal.length, asyncio.Event(), set[bytes]()
+    stop, changed, sent = journal.length, asyncio.Event(), set[bytes]()
     count, scanned = 0, -1
     journal.watchers.add(changed.set)
     try:
@@ -109,7 +109,7 @@ async def _told(
             room = AT_ONCE if limit is None else min(AT_ONCE, limit - count)
             found = await indexer.page("problems", page._replace(settled=True, limit=room), STEP)
             page = page._replace(skip=found.following or 0)
-            items, told = _new(found, told), told.difference(found.items.split(b"\n"))
+            items, sent = _new(found, sent), sent.difference(found.items.split(b"\n"))
             count += len(items)
             if items:
                 yield b"".join(items)
@@ -125,8 +125,8 @@ async def _told(
                 if changed.is_set():
                     continue
             found = await indexer.page("problems", page, STEP)
-            items = _new(found, told)
-            told.update(item.removesuffix(b"\n") for item in items)
+            items = _new(found, sent)
+            sent.update(item.removesuffix(b"\n") for item in items)
             if items:
                 yield b"".join(items)
             if not follow or at_end:
@@ -138,9 +138,9 @@ async def _told(
         journal.watchers.discard(changed.set)
 
 
-def _new(found: Found, told: set[bytes]) -> list[bytes]:
-    """The lines of a page that are not in `told`."""
-    return [item + b"\n" for item in found.items.split(b"\n") if item and item not in told]
+def _new(found: Found, sent: set[bytes]) -> list[bytes]:
+    """The lines of a page that are not in `sent`."""
+    return [item + b"\n" for item in found.items.split(b"\n") if item and item not in sent]
 
 
 def _page(request: Request) -> Page:

@@ -40,15 +40,15 @@ class EventFanout(Fanout):
 
     def __init__(self, journal: Source, pass_seconds: Histogram) -> None:
         super().__init__(journal, pass_seconds)
-        self._told = journal.state
+        self._sent_state = journal.state
         """The state that the members were sent last."""
         self._seen = journal.length, journal.state
         """The length and state that the last pass, or the first member, has seen."""
-        self._readers_told: int | None = None
+        self._sent_readers: int | None = None
         """The number of readers that the members were sent last."""
         self._readers_due = False
         self._readers_timer: asyncio.TimerHandle | None = None
-        self._left_told: dict[BodyWriter, tuple[State, int | None]] = {}  # of writers that have just left
+        self._left_with: dict[BodyWriter, tuple[State, int | None]] = {}  # of writers that have just left
         self._step = MAX_EVENT
         self._cursor: Cursor | None = None
         """The arrival times of the next bytes for the members."""
@@ -65,17 +65,17 @@ class EventFanout(Fanout):
     def count_readers(self) -> None:
         """`Source.readers` has changed: send the number to the members soon."""
         if self._readers_timer is None:
-            self._readers_timer = self._loop.call_later(COUNT_PAUSE, self._tell_readers)
+            self._readers_timer = self._loop.call_later(COUNT_PAUSE, self._readers_changed)
 
-    def _tell_readers(self) -> None:
+    def _readers_changed(self) -> None:
         self._readers_timer = None
-        if self.journal.readers != self._readers_told:
+        if self.journal.readers != self._sent_readers:
             self._readers_due = True
             self._changed()
 
     async def _follow(self, writer: BodyWriter, offset: int, *, chunked: bool) -> None:
         """See `Fanout._follow`."""
-        journal, told, readers_told = self.journal, None, None
+        journal, sent_state, sent_readers = self.journal, None, None
         cursor: Cursor | None = None
         while True:
             self._behind[writer] = offset
@@ -86,10 +86,12 @@ class EventFanout(Fanout):
             if self._members:
                 stop = self.offset
             else:
-                self._told = state
-            if told is not self._told and not ended:
-                told = self._told
-                _write(writer, event("state", str(offset), {"state": told.value, "size": length}), chunked=chunked)
+                self._sent_state = state
+            if sent_state is not self._sent_state and not ended:
+                sent_state = self._sent_state
+                _write(
+                    writer, event("state", str(offset), {"state": sent_state.value, "size": length}), chunked=chunked
+                )
                 continue
             if offset < stop:
                 is_whole = ended or bool(self._members)
@@ -117,9 +119,9 @@ class EventFanout(Fanout):
                 except TimeoutError:
                     _write(writer, COMMENT, chunked=chunked)
                 continue
-            if readers_told != self._readers_told is not None:
-                readers_told = self._readers_told
-                _write(writer, event("readers", str(offset), {"readers": readers_told}), chunked=chunked)
+            if sent_readers != self._sent_readers is not None:
+                sent_readers = self._sent_readers
+                _write(writer, event("readers", str(offset), {"readers": sent_readers}), chunked=chunked)
                 continue
             if not self._members:
                 self._settle_at(offset)
@@ -127,7 +129,7 @@ class EventFanout(Fanout):
             try:
                 offset = await self._join(writer, chunked=chunked)
             finally:
-                told, readers_told = self._left_told.pop(writer, (None, None))
+                sent_state, sent_readers = self._left_with.pop(writer, (None, None))
 
     async def _read(self, start: int, stop: int) -> bytes:
         journal = self.journal
@@ -164,12 +166,12 @@ class EventFanout(Fanout):
 
     def _release(self, writer: BodyWriter, offset: int) -> None:
         if writer in self._members:
-            self._left_told[writer] = self._told, self._readers_told
+            self._left_with[writer] = self._sent_state, self._sent_readers
         super()._release(writer, offset)
 
     def _unwatched(self) -> None:
         """See `Fanout._unwatched`: whoever waits to join looks again."""
-        self._tell_advance()
+        self._report_advance()
 
     def _has_more(self) -> bool:
         """See `Fanout._has_more`."""
@@ -195,16 +197,16 @@ class EventFanout(Fanout):
             return
         if data is not None:
             frame, count = self._frame(start, data, notes, is_last=state.ended and stop == length)
-        if state is not self._told and not state.ended:
-            self._told = state
+        if state is not self._sent_state and not state.ended:
+            self._sent_state = state
             frame = event("state", str(start), {"state": state.value, "size": length}) + frame
         if self._readers_due:
-            self._readers_due, self._readers_told = False, journal.readers
+            self._readers_due, self._sent_readers = False, journal.readers
             frame = event("readers", str(start), {"readers": journal.readers}) + frame
         self.offset = start + count
         # The rest is the beginning of a character, or is sent by the next pass.
         self._seen = (length if stop == length and length - self.offset < 4 else self.offset), state
-        self._tell_advance()
+        self._report_advance()
         if frame:
             self._heard = started
             self._serve(self._due(frame, _chunk(frame)), started, time.perf_counter() - began)

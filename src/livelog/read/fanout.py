@@ -145,7 +145,7 @@ class Fanout(ABC):
             self._advanced = self._loop.create_future()
         return self._advanced
 
-    def _tell_advance(self) -> None:
+    def _report_advance(self) -> None:
         if self._advanced is not None:
             self._advanced.set_result(None)
             self._advanced = None
@@ -212,7 +212,7 @@ class ByteFanout(Fanout):
     def _unwatched(self) -> None:
         """See `Fanout._unwatched`: the next member begins where the log ends."""
         self.offset = self.journal.length
-        self._tell_advance()
+        self._report_advance()
 
     def _pass(self) -> None:
         """See `Fanout._pass`."""

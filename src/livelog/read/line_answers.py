@@ -133,9 +133,9 @@ class LineAnswers:
         try:
             with self._indexes.use(journal) as indexer:
                 while left is not None:
-                    told, left = await indexer.tell(left)
-                    if told:
-                        yield told
+                    output, left = await indexer.render(left)
+                    if output:
+                        yield output
         except (ScanError, DiskError) as error:
             if lines.line is None:
                 raise  # text cannot show an error: the answer is broken off

@@ -207,7 +207,7 @@ class ListEvents:
                 grown: dict[Source, None] = {}
                 if started >= growth_at:
                     grown, self._grown = self._grown, {}
-                spent = await self._tell([*changes.items(), *((log, GREW) for log in grown if log not in changes)])
+                spent = await self._send([*changes.items(), *((log, GREW) for log in grown if log not in changes)])
                 for group in tuple(self._groups.values()):
                     if loop.time() >= group.heard + KEEP_ALIVE:
                         await _deliver(group, [], COMMENT)
@@ -216,15 +216,15 @@ class ListEvents:
                 if changes or grown:
                     await asyncio.sleep(max(0.0, started + max(PAUSE, SHARE * spent) - loop.time()))
         except Exception:
-            logger.exception("nobody is told any more which logs begin, grow and end")
+            logger.exception("no event of the list of logs is sent any more")
             self.closed()
 
-    async def _tell(self, changes: list[tuple[Source, str]]) -> float:
+    async def _send(self, changes: list[tuple[Source, str]]) -> float:
         """Send these changes to all watchers. Returns the processor's time that it took, in seconds."""
         spent = 0.0
         for place in range(0, len(changes), AT_ONCE):
             began = time.perf_counter()
-            told: dict[_Group, list[tuple[Source, str]]] = {}
+            sent: dict[_Group, list[tuple[Source, str]]] = {}
             frames: dict[Source, bytes] = {}
             for log, noted in changes[place : place + AT_ONCE]:
                 kind, before = self._what(log, noted)
@@ -236,19 +236,19 @@ class ListEvents:
                     ):
                         if log not in frames:
                             frames[log] = b"".join(self._frames(log, kind))
-                        told.setdefault(group, []).append((log, kind))
+                        sent.setdefault(group, []).append((log, kind))
                     if time.perf_counter() - began > PASS_TURN:
                         spent += time.perf_counter() - began
                         await asyncio.sleep(0)
                         began = time.perf_counter()
             spent += time.perf_counter() - began
-            for group, some in told.items():
+            for group, some in sent.items():
                 spent += await _deliver(group, some, b"".join(frames[log] for log, _ in some))
             await asyncio.sleep(0)
         return spent
 
     def _what(self, log: Source, noted: str) -> tuple[str | None, tuple[State, Attributes] | None]:
-        """What is told of a log, None: nothing; and its state and attributes when it was told of the last time, if they were others."""
+        """The kind of event to send of a log, None: none; and its state and attributes in the last event, if they were others."""
         known = self._known.get(log)
         before = None
         if known is not None:

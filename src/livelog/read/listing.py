@@ -43,7 +43,7 @@ LOOKED_AT_ONCE = 1024
 
 FORMS = {"json": "application/json", "ndjson": "application/x-ndjson", "events": "text/event-stream"}
 
-Tell = Callable[[Source], str]
+Describe = Callable[[Source], str]
 """Makes the JSON text of one log."""
 
 
@@ -69,11 +69,11 @@ class Listing:
             return Response(200, stream_fields(FORMS[wanted]), stream=stream)
         newest_first = self._catalogue.known()
         if wanted == "ndjson":
-            return _lines(newest_first, selection, before, size, self._told)
+            return _lines(newest_first, selection, before, size, self._json)
         page = min(PAGE_SIZE if size is None else size, MAX_PAGE_SIZE)
-        return json_text(await _page(newest_first, selection, before, page, self._told), {})
+        return json_text(await _page(newest_first, selection, before, page, self._json), {})
 
-    def _told(self, log: Source) -> str:
+    def _json(self, log: Source) -> str:
         """The JSON of one log: its status, and the number of logs of its name."""
         return json.dumps(self._described(log))
 
@@ -81,7 +81,9 @@ class Listing:
         return describe_in_list(log, max(1, self._catalogue.count(log.info.name)))
 
 
-async def _page(newest_first: Sequence[Source], selection: Selection, before: str | None, size: int, tell: Tell) -> str:
+async def _page(
+    newest_first: Sequence[Source], selection: Selection, before: str | None, size: int, describe: Describe
+) -> str:
     """One page of JSON: the first `size` selected logs that are older than the generation `before`.
 
     Its `next` is the `before` of the next page; null: there is none.
@@ -94,7 +96,7 @@ async def _page(newest_first: Sequence[Source], selection: Selection, before: st
             for log in some:
                 if more := len(logs) == size:
                     break
-                logs.append(tell(log))
+                logs.append(describe(log))
                 last = log
             if more:
                 break
@@ -103,7 +105,7 @@ async def _page(newest_first: Sequence[Source], selection: Selection, before: st
 
 
 def _lines(
-    newest_first: Sequence[Source], selection: Selection, before: str | None, size: int | None, tell: Tell
+    newest_first: Sequence[Source], selection: Selection, before: str | None, size: int | None, describe: Describe
 ) -> Response:
     """As `_page`, with a line of JSON for each log. `size` None: all selected logs."""
 
@@ -111,9 +113,9 @@ def _lines(
         left = len(newest_first) if size is None else size
         async with unless_lost(writer), contextlib.aclosing(_selected(newest_first, selection, before)) as found:
             async for some in found:
-                told = "".join(tell(log) + "\n" for log in some[:left]).encode()
-                if told:
-                    writer.write(b"%x\r\n%b\r\n" % (len(told), told) if writer.chunked else told)
+                data = "".join(describe(log) + "\n" for log in some[:left]).encode()
+                if data:
+                    writer.write(b"%x\r\n%b\r\n" % (len(data), data) if writer.chunked else data)
                     await writer.drained()
                 left -= len(some[:left])
                 if not left:

@@ -139,9 +139,9 @@ class PrefixSearch:
             if search is None:
                 continue
             try:
-                async with contextlib.aclosing(search.tell(writer)) as told:
-                    async for text in told:
-                        found, count, end = _told(text)
+                async with contextlib.aclosing(search.output(writer)) as output:
+                    async for text in output:
+                        found, count, end = _divide(text)
                         hits += count
                         room -= len(found)
                         if found:
@@ -163,7 +163,7 @@ class PrefixSearch:
         )
 
 
-def _told(text: bytes) -> tuple[bytes, int, dict[str, object] | None]:
+def _divide(text: bytes) -> tuple[bytes, int, dict[str, object] | None]:
     """The hits and lines in the output of a log's search, the number of hits, and the last line of the search, if `text` contains it."""
     found, hits, end = [], 0, None
     for line in text.splitlines(keepends=True):

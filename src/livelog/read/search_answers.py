@@ -89,7 +89,7 @@ class SearchAnswers:
         with leaving(connection):
             async with unless_lost(connection):
                 search = await self._begun(request, journal, query)
-        return pieces_answer(journal, headers, search.tell, search.close)
+        return pieces_answer(journal, headers, search.output, search.close)
 
     async def _begun(self, request: Request, journal: Source, query: Query) -> Search:
         """A search that has begun, or waits for its turn with a checked pattern. Raises: RequestError, ScanError, DiskError."""

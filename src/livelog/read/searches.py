@@ -151,7 +151,7 @@ class Search:
         elif query.regex:
             await searches.look_at(query)
 
-    async def tell(self, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
+    async def output(self, writer: BodyWriter) -> AsyncGenerator[bytes, None]:
         """Yield the output of the search. `writer`: the client's answer; the search is suspended while the client does not read."""
         loop = asyncio.get_running_loop()
         unread: asyncio.TimerHandle | None = None
@@ -249,7 +249,7 @@ class Search:
             await writer.break_off(reset=not writer.chunked)
             raise ConnectionAbortedError(f"the log is {journal.state.value}" if journal.state.ended else STOPPED)
         if not self._query.grep:
-            end = {"done": True, "hits": self._query.told, "next": None, "state": journal.state.value}
+            end = {"done": True, "hits": self._query.returned, "next": None, "state": journal.state.value}
             if not journal.state.ended and not past:
                 end |= {"next": self._query.start, "error": STOPPED}
             yield _document(end)
@@ -284,7 +284,7 @@ class Search:
             query = self._query
             begin = query.start if query.begin is None else query.begin
             scanned, of = (query.start - begin, query.size - begin) if query.forward else (begin - query.start, begin)
-            yield b'{"scanned": %d, "of": %d, "hits": %d}\n' % (scanned, of, query.told)
+            yield b'{"scanned": %d, "of": %d, "hits": %d}\n' % (scanned, of, query.returned)
         self._blocks, self._counted, self._counting = counting.result(), True, None
         places = [*self._unnumbered]
         self._unnumbered.clear()

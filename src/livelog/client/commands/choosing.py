@@ -60,7 +60,7 @@ def choose(words: Sequence[str], labels: Sequence[str], settings: ClientSettings
 
     Without words, all that have the labels. Raises: ConfigError, ClientError; Refused, if a pattern stands for no log.
     """
-    told: set[str] = set()
+    reported: set[str] = set()
     for word in words or ["*"]:
         if not is_pattern(word):
             name = (
@@ -76,6 +76,6 @@ def choose(words: Sequence[str], labels: Sequence[str], settings: ClientSettings
             if not names:
                 raise Refused(f"there is no log {word}" + (" with these labels" if labels else ""), 404)
         for name in names:
-            if name not in told:
-                told.add(name)
+            if name not in reported:
+                reported.add(name)
                 yield Chosen(name or "-", fixed or locate(name or "-", settings))

@@ -87,11 +87,11 @@ def has_its_size(fd: int) -> bool:
     return not os.pread(fd, 1, size) or os.fstat(fd).st_size > size
 
 
-def followed(path: Path, stop: threading.Event, tell: Callable[[str], object]) -> Iterator[bytes]:
+def followed(path: Path, stop: threading.Event, note: Callable[[str], object]) -> Iterator[bytes]:
     """The bytes of whatever file has the name `path`, as tail -F(1) reads them, until `stop`: then to the end that there is.
 
     A file that is not there is waited for. One that was renamed is read to its end, also what is written to it before the next one of
-    that name has a byte; then that one is read from its beginning, as is one that was truncated, which `tell` is told. Raises: OSError.
+    that name has a byte; then that one is read from its beginning, as is one that was truncated, and `note` is called with a message. Raises: OSError.
     """
     fd, waiting = -1, False
     try:
@@ -102,12 +102,12 @@ def followed(path: Path, stop: threading.Event, tell: Callable[[str], object]) -
                     fd, offset, seen = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), 0, b""
                 except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
                     if not waiting:
-                        tell(f"{path}: {error.strerror}: it is waited for")
+                        note(f"{path}: {error.strerror}: it is waited for")
                     waiting = True
             if fd >= 0:
                 data = os.pread(fd, READ_SIZE, offset)
                 if os.fstat(fd).st_size < offset or os.pread(fd, len(seen), offset - len(seen)) != seen:
-                    tell(f"{path} was truncated: it is read from its beginning")
+                    note(f"{path} was truncated: it is read from its beginning")
                     offset, seen = 0, b""
                     continue
                 if data:
@@ -115,7 +115,7 @@ def followed(path: Path, stop: threading.Event, tell: Callable[[str], object]) -
                     yield data
                     continue
                 if _is_replaced(path, fd) and not os.pread(fd, 1, offset):
-                    tell(f"{path} is another file now: it is read from its beginning")
+                    note(f"{path} is another file now: it is read from its beginning")
                     os.close(fd)
                     fd = -1
                     continue

@@ -219,13 +219,13 @@ class _Grep:
             return "?" + urlencode(query | {"from": offset})
 
         stream = target.other("search").stream(arguments.give_up, note, breaks=3)
-        for told_line in stream.lines(ask, "text/plain"):
+        for output in stream.lines(ask, "text/plain"):
             tag = stream.headers.get("ETag") or generation
             if generation not in ("", tag):
                 raise LogReplaced("the log was replaced by another one while it was searched")
             generation = tag
             try:
-                line = found(told_line)
+                line = found(output)
             except ValueError as error:
                 raise Refused("this server does not search as livelog grep needs it: it is an older one") from error
             if line.number and line.number <= last:

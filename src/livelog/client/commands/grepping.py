@@ -12,7 +12,7 @@ NAME, LINE, MARK, MATCH, RESET = "\x1b[35m", "\x1b[32m", "\x1b[36m", "\x1b[1;31m
 MAX_TEXT = 1000
 """The limit of a pattern, in characters: see `/search`."""
 
-_TOLD = re.compile(rb"([0-9]+)([:-])")
+_LINE = re.compile(rb"([0-9]+)([:-])")
 
 
 class Asked(NamedTuple):
@@ -52,14 +52,14 @@ class Found(NamedTuple):
     data: bytes
 
 
-def found(told: bytes) -> Found:
+def found(line: bytes) -> Found:
     """Parse a line of the server's answer. Raises: ValueError."""
-    if told == b"--":
+    if line == b"--":
         return Found(0, True, b"")
-    match = _TOLD.match(told)
+    match = _LINE.match(line)
     if match is None:
-        raise ValueError(told)
-    return Found(int(match[1]), match[2] == b"-", told[match.end() :])
+        raise ValueError(line)
+    return Found(int(match[1]), match[2] == b"-", line[match.end() :])
 
 
 class Form:

@@ -116,9 +116,9 @@ class OwnServer:
             line = ""
         with self._lock:
             self.failed, self._reason = not self._closed, line or "it has ended without a word"
-            tell = self.failed and not self._waiting
+            reports = self.failed and not self._waiting
         settled.set()
-        if tell:
+        if reports:
             on_failure(self._reason)
 
 

@@ -130,7 +130,7 @@ class _Seen:
         self._known = known
         # An address that names a log, as that of an older attempt does, names this one.
         self._which = {} if "?" in log.url else {"generation": known["generation"]}
-        self._problems = self._told = 0
+        self._problems = self._shown_problems = 0
         self._first = 1
         """The number of the line from which on the end of the log is shown."""
         self._looked = int(known["size"])
@@ -145,7 +145,7 @@ class _Seen:
                 break
             room -= _bytes(block)
             blocks.insert(0, block)
-        self._told = len(blocks)
+        self._shown_problems = len(blocks)
         which = f", the last {len(blocks)}" if 0 < len(blocks) < self._problems else ""
         title = f"problems: {self._counted}{which}"
         # Lines that are around two problems are shown once, with the first of them; as grep, this tells where lines are left out.
@@ -212,10 +212,10 @@ class _Seen:
     def left_out(self, name: str, budget: int) -> list[str]:
         """The note about what was left out, and how to get it."""
         texts: list[str] = []
-        if self._told < self._problems:
-            texts.append(f"{self._problems - self._told} earlier problems")
+        if self._shown_problems < self._problems:
+            texts.append(f"{self._problems - self._shown_problems} earlier problems")
         if self._first > 1:
-            texts.append(f"lines 1 to {self._first - 1}" + (", but for those above" if self._told else ""))
+            texts.append(f"lines 1 to {self._first - 1}" + (", but for those above" if self._shown_problems else ""))
         if self._looked < self._known["size"]:
             texts.append(f"problems behind byte {self._looked}, which were not looked for in time")
         if not texts:

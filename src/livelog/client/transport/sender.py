@@ -155,7 +155,7 @@ class Sender(threading.Thread):
             except Refused as error:
                 self.refused, self.problem = error, str(error)
                 self.begun.set()
-                self._tell_late(error)
+                self._finish_late(error)
                 self.done.set()
             except (OSError, HTTPException) as error:
                 if self.done.is_set():  # this side has broken the connection off
@@ -212,7 +212,7 @@ class Sender(threading.Thread):
     def _path(self) -> str:
         return f"/log{'/' if self.log_name else ''}{quote(self.log_name)}"
 
-    def _tell_late(self, refused: Refused) -> None:
+    def _finish_late(self, refused: Refused) -> None:
         """Set the exit code of a log that the server aborted before the job ended, because it was too large or the client was away too long."""
         if refused.status not in (410, 413) or not self._location:
             return
@@ -224,9 +224,9 @@ class Sender(threading.Thread):
             self._head(wire, "HEAD", self._location, {})
             answer = wire.answer()
             if answer.status == 410:  # else another log has the name
-                self._tell_aborted(wire, answer)
+                self._set_final_fields(wire, answer)
 
-    def _tell_aborted(self, wire: Wire, answer: Answer) -> None:
+    def _set_final_fields(self, wire: Wire, answer: Answer) -> None:
         """Set the exit code of a log that the server has aborted, as its `answer` says."""
         if self.final_fields and (etag := answer.field("ETag")):
             self._head(wire, "PATCH", self._path(), {"If-Match": etag, "Content-Length": "0", **self.final_fields})
@@ -319,7 +319,7 @@ class Sender(threading.Thread):
             self._head(wire, "DELETE", self._location, self.final_fields)
             answer = wire.answer()
             if answer.status == 410:  # the server has aborted it already
-                self._tell_aborted(wire, answer)
+                self._set_final_fields(wire, answer)
                 return
         else:
             ended = {"Upload-Complete": "?1", "Content-Length": "0", **self.final_fields}
@@ -359,11 +359,11 @@ class Sender(threading.Thread):
             if answer.status < 200:
                 self._spool.release(_number(offset))
 
-    def _link(self, told: str) -> str:
+    def _link(self, link: str) -> str:
         """A link of the server as it may be shown; empty, if it would be valid for longer than the settings allow."""
-        if not told or (self._settings.link_expires is not None and not _EXPIRING.search(told)):
+        if not link or (self._settings.link_expires is not None and not _EXPIRING.search(link)):
             return ""
-        return self._settings.link_for_readers(told, self.log_name)
+        return self._settings.link_for_readers(link, self.log_name)
 
     def _check(self, answer: Answer) -> None:
         """Raises: Refused, if the request must not be repeated; HTTPException, if it may be."""

@@ -78,14 +78,14 @@ def test_panel_on_a_phone_shows_some_of_many_problems_and_is_sound(
         counts(viewer, "2,000 errors")
         viewer.page.locator("#head .problems").tap()
         panel = viewer.page.locator("#problems")
-        panel.locator(".problem").first.tap()
+        panel.locator(".entry").first.tap()
         marked(viewer, 1)
         assert violations(viewer, axe) == []
         viewer.page.locator("#problems .list").focus()
         viewer.press("End")
         marked(viewer, 2000)
         expect(panel.locator("[aria-selected=true] .message")).to_have_text("number 2000")
-        assert panel.locator(".problem").count() < 40
+        assert panel.locator(".entry").count() < 40
         panel.get_by_role("button", name=re.compile("Close")).tap()
         expect(panel).to_be_hidden()
 

@@ -103,6 +103,29 @@ export interface Problems {
   readonly indexed: number;
 }
 
+/** A line that an earlier log does not have, and how many such lines there are. */
+export interface NewLine {
+  readonly line: number;
+  readonly text: string;
+  readonly count: number;
+}
+
+export interface Comparison {
+  readonly lines: readonly NewLine[];
+  /** How many different lines are new. */
+  readonly new: number;
+  /** Bytes of the log that have been compared. */
+  readonly indexed: number;
+  readonly with: Compared;
+}
+
+/** The log that another one was compared with, and how many of its bytes. */
+export interface Compared {
+  readonly generation: string;
+  readonly size: number;
+  readonly indexed: number;
+}
+
 /** What a search tells: a hit, how far it is, or that it is done. */
 export interface Found {
   readonly line?: number;

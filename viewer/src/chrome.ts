@@ -46,7 +46,6 @@ export interface Page {
   /** Take the first segment of the address for a token that opens nothing. */
   presume(): void;
   leaving(event: Event): void;
-  goToTyped(event: Event): void;
 }
 
 function facts(page: Page): string {

@@ -4,6 +4,7 @@ import { html, type TemplateResult } from "lit-html";
 import { others } from "./beside.js";
 export { go } from "./beside.js";
 import { type Page, tools } from "./chrome.js";
+import { element } from "./dom.js";
 import { icon } from "./icons.js";
 import { type Action, KEYS } from "./keys.js";
 
@@ -22,6 +23,7 @@ const WHAT: Record<Action, string> = {
   nextProblem: "next problem",
   previousProblem: "problem before",
   problems: "list the problems, or do not",
+  compare: "list the lines that are new since the last good run, or do not",
   fold: "fold or unfold the group",
   foldAll: "fold or unfold all groups",
   wrap: "wrap long lines, or not",
@@ -44,13 +46,26 @@ export function help(page: Page): TemplateResult {
   return html`<form method="dialog"><h2>${page.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="menu">${tools(page, true)}</div>
     <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
-      ${jump("Go to a line", "line")}${jump("Problems", "problems")}${jump("Problem before", "previousProblem")}${jump("Next problem", "nextProblem")}${jump("Fold all", "foldAll")}${jump(page.settings.raw ? "Lines as what they mean" : "Lines as they are in the log", "raw")}</form>
+      ${jump("Go to a line", "line")}${jump("Problems", "problems")}${jump("Problem before", "previousProblem")}${jump("Next problem", "nextProblem")}${jump("New since the last good run", "compare")}${jump("Fold all", "foldAll")}${jump(page.settings.raw ? "Lines as what they mean" : "Lines as they are in the log", "raw")}</form>
     ${others(page, () => help(page))}
     <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${NAMES[key] ?? key}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}</dl>
     ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;
 }
 
+/** Go to the line whose number was typed. */
+function goToTyped({ log, view, address }: Page, event: Event): void {
+  const field = (event.target as HTMLFormElement).elements.namedItem("number") as HTMLInputElement;
+  const asked = Number(field.value);
+  const line = Math.min(asked, log.store.last);
+  field.value = "";
+  if (!(line >= 1)) return;
+  address.missing(asked);
+  address.mark({ from: line, to: line });
+  view.toLine(line);
+  element("surface").focus();
+}
+
 export function goTo(page: Page): TemplateResult {
-  return html`<form method="dialog" @submit=${(event: Event) => page.goToTyped(event)}><label for="number">Line</label>
+  return html`<form method="dialog" @submit=${(event: Event) => goToTyped(page, event)}><label for="number">Line</label>
     <input id="number" type="number" min="1" step="1" name="number" required><button class="main">Go</button></form>`;
 }

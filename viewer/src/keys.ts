@@ -2,7 +2,7 @@
 
 export type Action =
   | "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "search" | "next" | "previous" | "leave" | "line"
-  | "nextProblem" | "previousProblem" | "problems" | "fold" | "foldAll" | "wrap" | "raw" | "open" | "time" | "copy" | "help" | "logBefore" | "nextLog";
+  | "nextProblem" | "previousProblem" | "problems" | "compare" | "fold" | "foldAll" | "wrap" | "raw" | "open" | "time" | "copy" | "help" | "logBefore" | "nextLog";
 
 /** Keys as `KeyboardEvent.key` has them, and what they do; `help` says it in words. */
 export const KEYS: readonly (readonly [readonly string[], Action])[] = [
@@ -20,6 +20,7 @@ export const KEYS: readonly (readonly [readonly string[], Action])[] = [
   [["e"], "nextProblem"],
   [["E"], "previousProblem"],
   [["p"], "problems"],
+  [["d"], "compare"],
   [["z"], "fold"],
   [["Z"], "foldAll"],
   [["w"], "wrap"],

@@ -48,6 +48,7 @@ class App implements chrome.Page {
   #announcer: Announcer | null = null;
   #groups: Groups | null = null;
   #problems: Problems | null = null;
+  #panels: typeof import("./panel.js") | null = null;
   #marks: Marks | null = null;
   #hints: Hints | null = null;
   #cards: typeof import("./cards.js") | null = null;
@@ -138,7 +139,7 @@ class App implements chrome.Page {
     this.#announcer?.say(this.state.text, this.settings.aloud);
     this.#marks?.show(this.#options.dark, this.finder?.search.hits ?? [], this.#gaps?.map.all ?? NONE);
     this.#problems?.ask();
-    this.#problems?.panel?.show();
+    this.#panels?.opened()?.show();
     this.#hints?.look();
     if (this.#groups) this.#groups.ask();
     else if (this.log.connection.kind !== "opening") void this.#scripts.quietly<typeof import("./soon.js")>("soon", (script) => this.#soon(script));
@@ -176,6 +177,7 @@ class App implements chrome.Page {
     nextProblem: () => this.#problem((problems) => problems.walk(true)),
     previousProblem: () => this.#problem((problems) => problems.walk(false)),
     problems: () => this.#problem((problems) => problems.togglePanel()),
+    compare: () => this.#group((groups) => this.#panel(({ compare }) => compare(this.api, this.log, this.view, this.address, (line) => groups.titleOf(line), this.#redraw))),
     line: () => this.#openDialog("line"),
     fold: () => this.#group((groups) => groups.toggleAround(this.#middle)),
     foldAll: () => this.#group((groups) => groups.toggleAll()),
@@ -198,7 +200,7 @@ class App implements chrome.Page {
     nextLog: () => this.#beside(true),
     leave: () => {
       if (this.finder?.isOpen) this.finder.close();
-      else if (this.#problems?.panel?.isOpen) this.#problems.panel.close();
+      else if (this.#panels?.opened()) this.#panels.opened()!.close();
       else if (this.view.selection) this.view.deselect();
       else this.address.mark(null);
     },
@@ -220,7 +222,7 @@ class App implements chrome.Page {
     this.#announcer = new Announcer(this.log, (runs, at) => meanings.text(runs, at));
     const groups = (this.#groups = new Groups(this.api, this.log, this.view));
     const problems: Problems = new Problems(this.api, this.log, this.view, this.address, this.notices, this.settings, (change) => this.set(change),
-      (act) => this.#scripts.use<typeof import("./panel.js")>("panel", ({ Panel }) => act(new Panel(problems))), this.#redraw, (line) => groups.titleOf(line));
+      (act) => this.#panel(({ Panel }) => act(new Panel(problems))), this.#redraw, (line) => groups.titleOf(line));
     this.#problems = problems;
     this.#marks = new Marks(this.log, this.view, problems.list);
     this.#hints = new Hints(this);
@@ -237,6 +239,10 @@ class App implements chrome.Page {
 
   #problem(act: (problems: Problems) => void): void {
     this.#later(() => act(this.#problems!));
+  }
+
+  #panel(act: (script: typeof import("./panel.js")) => void): void {
+    this.#scripts.use<typeof import("./panel.js")>("panel", (script) => act((this.#panels = script)));
   }
 
   #find(act: (finder: Finder) => void): void {
@@ -338,18 +344,6 @@ class App implements chrome.Page {
       event.preventDefault();
       this.notices.tell(`${this.state.text}: the log cannot be had any more`);
     } else this.log.check();
-  }
-
-  goToTyped(event: Event): void {
-    const field = (event.target as HTMLFormElement).elements.namedItem("number") as HTMLInputElement;
-    const asked = Number(field.value);
-    const line = Math.min(asked, this.log.store.last);
-    field.value = "";
-    if (!(line >= 1)) return;
-    this.address.missing(asked);
-    this.address.mark({ from: line, to: line });
-    this.view.toLine(line);
-    element("surface").focus();
   }
 
   #listen(): void {

@@ -6,7 +6,7 @@ Invariant: acknowledged bytes are on file. A crash of this process does not lose
 import asyncio
 
 from livelog.log.journal import Journal
-from livelog.wire.connection import Connection
+from livelog.wire.exchange import Channel
 
 DISTANCE = 0.5
 """Seconds between two acknowledgements, at least."""
@@ -15,7 +15,7 @@ DISTANCE = 0.5
 class Acknowledgements:
     """Sends the acknowledgements of one request. There is a timer only while bytes are on file and not acknowledged."""
 
-    def __init__(self, connection: Connection, journal: Journal, head: str) -> None:
+    def __init__(self, connection: Channel, journal: Journal, head: str) -> None:
         self._connection = connection
         self._journal = journal
         self._head = head

@@ -20,8 +20,7 @@ from livelog.lines.service import INDEX_PATIENCE, Indexes
 from livelog.lines.workers import Scanners
 from livelog.log.catalogue import Catalogue
 from livelog.log.source import Source
-from livelog.wire.connection import Connection
-from livelog.wire.exchange import Exchange
+from livelog.wire.exchange import Channel, Exchange
 from livelog.wire.link import unless_lost
 from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.response import Response
@@ -96,7 +95,7 @@ class Queries:
         finally:
             journal.release()
 
-    def want_lines(self, connection: Connection, journal: Source) -> None:
+    def want_lines(self, connection: Channel, journal: Source) -> None:
         """Keep making the index of a log, if it is being made: a client was told that there is none yet, and may ask again."""
         if (indexer := self._indexes.get(journal)) is not None:
             want(connection, indexer)

@@ -18,7 +18,6 @@ It knows neither what a request means nor other connections. Invariants:
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
@@ -31,6 +30,7 @@ from .body_writer import BodyWriter
 from .exchange import Exchange, Owner
 from .framing import decoder_for
 from .head import HeadReader, parse_head
+from .lingering import Lingering
 from .link import Link
 from .request import Request
 from .response import Response
@@ -41,9 +41,6 @@ REFUSAL_PATIENCE = 0.5
 
 LINGER = 2
 """Seconds that a peer which may still send has to read the last answer before the connection is closed."""
-
-MAX_DROPPED = 64 * 1024 * 1024
-"""Bytes that are dropped in LINGER, at most: a peer that sends more is taken not to read."""
 
 MAX_HELD = 256 * 1024
 """Bytes that are held in ANSWER; while there are more, the connection is not read."""
@@ -72,10 +69,10 @@ class Connection(Link):
     """A connection. `refused`: it exceeds the limit of connections, so its only answer is 503."""
 
     __slots__ = (
-        "_broken_body", "_dropped", "_head", "_held", "_owner", "_patience", "_reader", "_unread", "_writer", "refused", "since", "state",
+        "_broken_body", "_head", "_held", "_lingering", "_owner", "_patience", "_reader", "_unread", "_writer", "refused", "since", "state",
     )  # fmt: skip
 
-    def __init__(self, owner: Owner, *, refused: bool) -> None:
+    def __init__(self, owner: "Owner[Connection]", *, refused: bool) -> None:
         super().__init__()
         self.state = State.HEAD
         self.since = 0.0
@@ -86,8 +83,8 @@ class Connection(Link):
         self._held = bytearray()
         self._unread = False  # whether bytes of the request's body may still arrive
         self._broken_body = False  # whether the body was refused, so that these bytes are dropped
-        self._dropped = 0
-        self._patience: asyncio.TimerHandle | None = None
+        self._lingering: Lingering | None = None  # in LINGER
+        self._patience: asyncio.TimerHandle | None = None  # of a connection that is refused, in HEAD
         self._reader: BodyReader | None = None
         self._writer: BodyWriter | None = None
 
@@ -126,8 +123,9 @@ class Connection(Link):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.BaseProtocol`."""
-        if self._patience is not None:
-            self._patience.cancel()
+        for timed in (self._patience, self._lingering):
+            if timed is not None:
+                timed.cancel()
         if self.state is not State.CLOSED:
             self._go(State.CLOSED)
         super().connection_lost(exc)
@@ -147,10 +145,8 @@ class Connection(Link):
         if self._reader is not None:
             self._reader.buffer_updated(nbytes)
             return
-        if self.state is State.LINGER:
-            self._dropped += nbytes
-            if self._dropped > MAX_DROPPED:
-                self._close()
+        if self._lingering is not None:
+            self._lingering.drop(nbytes)
             return
         data = bytes(memoryview(self._owner.buffers.current)[:nbytes])
         if self.state is State.HEAD:
@@ -375,16 +371,12 @@ class Connection(Link):
             self._close()
 
     def _linger(self, seconds: float) -> None:
-        """Close this side, and read until the peer has closed its own, which shows that it has read the answer; for `seconds` at most."""
+        """Close this side, and read what the peer still sends; for `seconds` at most."""
         self._go(State.LINGER)
         self._held.clear()
         if self._patience is not None:
             self._patience.cancel()
-        self._patience = asyncio.get_running_loop().call_later(seconds, self._close)
-        if self.transport.can_write_eof():
-            with contextlib.suppress(OSError):  # the peer is gone: asyncio calls `connection_lost` next
-                self.transport.write_eof()
-        self.resume()
+        self._lingering = Lingering(self.transport, seconds, self._close)
 
     def _close(self) -> None:
         if self.state is not State.CLOSED:

@@ -156,8 +156,17 @@ async def unless_lost(connection: Losable) -> AsyncIterator[None]:
         connection.on_lost = None
 
 
+class Endable(Protocol):
+    """A connection whose peer may close its sending side."""
+
+    ended: bool
+    """Whether it has."""
+    waiting: bool
+    """Whether a handler waits for an event before it answers."""
+
+
 @contextlib.contextmanager
-def leaving(connection: Link) -> Iterator[None]:
+def leaving(connection: Endable) -> Iterator[None]:
     """Within the block, a client that closes its sending side is taken to have left. Raises: ConnectionResetError, if it has already."""
     if connection.ended:
         raise ConnectionResetError("the peer has left")

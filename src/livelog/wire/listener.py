@@ -187,16 +187,16 @@ class Listener:
             for listening in self._listening:
                 self._accept_again(listening)
 
-    # Called by connections: see `connection.Owner`.
+    # Called by connections: see `exchange.Owner`.
 
     def made(self, connection: Connection) -> None:
-        """See `connection.Owner`."""
+        """See `exchange.Owner`."""
         self._shaking.pop(connection, None)  # it is open now, and must not be counted twice
         self._open.add(connection)
         self._empty.clear()
 
     def lost(self, connection: Connection) -> None:
-        """See `connection.Owner`."""
+        """See `exchange.Owner`."""
         self._open.discard(connection)
         self._sent += connection.sent
         self._received += connection.received
@@ -204,20 +204,20 @@ class Listener:
         self._left()
 
     def respond_now(self, exchange: Exchange) -> Response | None:
-        """See `connection.Owner`."""
+        """See `exchange.Owner`."""
         try:
             return self._answer_now(exchange)
         except Exception as error:  # noqa: BLE001  # whatever it is, it becomes an answer and a log line
             return self.refusal(error, exchange.request.fields.get("Accept", ""))
 
     def begin(self, work: Coroutine[object, object, None]) -> None:
-        """See `connection.Owner`."""
+        """See `exchange.Owner`."""
         task = asyncio.get_running_loop().create_task(work)
         self._working.add(task)
         task.add_done_callback(self._working.discard)
 
     async def respond(self, exchange: Exchange) -> Response:
-        """See `connection.Owner`."""
+        """See `exchange.Owner`."""
         try:
             return await self._answer(exchange)
         except ConnectionError:
@@ -226,7 +226,7 @@ class Listener:
             return self.refusal(error, exchange.request.fields.get("Accept", ""))
 
     def refusal(self, error: Exception, accept: str) -> Response:
-        """See `connection.Owner`."""
+        """See `exchange.Owner`."""
         return self._refusals.response(error, accept)
 
     # Ending.

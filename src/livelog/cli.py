@@ -4,19 +4,21 @@ The commands of the client are in `client.commands`; the server is started by `p
 imported when such a command runs, so that each command starts fast.
 """
 
-import argparse
 import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__, config, own_process
 from .errors import ConfigError, LivelogError
 from .names import is_prefix, valid_name
 from .tokens import Access, is_of_prefix, write_token
+
+if TYPE_CHECKING:
+    import argparse
 
 OVERVIEW = f"""\
 livelog {__version__}: logs over HTTP while they are being written. A producer sends each log, any number of readers follow it.
@@ -158,13 +160,8 @@ def _unknown(command: str) -> int:
 
 
 def _serve(words: Sequence[str]) -> int:
-    parser = _serve_parser()
     complete = own_process.exists("livelog.process")
-    if complete and {"-h", "--help"} & {*words}:
-        from .page import archive  # noqa: PLC0415  # takes some tenths of a second
-
-        parser.epilog = f"{parser.epilog}\n\nSHA-256 of {archive.NAME}: {archive.digest(archive.build())}"
-    flags = vars(parser.parse_args(words))
+    flags = _serve_flags(words, complete=complete) if words else {}
     if not complete:
         raise ConfigError("this is the client alone, without a server: install livelog-server", config.EX_CONFIG)
     settings = config.load(os.environ, flags)
@@ -173,7 +170,16 @@ def _serve(words: Sequence[str]) -> int:
     return process.run(settings)
 
 
-def _serve_parser() -> argparse.ArgumentParser:
+def _serve_flags(words: Sequence[str], *, complete: bool) -> Mapping[str, Any]:
+    parser = _serve_parser()
+    if complete and {"-h", "--help"} & {*words}:
+        from .page import archive  # noqa: PLC0415  # takes some tenths of a second
+
+        parser.epilog = f"{parser.epilog}\n\nSHA-256 of {archive.NAME}: {archive.digest(archive.build())}"
+    return vars(parser.parse_args(words))
+
+
+def _serve_parser() -> "argparse.ArgumentParser":
     parser = _parser("livelog serve", SERVE, EXIT_CODES)
     parser.add_argument(
         "--version", action="version", version=f"livelog {__version__}{_commit()}", help="print the version and end"
@@ -195,7 +201,7 @@ def _commit() -> str:
         return ""
 
 
-def _link_parser() -> argparse.ArgumentParser:
+def _link_parser() -> "argparse.ArgumentParser":
     parser = _parser("livelog link", LINK, LINK_EXIT_CODES)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("name", nargs="?", default="", help="the name of the log; none, or -: the log without a name")
@@ -263,7 +269,7 @@ def _link(words: Sequence[str]) -> int:
     return _say(f"{Access(known.access_token).link(url, name, moment, 'view' if flags['view'] else 'log')}\n")
 
 
-def _health_parser() -> argparse.ArgumentParser:
+def _health_parser() -> "argparse.ArgumentParser":
     parser = _parser("livelog health", HEALTH, HEALTH_EXIT_CODES)
     parser.add_argument("--ready", action="store_true", help="ask whether a log could begin now")
     parser.add_argument("--timeout", metavar="TIME", default="4", help="how long to wait for the answer (default 4)")
@@ -285,7 +291,7 @@ def _health(words: Sequence[str]) -> int:
     return code
 
 
-def parsers() -> dict[str, argparse.ArgumentParser]:
+def parsers() -> "dict[str, argparse.ArgumentParser]":
     """The parsers of all commands, by name. Shell completion and `docs/commands.md` are made from them."""
     from .client.commands import dispatch  # noqa: PLC0415
 
@@ -298,7 +304,7 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
     }
 
 
-def _completion_parser() -> argparse.ArgumentParser:
+def _completion_parser() -> "argparse.ArgumentParser":
     from .client.commands import completion  # noqa: PLC0415
 
     parser = _parser("livelog completion", COMPLETION, "Exit codes: 0 printed, 2 usage.")
@@ -325,7 +331,9 @@ def _say(text: str) -> int:
     return 0
 
 
-def _parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
+def _parser(name: str, description: str, epilog: str) -> "argparse.ArgumentParser":
+    import argparse  # noqa: PLC0415  # a server that is started without flags needs none
+
     return argparse.ArgumentParser(
         prog=name,
         description=description,

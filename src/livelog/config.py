@@ -6,15 +6,17 @@ declarations, and a test compares the documents with them.
 This module opens no port and no directory. It reads no file except one that a flag names for a token.
 """
 
-import argparse
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
 from .names import is_url_safe
+
+if TYPE_CHECKING:
+    import argparse
 
 EX_CONFIG = 78
 """Exit code for a setting that is missing or wrong (sysexits.h)."""
@@ -249,7 +251,7 @@ class Settings:
         return f"{'https' if self.server_crt_file else 'http'}://{host}:{port}"
 
 
-def add_flags(parser: argparse.ArgumentParser, names: Collection[str] | None = None) -> None:
+def add_flags(parser: "argparse.ArgumentParser", names: Collection[str] | None = None) -> None:
     """Add a flag to `parser` for each setting. `names`: only for these fields of `Settings`."""
     for setting in fields(Settings):
         meta = setting.metadata

@@ -17,8 +17,9 @@ import resource
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from .config import EX_CONFIG, EX_UNAVAILABLE, Settings
 from .errors import ConfigError, LivelogError
@@ -61,8 +62,7 @@ LAST_WORDS = 2.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(NamedTuple):
     """The addresses on which a server listens, as its sockets have them. The first one of each port is shown."""
 
     put: tuple[tuple[str, int], ...]

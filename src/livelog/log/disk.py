@@ -17,8 +17,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from livelog.errors import DiskError
 from livelog.times import Note
@@ -49,8 +48,7 @@ LOOK_DISTANCE = 1.0
 _IN_MEMORY = {"tmpfs", "ramfs"}
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One write: `pieces`, `size` bytes in all, to `file` from `offset` on. The pieces must not change until `written` is called.
 
     `written` is called on the event loop with the number of bytes that the file took, and the error that stopped the write, or None: an

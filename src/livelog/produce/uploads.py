@@ -10,8 +10,7 @@ The fields are structured fields (RFC 9651). Offsets and lengths are in bytes.
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from livelog.errors import RequestError
 from livelog.log.info import Upload
@@ -34,8 +33,7 @@ Fields = Callable[[str], Sequence[str]]
 """Returns the values of all field lines of a name, which is in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(NamedTuple):
     """The upload fields of a request. A member is None if its field is missing or ignored."""
 
     complete: bool | None

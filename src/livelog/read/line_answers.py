@@ -7,8 +7,8 @@ which lines are asked for.
 
 import json
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from livelog.errors import DiskError, ScanError
 from livelog.lines.encodings import encoding_of
@@ -19,8 +19,7 @@ from livelog.lines.service import INDEX_PATIENCE, Indexes, LogIndexer
 from livelog.log.source import Source
 from livelog.times import Times, timestamp
 from livelog.wire.body_writer import BodyWriter
-from livelog.wire.connection import Connection
-from livelog.wire.exchange import Exchange
+from livelog.wire.exchange import Channel, Exchange
 from livelog.wire.link import leaving, unless_lost
 from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.ranges import Part
@@ -41,8 +40,7 @@ FORMS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The lines found. A member that needs an index is None if there is none yet."""
 
     part: Part
@@ -142,13 +140,13 @@ class LineAnswers:
             yield json.dumps({"done": True, "error": f"{error}: ask again"}).encode() + b"\n"
 
 
-def want(connection: Connection, indexer: LogIndexer) -> None:
+def want(connection: Channel, indexer: LogIndexer) -> None:
     """Keep making an index, since a client is told that there is none yet; unless the client has left."""
     if connection.is_open and not connection.ended:
         indexer.want()
 
 
-async def _wait(connection: Connection, indexer: LogIndexer) -> None:
+async def _wait(connection: Channel, indexer: LogIndexer) -> None:
     """Wait for an index of the log's present blocks, or until the client leaves. Raises: ScanError, RequestError."""
     if connection.ended:
         if not await indexer.ready(LEAVING):

@@ -6,6 +6,7 @@ that began to arrive then or later). Both ends of an interval are places; it is 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from livelog.errors import RequestError
 from livelog.lines.index import BLOCK, Index
@@ -18,8 +19,7 @@ from . import problems
 DEFAULT_LINES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A place: line `line`, or the line of the byte at `offset`, or the first line whose bytes all arrived at `moment` (milliseconds) or later.
 
     `inside`: with `moment`, the line of the first byte that arrived then. All None: the end of the log.

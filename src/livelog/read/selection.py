@@ -1,7 +1,7 @@
 """The filter of a list of logs: the parameters of /logs, parsed and compared with a log. No I/O."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from livelog.log.attributes import Attributes
 from livelog.log.info import LogInfo, State, microseconds
@@ -14,8 +14,7 @@ _LABEL = re.compile(r"([a-z0-9][a-z0-9._-]{0,62})(?:[:=](.*))?", re.ASCII | re.D
 _SECONDS = re.compile(r"[0-9]{1,11}(?:\.[0-9]+)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """A filter of logs: all its conditions must hold. None, or an empty text or tuple, is no condition."""
 
     prefixes: tuple[str, ...] = ()

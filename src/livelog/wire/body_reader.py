@@ -11,8 +11,7 @@ know what the content is, or what follows from its end. Invariants:
 import asyncio
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from livelog.errors import LivelogError, RequestError
 
@@ -37,8 +36,7 @@ ACKNOWLEDGE_DISTANCE = 0.5
 """The smallest time in seconds between two acknowledgements."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """The number of bytes that a body may append to its sink, and the error that is raised if it has more."""
 
     size: int

@@ -10,8 +10,8 @@ table, the tables of errors in `docs/protocol` are made from it, and a test comp
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from string import Formatter
+from typing import NamedTuple
 
 from livelog.errors import DiskError, InvalidAttribute, LeaseLost, LeaseTaken, RequestError, Stopping, TooManyLogs
 
@@ -47,8 +47,7 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """The methods that some resource of either port has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One kind of error.
 
     `text` is a template: `{fact}` stands for what `error` is told under that name. `when`: what leads to it, for the
@@ -239,8 +238,7 @@ NOT_THIS_PAGE = define(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The answer to an error. `kind`: the name under which metrics count it."""
 
     status: int

@@ -12,6 +12,7 @@ Two steps, since a log that is being written has no length when its header is pa
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 VERY_LARGE = 2**53 - 1
 """From this last position on, a range asks to follow a growing log: the largest integer that JavaScript
@@ -24,8 +25,7 @@ _SPEC = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))", re.ASCII)
 _BEYOND = 10**19  # larger than any file offset; stands for every longer number
 
 
-@dataclass(frozen=True, slots=True)
-class FromTo:
+class FromTo(NamedTuple):
     """`first-last` or `first-`. `first` and `last` are inclusive positions; `last` is None when left out."""
 
     first: int
@@ -34,8 +34,7 @@ class FromTo:
     """`last` as it was written: RFC 8673 requires that it is echoed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suffix:
+class Suffix(NamedTuple):
     """`-length`: the last `length` bytes."""
 
     length: int
@@ -46,16 +45,14 @@ class Whole:
     """No range applies: 200 with everything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """206 with the bytes `[start, stop)`, which ends now."""
 
     start: int
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(NamedTuple):
     """206 from `start`, then live until the log ends (RFC 8673 section 2)."""
 
     start: int
@@ -63,8 +60,7 @@ class Follow:
     """The last position asked for, echoed in Content-Range."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """206 multipart/byteranges: two or more disjoint parts, in ascending order."""
 
     parts: tuple[Part, ...]

@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, Locator, expect
 from livelog.tokens import Access
 from tests.harness import TOKEN, Server
 from tests.integration import logs
+from tests.integration.servers import running
 
-from .pages import SIZES, Viewer, lines, viewing, violations, writing
+from .pages import SIZES, Viewer, heap, lines, viewing, violations, writing
 from .wires import Wire
 
 pytestmark = pytest.mark.needs("chromium")
@@ -109,7 +110,8 @@ def test_merged_lines_are_in_the_order_of_their_times_and_named(browser: Browser
             assert len({(row[0], colour) for row, colour in zip(expected, colours, strict=True)}) == 2
 
 
-@pytest.mark.parametrize("form", [pytest.param("side", marks=pytest.mark.long), "merged"])
+@pytest.mark.long
+@pytest.mark.parametrize("form", ["side", "merged"])
 def test_long_logs_are_gone_through_from_the_end_to_the_beginning_and_back(
     browser: Browser, server: Server, name: str, form: str
 ) -> None:
@@ -217,6 +219,56 @@ def test_each_log_tells_that_it_was_aborted_removed_or_replaced(browser: Browser
         wait_state(viewer, "Removed", at=1)
         wait_state(viewer, "Replaced", at=2)
         wait_texts(viewer, "old", at=2)
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_replaced_log_can_be_read_on_if_it_is_kept_and_says_that_it_cannot_if_not(
+    browser: Browser, name: str, kept: int
+) -> None:
+    with running({"LIVELOG_KEEP_ATTEMPTS": str(kept)}) as server:
+        send(server, name, lines(1, 2000))
+        with viewing(browser, server.get, several(name)) as viewer:
+            wait_last(viewer, "line 2000")
+            send(server, name, b"new\n")
+            wait_state(viewer, "Replaced")
+            viewer.press("g")
+            if kept > 1:
+                expect(pane(viewer).locator(".row .text").first).to_have_text("line 1")
+            else:
+                expect(pane(viewer).locator(".facts")).to_contain_text("not read: ")
+
+
+def test_twenty_logs_are_merged_each_in_a_colour_of_its_own(browser: Browser, server: Server, name: str) -> None:
+    names = [f"{name}/{number:02}" for number in range(20)]
+    for each in names[1:]:
+        send(server, each, f"of {each}\n".encode())
+    with (
+        writing(server, names[0], b"first\n") as write,
+        viewing(browser, server.get, several(*names, form="merged")) as viewer,
+    ):
+        expect(viewer.page.locator(ROWS)).to_have_count(20)
+        assert sorted(shown(viewer)) == [("00", "first"), *((each[-2:], f"of {each}") for each in names[1:])]
+        write(b"last\n")
+        wait_last(viewer, "last")
+        colours = viewer.js(f"[...document.querySelectorAll('{ROWS} .who')].map(who => getComputedStyle(who).color)")
+        assert len(set(colours)) == 20
+        expect(viewer.page.locator("#said")).to_contain_text("00: Live")
+
+
+@pytest.mark.long
+def test_memory_stays_what_it_is_in_a_flood(browser: Browser, server: Server, name: str) -> None:
+    with (
+        writing(server, f"{name}/a", b"begin\n") as one,
+        writing(server, f"{name}/b", b"begin\n") as other,
+        viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer,
+    ):
+        sizes = []
+        for round_ in range(8):
+            one((b"x" * 90 + b"\n") * 50_000 + b"round %d\n" % round_)
+            other(b"y" * 3_000_000 + b"\n" + b"beside %d\n" % round_)
+            wait_last(viewer, f"beside {round_}")
+            sizes.append(heap(viewer.page))
+        assert max(sizes[4:]) < max(sizes[:4]) + 10_000_000
 
 
 @pytest.mark.parametrize("form", ["merged", pytest.param("side", marks=pytest.mark.long)])
@@ -340,14 +392,21 @@ def test_page_takes_tokens_as_the_list_does(browser: Browser, server: Server, na
 )
 def test_page_is_for_everybody(browser: Browser, server: Server, axe: str, name: str, size: str, theme: Any) -> None:
     for each in ("a", "b"):
-        send(server, f"{name}/{each}", b"".join(b"\x1b[3%dm%d\x1b[0m %d\n" % (n % 8, n, n) for n in range(300)))
+        send(server, f"{name}/{each}", b"".join(b"\x1b[3%dm%d\x1b[0m %d\n" % (n % 8, n, n) for n in range(100)))
     for form in ("side", "merged"):
         address = several(f"{name}/a", f"{name}/b", f"{name}/no", form=form)
         with viewing(browser, server.get, address, color_scheme=theme, **SIZES[size]) as viewer:
-            wait_last(viewer, "299 299")
+            wait_last(viewer, "99 99")
             viewer.press("t")
             assert violations(viewer, axe) == []
             assert viewer.js("document.documentElement.scrollWidth <= innerWidth")
-            viewer.press("?")
+            viewer.press("/", *"99 99", "Enter")
+            expect(viewer.page.locator(".row.marked")).to_be_in_viewport()
+            assert violations(viewer, axe) == []
+            assert viewer.js("document.documentElement.scrollWidth <= innerWidth")
+            viewer.press("Escape", "?")
             expect(viewer.page.get_by_role("dialog")).to_be_visible()
             assert violations(viewer, axe) == []
+    with viewing(browser, server.get, f"/view/{name}/?logs={name}/a", color_scheme=theme, **SIZES[size]) as viewer:
+        expect(viewer.page.get_by_label("Token")).to_be_visible()
+        assert violations(viewer, axe) == []

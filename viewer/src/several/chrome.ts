@@ -1,7 +1,6 @@
 /** All around the lines of several logs: header, heads of panes, cards, help. It shows a `Page`, and calls it. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { clock } from "../clock.js";
 import { type Icon, icon } from "../icons.js";
 import { stateOf } from "../list/chrome.js";
 import { nameOf } from "../list/keys.js";
@@ -12,9 +11,7 @@ import type { Notices } from "../notices.js";
 import { bytes } from "../rows.js";
 import type { Settings } from "../settings.js";
 import { count, isExpired } from "../state.js";
-import type { Query } from "../search.js";
 import type { Form } from "./address.js";
-import type { Finder } from "./finder.js";
 import { type Action, KEYS } from "./keys.js";
 import { hue } from "./pane.js";
 import type { Source } from "./source.js";
@@ -29,7 +26,6 @@ export interface Page {
   readonly following: boolean;
   /** Whether logs side by side are scrolled together. */
   readonly together: boolean;
-  readonly finder: Finder;
   /** Whether the search bar is there. */
   readonly isFinding: boolean;
   /** The address of the same logs in the other form; null: there are too many. */
@@ -40,9 +36,6 @@ export interface Page {
   /** The address of a log's own page. */
   address(source: Source): string;
   act(what: Action): void;
-  find(query: Query): void;
-  typed(event: Event): void;
-  searchKey(event: KeyboardEvent): void;
   set(change: Partial<Settings>): void;
   changeTheme(): void;
   retry(): void;
@@ -91,24 +84,6 @@ export function top(page: Page, sources: readonly Source[]): TemplateResult {
   return html`<ul class="legend" aria-label="Logs">${sources.map((source) => html`<li class="who-is" .style=${`--hue:${hue(source.at)}`}>${one(page, source)}</li>`)}</ul>`;
 }
 
-/** The search bar. */
-export function searchBar(page: Page): TemplateResult {
-  const { finder } = page;
-  const { query, current } = finder;
-  const toggle = (text: string, label: string, on: boolean, change: Partial<Query>) => html`<button class="square text" title=${label}
-    aria-label=${label} aria-pressed=${on} @click=${() => page.find({ ...query, ...change })}>${text}</button>`;
-  return html`<input type="text" id="words" aria-label="Search in all logs" placeholder="Search in all logs" spellcheck="false"
-      autocomplete="off" autocapitalize="off" enterkeyhint="search"
-      @keydown=${(event: KeyboardEvent) => page.searchKey(event)} @input=${(event: Event) => page.typed(event)}>
-    ${toggle("Aa", "Match case", query.matchCase, { matchCase: !query.matchCase })}
-    ${toggle(".*", "Regular expression", query.regex, { regex: !query.regex })}
-    <button class="square" title="Match before" aria-label="Match before" @click=${() => page.act("previous")}>${icon("up")}</button>
-    <button class="square" title="Next match" aria-label="Next match" @click=${() => page.act("next")}>${icon("down")}</button>
-    ${finder.isSearching ? html`<button @click=${() => finder.stop()}>Stop</button>` : nothing}
-    <span class="count">${finder.summary || (current ? `${page.title(current.source)}, ${clock(current.time)}` : "")}</span>
-    <button class="square" title="Close search" aria-label="Close search" @click=${() => page.act("leave")}>${icon("close")}</button>`;
-}
-
 export function float(page: Page): TemplateResult {
   const { current } = page.notices;
   return html`${current ? html`<span class="chip">${current.text}&nbsp;&nbsp;</span>` : nothing}
@@ -139,7 +114,8 @@ export function help(page: Page): TemplateResult {
   const { settings } = page;
   return html`<form method="dialog"><h2>${titleOf(page)}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="more-links">${page.other === null ? nothing : html`<a class="button plain" href=${page.other}>${page.form === "side" ? "Merged by time" : "Side by side"}</a>`}
-      <a class="button plain" href=${page.list}>List of logs</a><button class="plain" @click=${() => page.act("time")}>Times: ${TIMES[settings.time]}</button><button class="plain" @click=${() => page.changeTheme()}>Theme: ${settings.theme}</button></div>
+      <a class="button plain" href=${page.list}>List of logs</a>${page.form === "merged" || page.sources.length < 2 ? nothing : html`<button class="plain" aria-pressed=${page.together} @click=${() => page.act("together")}>Scroll together</button>`}
+      <button class="plain" @click=${() => page.act("time")}>Times: ${TIMES[settings.time]}</button><button class="plain" @click=${() => page.changeTheme()}>Theme: ${settings.theme}</button></div>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${key === " " ? "Space" : nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
     <label class="choice"><input type="checkbox" .checked=${settings.letters} @change=${() => page.set({ letters: !settings.letters })}>single letters are keys</label>`;
 }

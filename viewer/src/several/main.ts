@@ -9,21 +9,22 @@ import { Naming } from "../list/naming.js";
 import { type Connection, Watch } from "../list/watch.js";
 import { pattern } from "../hits.js";
 import { Notices } from "../notices.js";
-import type { Query } from "../search.js";
 import { load, save, type Settings } from "../settings.js";
 import { type Asked, folderOf, MOST, read, write } from "./address.js";
 import * as chrome from "./chrome.js";
-import { Finder, type Hit } from "./finder.js";
-import type { Way } from "./heads.js";
+import type { Hit } from "./finder.js";
+import type { Place, Way } from "./heads.js";
 import { type Action, action } from "./keys.js";
 import { Pane } from "./pane.js";
-import { type Entry, type Place, Sequence } from "./sequence.js";
+import { SearchBar } from "./searchbar.js";
+import { type Entry, type Place as Beginning, Sequence } from "./sequence.js";
 import { Source } from "./source.js";
+import { Teller } from "./teller.js";
 
 /** Requests for lines at a time: browsers allow six connections to a server, one is for the list, and two are for searches. */
 const AT_ONCE = 3;
-/** Milliseconds without a key after which a search begins; and from one look for lines of a time to the next while the user scrolls. */
-const [TYPED, TOGETHER] = [250, 150];
+/** Milliseconds from one look for lines of a time to the next, while the user scrolls. */
+const TOGETHER = 150;
 /** Milliseconds for which a log that does not answer keeps the others back. */
 const PATIENCE = 10_000;
 
@@ -37,15 +38,14 @@ class App implements chrome.Page {
   readonly naming = new Naming(this.#api, () => this.#rename());
   readonly #logs = new Logs();
   readonly #watch = new Watch(this.#api, this.naming, this.#logs, this.#redraw);
+  readonly #teller = new Teller();
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   readonly #folder = folderOf(this.#asked.names);
   readonly sources: readonly Source[];
   readonly #panes: readonly Pane[];
-  readonly finder: Finder;
-  isFinding = false;
+  readonly #search: SearchBar;
   together = true;
   #active: Pane;
-  #typing: ReturnType<typeof setTimeout> | undefined;
   #aligning: ReturnType<typeof setTimeout> | undefined;
   #asking = 0;
   #patience: ReturnType<typeof setTimeout> | undefined;
@@ -64,7 +64,8 @@ class App implements chrome.Page {
       return new Pane(sequence, form === "side" ? this.title(own[0]!) : "all logs", this.#look(own), (pane, byUser) => this.#moved(pane, byUser));
     });
     this.sources = sources;
-    this.finder = new Finder(sources, this.#redraw);
+    this.#search = new SearchBar(sources, { title: (source) => this.title(source), start: (way) => this.#start(way), reveal: (hit) => this.#reveal(hit),
+      focus: () => this.#active.surface.focus({ preventScroll: true }), remember: () => this.#remember(), redraw: this.#redraw });
     this.#active = this.#panes[0]!;
     element("panes").replaceChildren(...this.#panes.map(({ element }) => element));
     element("panes").className = form;
@@ -73,7 +74,7 @@ class App implements chrome.Page {
     this.#active.surface.focus({ preventScroll: true });
     this.#openAll("end");
     void this.#watch.run();
-    if (this.#query) this.#search(true, this.#query);
+    this.#search.begin(location.search);
   }
 
   #look(sources: readonly Source[]) {
@@ -99,13 +100,17 @@ class App implements chrome.Page {
     return this.#watch.connection;
   }
 
+  get isFinding(): boolean {
+    return this.#search.isOpen;
+  }
+
   get following(): boolean {
     return this.#panes.every(({ sequence }) => sequence.following);
   }
 
   get other(): string | null {
     const form = this.form === "side" ? "merged" : "side";
-    return this.sources.length > MOST[form] || this.sources.length < 2 ? null : location.pathname + write({ ...this.#asked, form }) + this.#suffix;
+    return this.sources.length > MOST[form] || this.sources.length < 2 ? null : location.pathname + write({ ...this.#asked, form }) + this.#search.suffix;
   }
 
   get list(): string {
@@ -131,7 +136,7 @@ class App implements chrome.Page {
     this.#learn();
     render(chrome.head(this), element("head"));
     render(chrome.float(this), element("float"));
-    if (this.isFinding) render(chrome.searchBar(this), element("search"));
+    this.#search.show();
     render(chrome.card(this), element("card"));
     render(chrome.foot(this), element("foot"));
     const dialog = element("help") as HTMLDialogElement;
@@ -142,6 +147,7 @@ class App implements chrome.Page {
     }
     this.#mark();
     this.#pump();
+    this.#teller.tell(this.sources.map((source) => `${this.title(source)}: ${source.state.text}`));
     const title = `${chrome.titleOf(this)} – ${stateOf(this.connection).text}`.replace(/ in \d+ s$/, "");
     if (document.title !== title) document.title = title;
   }
@@ -177,7 +183,7 @@ class App implements chrome.Page {
 
   /** Mark what the search finds in what is shown. */
   #mark(): void {
-    const { query, current } = this.finder;
+    const { query, current } = this.#search.finder;
     const literal = query.text && !query.regex ? pattern(query) : null;
     const ranges = this.#panes.flatMap((pane) => pane.mark(current && current.source.sequence === pane.sequence ? { track: current.source.at, at: current.at } : null, literal));
     if (typeof Highlight !== "undefined") CSS.highlights.set("hit", new Highlight(...ranges));
@@ -204,7 +210,7 @@ class App implements chrome.Page {
   }
 
   /** Make new windows in all panes. */
-  #openAll(place: Place): void {
+  #openAll(place: Beginning): void {
     for (const { sequence } of this.#panes) sequence.open(place);
     clearTimeout(this.#patience);
     this.#patience = setTimeout(() => {
@@ -241,10 +247,10 @@ class App implements chrome.Page {
       this.together = !this.together;
       if (this.together) this.#align();
     },
-    search: () => this.#search(true),
-    next: () => this.#hop(1),
-    previous: () => this.#hop(-1),
-    leave: () => this.#search(false),
+    search: () => this.#search.open(),
+    next: () => this.#search.hop(1),
+    previous: () => this.#search.hop(-1),
+    leave: () => this.#search.close(),
     help: () => {
       const dialog = element("help") as HTMLDialogElement;
       render(chrome.help(this), dialog);
@@ -252,57 +258,13 @@ class App implements chrome.Page {
     },
   };
 
-  /** Have the search bar, or not, with what is searched for. */
-  #search(open: boolean, query?: Query): void {
-    const bar = element("search");
-    bar.hidden = !open;
-    this.isFinding = open;
-    if (open) {
-      render(chrome.searchBar(this), bar);
-      const words = element("words") as HTMLInputElement;
-      if (query) words.value = query.text;
-      words.focus();
-      words.select();
-    } else {
-      clearTimeout(this.#typing);
-      this.#active.surface.focus({ preventScroll: true });
-      query = { ...this.finder.query, text: "" };
-    }
-    if (query) this.find(query);
-    this.#schedule();
-  }
-
-  typed(event: Event): void {
-    const text = (event.target as HTMLInputElement).value;
-    clearTimeout(this.#typing);
-    this.#typing = setTimeout(() => this.find({ ...this.finder.query, text }), TYPED);
-  }
-
-  searchKey(event: KeyboardEvent): void {
-    if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (event.key === "Escape") return this.#search(false);
-    const text = (event.target as HTMLInputElement).value;
-    clearTimeout(this.#typing);
-    if (text !== this.finder.query.text) this.find({ ...this.finder.query, text });
-    else this.#hop(event.shiftKey ? -1 : 1);
-  }
-
-  /** Search for something, and go to the match that is nearest to what is looked at, upwards. */
-  find(query: Query): void {
-    this.finder.begin(query);
-    history.replaceState(history.state, "", location.pathname + write(this.#asked) + this.#suffix + location.hash);
-    if (query.text) this.#hop(-1);
-  }
-
-  #hop(way: Way): void {
-    if (!this.finder.isActive) return this.#search(true);
+  /** Where a search begins that has not found anything yet. */
+  #start(way: Way): Place | null {
     const pane = this.#active;
-    const entry = pane.sequence.following && way < 0 ? null : way < 0 ? pane.last : pane.first;
-    const source = entry && this.sources.find(({ sequence, at }) => sequence === pane.sequence && at === entry.track)!;
-    const start = entry && { time: entry.time, log: this.sources.indexOf(source!), at: entry.at + (way < 0 ? 1 : -1) };
-    void this.finder.go(way, start).then((hit) => hit && this.#reveal(hit));
+    if (pane.sequence.following && way < 0) return null;
+    const entry = way < 0 ? pane.last : pane.first;
+    const log = this.sources.findIndex(({ sequence, at }) => sequence === pane.sequence && at === entry?.track);
+    return entry && { time: entry.time, log, at: entry.at - way };
   }
 
   #reveal({ source, at, time }: Hit): void {
@@ -315,17 +277,8 @@ class App implements chrome.Page {
     this.#schedule();
   }
 
-  /** The search that the address names, and what of it names this search. */
-  get #query(): Query | null {
-    const asked = new URLSearchParams(location.search);
-    const text = asked.get("q");
-    return text ? { text, matchCase: asked.has("case"), regex: asked.has("regex") } : null;
-  }
-
-  get #suffix(): string {
-    const { text, matchCase, regex } = this.finder.query;
-    const asked = new URLSearchParams({ ...(text && { q: text }), ...(matchCase && text && { case: "1" }), ...(regex && text && { regex: "1" }) });
-    return asked.size ? `&${asked}` : "";
+  #remember(): void {
+    history.replaceState(history.state, "", location.pathname + write(this.#asked) + this.#search.suffix + location.hash);
   }
 
   /** Show the end of all logs, and follow them. What is at its end already stays. */

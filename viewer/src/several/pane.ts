@@ -141,7 +141,8 @@ export class Pane {
       row.show(before, this.look);
       before = entry;
     }
-    this.surface.style.setProperty("--digits", String(Math.max(3, ...entries.slice(-1).map(({ line }) => String(line).length))));
+    const most = entries.reduce((most, { line }) => Math.max(most, line), 100);
+    this.surface.style.setProperty("--digits", String(String(most).length));
   }
 
   /** Stay at the end, if it is followed, and say what more is wanted. */

@@ -15,6 +15,9 @@ interface Entry {
   readonly following?: boolean;
 }
 
+/** Lines of context that an address can ask for. */
+const MOST_CONTEXT = 100;
+
 export class Address {
   /** Where the address says to go, until the view is there. */
   #place: fragment.Fragment = fragment.read(location.hash);
@@ -37,7 +40,8 @@ export class Address {
   get query(): Query | null {
     const asked = new URLSearchParams(location.search);
     const text = asked.get("q");
-    return text ? { text, matchCase: asked.has("case"), regex: asked.has("regex") } : null;
+    const has = (name: string) => !/^(|0)$/.test(asked.get(name) ?? "");
+    return text ? { text, matchCase: has("case"), regex: has("regex"), only: has("only"), invert: has("invert"), context: Math.max(0, Math.min(MOST_CONTEXT, Math.floor(Number(asked.get("context"))))) || 0 } : null;
   }
 
   /** Go where the address says, as soon as there is such a place. */
@@ -83,7 +87,11 @@ export class Address {
 
   /** Have the search in the address: it is no secret, and can be shared. */
   remember(text: string, query?: Query): void {
-    const asked = new URLSearchParams({ ...this.api.which, ...(text && { q: text }), ...(query?.matchCase && { case: "1" }), ...(query?.regex && { regex: "1" }) });
+    const { matchCase, regex, only, invert, context } = query ?? {};
+    const asked = new URLSearchParams({
+      ...this.api.which, ...(text && { q: text }), ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }),
+      ...(only && { only: "1", ...(context && { context: String(context) }), ...(invert && { invert: "1" }) }),
+    });
     const search = asked.size ? `?${asked}` : "";
     if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
   }

@@ -3,6 +3,7 @@
 import { plain, type Read } from "./copy.js";
 import { element } from "./dom.js";
 import type { Log } from "./log.js";
+import type { Source } from "./source.js";
 import { count } from "./state.js";
 
 /** Milliseconds from one announcement to the next, at least. */
@@ -12,11 +13,12 @@ const EVERY_READ = 1000;
 const READ = 3;
 
 export class Announcer {
-  #said = { text: "", generation: "", lines: 0, time: 0 };
+  #said: { text: string; generation: string; source: Source | null; lines: number; time: number } = { text: "", generation: "", source: null, lines: 0, time: 0 };
 
-  /** `read`: what is shown of a line. */
+  /** `source`: the lines that are shown; `read`: what is shown of one. */
   constructor(
     private readonly log: Log,
+    private readonly source: () => Source,
     private readonly read: Read,
   ) {}
 
@@ -27,21 +29,23 @@ export class Announcer {
 
   /** Say what is new, if it is time to. `aloud`: whether new lines shall be read. */
   say(state: string, aloud: boolean): void {
-    const { store, generation, charset } = this.log;
+    const { generation, charset } = this.log;
+    const source = this.source();
     const now = Date.now();
-    const last = store.get(store.last)?.finished === false ? store.last - 1 : store.last;
-    const lines = generation === this.#said.generation ? last - this.#said.lines : 0;
+    const last = source.get(source.last)?.finished === false ? source.last - 1 : source.last;
+    if (source !== this.#said.source) this.#said = { ...this.#said, source, lines: last };
+    const lines = generation === this.#said.generation ? source.between(this.#said.lines, last) : 0;
     const read = aloud && lines > 0 && lines <= READ;
     if (now - this.#said.time < (read ? EVERY_READ : EVERY)) return;
     state = state.replace(/, .* new$| in \d+ s$/, "");
     const texts = [state === this.#said.text ? "" : state];
     if (read) {
-      for (let line = last - lines + 1; line <= last; line++) {
-        const known = store.get(line);
+      for (let line = source.next(this.#said.lines); line <= last; line = source.next(line)) {
+        const known = source.get(line);
         if (known) texts.push(plain({ ...known, charset }, undefined, undefined, this.read));
       }
     } else if (lines > 0) texts.push(`${count(lines)} new lines`);
-    this.#said = { text: state, generation, lines: last, time: now };
+    this.#said = { text: state, generation, source, lines: last, time: now };
     const text = texts.filter(Boolean).join(", ");
     if (text) element("said").textContent = text;
   }

@@ -132,6 +132,12 @@ export interface Found {
   /** Where in the log a hit is, and how long it is; bytes. */
   readonly offset?: number;
   readonly length?: number;
+  /** By line: where it begins, its text as it was sent, whether that is only a part of it, when it came, and whether it is only beside one that matches. */
+  readonly start?: number;
+  readonly text?: string;
+  readonly cut?: boolean;
+  readonly time?: string;
+  readonly context?: boolean;
   readonly scanned?: number;
   readonly of?: number;
   readonly done?: boolean;

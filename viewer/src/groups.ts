@@ -65,6 +65,7 @@ export class Groups {
 
   /** Fold the group that begins in this line, or unfold it. */
   toggle(line: number): void {
+    if (this.view.source !== this.view.whole) return;
     this.view.pause();
     this.#folds.toggle(line);
     if (!this.view.lines.includes(line)) this.view.toLine(line);

@@ -18,6 +18,7 @@ const WHAT: Record<Action, string> = {
   follow: "follow, or pause",
   line: "go to a line",
   search: "search",
+  only: "only lines that match, or all",
   next: "next hit",
   previous: "hit before",
   nextProblem: "next problem",

@@ -26,7 +26,7 @@ export function highlight(rows: readonly Row[], { query, hits, places, current }
 }
 
 /** What the server takes for equal: of ASCII letters their own small ones only, of others all that Unicode has. */
-export function pattern({ text, matchCase }: Query): RegExp {
+export function pattern({ text, matchCase }: Pick<Query, "text" | "matchCase">): RegExp {
   const flags = matchCase ? "g" : /^[\0-\x7f]*$/.test(text) ? "gi" : "giu";
   return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), flags);
 }

@@ -1,7 +1,7 @@
 /** What keys do. Single letters can be switched off, for those whose software types them by voice. */
 
 export type Action =
-  | "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "search" | "next" | "previous" | "leave" | "line"
+  | "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "search" | "only" | "next" | "previous" | "leave" | "line"
   | "nextProblem" | "previousProblem" | "problems" | "compare" | "fold" | "foldAll" | "wrap" | "raw" | "open" | "time" | "copy" | "help" | "logBefore" | "nextLog";
 
 /** Keys as `KeyboardEvent.key` has them, and what they do; `help` says it in words. */
@@ -15,6 +15,7 @@ export const KEYS: readonly (readonly [readonly string[], Action])[] = [
   [["f"], "follow"],
   [["Ctrl+g"], "line"],
   [["/"], "search"],
+  [["&"], "only"],
   [["n"], "next"],
   [["N"], "previous"],
   [["e"], "nextProblem"],

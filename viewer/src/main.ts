@@ -112,7 +112,7 @@ class App implements chrome.Page {
   }
 
   get fresh(): number {
-    return this.view.following || this.log.ended ? 0 : Math.max(0, this.log.store.last - this.view.seen);
+    return this.view.following || this.log.ended ? 0 : this.view.source.between(this.view.seen, this.view.source.last);
   }
 
   #schedule(): void {
@@ -172,6 +172,7 @@ class App implements chrome.Page {
     end: () => this.view.follow(),
     follow: () => (this.view.following ? this.view.pause() : this.view.follow()),
     search: () => this.#find((finder) => finder.open(true)),
+    only: () => this.#find((finder) => finder.toggleOnly()),
     next: () => this.#find((finder) => finder.hop(true)),
     previous: () => this.#find((finder) => finder.hop(false)),
     nextProblem: () => this.#problem((problems) => problems.walk(true)),
@@ -185,7 +186,7 @@ class App implements chrome.Page {
       this.set({ raw: !this.settings.raw });
       this.notices.tell(this.settings.raw ? "Lines are shown as they are in the log" : "Lines are shown as what they mean");
     },
-    open: () => this.view.meanings?.toggle(this.log.store.get(this.#middle)),
+    open: () => this.view.meanings?.toggle(this.view.source.get(this.#middle)),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
     time: () => {
       const times = ["none", "clock", "start", "before"] as const;
@@ -209,7 +210,7 @@ class App implements chrome.Page {
   #searchBar: typeof import("./searchbar.js").searchBar | null = null;
 
   #time({ Timing, Gaps }: typeof import("./timing.js")): void {
-    this.#timing ??= new Timing(this.api, this.log, this.#redraw);
+    this.#timing ??= new Timing(this.api, this.log, () => this.view.source, this.#redraw);
     this.#gaps ??= new Gaps(this.api, this.log, (make) => this.view.change(make));
     this.view.gaps = this.#gaps.map;
     this.#redraw();
@@ -219,7 +220,7 @@ class App implements chrome.Page {
     if (this.#groups) return;
     const meanings = new Meanings(this.view, () => this.log.charset,
       (act) => void this.#scripts.quietly<typeof import("./structure.js")>("structure", ({ Structure }) => act(new Structure())));
-    this.#announcer = new Announcer(this.log, (runs, at) => meanings.text(runs, at));
+    this.#announcer = new Announcer(this.log, () => this.view.source, (runs, at) => meanings.text(runs, at));
     const groups = (this.#groups = new Groups(this.api, this.log, this.view));
     const problems: Problems = new Problems(this.api, this.log, this.view, this.address, this.notices, this.settings, (change) => this.set(change),
       (act) => this.#panel(({ Panel }) => act(new Panel(problems))), this.#redraw, (line) => groups.titleOf(line));
@@ -252,7 +253,7 @@ class App implements chrome.Page {
       this.finder ??= new Finder(this.api, this.log, this.view, this.address, () => {
         this.#render("search");
         this.#redraw();
-      }, this.#redraw);
+      }, (text) => this.notices.tell(text), this.#redraw);
       act(this.finder);
       this.#redraw();
     });
@@ -371,7 +372,7 @@ class App implements chrome.Page {
   #clicked(event: MouseEvent): void {
     const target = event.target as Element;
     const line = this.view.lineOf(target);
-    if (line === null || this.view.meanings?.click(target, this.log.store.get(line))) return;
+    if (line === null || this.view.meanings?.click(target, this.view.source.get(line))) return;
     if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#groups?.toggle(line);
     else if (target.closest(".more, .less")) {
       this.view.pause();

@@ -2,6 +2,7 @@
 
 import { MORE, MOST, type Slice, SHOWN } from "./content.js";
 import type { Log } from "./log.js";
+import type { Source } from "./source.js";
 
 /** Lines of which a part is kept. */
 const KEPT = 50;
@@ -9,9 +10,10 @@ const KEPT = 50;
 export class Parts {
   #slices = new Map<number, Slice>();
 
-  /** `changed`: of this line another part is shown. */
+  /** `source`: where lines are; `changed`: of this line another part is shown. */
   constructor(
     private readonly log: Log,
+    private readonly source: () => Source,
     private readonly changed: (line: number) => void,
   ) {}
 
@@ -39,10 +41,10 @@ export class Parts {
 
   /** Show these bytes of a line, if they are still wanted when they come. */
   async show(number: number, start: number, stop: number, isWanted: () => boolean): Promise<void> {
-    const line = this.log.store.get(number);
+    const line = this.source().get(number);
     if (!line) return;
     const slice = await this.log.slice(line, start, stop);
-    const now = this.log.store.lineAt(line.at); // lines may have got other numbers meanwhile
+    const now = this.source().get(number)?.at === line.at ? number : this.log.store.lineAt(line.at); // lines may have got other numbers meanwhile
     if (now === null || !isWanted()) return;
     if (this.#slices.size > KEPT) this.#slices.clear();
     this.#slices.set(now, slice);

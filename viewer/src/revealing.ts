@@ -5,6 +5,7 @@ import { locate, SHOWN } from "./content.js";
 import type { Log } from "./log.js";
 import type { Parts } from "./parts.js";
 import { range, type Row } from "./rows.js";
+import type { Source } from "./source.js";
 import type { Line } from "./store.js";
 
 /** Bytes that are shown of a long line in front of a hit in it. */
@@ -16,6 +17,7 @@ const AGAIN = 1000;
 export interface Shown {
   readonly surface: HTMLElement;
   readonly parts: Parts;
+  readonly source: Source;
   row(line: number): Row | undefined;
   by(pixels: number): void;
 }
@@ -33,7 +35,7 @@ export class Revealing {
 
   /** Where in the text of a row a hit is. */
   locate(row: Row, { offset, length }: Found): [number, number] | null {
-    const line = this.log.store.get(row.line);
+    const line = this.view.source.get(row.line);
     return line ? locate(row.text.textContent!, line, this.log.charset, this.view.parts.get(row.line), offset!, length!) : null;
   }
 
@@ -56,7 +58,7 @@ export class Revealing {
   /** Scroll to the hit that is looked for, or show the part of its line in which it is. */
   reveal(): void {
     const found = this.wanted;
-    const line = found && this.log.store.get(found.line!);
+    const line = found && this.view.source.get(found.line!);
     if (!line || !this.view.row(found.line!)) return;
     const places = this.#places(found);
     if (!places) return this.#bring(found, line);

@@ -11,6 +11,15 @@ export interface Query {
   readonly text: string;
   readonly matchCase: boolean;
   readonly regex: boolean;
+  /** Whether only lines that match are shown; those that do not, if `invert`; and so many lines around each. */
+  readonly only?: boolean;
+  readonly invert?: boolean;
+  readonly context?: number;
+}
+
+/** The parameters of a query; `byLine`: for the lines that are shown, not for what is found. */
+export function asked({ text, matchCase, regex, invert, context }: Query, byLine: boolean): Record<string, string> {
+  return { q: text, ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }), ...(byLine && { lines: "1", ...(invert && { invert: "1" }), ...(context && { context: String(context) }) }) };
 }
 
 /** Hits that are kept; beyond them, they are only counted. */
@@ -129,11 +138,10 @@ export class Search {
   }
 
   async #read(dir: string, size: number, from: string, signal: AbortSignal, hit: (found: Found) => void): Promise<void> {
-    const { text, matchCase, regex } = this.query;
     for (;;) {
-      const asked = { q: text, dir, limit: "10000", numbers: "1", ...(matchCase && { case: "1" }), ...(regex && { regex: "1" }), ...(from && { from }) };
+      const query = { ...asked(this.query, false), dir, limit: "10000", numbers: "1", ...(from && { from }) };
       let done = false;
-      for await (const event of this.api.search(asked, signal)) {
+      for await (const event of this.api.search(query, signal)) {
         if (event.line) hit(event);
         else if (event.error) throw new Refused(0, event.error, null);
         else if (event.done) [done, from] = [true, String(event.next ?? "")];

@@ -15,9 +15,13 @@ export function searchBar(finder: Finder): TemplateResult {
       @keydown=${(event: KeyboardEvent) => finder.key(event)} @input=${() => finder.typed()}>
     ${toggle("Aa", "Match case", query.matchCase, { matchCase: !query.matchCase })}
     ${toggle(".*", "Regular expression", query.regex, { regex: !query.regex })}
+    <button aria-pressed=${query.only ?? false} title="Show only lines that match (Ctrl Enter)" @click=${() => finder.toggleOnly()}>Only</button>
+    ${query.only ? html`${toggle("≠", "Lines that do not match", query.invert ?? false, { invert: !query.invert })}
+      <select aria-label="Lines around each" title="Lines around each" @change=${(event: Event) => finder.find({ ...query, text: finder.text, context: Number((event.target as HTMLSelectElement).value) })}
+        >${[...new Set([0, 1, 3, 10, query.context ?? 0])].map((lines) => html`<option value=${lines} ?selected=${lines === (query.context ?? 0)}>± ${lines}</option>`)}</select>` : nothing}
     <button class="square" title="Hit before" aria-label="Hit before" @click=${() => finder.hop(false)}>${icon("up")}</button>
     <button class="square" title="Next hit" aria-label="Next hit" @click=${() => finder.hop(true)}>${icon("down")}</button>
     ${search.progress !== null ? html`<button @click=${() => search.stop()}>Stop</button>` : nothing}
-    <span class="count ${search.error ? "bad" : ""}">${search.active ? search.summary : ""}</span>
+    <span class="count ${search.error ? "bad" : ""}">${finder.summary}</span>
     <button class="square" title="Close search" aria-label="Close search" @click=${() => finder.close()}>${icon("close")}</button>`;
 }

@@ -16,6 +16,10 @@ export interface Source extends Folding {
   readonly last: number;
   /** A line, if it is in memory. */
   get(line: number): Line | undefined;
+  /** When a line began to arrive, in milliseconds since the epoch, if that is known. */
+  time(line: number): number | undefined;
+  /** How many lines are shown behind `from`, up to `to`. */
+  between(from: number, to: number): number;
   /** Make sure that a line is in memory, or will be. */
   need(line: number): void;
   /** Forget lines that are far from all of these. */
@@ -37,6 +41,12 @@ export class Whole implements Source {
 
   get(line: number): Line | undefined {
     return this.log.store.get(line);
+  }
+
+  time(): undefined {}
+
+  between(from: number, to: number): number {
+    return Math.max(0, to - from);
   }
 
   need(line: number): void {

@@ -61,9 +61,9 @@ export class Terminal {
     };
     const { parts } = view;
     const [get, render, renumber, decorate] = [parts.get.bind(parts), view.render.bind(view), view.renumber.bind(view), view.decorate];
-    parts.get = (line) => get(line) ?? this.#slice(line);
+    parts.get = (line) => get(line) ?? (this.#isShown ? this.#slice(line) : undefined);
     view.render = () => {
-      this.#read();
+      if (this.#isShown) this.#read();
       render();
     };
     view.renumber = (shift) => {
@@ -77,6 +77,11 @@ export class Terminal {
     };
     view.surface.addEventListener("click", (event) => this.#clicked(event.target as Element));
     view.refresh();
+  }
+
+  /** Whether all lines are shown: those that a filter lets through are shown as they came. */
+  get #isShown(): boolean {
+    return this.view.source === this.view.whole;
   }
 
   // What is hidden
@@ -156,7 +161,7 @@ export class Terminal {
 
   /** Beside a row: what shows the lines that are hidden above it. */
   #mark(row: Shown): void {
-    const screen = this.#screen(row.line);
+    const screen = this.#isShown ? this.#screen(row.line) : undefined;
     const gap = screen && this.#gap(screen, row.line);
     const hidden = gap && gap[1] === row.line && !this.view.raw ? gap[1] - gap[0] - 1 : 0;
     let mark = this.#marks.get(row);

@@ -6,6 +6,7 @@ import type { Log } from "./log.js";
 export { Gaps } from "./gaps.js";
 import type { Time } from "./rows.js";
 import type { Settings } from "./settings.js";
+import type { Source } from "./source.js";
 
 /** Times that are kept. */
 const MOST = 20_000;
@@ -25,34 +26,37 @@ export class Timing {
   constructor(
     private readonly api: Api,
     private readonly log: Log,
+    private readonly source: () => Source,
     private readonly redraw: () => void,
   ) {}
 
   /** What is shown beside a line, as far as it is known. */
   of(line: number, kind: Settings["time"]): Time {
     const time = this.#time(line);
-    const before = kind === "before" ? (line > 1 ? this.#time(line - 1) : this.log.began) : kind === "start" ? this.log.began : undefined;
+    const above = kind === "before" ? this.source().previous(line) : 0;
+    const before = kind === "before" ? (above > 0 ? this.#time(above) : this.log.began) : kind === "start" ? this.log.began : undefined;
     if (time === undefined || (kind !== "clock" && before === undefined)) return { text: "", title: "" };
     const text = kind === "clock" ? clock(time) : `${kind === "before" ? "+" : ""}${span(time - before!)}`;
     return { text, title: date(time) };
   }
 
   #time(line: number): number | undefined {
-    const known = this.log.store.get(line);
-    return known && this.#times.get(known.at);
+    const source = this.source();
+    const known = source.get(line);
+    return source.time(line) ?? (known && this.#times.get(known.at));
   }
 
   /** Ask for the times of these lines, and of those before them. */
   need(lines: readonly number[]): void {
-    const { store, reachable } = this.log;
-    if (this.#asking || !reachable || Date.now() < this.#until) return;
-    const wanted = new Set(lines.flatMap((line) => [line - 1, line]));
-    const unknown = [...wanted].filter((line) => store.get(line) && this.#time(line) === undefined);
+    const source = this.source();
+    if (this.#asking || !this.log.reachable || Date.now() < this.#until) return;
+    const wanted = new Set(lines.flatMap((line) => [source.previous(line), line]));
+    const unknown = [...wanted].filter((line) => source.get(line) && this.#time(line) === undefined);
     const first = unknown[0];
     if (first === undefined) return;
     const last = unknown.findLast((line) => line - first < LINES)!;
     this.#asking = true;
-    void this.#ask(store.get(first)!.at, last - first + 1).then(() => PAUSE, () => AGAIN).then((pause) => {
+    void this.#ask(source.get(first)!.at, last - first + 1).then(() => PAUSE, () => AGAIN).then((pause) => {
       this.#asking = false;
       this.#until = Date.now() + pause;
       setTimeout(this.redraw, pause);

@@ -45,8 +45,8 @@ export class View {
   /** The gaps that are marked; null: none is known. */
   gaps: GapMap | null = null;
 
-  /** The line that is in the middle until all around it are known, and with them their heights. */
-  #target: number | null = null;
+  /** A line that is in the middle, or so many pixels below the top, until all around it are known, and with them their heights. */
+  #target: { readonly line: number; readonly top: number | null } | null = null;
   readonly #drawing: Drawing;
   readonly #selecting: Selecting;
 
@@ -57,7 +57,7 @@ export class View {
     private readonly redraw: () => void,
   ) {
     this.source = this.whole = new Whole(log, (line) => this.meanings?.hides(line) ?? false);
-    this.parts = new Parts(log, (line) => {
+    this.parts = new Parts(log, () => this.source, (line) => {
       this.#drawing.forget(line);
       redraw();
     });
@@ -129,7 +129,8 @@ export class View {
     const line = Math.min(Math.max(1, found.line!), Math.max(1, this.log.store.last));
     this.source.open(line);
     this.#go(scroller.centred(this.geometry, line), false);
-    this.#target = this.gone = line;
+    this.#target = { line, top: null };
+    this.gone = line;
     if (this.hits) this.hits.wanted = found.offset === undefined ? null : found;
   }
 
@@ -142,7 +143,7 @@ export class View {
   }
 
   #go(anchor: scroller.Anchor, following: boolean): void {
-    if (this.following && !following) this.seen = this.log.store.last;
+    if (this.following && !following) this.seen = this.source.last;
     this.anchor = anchor;
     this.following = following;
     this.#target = this.later = this.gone = null;
@@ -176,7 +177,7 @@ export class View {
     if (this.later && this.log.store.numbered) this.toHit(this.later);
     const { source } = this;
     const lines = this.geometry;
-    if (this.#target !== null) this.anchor = scroller.centred(lines, this.#target);
+    if (this.#target !== null) this.anchor = this.#aimed(lines, this.#target);
     this.anchor = this.following ? scroller.end(lines) : scroller.clamp(lines, this.anchor);
     // What is at the top may not be shown any more.
     const top = lines.next(this.anchor.line - 1);
@@ -190,6 +191,24 @@ export class View {
     this.#prefetch(numbers);
     this.#selecting.update();
     if (this.#target === null) this.hits?.reveal();
+  }
+
+  /** Where the window is if a line is in its place; if it is not shown, the nearest one that is. */
+  #aimed(lines: scroller.Geometry, { line, top }: { readonly line: number; readonly top: number | null }): scroller.Anchor {
+    const next = lines.next(line - 1);
+    const near = next <= lines.last ? next : Math.max(1, lines.previous(line));
+    return top === null ? scroller.centred(lines, near) : scroller.move(lines, { line: near, offset: 0 }, -top);
+  }
+
+  /** Show the lines of another source. This line stays where it is on the screen, or that which is nearest to it. */
+  turn(source: Source, line: number): void {
+    const row = this.row(line);
+    const top = row ? row.element.getBoundingClientRect().top - this.surface.getBoundingClientRect().top : 0;
+    this.source = source;
+    this.seen = source.last;
+    this.gone = null;
+    this.#target = this.following ? null : { line, top };
+    this.refresh();
   }
 
   #prefetch(numbers: readonly number[]): void {

@@ -29,6 +29,7 @@ from benchmarks.questions_workloads import (
     Run,
     beside,
     blocks,
+    compare,
     first_hits,
     following,
     lines,
@@ -89,6 +90,9 @@ WORKLOADS = [
         "list", "10,000 logs, the list watched by 100", {"memory": ("KB/watcher", ""), "change": ("CPU-µs per watcher for a log that begins and ends", "")},
         listing, needs_log=False,
     ),
+    Workload(
+        "compare", "`/compare`, 100,000 lines of 155 bytes each", {"seconds": ("s", "≤ 2 s"), "cpu": ("CPU-s", "")}, compare, needs_log=False
+    ),
     Workload("lines-ndjson", "`/lines?as=ndjson`, 200 MB", {"rate": ("GB/s", ""), "cpu": ("CPU-s/GB", "")}, lines("ndjson")),
     Workload("lines-text", "`/lines?as=text`, 200 MB", {"rate": ("GB/s", ""), "cpu": ("CPU-s/GB", "")}, lines("text")),
 ]  # fmt: skip
@@ -97,7 +101,7 @@ WORKLOADS = [
 @contextmanager
 def started(bench: Bench, server: Server, size: int, folder: Path) -> Iterator[Run]:
     """A server with a data directory."""
-    with new_site(bench) as site, running_livelog(server, site, folder) as process:
+    with new_site(bench) as site, running_livelog(server, site, folder, attempts=2) as process:
         wait_until(lambda: accepts(site.put_port) and accepts(site.get_port), "a port is closed", process, site.folder)
         files = sorted(folder.rglob("*"), key=lambda file: file.stat().st_size) if folder.exists() else []
         yield Run(bench, site, process.pid, size, files[-1] if files and files[-1].is_file() else None)

@@ -134,9 +134,13 @@ def running(command: list[str], environment: dict[str, str], folder: Path) -> It
 
 
 @contextmanager
-def running_livelog(server: Server, site: Site, data_folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running_livelog(
+    server: Server, site: Site, data_folder: Path, *, attempts: int = 1
+) -> Iterator[subprocess.Popen[bytes]]:
     """A livelog that keeps its logs in a folder."""
-    environment = server_environment(site) | {"LIVELOG_DATA_DIR": str(data_folder)}
+    environment = server_environment(site) | {
+        "LIVELOG_DATA_DIR": str(data_folder), "LIVELOG_KEEP_ATTEMPTS": str(attempts),
+    }  # fmt: skip
     with running(list(server.command), environment, site.folder) as process:
         yield process
 

@@ -7,14 +7,14 @@ search across · the ways to the page and from it · accessibility (axe finds no
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 from livelog.tokens import Access
 from tests.harness import TOKEN, Server
 from tests.integration import logs
 from tests.integration.servers import running
 
-from .pages import SIZES, Viewer, heap, lines, viewing, violations, writing
+from .pages import SIZES, Viewer, heap, holding, lines, viewing, violations, writing
 from .wires import Wire
 
 pytestmark = pytest.mark.needs("chromium")
@@ -253,6 +253,21 @@ def test_twenty_logs_are_merged_each_in_a_colour_of_its_own(browser: Browser, se
         colours = viewer.js(f"[...document.querySelectorAll('{ROWS} .who')].map(who => getComputedStyle(who).color)")
         assert len(set(colours)) == 20
         expect(viewer.page.locator("#said")).to_contain_text("00: Live")
+
+
+@pytest.mark.long
+def test_log_that_does_not_answer_keeps_the_others_back_for_ten_seconds_and_is_put_in_its_place_then(
+    browser: Browser, server: Server, name: str
+) -> None:
+    send(server, f"{name}/b", b"older\n")
+    send(server, f"{name}/a", b"newer\n")
+    held: list[Route] = []
+    address = several(f"{name}/a", f"{name}/b", form="merged")
+    with viewing(browser, server.get, address, {f"/lines/.*{name}/b": holding(held)}) as viewer:
+        wait_texts(viewer, "newer")
+        for route in held:
+            route.continue_()
+        wait_texts(viewer, "older", "newer")
 
 
 @pytest.mark.long

@@ -142,8 +142,7 @@ test("a line that grows is the same line, and a log that answers late or not at 
   const [one, other] = sequence.wants() as [Want, Want];
   sequence.take(one, logs[0]!.answer(one));
   assert.deepEqual(shown(sequence), []);
-  sequence.tracks[1]!.late = true;
-  sequence.fill();
+  sequence.waitNoMore();
   assert.deepEqual(shown(sequence), ["0:ha"]);
   sequence.take(other, logs[1]!.answer(other));
   sequence.demand = { above: true, below: true };

@@ -25,8 +25,6 @@ import { Teller } from "./teller.js";
 const AT_ONCE = 3;
 /** Milliseconds from one look for lines of a time to the next, while the user scrolls. */
 const TOGETHER = 150;
-/** Milliseconds for which a log that does not answer keeps the others back. */
-const PATIENCE = 10_000;
 
 class App implements chrome.Page {
   #frame = 0;
@@ -48,7 +46,6 @@ class App implements chrome.Page {
   #active: Pane;
   #aligning: ReturnType<typeof setTimeout> | undefined;
   #asking = 0;
-  #patience: ReturnType<typeof setTimeout> | undefined;
   #newest = new Map<string, Log>();
   #changes = -1;
 
@@ -212,11 +209,6 @@ class App implements chrome.Page {
   /** Make new windows in all panes. */
   #openAll(place: Beginning): void {
     for (const { sequence } of this.#panes) sequence.open(place);
-    clearTimeout(this.#patience);
-    this.#patience = setTimeout(() => {
-      for (const { sequence } of this.#panes) for (const track of sequence.tracks) track.late = true;
-      this.#schedule();
-    }, PATIENCE);
     this.#schedule();
   }
 
@@ -328,7 +320,7 @@ class App implements chrome.Page {
   }
 
   #listen(): void {
-    setInterval(this.#redraw, 1000); // countdowns
+    setInterval(this.#redraw, 1000); // countdowns, and patience
     this.#dark.addEventListener("change", this.#redraw);
     addEventListener("online", () => this.retry());
     document.addEventListener("keydown", (event) => this.#key(event));

@@ -12,6 +12,8 @@ import type { Entry, Sequence } from "./sequence.js";
 
 /** Pixels from an edge at which more lines are wanted. */
 const NEAR = 800;
+/** Milliseconds for which a log that does not answer keeps the others back. */
+const PATIENCE = 10_000;
 /** Elements that the text of one line may have, and characters that are shown of it. */
 const [SPANS, SHOWN] = [200, 4096];
 /** Matches that are marked in a window. */
@@ -87,6 +89,8 @@ export class Pane {
   readonly #list = make("div", "rows");
   #rows = new Map<Entry, Row>();
   #drawn = -1;
+  /** Since when the first lines of a window are waited for. */
+  #opening = { epoch: -1, time: 0 };
   /** The line that is to be seen once it is there, and where. */
   #goal: { readonly find: (entry: Entry, next: Entry | undefined) => boolean; readonly where: "top" | "middle" } | null = null;
   #style = "";
@@ -113,6 +117,8 @@ export class Pane {
   /** Show what there is. */
   draw(): void {
     const { sequence, look } = this;
+    if (this.#opening.epoch !== sequence.epoch) this.#opening = { epoch: sequence.epoch, time: Date.now() };
+    if (!sequence.isOpen && Date.now() - this.#opening.time > PATIENCE) sequence.waitNoMore();
     if (!sequence.isOpen) return; // what was shown stays until there is something else
     const style = [look.settings.time, look.settings.wrap, look.dark].join();
     if (this.#drawn !== sequence.changes || this.#style !== style) {

@@ -148,6 +148,12 @@ export class Sequence {
     return this.isOpen && !this.tracks.some((track) => track.hasEarlier || track.before.length);
   }
 
+  /** Have logs that do not answer keep the others back no longer. */
+  waitNoMore(): void {
+    for (const track of this.tracks) track.late = true;
+    this.fill();
+  }
+
   /** What has to be read now. */
   wants(): Want[] {
     const wants: Want[] = [];

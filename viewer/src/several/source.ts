@@ -44,7 +44,7 @@ export class Source {
       this.gone = "";
       this.track.exists = true;
       this.track.size = Math.max(this.track.size, log.status.size);
-    } else if (logs.listed) this.gone = newest(this.name) ? "replaced" : "removed";
+    } else if (logs.listed) this.gone = newest(this.name) ? "replaced" : logs.next === null ? "removed" : ""; // else it may be older than those that are listed
   }
 
   /** Ask for what is wanted, unless that is being done. `done` is called when the answer is here, or does not come. Returns whether it asks. */

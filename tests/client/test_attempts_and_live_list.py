@@ -144,3 +144,19 @@ def test_list_is_drawn_over_itself_on_a_terminal(here: Place) -> None:
 def test_wrong_token_is_told_in_place_of_a_list(here: Place) -> None:
     done = here.run("ls", "--watch", ACCESS_TOKEN="wrong")
     assert (done.returncode, done.stdout) == (5, b"")
+
+
+def test_lines_that_are_new_since_the_last_good_run_are_shown(here: Place) -> None:
+    for text, code in (("start 1\nfine\n", 0), ("start 2\nfine\nretry 1\nretry 2\nodd\n" + "x\n" * 400, 1)):
+        with Writer("compared", settings=here.settings()) as log:
+            log.write(text.encode())
+            log.exit_code = code
+    done = here.run("show", "compared", "--new", "--max-bytes", "2000")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().splitlines()[1:6] == [
+        "", "new since the last good run: 3", "3: retry 1 (2 times)", "5: odd", "6: x (400 times)",
+    ]  # fmt: skip
+    assert len(done.stdout) <= 2000
+    first = here.run("show", "compared", "--new", "--attempt", "-1")
+    assert first.returncode == 0, first.stderr
+    assert b"LIVELOG_KEEP_ATTEMPTS" in first.stdout

@@ -50,6 +50,9 @@ MOST_LINES = 24
 LONGEST = 500
 """The limit of one line, in bytes. Of a longer line, the beginning is shown."""
 
+TITLE = 80
+"""Bytes for the title above the new lines."""
+
 SHARE = 0.6
 """The part of the space that problems may take. The end of the log gets the rest."""
 
@@ -82,6 +85,11 @@ def parser() -> argparse.ArgumentParser:
         "--problems", action="store_true", help="show the last errors and warnings, with the lines around them, first"
     )
     parser.add_argument(
+        "--new",
+        action="store_true",
+        help="show the lines that the last log of this name with exit code 0 does not have; numbers, times and hashes make no difference",
+    )
+    parser.add_argument(
         "--plain",
         action="store_true",
         help="without colours, and progress bars as they ended, also on a terminal; elsewhere it is always so",
@@ -111,6 +119,10 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.problems:
         texts += seen.problems(int(room * SHARE))
         room -= _bytes(texts[1:])
+    if arguments.new:
+        new = seen.new(int(room * SHARE))
+        texts += new
+        room -= _bytes(new)
     texts += seen.end(room)
     left = seen.left_out(name, arguments.max_bytes)
     data = "".join(f"{text}\n" for text in [*texts, *left]).encode(errors="replace")
@@ -193,6 +205,23 @@ class _Seen:
             return [*map(row, lines), LEFT_OUT, *map(row, tail)]
         return [*map(row, lines)]
 
+    def new(self, room: int) -> list[str]:
+        """The first lines that the last good log of this name does not have, in at most so many bytes."""
+        try:
+            found = self._ask("compare", wait=SEARCHING)
+        except Refused as error:
+            if error.status != 404:
+                raise
+            return ["", cut(f"new lines: {error}", LONGEST)]
+        texts, left = list[str](), room - TITLE
+        for line in found["lines"]:
+            text = row(line) + f" ({line['count']} times)" * (line["count"] > 1)
+            if (left := left - _bytes([text])) < 0:
+                break
+            texts.append(text)
+        which = f", the first {len(texts)}" if len(texts) < found["new"] else ""
+        return ["", f"new since the last good run: {found['new'] or 'none'}{which}", *texts]
+
     def end(self, room: int) -> list[str]:
         """The last lines of the log, as many as fit."""
         if not self._known["size"]:
@@ -235,8 +264,9 @@ class _Seen:
             lines[line["line"]] = line
         return [*lines.values()]
 
-    def _ask(self, resource: str, **query: object) -> dict[str, Any]:
-        return fetch(self._log.other(resource, "?" + urlencode({**query, **self._which})))
+    def _ask(self, resource: str, wait: float = 0, **query: object) -> dict[str, Any]:
+        """A document about the log, which may take the server `wait` seconds longer than others."""
+        return fetch(self._log.other(resource, "?" + urlencode({**query, **self._which})), wait)
 
 
 def headline(known: Mapping[str, Any]) -> str:

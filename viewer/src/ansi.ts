@@ -20,7 +20,7 @@ export const TOKEN =
 /** What does more than to append text and to set styles. */
 const MOVES = /\r|\x08|\x1b(?:[78c]|\[[0-9;]*[@C-JKPXZ`abdfsu])/;
 
-export const LINK = /^(?:https?:\/\/|mailto:)/i;
+const LINK = /^(?:https?:\/\/|mailto:)/i;
 
 export interface Parsed {
   readonly runs: Run[];
@@ -30,6 +30,122 @@ export interface Parsed {
   readonly stop: number;
 }
 
+/** Follows text with sequences, and says what it does: to one line (`Line`), or to the rows of a screen (`screen.ts`). */
+export abstract class Player {
+  /** The style and the link in force. */
+  style: Style = PLAIN;
+  href = "";
+  /** What has just been put. */
+  last = "";
+  /** Whether the cursor is in a place that is not there, such as a terminal's last row, to come back from it: what is put there is not shown. */
+  away = false;
+
+  abstract get column(): number;
+  /** Whether a place was saved. */
+  abstract get saved(): boolean;
+  /** Put text at the cursor; returns how many characters of it there was room for. */
+  abstract write(text: string): number;
+  abstract save(): void;
+  abstract restore(): void;
+  /** To a column of the cursor's row. */
+  abstract move(column: number): void;
+  /** Empty the cursor's row, and go to its beginning. */
+  abstract clear(): void;
+  /** Down a row (D), to the beginning of the next (E), or up (M). */
+  abstract index(single: string): void;
+  /** Any other control sequence. */
+  abstract control(final: string, numbers: readonly number[]): void;
+
+  put(text: string): number {
+    if (this.away || !text) return text.length;
+    this.last = text;
+    return this.write(text);
+  }
+
+  /** Returns how much of the text there was room for, in UTF-16 units. */
+  play(text: string): number {
+    let at = 0;
+    TOKEN.lastIndex = 0;
+    for (let token = TOKEN.exec(text); token !== null; token = TOKEN.exec(text)) {
+      const behind = TOKEN.lastIndex;
+      const count = this.put(text.slice(at, token.index));
+      if (count < token.index - at) return at + count;
+      const [whole, parameters, between, final, kind, string, single] = token;
+      const before = this.last;
+      this.last = "";
+      if (final === "m" && !between && PARAMETERS.test(parameters!)) this.style = sgr(this.style, parameters!);
+      else if (kind === "]" && string!.startsWith("8;")) {
+        const target = string!.slice(string!.indexOf(";", 2) + 1);
+        this.href = LINK.test(target) ? target : "";
+      } else if (single === "c" || (final === "p" && parameters === "" && between === "!")) {
+        this.style = PLAIN;
+        if (single) this.clear();
+      } else if (single === "7" || (final === "s" && !parameters && !between)) this.save();
+      else if (single === "8" || (final === "u" && !parameters && !between)) {
+        this.away = false;
+        this.restore();
+      } else if (single === "M" || single === "D" || single === "E") this.index(single);
+      else if (!between && final && /^[0-9;]*$/.test(parameters!)) {
+        const numbers = parameters!.split(";").map(Number);
+        if (this.saved && "Hf".includes(final) && numbers[0]! > 1) this.away = true;
+        if (final === "b") {
+          const character = /[^\t]?\p{M}*$/u.exec(before.slice(-9))![0];
+          this.put(character.repeat(Math.max(0, Math.min(numbers[0] || 1, WIDE - this.column))));
+          this.last = "";
+        } else if (!this.away) this.control(final, numbers);
+      } else if (whole === "\r") this.move(0);
+      else if (whole === "\b") this.move(this.column - 1);
+      else if (whole[0] !== "\x1b") this.put(picture(whole));
+      TOKEN.lastIndex = at = behind;
+    }
+    return at + this.put(text.slice(at));
+  }
+}
+
+/** One line. Without cells it is only appended to, and nothing moves. */
+class Line extends Player {
+  readonly paper: Cells | Runs;
+  saved = false;
+
+  constructor(private readonly cells: Cells | null, limit: number, style: Style) {
+    super();
+    this.style = style;
+    this.paper = cells ?? new Runs(limit);
+  }
+
+  get column(): number {
+    return this.cells?.column ?? WIDE;
+  }
+
+  write(text: string): number {
+    return this.paper.put(text, this.style, this.href);
+  }
+
+  save(): void {
+    this.cells?.save();
+    this.saved = true;
+  }
+
+  restore(): void {
+    this.cells?.restore();
+  }
+
+  move(column: number): void {
+    this.cells?.to(column);
+  }
+
+  clear(): void {
+    this.cells?.erase(2);
+    this.cells?.to(0);
+  }
+
+  index(): void {}
+
+  control(final: string, numbers: readonly number[]): void {
+    if (this.cells) draw(this.cells, final, numbers);
+  }
+}
+
 /** What is shown of `text`, a line, where `style` is in force at its beginning; at most `limit` characters, unless a cursor moves. */
 export function parse(text: string, style: Style, limit = Infinity): Parsed {
   const { length } = text;
@@ -37,62 +153,9 @@ export function parse(text: string, style: Style, limit = Infinity): Parsed {
   while (text[end - 1] === "\r") end--;
   text = text.slice(0, end);
   look(text);
-  const cells = MOVES.test(text) ? new Cells() : null;
-  const paper = cells ?? new Runs(limit);
-  let href = "";
-  let at = 0;
-  /** The character that has just been put. */
-  let last = "";
-  /** Whether the cursor has left this line, to come back. */
-  let away = false;
-  let saved = false;
-  /** Whether there was room. */
-  const put = (piece: string): boolean => {
-    if (away || !piece) return true;
-    last = /[^\t]?\p{M}*$/u.exec(piece.slice(-9))![0];
-    const count = paper.put(piece, style, href);
-    at += count;
-    return count === piece.length;
-  };
-  TOKEN.lastIndex = 0;
-  for (let token = TOKEN.exec(text); token !== null; token = TOKEN.exec(text)) {
-    const behind = TOKEN.lastIndex;
-    if (!put(text.slice(at, token.index))) return { runs: paper.runs(), style, stop: at };
-    at = behind;
-    const [whole, parameters, between, final, kind, string, single] = token;
-    const before = last;
-    last = "";
-    if (final === "m" && !between && PARAMETERS.test(parameters!)) style = sgr(style, parameters!);
-    else if (kind === "]" && string!.startsWith("8;")) {
-      const target = string!.slice(string!.indexOf(";", 2) + 1);
-      href = LINK.test(target) ? target : "";
-    } else if (single === "c" || (final === "p" && parameters === "" && between === "!")) {
-      style = PLAIN;
-      if (single) {
-        cells?.erase(2);
-        cells?.to(0);
-      }
-    } else if (single === "7" || (final === "s" && !parameters && !between)) {
-      cells?.save();
-      saved = true;
-    } else if (single === "8" || (final === "u" && !parameters && !between)) {
-      cells?.restore();
-      away = false;
-    } else if (cells && !between && final && /^[0-9;]*$/.test(parameters!)) {
-      const numbers = parameters!.split(";").map(Number);
-      if (saved && "Hf".includes(final) && numbers[0]! > 1) away = true;
-      if (final === "b") {
-        put(before.repeat(Math.max(0, Math.min(numbers[0] || 1, WIDE - cells.column))));
-        last = "";
-      }
-      if (!away) draw(cells, final, numbers);
-    } else if (whole === "\r") cells?.to(0);
-    else if (whole === "\b") cells?.by(-1);
-    else if (whole[0] !== "\x1b") put(picture(whole));
-    at = behind;
-  }
-  const all = put(text.slice(at));
-  return { runs: paper.runs(), style, stop: all ? length : at };
+  const line = new Line(MOVES.test(text) ? new Cells() : null, limit, style);
+  const stop = line.play(text);
+  return { runs: line.paper.runs(), style: line.style, stop: stop === end ? length : stop };
 }
 
 /** A control sequence that is about the cursor's line; those about others move along this one at most. */
@@ -113,7 +176,7 @@ export function draw(cells: Cells, final: string, numbers: readonly number[]): v
 }
 
 /** A control character as something to look at: it must neither vanish nor turn the line around. */
-export function picture(control: string): string {
+function picture(control: string): string {
   const code = control.charCodeAt(0);
   if (code < 32) return code === 7 ? "" : String.fromCharCode(0x2400 + code);
   return code === 127 ? "\u2421" : `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;

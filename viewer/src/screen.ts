@@ -8,9 +8,9 @@
  * below are older, of the last line for which there is room. The other lines are hidden: all that they wrote was written over.
  */
 
-import { draw, LINK, parse, picture, TOKEN } from "./ansi.js";
-import { Cells, type Run, WIDE } from "./cells.js";
-import { BOLD, CONCEAL, DIM, INVERSE, ITALIC, PARAMETERS, PLAIN, sgr, STRIKE, type Style, UNDERLINE } from "./sgr.js";
+import { draw, parse, Player, TOKEN } from "./ansi.js";
+import { Cells, type Run } from "./cells.js";
+import { BOLD, CONCEAL, DIM, INVERSE, ITALIC, PLAIN, STRIKE, type Style, UNDERLINE } from "./sgr.js";
 
 /** Rows from the lowest one up that can still be written on: as many as the highest terminals have. */
 export const REACH = 200;
@@ -37,7 +37,7 @@ export interface Row {
   touched: boolean;
 }
 
-export class Screen {
+export class Screen extends Player {
   /** The line behind the last one that is on it. */
   next: number;
   /** From top to bottom. Rows above the first line are unknown (null) until something is written on them. */
@@ -47,13 +47,7 @@ export class Screen {
   /** The row on which the cursor is; -1 before the first line. */
   row = -1;
   #column = 0;
-  #style: Style = PLAIN;
-  #href = "";
-  /** The character that has just been put. */
-  #last = "";
   #saved: { row: number; column: number } | null = null;
-  /** Whether the cursor is in a place that a log does not have, such as a terminal's last row, to come back from there. */
-  #away = false;
   /** Rows in front of this one cannot be written on any more. */
   #frozen = 0;
   /** The line that erased whatever is below these rows, if there is anything. */
@@ -63,15 +57,16 @@ export class Screen {
 
   /** `closed`: the first line is that of the log: there is nothing above it. */
   constructor(public first: number, private readonly closed: boolean) {
+    super();
     this.next = first;
   }
 
   /** The next line, or its beginning: `text`, at whose beginning `style` is in force. */
   feed(text: string, style: Style): void {
     this.row++;
-    this.#style = style;
+    this.style = style;
     this.#column = 0;
-    this.#away = false;
+    this.away = false;
     this.#lines = null;
     const line = this.next++;
     if (this.row === this.rows.length) {
@@ -82,7 +77,7 @@ export class Screen {
       const isBlank = isEmpty(this.rows[this.row] ?? blank(0));
       const row = this.#at();
       if (isBlank) row.line = line;
-      this.#play(text);
+      this.play(text);
     }
   }
 
@@ -93,13 +88,13 @@ export class Screen {
     if (row?.own && row.line === this.next - 1) {
       row.own.text += text;
       if (VERTICAL.test(row.own.text)) this.#begin(row.own.text);
-    } else this.#play(text);
+    } else this.play(text);
   }
 
   /** A line that goes to other rows, on a row where nothing is. */
   #begin(text: string): void {
     Object.assign(this.rows[this.row]!, { cells: new Cells(), own: null, text: null, blank: true, touched: false });
-    this.#play(text);
+    this.play(text);
   }
 
   #freeze(): void {
@@ -162,60 +157,46 @@ export class Screen {
     this.row = Math.max(to, this.rows.length - REACH, 0);
   }
 
-  #put(text: string): void {
-    if (this.#away || !text) return;
-    this.#last = /[^\t]?\p{M}*$/u.exec(text.slice(-9))![0];
+  write(text: string): number {
     const cells = this.#touch();
-    cells.put(text.slice(0, Math.max(0, FAR - cells.column)), this.#style, this.#href);
+    cells.put(text.slice(0, Math.max(0, FAR - cells.column)), this.style, this.href);
     this.#column = cells.column;
     if (/[^ ]/.test(text)) this.rows[this.row]!.blank = false;
+    return text.length;
   }
 
-  /** The same grammar as that of a line (`ansi`), and what goes to other rows. */
-  #play(text: string): void {
-    let at = 0;
-    TOKEN.lastIndex = 0;
-    for (let token = TOKEN.exec(text); token !== null; token = TOKEN.exec(text)) {
-      const behind = TOKEN.lastIndex;
-      this.#put(text.slice(at, token.index));
-      const [whole, parameters, between, final, kind, string, single] = token;
-      const before = this.#last;
-      this.#last = "";
-      if (final === "m" && !between && PARAMETERS.test(parameters!)) this.#style = sgr(this.#style, parameters!);
-      else if (kind === "]" && string!.startsWith("8;")) {
-        const target = string!.slice(string!.indexOf(";", 2) + 1);
-        this.#href = LINK.test(target) ? target : "";
-      } else if (single === "c" || (final === "p" && parameters === "" && between === "!")) {
-        this.#style = PLAIN;
-        if (single) this.#control("K", [2]);
-        if (single) this.#column = 0;
-      } else if (single === "7" || (final === "s" && !parameters && !between)) this.#saved = { row: this.row, column: this.#column };
-      else if (single === "8" || (final === "u" && !parameters && !between)) {
-        this.#away = false;
-        if (this.#saved) {
-          this.#by(this.#saved.row - this.row);
-          this.#column = this.#saved.column;
-        } else this.#column = 0;
-      } else if (single === "M") this.#by(-1);
-      else if (single === "D" || single === "E") {
-        this.#by(1);
-        if (single === "E") this.#column = 0;
-      } else if (!between && final && /^[0-9;]*$/.test(parameters!)) {
-        const numbers = parameters!.split(";").map(Number);
-        if (this.#saved && "Hf".includes(final) && numbers[0]! > 1) this.#away = true;
-        if (final === "b") {
-          this.#put(before.repeat(Math.max(0, Math.min(numbers[0] || 1, WIDE - this.#column))));
-          this.#last = "";
-        } else if (!this.#away) this.#control(final, numbers);
-      } else if (whole === "\r") this.#column = 0;
-      else if (whole === "\b") this.#column = Math.max(0, this.#column - 1);
-      else if (whole[0] !== "\x1b") this.#put(picture(whole));
-      TOKEN.lastIndex = at = behind;
-    }
-    this.#put(text.slice(at));
+  index(single: string): void {
+    this.#by(single === "M" ? -1 : 1);
+    if (single === "E") this.#column = 0;
   }
 
-  #control(final: string, numbers: readonly number[]): void {
+  get column(): number {
+    return this.#column;
+  }
+
+  move(column: number): void {
+    this.#column = Math.max(0, column);
+  }
+
+  get saved(): boolean {
+    return this.#saved !== null;
+  }
+
+  save(): void {
+    this.#saved = { row: this.row, column: this.#column };
+  }
+
+  restore(): void {
+    if (this.#saved) this.#by(this.#saved.row - this.row);
+    this.#column = this.#saved?.column ?? 0;
+  }
+
+  clear(): void {
+    this.control("K", [2]);
+    this.#column = 0;
+  }
+
+  control(final: string, numbers: readonly number[]): void {
     const count = Math.min(numbers[0] || 1, REACH);
     if ("ABEF".includes(final)) {
       this.#by("AF".includes(final) ? -count : count);
@@ -260,10 +241,10 @@ export class Screen {
     this.row = other.row + shift;
     this.next = other.next;
     this.#column = other.#column;
-    this.#style = other.#style;
-    this.#href = other.#href;
-    this.#last = other.#last;
-    this.#away = other.#away;
+    this.style = other.style;
+    this.href = other.href;
+    this.last = other.last;
+    this.away = other.away;
     if (other.#saved) this.#saved = { row: other.#saved.row + shift, column: other.#saved.column };
     this.#lines = null;
     this.#freeze();

@@ -528,18 +528,18 @@ async def test_a_log_of_the_future_does_not_bend_the_time_of_those_that_begin_af
         for name in ("b", "a"):
             await ended(catalogue, name)
     for kept in kept_files(tmp_path, "a"):
-        text = kept.read_text(encoding="utf-8")
+        data = kept.read_bytes()
         generation = new_generation(future)
         if kept.suffix == ".json":
             known = {
-                **json.loads(text),
+                **json.loads(data),
                 "generation": generation,
                 "began": timestamp(future),
                 "ended": timestamp(future),
             }
-            text = json.dumps({**known, "order": future})
+            data = json.dumps({**known, "order": future}).encode()
         kept.unlink()
-        kept.with_name(generation + kept.suffix).write_text(text, encoding="utf-8")
+        kept.with_name(generation + kept.suffix).write_bytes(data)
     for _ in range(2):
         with opened(data_dir=str(tmp_path)) as catalogue:
             assert names(catalogue) in (["a", "b"], ["b", "c", "a"])

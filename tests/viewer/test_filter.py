@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.harness import Server
+from tests.harness import TOKEN, Server
 from tests.integration import logs
 from tests.sample import sample
 
@@ -328,3 +328,124 @@ def test_axe_finds_nothing(browser: Browser, server: Server, name: str, theme: A
         assert violations(viewer, axe) == []
         width: list[int] = viewer.js("[document.documentElement.scrollWidth, innerWidth]")
         assert width[0] <= width[1]
+
+
+# Copies, links and files
+
+
+ALLOWED: dict[str, Any] = {"permissions": ["clipboard-read", "clipboard-write"]}
+
+
+def test_copied_is_what_is_shown(browser: Browser, server: Server, name: str) -> None:
+    logs.send(server, name, EVERY_TENTH + b"\x1b[31mred needle\x1b[0m\n")
+    with filtered(browser, server, name, "q=needle&context=1", **ALLOWED) as viewer:
+        viewer.wait_last("red needle")
+        expect(viewer.page.locator(f"{ROWS} > .number", has_text=re.compile("^1998$"))).to_have_count(0)
+        viewer.page.locator("#surface").focus()
+        every = [number for number in range(1, 2001) if number % 10 in (0, 1, 9) and number > 8]
+        shown = [f"line {number}{' needle' if number % 10 == 0 else ''}" for number in every]
+        viewer.press("Control+a", "Control+c")
+        viewer.wait_told("Copied 600 lines")
+        assert viewer.js("navigator.clipboard.readText()") == "\n".join([*shown, "red needle", ""])
+        viewer.page.locator(f"{ROWS}[data-line='1989'] > .number").click()
+        viewer.page.locator(f"{ROWS}[data-line='2001'] > .number").click(modifiers=["Shift"])
+        viewer.page.get_by_role("button", name="Copy", exact=True).click()
+        viewer.wait_told("Copied 6 lines")
+        assert viewer.js("navigator.clipboard.readText()") == "\n".join([*shown[-5:], "red needle", ""])
+        viewer.page.get_by_role("button", name="Raw").click()
+        viewer.wait("async () => (await navigator.clipboard.readText()).endsWith('\x1b[31mred needle\x1b[0m\\n')")
+
+
+def test_copied_lines_are_asked_for_that_are_not_in_memory(browser: Browser, server: Server, name: str) -> None:
+    data = b"".join(b"%d needle\n" % number for number in range(12_000))
+    logs.send(server, name, data)
+    with filtered(browser, server, name, "q=needle", **ALLOWED) as viewer:
+        viewer.wait_last("11999 needle")
+        viewer.page.locator("#surface").focus()
+        viewer.press("Control+a", "Control+c")
+        viewer.wait_told("Copied 12,000 lines")
+        assert viewer.js("navigator.clipboard.readText()") == data.decode()
+
+
+def test_link_opens_what_is_shown_and_download_saves_it(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, b"hay\n\x1b[31mneedle\x1b[0m\nhay\nhay\nneedle\n") as write:
+        with filtered(browser, server, name, "q=needle&context=1", **ALLOWED) as viewer:
+            wait_numbers(viewer, 1, 2, 3, 4, 5)
+            viewer.page.get_by_label("Lines around each").select_option("0")
+            wait_numbers(viewer, 2, 5)
+            viewer.page.locator(f"{ROWS}[data-line='5'] > .number").click()
+            viewer.press("y")
+            viewer.wait_told("Link copied")
+            link: str = viewer.js("navigator.clipboard.readText()")
+            assert link.endswith("?q=needle&only=1#L5")
+            with viewer.page.expect_download() as saved:
+                viewer.page.locator("header").get_by_role("link", name="Download").click()
+            assert saved.value.suggested_filename == f"{name.replace('/', '-')}-filtered.log"
+            assert saved.value.path().read_text() == "2:needle\n5:needle\n"
+        with viewing(browser, server.get, link.partition(server.get.authority)[2]) as other:
+            wait_numbers(other, 2, 5)
+            expect(other.page.locator(f"{ROWS}.marked > .number")).to_have_text("5")
+        end(server, name, write)
+
+
+# Back to where one was
+
+
+def test_escape_goes_back_to_where_one_was(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, EVERY_TENTH + b"end\n"), viewing(browser, server.get, path(name)) as viewer:
+        viewer.wait_last("end")
+        search(viewer, "line 50 needle")
+        viewer.wait("() => document.querySelector('.hit-row')?.dataset.line === '50'")
+        viewer.press("Escape")
+        viewer.wait_last("end")
+        viewer.wait_state("Live")
+        viewer.press("Control+g", *"1000", "Enter")
+        viewer.wait("() => document.querySelector('.row.marked')?.dataset.line === '1000'")
+        at = place_of(viewer, 1000)
+        viewer.press("&")
+        viewer.page.locator("#search input").fill("needle")
+        wait_only(viewer, "needle")
+        viewer.page.locator("#search input").press("Escape")
+        expect(viewer.page.locator(f"{ROWS} > .number", has_text=re.compile("^1001$"))).to_have_count(1)
+        assert place_of(viewer, 1000) == pytest.approx(at, abs=1)
+        viewer.press("Escape")
+        viewer.wait_last("end")
+        viewer.wait_state("Live")
+        expect(viewer.page.locator(f"{ROWS}.marked")).to_have_count(0)
+
+
+def test_escape_goes_back_from_a_line_to_the_filter(browser: Browser, server: Server, name: str) -> None:
+    logs.send(server, name, EVERY_TENTH)
+    with filtered(browser, server, name, "q=needle") as viewer:
+        wait_only(viewer, "needle")
+        viewer.wait_last("line 2000 needle")
+        viewer.page.locator("#surface").focus()
+        viewer.press("Control+g", *"1503", "Enter")
+        viewer.wait("() => document.querySelector('.row.marked')?.dataset.line === '1503'")
+        viewer.press("Escape")
+        wait_only(viewer, "needle")
+        viewer.wait_last("line 2000 needle")
+        viewer.press("Escape")
+        expect(viewer.page.locator("#search")).to_be_hidden()
+        expect(viewer.page.locator(f"{ROWS} > .number", has_text=re.compile("^1999$"))).to_have_count(1)
+
+
+@pytest.mark.long
+def test_filter_goes_on_after_its_link_has_expired(browser: Browser, server: Server, name: str) -> None:
+    with writing(server, name, b"".join(b"%d needle\n" % number for number in range(1, 12_001))) as write:
+        told = logs.request(server.put, "HEAD", f"/log/{name}?expires=12")["Livelog-Link"]
+        token = told.split("/log/")[1].removesuffix(f"/{name}")
+        with viewing(browser, server.get, path(name, "?q=needle&only=1", token=token)) as viewer:
+            viewer.wait_last("12000 needle")
+            expect(viewer.page.locator(".banner")).to_contain_text("What comes is still shown")
+            write(b"hay\nlate needle\n")
+            viewer.wait_last("late needle")
+            viewer.page.get_by_label("Token").fill(TOKEN)
+            viewer.page.get_by_role("button", name="Open").click()
+            expect(viewer.page.locator(".banner")).to_have_count(0)
+            viewer.page.locator("#surface").focus()
+            viewer.press("Home")
+            viewer.wait_first(1)
+            wait_only(viewer, "needle")
+            write(b"")
+            viewer.wait_state("Ended")

@@ -188,13 +188,13 @@ export class Api {
   }
 
   /**
-   * The address of the log itself, for links. `name` tells whether the path begins with a token: a link sends no header.
+   * The address of the log itself, or of something else of it, for links. `name` tells whether the path begins with a token: a link sends no header.
    * Nor does it say If-Match: what is behind it is this log, or nothing.
    */
-  raw(name: string, query: Record<string, string> = {}): string {
+  raw(name: string, query: Record<string, string> = {}, resource = "log"): string {
     const path = this.token && decoded(this.path) === name ? [this.token, name].filter(Boolean).join("/") : this.path;
     const asked = new URLSearchParams({ ...query, ...this.which, ...(this.generation && { generation: this.generation }) }).toString();
-    return this.#url("log", path) + (asked && `?${asked}`);
+    return this.#url(resource, path) + (asked && `?${asked}`);
   }
 
   #url(resource: string, path: string): string {

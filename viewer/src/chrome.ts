@@ -5,6 +5,7 @@ import type { Address } from "./address.js";
 import type { Copying } from "./copying.js";
 import type { Finder } from "./finder.js";
 import { type Icon, icon } from "./icons.js";
+import type { Jump } from "./jump.js";
 import type { Action } from "./keys.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
@@ -21,6 +22,8 @@ export interface Page {
   /** Null until somebody has searched. */
   readonly finder: Finder | null;
   readonly address: Address;
+  /** Null until somebody has gone to a line. */
+  jump: Jump | null;
   readonly notices: Notices;
   readonly settings: Settings;
   readonly state: State;
@@ -30,6 +33,8 @@ export interface Page {
   readonly fileName: string;
   /** The address of the log itself. */
   raw(query?: Record<string, string>): string;
+  /** The address of what is shown of it by now: all of it, or the lines that a filter lets through. */
+  readonly download: string;
   /** The address of the list in which the log is; null: nothing that is known here opens it. */
   readonly list: string | null;
   /** How many problems there are; nothing until some are known. */
@@ -82,7 +87,7 @@ export function tools(page: Page, words: boolean): TemplateResult {
     ${tool("clock", `Times: ${TIMES[settings.time]}`, () => page.act("time"), settings.time !== "none")}
     ${tool("theme", `Theme: ${settings.theme}`, () => page.changeTheme())}
     ${tool("link", "Copy link", () => page.act("copy"))}
-    <a class="button ${words ? "plain" : "square"}" href=${page.raw(page.log.ended ? {} : { follow: "0" })} @click=${(event: Event) => page.leaving(event)} download=${page.fileName} title="Download" aria-label="Download"
+    <a class="button ${words ? "plain" : "square"}" href=${page.download} @click=${(event: Event) => page.leaving(event)} download=${page.fileName} title="Download" aria-label="Download"
       >${icon("download")}${words ? "Download" : nothing}</a>
     ${words ? nothing : tool("help", "Help", () => page.act("help"))}`;
 }

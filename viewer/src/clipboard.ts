@@ -33,9 +33,15 @@ function give(text: string): boolean {
 
 /** Offer text as a file. */
 export function download(name: string, text: BlobPart): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  const url = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
+  link(name, url);
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+/** Offer what is behind an address as a file. */
+export function link(name: string, url: string): void {
+  const element = document.createElement("a");
+  element.href = url;
+  element.download = name;
+  element.click();
 }

@@ -1,12 +1,13 @@
 /** What the user copies: what is selected, the lines that are marked, a link. Loaded when something is selected, or copied. */
 
 import { reasonOf } from "./api.js";
-import { copy, download, MUCH } from "./clipboard.js";
+import { copy, download, link, MUCH } from "./clipboard.js";
 import { type Bytes, plain, type Read } from "./copy.js";
 import type { Caret } from "./selecting.js";
 import type { Lines } from "./fragment.js";
 import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
+import type { Left, Numbered } from "./source.js";
 import { count } from "./state.js";
 import type { View } from "./view.js";
 
@@ -14,12 +15,13 @@ import type { View } from "./view.js";
 const WHOLE: readonly [Caret, Caret] = [{ line: 0, column: 0, start: 0 }, { line: 0, column: Infinity, start: 0 }];
 
 export class Copying {
-  /** `fileName`: what a text that is too long for the clipboard is saved as. */
+  /** `fileName`: what a text that is too long for the clipboard is saved as; `download`: the address of what is shown. */
   constructor(
     private readonly log: Log,
     private readonly view: View,
     private readonly notices: Notices,
     private readonly fileName: () => string,
+    private readonly download: () => string,
   ) {}
 
   /** As the page shows lines, so they are copied. */
@@ -36,7 +38,9 @@ export class Copying {
   /** Copy the marked lines. `raw`: with their escape sequences. */
   async marked(raw: boolean): Promise<void> {
     const { marked } = this.view;
+    const { left } = this.view.source;
     if (!marked) return;
+    if (left) return this.#left(left, marked, ...WHOLE, raw, null);
     const rows = raw ? null : this.#rows(marked, ...WHOLE);
     if (rows !== null) await this.#copy(() => Promise.resolve(rows), rows.length);
     else await this.#range(marked, (part) => (raw ? part.charset.decode(part.bytes, part.at) : plain(part, undefined, undefined, this.#read)));
@@ -73,6 +77,8 @@ export class Copying {
     const { from, to } = selection;
     const lines = { from: Math.max(1, from.line), to: Math.min(to.line, this.log.store.last) };
     const { store, charset } = this.log;
+    const { left } = this.view.source;
+    if (left) return void this.#left(left, lines, from, to, false, event);
     const rows = this.#rows(lines, from, to);
     if (rows !== null && !event) return void this.#copy(() => Promise.resolve(rows), rows.length);
     const bytes = rows === null ? store.bytesOf(lines.from, lines.to) : null;
@@ -80,6 +86,31 @@ export class Copying {
     const text = rows ?? plain({ bytes: bytes!, at: store.get(lines.from)?.at ?? 0, charset }, from, to, this.#read);
     event.clipboardData?.setData("text/plain", text);
     this.#told(text);
+  }
+
+  /** Copy lines between which others are left out. */
+  async #left(left: Left, lines: Lines, from: Caret, to: Caret, raw: boolean, event: ClipboardEvent | null): Promise<void> {
+    const { meanings } = this.view;
+    const read: Read = (runs, at) => meanings?.text(runs, at) ?? runs.map(({ text }) => text).join("");
+    const whole = (parts: readonly Numbered[]) => parts.map((part) => {
+      if (raw) return part.charset.decode(part.bytes, part.at);
+      return plain(part, part.number === from.line ? from : undefined, part.number === to.line ? to : undefined, read);
+    }).join("\n") + (parts.length && to.column === Infinity ? "\n" : "");
+    const known = left.known(lines.from, lines.to);
+    if (known && event) {
+      const text = whole(known);
+      event.clipboardData?.setData("text/plain", text);
+      return this.#told(text);
+    }
+    try {
+      const parts = known ?? (await left.ask(lines.from, lines.to));
+      const save = () => link(this.fileName(), this.download());
+      if (!parts) return this.notices.tell("That is a lot of text:", "Download all lines that are shown", save);
+      const text = whole(parts);
+      await this.#copy(() => Promise.resolve(text), text.length);
+    } catch (error) {
+      this.notices.tell(reasonOf(error));
+    }
   }
 
   /** What a terminal shows of lines that write over each other, from one place to another; null: these do not, or are not all here. */

@@ -1,11 +1,13 @@
 /** Only the lines that match: asked of the server for where the view is, and as they come. */
 
 import { type Api, type Found, reasonOf, Refused, Replaced } from "./api.js";
+import { Charset } from "./charset.js";
+import { MUCH } from "./clipboard.js";
 import { Filtered, type Passed } from "./filtered.js";
 import type { Log } from "./log.js";
 import { asked, type Query } from "./search.js";
 import { PLAIN } from "./sgr.js";
-import type { Source, Whole } from "./source.js";
+import type { Left, Numbered, Source, Whole } from "./source.js";
 import { type Line, split } from "./store.js";
 
 /** Hits of an answer; lines that are asked for on each side of those that are visible. */
@@ -25,7 +27,8 @@ const encoder = new TextEncoder();
 
 type Way = "up" | "down";
 
-export class Filter implements Source {
+export class Filter implements Source, Left {
+  readonly left = this;
   error = "";
   #list: Filtered;
   /** The line around which it began; null: the end of the log. */
@@ -152,6 +155,44 @@ export class Filter implements Source {
     this.#from.down = undefined;
     this.#isOver = false;
     if (this.#isLive) this.#aborter.abort();
+  }
+
+  // What is copied
+
+  known(from: number, to: number): Numbered[] | null {
+    const list = this.#list;
+    const parts: Numbered[] = [];
+    if (from < list.low || to > list.high) return null;
+    for (let place = list.place(from), one = list.at(place); one && one.number <= to; one = list.at(++place)) {
+      if (!one.line || one.line.length > one.line.bytes.length) return null;
+      parts.push({ number: one.number, at: one.at, bytes: one.line.bytes, charset: this.log.charset });
+    }
+    return parts;
+  }
+
+  async ask(from: number, to: number): Promise<Numbered[] | null> {
+    const { context = 0 } = this.query;
+    const charset = new Charset();
+    const parts: Numbered[] = [];
+    let size = 0;
+    for (let next: number | null = await this.log.offsetOf(Math.max(1, from - context)); next !== null; ) {
+      const query = { ...asked(this.query, true), dir: "forward", from: String(next), limit: "10000", numbers: "1" };
+      let page: number | null | undefined;
+      for await (const { error, done, next: following, line, start, text, cut } of this.api.search(query, new AbortController().signal)) {
+        if (error) throw new Refused(0, error, null);
+        if (done) page = following;
+        if (!line || line < from) continue;
+        if (line > to) return parts;
+        const whole = cut ? split(await this.api.lines({ at: String(start), count: "1" }))[0] : undefined;
+        const bytes = whole ? await this.log.bytes(whole.at, whole.at + whole.length) : encoder.encode(text);
+        parts.push({ number: line, at: start!, bytes, charset: whole ? this.log.charset : charset });
+        size += bytes.length;
+        if (size > MUCH) return null;
+      }
+      if (page === undefined) throw new TypeError();
+      next = page;
+    }
+    return parts;
   }
 
   // Asking

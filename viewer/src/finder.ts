@@ -8,9 +8,9 @@ import type { Log } from "./log.js";
 import { highlight } from "./hits.js";
 import type { Row } from "./rows.js";
 import { Revealing } from "./revealing.js";
-import { type Query, Search } from "./search.js";
+import { asked, type Query, Search } from "./search.js";
 import { count } from "./state.js";
-import type { View } from "./view.js";
+import type { Place, View } from "./view.js";
 
 /** Milliseconds without a key after which a search begins. */
 const TYPED = 250;
@@ -23,8 +23,10 @@ export class Finder {
   /** What lets only lines through that match, and what will, once enough of them are known. */
   #filter: Filter | null = null;
   #next: Filter | null = null;
+  /** Where the view was before the user searched. */
+  #place: Place | null = null;
 
-  /** `show` puts the search bar on the page; `tell` shows a note. */
+  /** `show` puts the search bar on the page; `tell` shows a note, `escape` does what the key does. */
   constructor(
     private readonly api: Api,
     private readonly log: Log,
@@ -32,6 +34,7 @@ export class Finder {
     private readonly address: Address,
     private readonly show: () => void,
     private readonly tell: (text: string) => void,
+    private readonly escape: () => void,
     private readonly redraw: () => void,
   ) {
     this.search = new Search(api, redraw);
@@ -79,6 +82,11 @@ export class Finder {
     this.find({ ...query, text: this.text, only: !query.only });
   }
 
+  /** The parameters of the lines that are shown, as text for people; null: all are. */
+  get only(): Record<string, string> | null {
+    return this.#filter && { ...asked(this.#filter.query, true), as: "text", plain: "1" };
+  }
+
   /** What there is to say of the search. */
   get summary(): string {
     const { search } = this;
@@ -101,6 +109,7 @@ export class Finder {
   }
 
   open(focus: boolean, text?: string): void {
+    if (!this.isOpen) this.#place = focus ? this.view.place : null;
     this.isOpen = true;
     element("search").hidden = false;
     this.show();
@@ -109,14 +118,17 @@ export class Finder {
     if (focus) this.#input.focus();
   }
 
-  close(): void {
+  /** End the search; `back`: go back to where it began. */
+  close(back = false): void {
     clearTimeout(this.#typing);
+    const place = back && this.search.active ? this.#place : null;
     this.isOpen = false;
     element("search").hidden = true;
     this.search.clear();
     this.#turn(null);
     this.search.query = { ...this.search.query, only: false };
     this.address.remember("");
+    if (place) this.view.restore(place);
     element("surface").focus();
   }
 
@@ -126,7 +138,7 @@ export class Finder {
   }
 
   key(event: KeyboardEvent): void {
-    if (event.key === "Escape") this.close();
+    if (event.key === "Escape") this.escape();
     if (event.key !== "Enter") return;
     event.preventDefault();
     if (event.ctrlKey || event.metaKey) return this.toggleOnly();

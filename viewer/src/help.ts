@@ -5,6 +5,7 @@ import { others } from "./beside.js";
 export { go } from "./beside.js";
 import { type Page, tools } from "./chrome.js";
 import { element } from "./dom.js";
+import { Jump } from "./jump.js";
 import { icon } from "./icons.js";
 import { type Action, KEYS } from "./keys.js";
 
@@ -34,7 +35,7 @@ const WHAT: Record<Action, string> = {
   copy: "copy a link to this place",
   logBefore: "the log before, in the list",
   nextLog: "the next log of the list",
-  leave: "close what is open",
+  leave: "close what is open, and go back to where you were",
   help: "this help",
 };
 
@@ -54,12 +55,14 @@ export function help(page: Page): TemplateResult {
 }
 
 /** Go to the line whose number was typed. */
-function goToTyped({ log, view, address }: Page, event: Event): void {
+function goToTyped(page: Page, event: Event): void {
+  const { log, view, address } = page;
   const field = (event.target as HTMLFormElement).elements.namedItem("number") as HTMLInputElement;
   const asked = Number(field.value);
   const line = Math.min(asked, log.store.last);
   field.value = "";
   if (!(line >= 1)) return;
+  (page.jump ??= new Jump(view, address, () => page.finder)).go();
   address.missing(asked);
   address.mark({ from: line, to: line });
   view.toLine(line);

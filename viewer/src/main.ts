@@ -14,6 +14,7 @@ import type { Gaps } from "./gaps.js";
 import type { Groups } from "./groups.js";
 import type { Hints } from "./hints.js";
 import { type Action, action } from "./keys.js";
+import type { Jump } from "./jump.js";
 import { Log } from "./log.js";
 import type { Marks } from "./marks.js";
 import { Notices } from "./notices.js";
@@ -42,6 +43,7 @@ class App implements chrome.Page {
   readonly #options = { wrap: this.settings.wrap, dark: false, showTime: false, time: (line: number) => this.#timing?.of(line, this.settings.time) ?? { text: "", title: "" } };
   readonly view: View = new View(element("surface"), this.log, this.#options, this.#redraw);
   readonly address = new Address(this.api, this.log, this.view, this.notices, this.#redraw);
+  jump: Jump | null = null;
   #copying: Copying | null = null;
   #timing: Timing | null = null;
   #gaps: Gaps | null = null;
@@ -96,7 +98,7 @@ class App implements chrome.Page {
   }
 
   get fileName(): string {
-    return `${this.name.replaceAll("/", "-") || "log"}.log`;
+    return `${this.name.replaceAll("/", "-") || "log"}${this.finder?.only ? "-filtered" : ""}.log`;
   }
 
   get list(): string | null {
@@ -105,6 +107,10 @@ class App implements chrome.Page {
 
   raw(query: Record<string, string> = {}): string {
     return this.api.raw(this.name, query);
+  }
+
+  get download(): string {
+    return this.finder?.only ? this.api.raw(this.name, this.finder.only, "search") : this.raw(this.log.ended ? {} : { follow: "0" });
   }
 
   problemCounts(): unknown {
@@ -169,7 +175,10 @@ class App implements chrome.Page {
     pageDown: () => this.view.step(this.view.page),
     pageUp: () => this.view.step(-this.view.page),
     top: () => this.view.toRatio(0),
-    end: () => this.view.follow(),
+    end: () => {
+      this.jump?.stay();
+      this.view.follow();
+    },
     follow: () => (this.view.following ? this.view.pause() : this.view.follow()),
     search: () => this.#find((finder) => finder.open(true)),
     only: () => this.#find((finder) => finder.toggleOnly()),
@@ -200,7 +209,8 @@ class App implements chrome.Page {
     logBefore: () => this.#beside(false),
     nextLog: () => this.#beside(true),
     leave: () => {
-      if (this.finder?.isOpen) this.finder.close();
+      if (this.jump?.back()) return;
+      if (this.finder?.isOpen) this.finder.close(true);
       else if (this.#panels?.opened()) this.#panels.opened()!.close();
       else if (this.view.selection) this.view.deselect();
       else this.address.mark(null);
@@ -253,7 +263,7 @@ class App implements chrome.Page {
       this.finder ??= new Finder(this.api, this.log, this.view, this.address, () => {
         this.#render("search");
         this.#redraw();
-      }, (text) => this.notices.tell(text), this.#redraw);
+      }, (text) => this.notices.tell(text), () => this.act("leave"), this.#redraw);
       act(this.finder);
       this.#redraw();
     });
@@ -265,7 +275,7 @@ class App implements chrome.Page {
   }
 
   #copier({ Copying }: typeof import("./copying.js")): Copying {
-    return (this.#copying ??= new Copying(this.log, this.view, this.notices, () => this.fileName));
+    return (this.#copying ??= new Copying(this.log, this.view, this.notices, () => this.fileName, () => this.download));
   }
 
   /** The browser copies: the log's text, if some of it is selected. */

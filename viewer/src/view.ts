@@ -18,6 +18,11 @@ import * as scroller from "./scroller.js";
 import { type Caret, Selecting } from "./selecting.js";
 import { type Source, Whole } from "./source.js";
 
+export interface Place {
+  readonly anchor: scroller.Anchor;
+  readonly following: boolean;
+}
+
 export class View {
   anchor: scroller.Anchor = { line: 1, offset: 0 };
   following = true;
@@ -132,6 +137,15 @@ export class View {
     this.#target = { line, top: null };
     this.gone = line;
     if (this.hits) this.hits.wanted = found.offset === undefined ? null : found;
+  }
+
+  /** Where the window is. */
+  get place(): Place {
+    return { anchor: this.anchor, following: this.following };
+  }
+
+  restore({ anchor, following }: Place): void {
+    this.#go(anchor, following);
   }
 
   follow(): void {

@@ -140,6 +140,28 @@ async def test_a_write_waits_for_room_that_is_on_its_way_back() -> None:
 
 
 @on_loop
+async def test_room_that_came_back_while_a_write_found_none_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The removal has ended when the result of the write arrives, so that none is under way any more."""
+    results = iter([(0, OSError(errno.ENOSPC, "full")), (1, None)])
+    begun, proceed = threading.Event(), threading.Event()
+
+    def write_all(_write: Write, _skipped: int = 0) -> tuple[int, OSError | None]:
+        begun.set()
+        assert proceed.wait(TIMEOUT)
+        return next(results)
+
+    monkeypatch.setattr("livelog.log.disk._write_all", write_all)
+    disk = Disk(tempfile.gettempdir())
+    outcome = write(disk, 0, b"x")
+    await turns(begun.is_set)
+    disk.give_back(1, lambda: None)
+    await turns(lambda: disk.returns == 1)
+    proceed.set()
+    assert await outcome == (1, None)
+    disk.stop()
+
+
+@on_loop
 async def test_a_write_does_not_wait_for_ever_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livelog.log.disk.ROOM_TIMEOUT", 0.05)
     disk = Disk(tempfile.gettempdir(), max_used=100)
@@ -147,7 +169,7 @@ async def test_a_write_does_not_wait_for_ever_for_room(monkeypatch: pytest.Monke
     count, error = await write(disk, 0, bytes(101))
     assert (count, error is not None and error.errno, disk.used) == (0, errno.EDQUOT, 0)
     disk.stop()
-    assert not await disk.room_returns(float("inf"))
+    assert not await disk.room_returns(float("inf"), 0)
 
 
 @on_loop

@@ -96,6 +96,8 @@ class Disk:
         self._free = 0
         self._given = self._gone = 0  # bytes of files that threads shall remove, and of those that they have removed
         self._returning = 0  # removals under way in threads, and removed logs that still have readers
+        self.returns = 0
+        """How many of these have ended. One that ended while a thread found the disk full has made room all the same."""
         self._returned: asyncio.Future[None] | None = None  # done when one of these has ended; None: nobody waits
         self._retrying: set[asyncio.Task[None]] = set()
         self._looked = float("-inf")
@@ -200,17 +202,23 @@ class Disk:
     def note_returned(self) -> None:
         """The last reader of such a log has ended. Its bytes are counted by `give_back`."""
         self._returning -= 1
+        self.returns += 1
         if self._returned is not None:
             self._returned.set_result(None)
             self._returned = None
 
-    async def room_returns(self, deadline: float) -> bool:
+    async def room_returns(self, deadline: float, since: int) -> bool:
         """Wait until a removal has freed some room, until `deadline` at most (seconds on the event loop's clock).
 
-        Returns whether one has. Returns False at once if no removal is under way, and `evict_older` finds no log.
+        `since`: `returns` when the attempt began that found the disk full. Returns whether a removal has ended since then. Returns False at
+        once if none has, none is under way, and `evict_older` finds no log.
         """
         loop = asyncio.get_running_loop()
-        if self._stopped or loop.time() >= deadline or not (self._returning or self._evict_older()):
+        if self._stopped or loop.time() >= deadline:
+            return False
+        if self.returns != since:
+            return True
+        if not (self._returning or self._evict_older()):
             return False
         if self._returned is None:
             self._returned = loop.create_future()
@@ -223,7 +231,7 @@ class Disk:
         if self._stopped:
             loop.call_soon(write.written, 0, OSError("the server has stopped"))
         elif (refusal := self.admit(write.size)) is not None:
-            loop.call_soon(self._settle, write, 0, 0, refusal)
+            loop.call_soon(self._settle, write, self.returns, 0, 0, refusal)
         elif write.size >= LARGE:
             self._submit([write], small=False)
         else:
@@ -232,11 +240,15 @@ class Disk:
                 self._gathering = True
                 loop.call_soon(self._submit_small)
 
-    def _settle(self, write: Write, admitted: int, count: int, error: OSError | None) -> None:
-        """A write has ended: `admitted` bytes of it count as used, and the file took `count`. If the disk was full, it may be tried again."""
+    def _settle(self, write: Write, since: int, admitted: int, count: int, error: OSError | None) -> None:
+        """A write has ended: `admitted` bytes of it count as used, and the file took `count`. If the disk was full, it may be tried again.
+
+        `since`: `returns` when it began.
+        """
         is_full = error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if error is not None and is_full and not self._stopped and (self._returning or self._evict_older()):
-            task = asyncio.get_running_loop().create_task(self._retry(write, admitted, count, error))
+        returns = self.returns != since or self._returning > 0
+        if error is not None and is_full and not self._stopped and (returns or self._evict_older()):
+            task = asyncio.get_running_loop().create_task(self._retry(write, since, admitted, count, error))
             self._retrying.add(task)
             task.add_done_callback(self._retrying.discard)
             return
@@ -244,11 +256,14 @@ class Disk:
         self._free += admitted - count
         write.written(count, error)
 
-    async def _retry(self, write: Write, admitted: int, count: int, refusal: OSError) -> None:
+    async def _retry(self, write: Write, since: int, admitted: int, count: int, refusal: OSError) -> None:
         """Continue a write that found the disk full after `count` bytes, each time a removal has freed room."""
         loop = asyncio.get_running_loop()
         deadline, error = loop.time() + ROOM_TIMEOUT, cast(OSError | None, refusal)
-        while error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT) and await self.room_returns(deadline):
+        while error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if not await self.room_returns(deadline, since):
+                break
+            since = self.returns
             if not admitted and (error := self.admit(write.size)) is not None:
                 continue
             admitted = write.size
@@ -271,7 +286,7 @@ class Disk:
             self._submit(batch, small=True)
 
     def _submit(self, batch: list[Write], *, small: bool) -> None:
-        loop = asyncio.get_running_loop()
+        loop, since = asyncio.get_running_loop(), self.returns
 
         def work() -> None:
             results = [_write_all(write) for write in batch]
@@ -286,7 +301,7 @@ class Disk:
             if small:
                 self._submit_small()
             for write, result in zip(batch, results, strict=True):
-                self._settle(write, write.size, *result)
+                self._settle(write, since, write.size, *result)
 
         self.writers.submit(work)
 

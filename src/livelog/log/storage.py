@@ -90,11 +90,12 @@ class Storage:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + ROOM_TIMEOUT
         while True:
+            since = self.disk.returns
             try:
                 return await loop.run_in_executor(self.disk.writers, job)
             except OSError as error:
                 failure = DiskError("creating the log's file", error)
-                if not failure.full or not await self.disk.room_returns(deadline):
+                if not failure.full or not await self.disk.room_returns(deadline, since):
                     raise failure from error
 
     def keep(self, journal: Journal) -> None:

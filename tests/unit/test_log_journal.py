@@ -331,7 +331,7 @@ def limited(*scenarios: Callable[[], None]) -> None:
     """Run scenarios in a process whose files are limited in size. `multiprocessing` would leave one of its own behind."""
     calls = "".join(f"; limit_file_size({LIMIT}); {scenario.__name__}()" for scenario in scenarios)
     program = f"from {__name__} import *{calls}"
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program]
+    command = [sys.executable, "-W", "error", "-c", program]  # no -X dev: its asyncio tells of slowness on stderr
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=TIMEOUT)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -47,7 +47,7 @@ class File:
         with self._lock:
             before, size = self._end, os.fstat(self._fd).st_size
             if self.failure is None and size < before:
-                self._fail(f"the file has become shorter: {size} bytes, of {before}")
+                self._fail_truncated(size)
             elif self.failure is None and size != before and self._is_as_before():
                 self._seen = os.pread(self._fd, min(SEEN, size), max(0, size - SEEN))
                 self._end = size
@@ -71,8 +71,14 @@ class File:
         size = len(self._seen)
         if os.pread(self._fd, size, self._end - size) == self._seen:
             return True
-        self._fail("the file was truncated, and has other bytes now")
+        self._fail_truncated(os.fstat(self._fd).st_size)
         return False
+
+    def _fail_truncated(self, size: int) -> None:
+        if size < self._end:
+            self._fail(f"the file has become shorter: {size} bytes, of {self._end}")
+        else:
+            self._fail("the file was truncated, and has other bytes now")
 
     def _fail(self, reason: str) -> None:
         if self.failure is None:

@@ -219,6 +219,7 @@ def link_in(text: str) -> str:
 # What each CI is left
 
 
+@pytest.mark.long
 def test_github_gets_the_link_in_the_summary_and_as_an_output(place: Place, tmp_path: Path) -> None:
     """And the log has what the commands have written, title, labels and the exit code."""
     runner = github(tmp_path)
@@ -369,6 +370,7 @@ def test_a_job_ends_with_the_commands_exit_code(
     assert ("runs without a log" in runner.output) == away
 
 
+@pytest.mark.long
 def test_the_commands_words_and_standard_input_are_as_they_were(place: Place, tmp_path: Path) -> None:
     """Spaces, quotes, what looks like an option, nothing at all."""
     runner = job(tmp_path, place.variables())
@@ -468,6 +470,7 @@ def test_a_client_with_another_digest_is_never_run(
     assert "not the client" not in runner.output
 
 
+@pytest.mark.long
 def test_a_client_with_the_pinned_digest_needs_none_from_the_server(place: Place, tmp_path: Path) -> None:
     """Letters in either case."""
     with urlopen(f"http://{place.server.get.authority}/livelog.pyz") as answer:
@@ -479,6 +482,7 @@ def test_a_client_with_the_pinned_digest_needs_none_from_the_server(place: Place
     assert len(place.logs()) == 1
 
 
+@pytest.mark.long
 def test_a_job_whose_write_token_is_refused_runs_without_a_link(place: Place, tmp_path: Path) -> None:
     """As for a pull request from a fork, which gets no secrets."""
     runner = github(tmp_path)

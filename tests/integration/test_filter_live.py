@@ -132,6 +132,7 @@ def test_lines_can_be_chosen_by_the_time_at_which_they_came(server: Server) -> N
         assert [one["line"] for one in some if "line" in one] == [*range(first + 1, stop + 1)]
 
 
+@pytest.mark.long
 def test_filters_of_one_log_share_a_process_and_one_that_takes_for_ever_is_alone(server: Server) -> None:
     producer = begin(server, "shared")
     producer.send(chunk(b"begin\n"))

@@ -146,6 +146,7 @@ def test_problems_of_a_log_that_grows_are_found_in_what_is_new(server: Server) -
     assert [one["message"] for one in problems(server, "growing").json["problems"]] == ["a", "b", "c"]
 
 
+@pytest.mark.long
 def test_all_of_a_large_log_are_counted_and_the_first_ones_are_kept(server: Server) -> None:
     """Also with lines longer than a piece, and in a log that says in which encoding it is."""
     send(

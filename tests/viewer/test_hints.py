@@ -30,7 +30,9 @@ def test_hint_is_shown_once(browser: Browser, server: Server, name: str) -> None
         press(viewer, "There are keys for everything")
         expect(viewer.page.locator("#help .keys")).to_be_visible()
         viewer.press("Escape")
+        expect(viewer.page.locator("#help")).to_be_hidden()
         viewer.press("Home")
+        viewer.wait_state("Paused")
         press(viewer, "End follows them again")
         expect(viewer.page.locator(".chip")).to_have_count(0)
         assert viewer.js(SEEN).split() == ["keys", "paused"]

@@ -13,6 +13,7 @@ from livelog.tokens import Access
 from tests.harness import TOKEN, Server
 from tests.integration import logs
 from tests.integration.servers import running
+from tests.sample import sample
 
 from .pages import SIZES, Viewer, heap, holding, lines, viewing, violations, writing
 from .wires import Wire
@@ -176,6 +177,7 @@ def test_growth_stays_at_the_end_unless_one_has_gone_away_from_it(browser: Brows
         wait_last(viewer, "line 204")
 
 
+@pytest.mark.long
 def test_a_flood_is_passed_over_and_its_end_is_shown(browser: Browser, server: Server, name: str) -> None:
     with (
         writing(server, f"{name}/a", b"begin\n") as write,
@@ -221,7 +223,7 @@ def test_each_log_tells_that_it_was_aborted_removed_or_replaced(browser: Browser
         wait_texts(viewer, "old", at=2)
 
 
-@pytest.mark.parametrize("kept", [1, 2])
+@pytest.mark.parametrize("kept", sample([1, 2], 2))
 def test_replaced_log_can_be_read_on_if_it_is_kept_and_says_that_it_cannot_if_not(
     browser: Browser, name: str, kept: int
 ) -> None:
@@ -238,6 +240,7 @@ def test_replaced_log_can_be_read_on_if_it_is_kept_and_says_that_it_cannot_if_no
                 expect(pane(viewer).locator(".facts")).to_contain_text("not read: ")
 
 
+@pytest.mark.long
 def test_twenty_logs_are_merged_each_in_a_colour_of_its_own(browser: Browser, server: Server, name: str) -> None:
     names = [f"{name}/{number:02}" for number in range(20)]
     for each in names[1:]:
@@ -330,6 +333,7 @@ def test_number_of_a_line_leads_to_it_on_the_page_of_its_log(browser: Browser, s
         expect(viewer.page.locator("#surface .row.marked .text")).to_have_text("line 495")
 
 
+@pytest.mark.long
 def test_logs_side_by_side_are_at_the_same_time_when_one_is_scrolled(
     browser: Browser, server: Server, name: str
 ) -> None:
@@ -379,6 +383,7 @@ def test_list_leads_to_the_page_and_the_page_back_to_the_list(browser: Browser, 
         expect(rows).to_have_count(4)
 
 
+@pytest.mark.long
 def test_page_takes_tokens_as_the_list_does(browser: Browser, server: Server, name: str) -> None:
     access = Access(TOKEN)
     send(server, f"{name}/deep/a", b"of a\n")

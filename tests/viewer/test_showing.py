@@ -43,6 +43,7 @@ def shown(viewer: Viewer, line: int) -> str:
     return text
 
 
+@pytest.mark.long
 def test_line_that_ends_in_cr_lf_is_shown_however_long_it_is(browser: Browser, server: Server, name: str) -> None:
     lengths = (16_383, 16_384, 16_385, 20_479, 20_480, 30_000)
     logs.send(server, name, b"".join(b"a\r\n" + b"x" * length + b"\r\n" for length in lengths) + b"last\r\n")
@@ -205,6 +206,7 @@ def test_hit_is_visible_also_if_lines_have_numbers_only_after_it_was_found(
         viewer.wait(f"() => ({HIT})('hit-now') === 'needle'")
 
 
+@pytest.mark.long
 def test_hit_is_visible_also_if_its_part_of_the_line_cannot_be_had_at_first(
     browser: Browser, server: Server, name: str
 ) -> None:
@@ -270,6 +272,7 @@ def test_line_that_was_gone_to_is_not_folded_away_by_a_group_that_is_found_later
             expect(viewer.page.locator(f"{ROWS}[data-line='{line}']")).to_be_visible()
 
 
+@pytest.mark.long
 def test_each_hit_of_a_long_line_is_gone_to(browser: Browser, server: Server, name: str) -> None:
     text = b"needle 1" + b" x" * 1000 + b"needle 2" + b" x" * 5000 + b"needle 3 needle 4\nneedle 5\n"
     logs.send(server, name, text)

@@ -42,6 +42,7 @@ def run(workshop: Path, *command: str, **variables: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_source_passes_the_strict_compiler(workshop: Path) -> None:
     run(workshop, "npx", "tsc", "--noEmit")
 

@@ -124,6 +124,7 @@ def test_last_line_that_is_longer_than_an_answer_begins_where_it_does(
         assert viewer.numbers() == [1, 2]
 
 
+@pytest.mark.long
 def test_end_of_a_line_is_not_taken_for_a_line_if_those_before_it_come_before_lines_are_counted(
     browser: Browser, server: Server, name: str
 ) -> None:
@@ -330,6 +331,7 @@ def test_errors_are_looked_for_from_what_is_in_the_window(browser: Browser, serv
             expect(viewer.page.locator(f"{ROWS}.marked > .text")).to_have_text(shown)
 
 
+@pytest.mark.long
 def test_errors_are_a_key_away(browser: Browser, server: Server, name: str) -> None:
     text = b"".join(
         b"%s %d\n" % (b"\x1b[31mERROR\x1b[0m" if at in (300, 600) else b"fine", at) for at in range(1, 1001)

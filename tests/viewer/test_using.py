@@ -253,7 +253,8 @@ def test_search_counts_every_line_and_leads_from_the_last_to_the_first(searching
     searching.wait("() => [...CSS.highlights.get('hit-now')].join() === 'Needle'")
     assert searching.page.url.endswith("?q=needle")
     searching.page.reload()
-    expect(summary(searching)).to_have_text("10 of 10 lines")
+    expect(summary(searching)).to_have_text("10 lines")
+    expect(row(searching, 45_007)).to_be_visible()  # where it was left
 
 
 def test_enter_begins_a_search_at_once(searching: Viewer) -> None:

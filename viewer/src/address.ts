@@ -9,8 +9,8 @@ import type { Query } from "./search.js";
 import { count } from "./state.js";
 import type { View } from "./view.js";
 
-/** What the browser keeps of an entry in the history: where the view was. */
-interface Entry {
+/** Where the view was: the browser keeps it for each entry in the history, and for each log when its page is left. */
+export interface Entry {
   readonly anchor?: Anchor;
   readonly following?: boolean;
 }
@@ -21,6 +21,10 @@ const MOST_CONTEXT = 100;
 export class Address {
   /** Where the address says to go, until the view is there. */
   #place: fragment.Fragment = fragment.read(location.hash);
+  /** Whether the page was loaded anew, or come back to (see `leaving`), and is not yet where it was left. */
+  #again = history.state !== null;
+  /** Whether it is where it was left. */
+  again = false;
   #page: string;
 
   constructor(
@@ -44,15 +48,23 @@ export class Address {
     return text ? { text, matchCase: has("case"), regex: has("regex"), only: has("only"), invert: has("invert"), context: Math.max(0, Math.min(MOST_CONTEXT, Math.floor(Number(asked.get("context"))))) || 0 } : null;
   }
 
-  /** Go where the address says, as soon as there is such a place. */
+  /** Go to where the page was left, or where the address says, as soon as there is such a place. */
   arrive(): void {
     this.#rename();
     const { lines, byte } = this.#place;
     const { store, generation } = this.log;
-    if ((!lines && byte === null) || !store.numbered || !generation) return;
+    if (!store.numbered || !generation) return;
+    const isNamed = lines || byte !== null;
+    const left = this.#again && (isNamed || this.view.following) ? (JSON.parse(sessionStorage.getItem(generation) ?? "null") as Entry | null) : null;
+    this.#again = false;
+    if (!isNamed && !left) return;
     this.#place = { ...this.#place, lines: null, byte: null };
     this.view.seen = store.last;
-    if (lines) {
+    if (left) {
+      this.again = true;
+      this.view.marked = lines;
+      this.#return(left);
+    } else if (lines) {
       this.view.marked = lines;
       this.missing(lines.from);
       this.view.toLine(Math.min(lines.from + Math.floor((lines.to - lines.from) / 2), lines.from + Math.floor(this.view.page / 2)));
@@ -114,14 +126,17 @@ export class Address {
     this.#takeToken();
     const { lines, byte } = fragment.read(location.hash);
     this.view.marked = lines;
-    if (entry?.anchor) {
-      this.view.anchor = entry.anchor;
-      this.view.following = entry.following ?? false;
-    } else if (lines || byte !== null) {
+    if (entry?.anchor) this.#return(entry);
+    else if (lines || byte !== null) {
       this.view.following = false;
       this.#place = { lines, byte, token: null };
     }
     this.redraw();
+  }
+
+  #return({ anchor, following }: Entry): void {
+    this.view.anchor = anchor!;
+    this.view.following = following ?? false;
   }
 
   /** A token that turned out to open nothing does not stay in the address. */

@@ -107,6 +107,11 @@ export class Drawing {
     this.redraw();
   }
 
+  /** Columns behind which lines are wrapped; 0: they are not. */
+  get columns(): number {
+    return this.options.wrap ? this.#columns : 0;
+  }
+
   /** More rows of a line, and those for the gaps at it, in pixels. */
   silence(line: number): number {
     const { gaps, meanings, source } = this.view;

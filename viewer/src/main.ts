@@ -56,7 +56,6 @@ class App implements chrome.Page {
   #cards: typeof import("./cards.js") | null = null;
   finder: Finder | null = null;
   tried = false;
-
   readonly #scripts = new Scripts(this.api, this.notices, this.#redraw, (event) => this.#key(event));
   #help: typeof import("./help.js") | null = null;
 
@@ -153,7 +152,7 @@ class App implements chrome.Page {
     else if (this.log.began !== undefined && this.log.now - this.log.began >= OLD) void this.#scripts.quietly<typeof import("./timing.js")>("timing", (script) => this.#time(script));
     if (this.#options.showTime) this.#timing?.need(this.view.lines);
     if (this.log.store.size > 0 && this.#query && this.finder) {
-      this.finder.find(this.#query, !this.view.following);
+      this.finder.find(this.#query, this.address.again || !this.view.following);
       this.#query = null;
     }
     this.finder?.look();
@@ -226,7 +225,7 @@ class App implements chrome.Page {
     this.#redraw();
   }
 
-  #soon({ Announcer, Groups, Hints, Marks, Meanings, Problems }: typeof import("./soon.js")): void {
+  #soon({ Announcer, Groups, Hints, keepPlace, Marks, Meanings, Problems }: typeof import("./soon.js")): void {
     if (this.#groups) return;
     const meanings = new Meanings(this.view, () => this.log.charset,
       (act) => void this.#scripts.quietly<typeof import("./structure.js")>("structure", ({ Structure }) => act(new Structure())));
@@ -237,6 +236,7 @@ class App implements chrome.Page {
     this.#problems = problems;
     this.#marks = new Marks(this.log, this.view, problems.list);
     this.#hints = new Hints(this);
+    keepPlace(this.log, this.view);
   }
 
   #later(act: () => void): void {

@@ -3,6 +3,7 @@
 export { Announcer } from "./announcer.js";
 export { Groups } from "./groups.js";
 export { Hints } from "./hints.js";
+export { keepPlace } from "./leaving.js";
 export { Marks } from "./marks.js";
 export { Meanings } from "./meanings.js";
 export { Problems } from "./problems.js";

@@ -52,6 +52,8 @@ export class View {
 
   /** A line that is in the middle, or so many pixels below the top, until all around it are known, and with them their heights. */
   #target: { readonly line: number; readonly top: number | null } | null = null;
+  /** The line at the top, and its height, as they were drawn. */
+  #drawn = { line: 0, height: 0, columns: 0 };
   readonly #drawing: Drawing;
   readonly #selecting: Selecting;
 
@@ -191,6 +193,7 @@ export class View {
     if (this.later && this.log.store.numbered) this.toHit(this.later);
     const { source } = this;
     const lines = this.geometry;
+    this.#fit(lines);
     if (this.#target !== null) this.anchor = this.#aimed(lines, this.#target);
     this.anchor = this.following ? scroller.end(lines) : scroller.clamp(lines, this.anchor);
     // What is at the top may not be shown any more.
@@ -202,9 +205,17 @@ export class View {
     if (missing === undefined) this.#target = null;
     else source.need(missing);
     this.decorate(this.#drawing.show(numbers, this.anchor.offset));
+    this.#drawn = { line: this.anchor.line, height: lines.height(this.anchor.line), columns: this.#drawing.columns };
     this.#prefetch(numbers);
     this.#selecting.update();
     if (this.#target === null) this.hits?.reveal();
+  }
+
+  /** Where lines are wrapped in another way than before, the same part of the line stays at the top. */
+  #fit(lines: scroller.Geometry): void {
+    const { line, offset } = this.anchor;
+    const { columns, height } = this.#drawn;
+    if (columns !== this.#drawing.columns && line === this.#drawn.line) this.anchor = { line, offset: (offset / height) * lines.height(line) };
   }
 
   /** Where the window is if a line is in its place; if it is not shown, the nearest one that is. */

@@ -28,7 +28,7 @@ BUDGET = 30_000
 
 SCRIPTS = ("cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal")
 
-SCRIPT_BUDGET = 8_000
+SCRIPT_BUDGET = 8_500
 """Bytes of each compressed script that is loaded when it is used."""
 
 

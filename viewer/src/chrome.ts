@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Address } from "./address.js";
+import type { Api } from "./api.js";
 import type { Copying } from "./copying.js";
 import type { Finder } from "./finder.js";
 import { type Icon, icon } from "./icons.js";
@@ -17,6 +18,7 @@ import type { View } from "./view.js";
 
 /** What is shown, and what can be done with it. */
 export interface Page {
+  readonly api: Api;
   readonly log: Log;
   readonly view: View;
   /** Null until somebody has searched. */
@@ -47,6 +49,8 @@ export interface Page {
   copy(act: (copying: Copying) => unknown): void;
   set(change: Partial<Settings>): void;
   changeTheme(): void;
+  /** Print; not there before the log is. */
+  print?: () => void;
   unlock(event: Event): void;
   /** Take the first segment of the address for a token that opens nothing. */
   presume(): void;

@@ -48,9 +48,9 @@ export function help(page: Page): TemplateResult {
   return html`<form method="dialog"><h2>${page.name || "Log"}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="menu">${tools(page, true)}</div>
     <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
-      ${jump("Go to a line", "line")}${jump("Problems", "problems")}${jump("Problem before", "previousProblem")}${jump("Next problem", "nextProblem")}${jump("New since the last good run", "compare")}${jump("Fold all", "foldAll")}${jump(page.settings.raw ? "Lines as what they mean" : "Lines as they are in the log", "raw")}</form>
+      <button class="plain" @click=${() => page.print?.()}>Print</button>${jump("Go to a line", "line")}${jump("Problems", "problems")}${jump("Problem before", "previousProblem")}${jump("Next problem", "nextProblem")}${jump("New since the last good run", "compare")}${jump("Fold all", "foldAll")}${jump(page.settings.raw ? "Lines as what they mean" : "Lines as they are in the log", "raw")}</form>
     ${others(page, () => help(page))}
-    <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${NAMES[key] ?? key}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}</dl>
+    <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${NAMES[key] ?? key}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}<div><dt><kbd>Ctrl P</kbd></dt><dd>print what is selected, or the last 2,000 lines</dd></div></dl>
     ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;
 }
 

@@ -225,7 +225,7 @@ class App implements chrome.Page {
     this.#redraw();
   }
 
-  #soon({ Announcer, Groups, Hints, keepPlace, Marks, Meanings, Problems }: typeof import("./soon.js")): void {
+  #soon({ Announcer, begin, Groups, Hints, Marks, Meanings, Problems }: typeof import("./soon.js")): void {
     if (this.#groups) return;
     const meanings = new Meanings(this.view, () => this.log.charset,
       (act) => void this.#scripts.quietly<typeof import("./structure.js")>("structure", ({ Structure }) => act(new Structure())));
@@ -236,7 +236,7 @@ class App implements chrome.Page {
     this.#problems = problems;
     this.#marks = new Marks(this.log, this.view, problems.list);
     this.#hints = new Hints(this);
-    keepPlace(this.log, this.view);
+    begin(this);
   }
 
   #later(act: () => void): void {

@@ -438,9 +438,12 @@ async def test_bytes_that_were_just_written_are_cached(file: BinaryIO) -> None:
 async def test_bytes_that_are_not_cached_are_fetched_and_then_are(file: BinaryIO) -> None:
     data = random.Random(4).randbytes(16 * PROBE_STEP)
     with open_journal(file, content=data, nowait=without_waiting(file)) as journal:
-        os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        if journal.is_cached(0, len(data)):
+        for _ in range(100):  # the kernel passes over pages that another processor has just had in its hands
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            if not journal.is_cached(0, len(data)):
+                break
+        else:
             pytest.skip("this file system keeps everything in memory")
         assert await journal.fetch(0, len(data)) == data
         assert journal.is_cached(0, len(data))

@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.harness import Server
 from tests.integration import logs
+from tests.integration.servers import wait_until
 
-from .pages import ROWS, Viewer, path, viewing, writing
+from .pages import PATIENCE, ROWS, Viewer, path, viewing, writing
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -126,8 +127,11 @@ def test_program_that_draws_for_long_leaves_its_last_rows(browser: Browser, serv
     logs.send(server, name, log + frame(0, "").encode() + frames.encode() + BELOW.encode())
     with viewing(browser, server.get, path(name)) as viewer:
         wait_texts(viewer, *(f"row {row}: {count - 1}" for row in range(3)), "below 0", "below 1", "below 2")
-        viewer.wait_loaded()
-        shown = numbers(viewer)
-        steps = [after - before for before, after in itertools.pairwise(shown)]
-        assert sum(step > 3 * (count - 10) for step in steps) == 1, "all other frames are hidden between two rows"
+
+        def hides_frames() -> bool:
+            steps = (after - before for before, after in itertools.pairwise(numbers(viewer)))
+            return sum(step > 3 * (count - 10) for step in steps) == 1
+
+        # The page goes through them from the end, some hundred lines at a time.
+        wait_until(hides_frames, "all other frames are hidden between two rows", PATIENCE)
         assert viewer.page.locator(f"{ROWS}:first-child > .text").text_content()

@@ -15,7 +15,6 @@ import yaml  # type: ignore[import-untyped]  # schemathesis brings it
 from livelog.wire.head import IMPLEMENTED
 from tests.conformance.link import Address
 from tests.harness import TOKEN
-from tests.sample import sample
 
 from .logs import request, send
 from .servers import running
@@ -72,12 +71,10 @@ def check(folder: Path, description: str, address: Address, token: str, config: 
 
 @pytest.mark.parametrize(
     ("token", "brief", "examples"),
-    sample(
-        [(TOKEN, EVERYTHING, 2), (TOKEN, r"^/(?!view)[a-z]+(/\{name\})?$", 5), ("wrong", EVERYTHING, 5)],
-        (TOKEN, EVERYTHING, 2),
-    ),
+    [(TOKEN, EVERYTHING, 2), (TOKEN, r"^/(?!view)[a-z]+(/\{name\})?$", 5), ("wrong", EVERYTHING, 5)],
     ids=["briefly", "token", "no token"],
 )
+@pytest.mark.long
 def test_readers_port_answers_as_its_description_says(tmp_path: Path, token: str, brief: str, examples: int) -> None:
     """For logs that there are, with a name, without one, and with a prefix."""
     config = f'[parameters]\n"path.token" = "{token}"\n"path.name" = "a"\n"path.prefix" = "b"\n"query.wait" = 0\n{briefly(brief)}'

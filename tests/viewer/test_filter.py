@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, expect
 
 from tests.harness import TOKEN, Server
 from tests.integration import logs
+from tests.integration.servers import wait_until
 from tests.sample import one_of, sample
 
-from .pages import ROWS, SIZES, Viewer, end, path, viewing, violations, writing
+from .pages import PATIENCE, ROWS, SIZES, Viewer, end, path, viewing, violations, writing
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -193,7 +194,7 @@ def test_line_that_does_not_match_is_gone_to_among_all_lines(browser: Browser, s
         viewer.press("&")
         wait_only(viewer, "needle")
         viewer.press("N")
-        assert {1500, 1510} & set(viewer.numbers())
+        wait_until(lambda: bool({1500, 1510} & set(viewer.numbers())), "the match before it is shown", PATIENCE)
 
 
 # Live logs
@@ -460,3 +461,28 @@ def test_filter_goes_on_after_its_link_has_expired(browser: Browser, server: Ser
             wait_only(viewer, "needle")
             write(b"")
             viewer.wait_state("Ended")
+
+
+@pytest.mark.long
+def test_filters_that_are_over_leave_nothing_in_the_page(browser: Browser, server: Server, name: str) -> None:
+    logs.send(server, name, EVERY_TENTH)
+    with filtered(browser, server, name, "q=needle") as viewer:
+        session = viewer.page.context.new_cdp_session(viewer.page)
+        session.send("Performance.enable")
+
+        def listeners() -> int:
+            session.send("HeapProfiler.collectGarbage")
+            metrics = session.send("Performance.getMetrics")["metrics"]
+            return int(next(each["value"] for each in metrics if each["name"] == "JSEventListeners"))
+
+        counts = []
+        for _ in range(12):
+            wait_only(viewer, "needle")
+            counts.append(listeners())
+            viewer.press("&")
+            viewer.wait_last("line 2000 needle")
+            viewer.wait(
+                "() => document.querySelectorAll('.row').length && ![...document.querySelectorAll('.row')].every(row => row.textContent.includes('needle'))"
+            )
+            viewer.press("&")
+        assert max(counts[6:]) <= max(counts[:6]), counts

@@ -248,6 +248,7 @@ def test_hidden_page_holds_no_connection_and_catches_up_when_it_is_shown(
         viewer.wait_last("line 15")
 
 
+@pytest.mark.long
 def test_seven_tabs_of_one_browser_are_up_to_date_when_they_are_shown(browser: Browser, server: Server) -> None:
     """A browser has six connections to a server at most: tabs in the background need none."""
     names = [f"tab-{number}" for number in range(7)]

@@ -56,6 +56,7 @@ def test_link_that_expires_while_the_list_is_open_is_told_and_another_token_goes
         viewer.wait_state("Live")
 
 
+@pytest.mark.long
 def test_token_that_the_server_takes_no_more_is_told_to_who_has_the_list_open(
     browser: Browser, wire: Wire, builds: str
 ) -> None:

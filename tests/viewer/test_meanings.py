@@ -109,8 +109,10 @@ def test_structured_lines_are_folded_opened_and_rid_of_keys(
         shown(viewer, opened, "ERROR it broke  user=7 … 1 more", "A=1 make")
         assert violations(viewer, axe) == []
         viewer.press("w")
-        rows = viewer.js(f"[...document.querySelectorAll('{ROWS}')].map(row => row.getBoundingClientRect().top)")
-        assert rows[1] - rows[0] == 3 * (rows[2] - rows[1])
+        viewer.wait(f"""() => {{
+            const [first, second, third] = [...document.querySelectorAll('{ROWS}')].map(row => row.getBoundingClientRect().top);
+            return second - first === 3 * (third - second);
+        }}""")
         viewer.press("Control+a", "Control+c")
         viewer.wait_told("Copied 5 lines")
         copied: str = viewer.js("navigator.clipboard.readText()")

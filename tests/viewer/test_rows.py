@@ -111,6 +111,7 @@ def test_rows_move_while_the_log_is_live_and_stand_still_for_who_reads(
         wait_texts(viewer, "above 99", "row 0: half", "row 1: 3", "row 2: 3")
         write(b" done\n\n\n")
         viewer.press("k")
+        viewer.wait_state("Paused")
         top = viewer.top()
         for at in range(4, 30):
             write(frame(at).encode())

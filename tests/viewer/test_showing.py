@@ -168,9 +168,10 @@ def haystack(server: Server) -> str:
 
 @pytest.mark.parametrize(
     ("window", "regex"),
-    sample(itertools.product(SIZES, [False, True]), (SIZES[0], True)),
+    list(itertools.product(SIZES, [False, True])),
     indirect=["window"],
 )
+@pytest.mark.long
 def test_hit_is_visible_wherever_in_its_line_it_is(
     browser: Browser, server: Server, haystack: str, window: dict[str, Any], regex: bool
 ) -> None:
@@ -298,6 +299,7 @@ def test_every_match_of_a_pattern_is_marked(browser: Browser, server: Server, na
         )
 
 
+@pytest.mark.long
 def test_progress_of_a_search_with_many_hits_moves_on(browser: Browser, server: Server, name: str) -> None:
     logs.send(server, name, b"needle\n" * 30_000)
     with viewing(browser, server.get, path(name)) as viewer:

@@ -209,6 +209,7 @@ def test_link_that_expires_while_its_log_is_followed_is_told_and_what_comes_is_s
             viewer.wait_state("Ended")
 
 
+@pytest.mark.long
 def test_link_that_expires_in_a_tab_that_has_another_token_goes_on_with_that(
     browser: Browser, server: Server, name: str
 ) -> None:

@@ -40,6 +40,7 @@ export class Filter implements Source, Left {
   /** The lines that are looked at: the first and the last one. */
   #around: readonly number[] = [];
   #aborter = new AbortController();
+  readonly #stopped = new AbortController();
   #isBusy = false;
   /** Whether lines are told as they come; and whether there is nothing to come. */
   #isLive = false;
@@ -63,7 +64,7 @@ export class Filter implements Source, Left {
     this.#begin = begin;
     this.#list = new Filtered(begin ?? log.store.last + 1);
     this.#around = begin === null ? [] : [begin];
-    document.addEventListener("visibilitychange", () => document.hidden && this.#aborter.abort());
+    document.addEventListener("visibilitychange", () => document.hidden && this.#aborter.abort(), { signal: this.#stopped.signal });
   }
 
   /** Whether there is enough to be shown. */
@@ -74,6 +75,7 @@ export class Filter implements Source, Left {
   }
 
   stop(): void {
+    this.#stopped.abort();
     this.#aborter.abort();
     this.#until = Infinity;
   }

@@ -6,6 +6,7 @@ Needs Chromium, and pngquant, which makes them a third of the size. They are for
 """
 
 import contextlib
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Any
 from playwright.sync_api import Browser, expect
 
 from tests.chromium import chromium
-from tests.harness import Server
+from tests.harness import TOKEN, Server
 from tests.integration import logs
 from tests.integration.servers import running
 
@@ -56,7 +57,9 @@ def pictures(browser: Browser, server: Server, wire: Wire) -> Iterator[tuple[str
     with contextlib.ExitStack() as stack:
 
         def page(name: str, fragment: str = "", theme: Any = "light", *, token: bool = True, **options: Any) -> Viewer:
-            target = path(name, fragment) if token else path(name, fragment, token="")
+            return opened(path(name, fragment) if token else path(name, fragment, token=""), theme, **options)
+
+        def opened(target: str, theme: Any = "light", **options: Any) -> Viewer:
             how: dict[str, Any] = {"viewport": WINDOW, "color_scheme": theme, "reduced_motion": "reduce", **options}
             return stack.enter_context(viewing(browser, wire.address, target, **how))
 
@@ -77,7 +80,18 @@ def pictures(browser: Browser, server: Server, wire: Wire) -> Iterator[tuple[str
             viewer.press("Enter")
             expect(viewer.page.locator("#search .count")).to_contain_text(" of ")
             yield f"search-{theme}", viewer
-        viewer.press("Escape", "?")
+        viewer.press("Escape")
+        viewer.page.get_by_label("Search the whole log").wait_for(state="hidden")
+        viewer.press("p")
+        expect(viewer.page.get_by_role("option").first).to_be_visible()
+        yield "problems-dark", viewer
+        viewer.press("Escape")
+        filtered = page("linux", "?q=error:&only=1&context=1")
+        expect(filtered.page.locator("#search .count")).to_have_text(re.compile(r"^\d+ lines$"))
+        expect(filtered.page.locator(f"{ROWS} > .text", has_text="unit_33")).to_have_count(0)
+        yield "filter-light", filtered
+        viewer.page.locator("#surface").focus()
+        viewer.press("?")
         expect(viewer.page.locator("#help")).to_be_visible()
         yield "help-dark", viewer
         viewer = page("linux", "#L120-L124")
@@ -120,6 +134,13 @@ def pictures(browser: Browser, server: Server, wire: Wire) -> Iterator[tuple[str
         viewer = page("interrupted", theme="dark")
         viewer.wait_state("Writer disconnected")
         yield "interrupted-dark", viewer
+        live("mac")
+        viewer = opened(f"/view/{TOKEN}/", "light")
+        expect(viewer.page.get_by_text("nightly build of linux").first).to_be_visible()
+        yield "list-light", viewer
+        viewer = opened(f"/view/{TOKEN}/?logs=linux,mac,failed&as=side", "dark")
+        expect(viewer.page.locator(".pane .row")).not_to_have_count(0)
+        yield "several-dark", viewer
         replaced = page("ended-soon", theme="dark")
         end = live("ended-soon")
         replaced.wait_state("Live")

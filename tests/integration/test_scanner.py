@@ -138,8 +138,10 @@ def test_pattern_of_any_kind_gets_an_answer_and_holds_nobody_up(server: Server, 
     if answer.status == 400:
         assert answer.body.endswith(b"\n")
         assert answer.body[:-1].decode().isprintable()
+    elif answer.status == 503:  # beside load the process has the processor for a hundredth of the time, or less
+        assert b"could not begin within 30 s" in answer.body
     else:
-        assert (answer.status, answer.ending) == (200, Ending.CLEAN)
+        assert (answer.status, answer.ending) == (200, Ending.CLEAN), answer.body[:300]
         last = json.loads(answer.body.splitlines()[-1])
         assert last["done"]
         assert ("error" in last) == (last["hits"] is None)

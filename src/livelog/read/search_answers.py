@@ -20,7 +20,6 @@ from livelog.times import moment_of
 from livelog.wire.exchange import Exchange
 from livelog.wire.fields import whole_number
 from livelog.wire.link import leaving, unless_lost
-from livelog.wire.problem import RETRY_AFTER
 from livelog.wire.request import Request
 from livelog.wire.response import Response
 
@@ -116,7 +115,7 @@ async def _refused() -> AsyncIterator[None]:
             raise problems.PATTERN_TOO_HEAVY.error(reason=error) from error
         raise
     except TimeoutError as error:
-        raise problems.TOO_MANY_SEARCHES.error(RETRY_AFTER) from error
+        raise ScanError(f"the search could not begin within {FIRST_WORD:g} s, since the server is busy") from error
 
 
 def _query(query: Mapping[str, str], length: int, *, grep: bool) -> Query:

@@ -1,5 +1,6 @@
 /** The lines that a filter lets through, as far as they are known: those of one stretch of the log. Pure; bounded in size. */
 
+import { first } from "./sorted.js";
 import type { Line } from "./store.js";
 
 /** Lines that are kept, and bytes of them; and lines that are kept on each side of those that are shown. */
@@ -42,13 +43,7 @@ export class Filtered {
 
   /** How many are in front of this line. */
   place(line: number): number {
-    let [low, high] = [0, this.#all.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#all[middle]!.number < line) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return first(this.#all, ({ number }) => number >= line);
   }
 
   get(line: number): Passed | undefined {

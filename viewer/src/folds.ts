@@ -1,6 +1,7 @@
 /** Groups of lines that can be folded to their first one. Pure. */
 
 import type { Group } from "./api.js";
+import { first } from "./sorted.js";
 
 export class Folds {
   #groups = new Map<number, Group>();
@@ -28,13 +29,7 @@ export class Folds {
 
   /** How deep this line is in groups that are nested in others: 0 in one that is not. */
   level(line: number): number {
-    let [low, high] = [0, this.#levels.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#levels[middle]![0] <= line) low = middle + 1;
-      else high = middle;
-    }
-    return this.#levels[low - 1]?.[1] ?? 0;
+    return this.#levels[first(this.#levels, ([from]) => from > line) - 1]?.[1] ?? 0;
   }
 
   #nest(): void {
@@ -123,13 +118,7 @@ export class Folds {
   }
 
   #out(line: number, way: (interval: [number, number]) => number): number {
-    let [low, high] = [0, this.#hidden.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#hidden[middle]![1] < line) low = middle + 1;
-      else high = middle;
-    }
-    const interval = this.#hidden[low];
+    const interval = this.#hidden[first(this.#hidden, ([, to]) => to >= line)];
     return interval && interval[0] <= line ? way(interval) : line;
   }
 

@@ -2,6 +2,7 @@
 
 import type { Api } from "./api.js";
 import type { Log } from "./log.js";
+import { first } from "./sorted.js";
 import type { Line } from "./store.js";
 
 /** Seconds that a gap has at least. */
@@ -43,13 +44,7 @@ export class GapMap {
 
   /** The place of the first gap at this byte or behind it. */
   #first(offset: number): number {
-    let [low, high] = [0, this.#gaps.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#gaps[middle]!.offset < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return first(this.#gaps, (gap) => gap.offset >= offset);
   }
 }
 

@@ -20,7 +20,7 @@ import type { Marks } from "./marks.js";
 import { Notices } from "./notices.js";
 import { Scripts } from "./scripts.js";
 import type { Problems } from "./problems.js";
-import { load, save, type Settings } from "./settings.js";
+import { change, load, nextTheme, type Settings } from "./settings.js";
 import { seen } from "./sgr.js";
 import { type State, stateOf } from "./state.js";
 import type { Timing } from "./timing.js";
@@ -311,23 +311,20 @@ class App implements chrome.Page {
     return marked !== undefined && lines.includes(marked) ? marked : (lines[0] ?? 1);
   }
 
-  set(change: Partial<Settings>): void {
-    Object.assign(this.settings, change);
-    save(this.settings);
+  set(some: Partial<Settings>): void {
+    change(this.settings, some);
     this.#apply();
   }
 
   changeTheme(): void {
-    const themes = ["auto", "light", "dark"] as const;
-    this.set({ theme: themes[(themes.indexOf(this.settings.theme) + 1) % 3]! });
+    this.set({ theme: nextTheme(this.settings) });
   }
 
   #apply(): void {
-    const { theme, wrap, time } = this.settings;
-    document.documentElement.dataset["theme"] = theme;
+    const { theme, wrap, time, raw } = this.settings;
     this.#options.dark = theme === "dark" || (theme === "auto" && this.#dark.matches);
     this.#options.wrap = wrap;
-    this.view.raw = this.settings.raw;
+    this.view.raw = raw;
     this.#options.showTime = time !== "none";
     if (time !== "none" && !this.#timing) {
       this.#scripts.use<typeof import("./timing.js")>("timing", (script) => this.#time(script));

@@ -1,6 +1,7 @@
 /** Errors, warnings and notices of a log, as far as the server has told of them. Pure. */
 
 import type { Level, Problem, Problems } from "./api.js";
+import { first } from "./sorted.js";
 
 /** The gravest first. */
 export const LEVELS: readonly Level[] = ["error", "warning", "notice"];
@@ -54,17 +55,6 @@ export class ProblemList {
     const [before, behind] = [this.all[at - 1] ?? { offset: 0, line: 1 }, this.all[at] ?? { offset: size, line: last }];
     return before.line + ((behind.line - before.line) * (offset - before.offset)) / Math.max(1, behind.offset - before.offset);
   }
-}
-
-/** The place of the first item of which this is true, as it is of all behind it. */
-function first<T>(list: readonly T[], isTrue: (one: T) => boolean): number {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isTrue(list[middle]!)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** `src/app.js:10:15`, as far as it is known. */

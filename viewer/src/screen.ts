@@ -11,6 +11,7 @@
 import { draw, parse, Player, TOKEN } from "./ansi.js";
 import { Cells, type Run } from "./cells.js";
 import { BOLD, CONCEAL, DIM, INVERSE, ITALIC, PLAIN, STRIKE, type Style, UNDERLINE } from "./sgr.js";
+import { first } from "./sorted.js";
 
 /** Rows from the lowest one up that can still be written on: as many as the highest terminals have. */
 export const REACH = 200;
@@ -280,14 +281,7 @@ export class Screen extends Player {
 
   /** The first of the shown lines that is not in front of `line`: its place among them. */
   place(line: number): number {
-    const { lines } = this.shown();
-    let [low, high] = [0, lines.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (lines[middle]! < line) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return first(this.shown().lines, (shown) => shown >= line);
   }
 
   /** The row that is shown in the place of a line; undefined: the line is hidden. */

@@ -16,18 +16,31 @@ export interface Settings {
 
 const NAME = "livelog settings";
 
+/** The theme behind this one. */
+export const nextTheme = ({ theme }: Settings) => (({ auto: "light", light: "dark", dark: "auto" }) as const)[theme];
+
+/** Put the theme into force. */
+function show({ theme }: Settings): void {
+  document.documentElement.dataset["theme"] = theme;
+}
+
+/** What was kept, or else what suits this window. Its theme is in force from now on. */
 export function load(): Settings {
   const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", raw: false, letters: true, levels: "error warning notice", aloud: false };
   try {
     Object.assign(settings, JSON.parse(localStorage.getItem(NAME) ?? "{}"));
     if (!/^(none|clock|start|before)$/.test(settings.time)) settings.time = "clock"; // of an older page
-    return settings;
   } catch {
-    return settings;
+    // nothing was kept, or it cannot be read
   }
+  show(settings);
+  return settings;
 }
 
-export function save(settings: Settings): void {
+/** Change some of them, and keep them. */
+export function change(settings: Settings, some: Partial<Settings>): void {
+  Object.assign(settings, some);
+  show(settings);
   try {
     localStorage.setItem(NAME, JSON.stringify(settings));
   } catch {

@@ -1,6 +1,7 @@
 /** The logs of the list, the newest first, as events tell of them. Pure. */
 
 import type { Status } from "../api.js";
+import { first } from "../sorted.js";
 
 /** What the list tells of a log. */
 export interface Listed extends Omit<Status, "elapsed" | "gaps" | "attempts"> {
@@ -126,14 +127,6 @@ export class Logs {
 
   /** Where a log of this generation is, or would be: generations begin with the time, in digits. */
   #place(generation: string): number {
-    const { all } = this;
-    if (!all.length || all[all.length - 1]!.generation > generation) return all.length;
-    let [low, high] = [0, all.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (all[middle]!.generation > generation) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return first(this.all, (log) => log.generation <= generation);
   }
 }

@@ -5,7 +5,7 @@ import { Api, reasonOf } from "../api.js";
 import { element } from "../dom.js";
 import { Notices } from "../notices.js";
 import { AROUND, ORDER } from "../order.js";
-import { load, save, type Settings } from "../settings.js";
+import { change, load, nextTheme, type Settings } from "../settings.js";
 import { folderOf, type Form, write as writeSeveral } from "../several/address.js";
 import * as chrome from "./chrome.js";
 import { ALL, choose, type Chosen, type Filter, isFiltering, labelsOf, read, write } from "./filter.js";
@@ -63,7 +63,6 @@ class App implements chrome.Page {
   #offered: { labels: [string, number][]; changes: number; time: number } = { labels: [], changes: -1, time: 0 };
 
   constructor() {
-    document.documentElement.dataset["theme"] = this.settings.theme;
     this.#takeToken();
     this.#listen();
     this.#table.focus();
@@ -276,16 +275,13 @@ class App implements chrome.Page {
     dialog.showModal();
   }
 
-  set(change: Partial<Settings>): void {
-    Object.assign(this.settings, change);
-    save(this.settings);
-    document.documentElement.dataset["theme"] = this.settings.theme;
+  set(some: Partial<Settings>): void {
+    change(this.settings, some);
     this.#schedule();
   }
 
   changeTheme(): void {
-    const themes = ["auto", "light", "dark"] as const;
-    this.set({ theme: themes[(themes.indexOf(this.settings.theme) + 1) % 3]! });
+    this.set({ theme: nextTheme(this.settings) });
   }
 
   readonly #acts: Record<Action, () => unknown> = {

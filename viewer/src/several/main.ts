@@ -9,7 +9,7 @@ import { Naming } from "../list/naming.js";
 import { type Connection, Watch } from "../list/watch.js";
 import { pattern } from "../hits.js";
 import { Notices } from "../notices.js";
-import { load, save, type Settings } from "../settings.js";
+import { change, load, nextTheme, type Settings } from "../settings.js";
 import { type Asked, folderOf, MOST, read, write } from "./address.js";
 import * as chrome from "./chrome.js";
 import type { Hit } from "./finder.js";
@@ -50,7 +50,6 @@ class App implements chrome.Page {
   #changes = -1;
 
   constructor() {
-    document.documentElement.dataset["theme"] = this.settings.theme;
     const { names, form } = this.#asked;
     const groups = form === "side" ? names.map((name) => [name]) : [names];
     const sources: Source[] = [];
@@ -279,16 +278,13 @@ class App implements chrome.Page {
     for (const { sequence } of this.#panes) sequence.following = true;
   }
 
-  set(change: Partial<Settings>): void {
-    Object.assign(this.settings, change);
-    save(this.settings);
-    document.documentElement.dataset["theme"] = this.settings.theme;
+  set(some: Partial<Settings>): void {
+    change(this.settings, some);
     this.#schedule();
   }
 
   changeTheme(): void {
-    const themes = ["auto", "light", "dark"] as const;
-    this.set({ theme: themes[(themes.indexOf(this.settings.theme) + 1) % 3]! });
+    this.set({ theme: nextTheme(this.settings) });
   }
 
   retry(): void {

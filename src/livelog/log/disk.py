@@ -214,16 +214,18 @@ class Disk:
         once if none has, none is under way, and `evict_older` finds no log.
         """
         loop = asyncio.get_running_loop()
-        if self._stopped or loop.time() >= deadline:
+        if loop.time() >= deadline or not self._may_return(since):
             return False
         if self.returns != since:
             return True
-        if not (self._returning or self._evict_older()):
-            return False
         if self._returned is None:
             self._returned = loop.create_future()
         done, _ = await asyncio.wait((self._returned,), timeout=deadline - loop.time())
         return bool(done)
+
+    def _may_return(self, since: int) -> bool:
+        """Whether a removal has freed some room, or will. See `room_returns`."""
+        return not self._stopped and (self.returns != since or self._returning > 0 or self._evict_older())
 
     def write(self, write: Write) -> None:
         """Give a write to a thread: now if there is room, else when a removal that is under way has freed some."""
@@ -246,8 +248,7 @@ class Disk:
         `since`: `returns` when it began.
         """
         is_full = error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        returns = self.returns != since or self._returning > 0
-        if error is not None and is_full and not self._stopped and (returns or self._evict_older()):
+        if error is not None and is_full and self._may_return(since):
             task = asyncio.get_running_loop().create_task(self._retry(write, since, admitted, count, error))
             self._retrying.add(task)
             task.add_done_callback(self._retrying.discard)

@@ -140,8 +140,7 @@ def test_signal_reaches_all_of_the_commands_group_on_a_terminal_if_it_is_sent_to
 ORPHANS = """
 import os, pathlib, time
 def others():
-    stats = [path.read_bytes().rpartition(b")")[2].split()[0] for path in pathlib.Path("/proc").glob("[0-9]*/stat")]
-    return len(stats)
+    return len([*pathlib.Path("/proc").glob("[0-9]*")])
 before = others()
 for _ in range(20):
     if os.fork() == 0:

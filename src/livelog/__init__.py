@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .client.api.capture import run as run
+    from .client.api.compare import Comparison as Comparison
+    from .client.api.compare import NewLine as NewLine
     from .client.api.handler import Handler as Handler
     from .client.api.listing import LogEvent as LogEvent
     from .client.api.listing import LogStatus as LogStatus
@@ -33,6 +35,8 @@ __version__ = "0.2.0"
 
 _HOMES = {
     "run": "client.api.capture",
+    "Comparison": "client.api.compare",
+    "NewLine": "client.api.compare",
     "Handler": "client.api.handler",
     "Hit": "client.api.search",
     "asearch": "client.api.search_many",

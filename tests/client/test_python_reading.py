@@ -1,6 +1,6 @@
 """`import livelog`: lines with their times, searches, and the list of logs, sync and asyncio.
 
-Categories: times · searches · lists · asyncio. What they have in common with a reader of bytes is tested there.
+Categories: times · searches · comparisons · lists · asyncio. What they have in common with a reader of bytes is tested there.
 """
 
 import asyncio
@@ -35,6 +35,12 @@ def reader(here: Place, name: str, **options: object) -> livelog.Reader:
 def write(here: Place, name: str, data: bytes, **options: object) -> None:
     with livelog.Writer(name, settings=here.settings(), **options) as log:  # type: ignore[arg-type]
         log.write(data)
+
+
+def attempt(here: Place, name: str, data: bytes, exit_code: int) -> None:
+    with livelog.Writer(name, settings=here.settings()) as log:
+        log.write(data)
+        log.exit_code = exit_code
 
 
 def told(here: Place, name: str) -> list[tuple[int, int, datetime]]:
@@ -208,6 +214,54 @@ def test_search_over_a_network_that_is_cut_tells_each_line_once(here: Place) -> 
         assert proxy.cut > 2
 
 
+# Comparisons.
+
+
+def test_comparison_has_the_lines_that_the_last_good_log_has_not(here: Place) -> None:
+    attempt(here, "compare", b"start 1\nstep\n", 0)
+    attempt(here, "compare", b"start 2\nbroken\nerror 7\nerror 8\n" + b"x" * 2000 + b"\n", 1)
+    new = reader(here, "compare").compare()
+    assert [(line.line, line.offset, line.text, line.count, line.cut) for line in new.lines] == [
+        (2, 8, "broken", 1, False),
+        (3, 15, "error 7", 2, False),
+        (5, 31, "x" * 1000, 1, True),
+    ]
+    assert [line.time for line in new.lines] == [told(here, "compare")[line.line - 1][2] for line in new.lines]
+    assert (new.new, new.complete, new.attempt, new.exit_code) == (3, True, -1, 0)
+    limited = reader(here, "compare").compare(limit=1)
+    assert ([line.text for line in limited.lines], limited.new) == (["broken"], 3)
+    assert (reader(here, "compare").compare(limit=0).lines, reader(here, "compare").compare(0).lines) == ([], [])
+    assert reader(here, "compare").compare(new.generation) == new
+    earlier = reader(here, "compare?attempt=-1").compare(0)
+    assert ([line.text for line in earlier.lines], earlier.attempt, earlier.exit_code) == (["step"], 0, 1)
+    log = reader(here, "compare")
+    assert len(list(log.lines())) == 5
+    write(here, "compare", b"another\n")
+    with pytest.raises(livelog.Refused, match="LIVELOG_KEEP_ATTEMPTS") as nothing:  # the good one is not kept any more
+        log.compare()
+    assert nothing.value.status == 404
+    write(here, "compare", b"another\n")
+    with pytest.raises(livelog.LogReplaced):
+        log.compare()
+    for wrong in ({"limit": -1}, {"other": 1}):
+        with pytest.raises(ValueError, match="limit|attempt"):
+            reader(here, "compare").compare(**wrong)
+
+
+def test_comparison_of_many_pages_over_a_network_that_is_cut_has_each_line_once(here: Place) -> None:
+    words = [
+        f"{chr(97 + number // 676)}{chr(97 + number // 26 % 26)}{chr(103 + number % 20)}" for number in range(12_000)
+    ]
+    texts = list(dict.fromkeys(words))
+    attempt(here, "compare/many", b"good\n", 0)
+    write(here, "compare/many", b"".join(f"{text} {'y' * 20}\n".encode() for text in texts))
+    with Proxy(here.readers, [300, 20_000]) as proxy:
+        new = livelog.Reader(f"{proxy.url}/log/compare/many", token=TOKEN).compare()
+        assert proxy.cut == 2
+    assert [line.text.split()[0] for line in new.lines] == texts
+    assert (len(texts), new.new) == (len(new.lines), len(texts))
+
+
 # Lists.
 
 
@@ -336,10 +390,15 @@ def test_asyncio_has_the_same(here: Place) -> None:
         hits = assert_type([hit async for hit in log.asearch("error")], list[livelog.Hit])
         assert [hit.text for hit in hits] == ["an error"]
         assert [hit.text async for hit in log.asearch("error")] == ["an error"]
+        write(here, "async/one", b"another error\n")
+        new = assert_type(await reader(here, "async/one").acompare(-1), livelog.Comparison)
+        assert [line.text for line in assert_type(new.lines, list[livelog.NewLine])] == ["another error"]
+        with pytest.raises(livelog.Refused):
+            await reader(here, "async/two").acompare()
         listed = [found async for found in livelog.alogs(prefix="async/", settings=here.settings())]
         assert [found.name for found in assert_type(listed, list[livelog.LogStatus])] == ["async/one"]
         many = assert_type([hit async for hit in livelog.asearch("error", settings=here.settings())], list[livelog.Hit])
-        assert [(hit.name, hit.text) for hit in many if hit.name == "async/one"] == [("async/one", "an error")]
+        assert [(hit.name, hit.text) for hit in many if hit.name == "async/one"] == [("async/one", "another error")]
         begun = asyncio.Event()
 
         async def watch() -> None:
@@ -353,6 +412,7 @@ def test_asyncio_has_the_same(here: Place) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
+    assert_type(reader(here, "async/one").compare(0), livelog.Comparison)
     assert_type([*reader(here, "async/one").lines()], list[livelog.Line])
     assert_type([*reader(here, "async/one").lines(times=True)], list[livelog.TimedLine])
     asyncio.run(main())

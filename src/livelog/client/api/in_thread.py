@@ -1,4 +1,4 @@
-"""Blocking iterators for asyncio: a thread runs the iterator."""
+"""What blocks, for asyncio: a thread runs it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +15,18 @@ async def each(iterator: Iterator[T], close: Callable[[], None]) -> AsyncIterato
     try:
         while (item := await loop.run_in_executor(thread, next, iterator, None)) is not None:
             yield item
+    finally:
+        close()
+        thread.shutdown(wait=False)
+
+
+async def once(ask: Callable[[], T], close: Callable[[], None]) -> T:
+    """The result of `ask`, which a thread runs. `close` is called at the end, also of a task that is cancelled; it must end a wait of `ask`."""
+    import asyncio  # noqa: PLC0415  # as above
+
+    thread = ThreadPoolExecutor(1, "livelog question")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, ask)
     finally:
         close()
         thread.shutdown(wait=False)

@@ -22,8 +22,9 @@ from livelog.errors import Refused
 from livelog.tokens import Access, is_of_prefix
 
 from .in_thread import each
+from .links import parse
 from .lookup import Target, fetch, listing, patiently
-from .reader import GIVE_UP, parse
+from .reader import GIVE_UP
 from .search import moment, rfc3339
 from .watching import Watched
 

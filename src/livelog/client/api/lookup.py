@@ -14,11 +14,11 @@ from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
-from livelog.client.api.reader import LONGEST_WAIT, has_waited, parse, which
+from livelog.client.api.links import parse, which
 from livelog.client.settings import ClientSettings
 from livelog.client.transport.connection import TIMEOUT, connect
 from livelog.client.transport.origin import Origin, is_loopback, shown
-from livelog.client.transport.patient import FIRST_PAUSE, LAST_PAUSE
+from livelog.client.transport.patient import FIRST_PAUSE, LAST_PAUSE, LONGEST_WAIT, has_waited
 from livelog.client.transport.stream import Stream, with_query
 from livelog.client.transport.wire import Answer, Wire, explain, message_of
 from livelog.config import EX_CONFIG

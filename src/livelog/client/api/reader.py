@@ -15,7 +15,6 @@ Invariants:
 2. The iteration ends without an error only if all requested bytes were returned, and the log is not aborted.
 """
 
-import contextlib
 import copy
 import math
 import re
@@ -23,15 +22,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self, Unpack, overload
-from urllib.parse import SplitResult, urlsplit
 
 from livelog.client.transport.origin import Origin
-from livelog.client.transport.patient import PatientConnection
+from livelog.client.transport.patient import LONGEST_WAIT, PatientConnection, has_waited
 from livelog.errors import ClientError, LogAborted, LogReplaced, Refused
 
-from .in_thread import each
+from .in_thread import each, once
+from .links import parse, which
 
 if TYPE_CHECKING:
+    from .compare import Comparison
     from .search import Hit, SearchOptions
     from .timed import Block, TimedLine
 
@@ -43,14 +43,6 @@ GIVE_UP = 300.0
 
 ENDLESS = 2**53 - 1
 """A last position that asks to follow (RFC 8673 section 2)."""
-
-LONGEST_WAIT = 300
-"""The longest `wait` that a server accepts, in seconds."""
-
-
-def has_waited(asked: float) -> bool:
-    """Whether nearly `LONGEST_WAIT` seconds have passed since `asked`: the server has waited as long as it could, so it is worth asking again."""
-    return time.monotonic() > asked + 0.9 * LONGEST_WAIT
 
 
 class Line(NamedTuple):
@@ -261,6 +253,33 @@ class Reader:
 
         return hits(), server.close
 
+    def compare(self, other: int | str | None = None, *, limit: int | None = None) -> "Comparison":
+        """The lines of the log that an earlier log of its name does not have, found by the server: the logs are not transferred.
+
+        `other`: the attempt (-1: the one before the newest) or the generation to compare with; None: the newest one before this log that is complete
+        with exit code 0. `limit`: at most this many lines; None: all. Raises: ValueError, Refused (status 404: there is none to compare with),
+        LogReplaced, GaveUp.
+        """
+        return self._comparing(other, limit)[0]()
+
+    async def acompare(self, other: int | str | None = None, *, limit: int | None = None) -> "Comparison":
+        """Like `compare`, for asyncio."""
+        return await once(*self._comparing(other, limit))
+
+    def _comparing(
+        self, other: int | str | None, limit: int | None
+    ) -> "tuple[Callable[[], Comparison], Callable[[], None]]":
+        """What compares, and what ends that."""
+        from livelog.client.transport.stream import Stream  # noqa: PLC0415  # as for a search
+
+        from .compare import Comparing  # noqa: PLC0415
+
+        server = self._server.another()
+        pages = Comparing(
+            Stream(server, self._resource("compare")), self._which, self.generation, min(self._wait, LONGEST_WAIT)
+        )
+        return pages.asking(other, limit), server.close
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return each(iter(self), self.close)
 
@@ -370,20 +389,6 @@ class Reader:
         """All bytes were read. Raises: LogAborted, if the log is aborted and was to be read to its end."""
         if self.state == "aborted" and (self._stop is None or self.offset < self._stop):
             raise LogAborted(f"the log was aborted after {self.offset} bytes")
-
-
-def parse(url: str) -> SplitResult:
-    """The parts of the URL of a link. Raises: Refused, if it is no link of a log."""
-    with contextlib.suppress(ValueError):  # brackets, or a port, that are none
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and re.fullmatch("[!-~]+", url):
-            return parts
-    raise Refused("this is not the link of a log, such as http://logs.example.org/log/TOKEN/NAME")
-
-
-def which(query: str) -> str:
-    """The part of a link's query that names an attempt or a generation, or an empty text."""
-    return "&".join(part for part in query.split("&") if re.fullmatch(r"(?:attempt|generation)=[A-Za-z0-9._~-]+", part))
 
 
 def _first(response: HTTPResponse) -> int:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from livelog.client.api.reader import parse
+from livelog.client.api.links import parse
 from livelog.client.api.writer import Writer, new_name
 from livelog.client.settings import ClientSettings, expiry
 from livelog.client.transport.sender import Sender

@@ -19,6 +19,14 @@ from .wire import Unavailable, explain, message_of
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
 """Seconds before a request is repeated after its connection broke: the pause doubles from the first to the last value."""
 
+LONGEST_WAIT = 300
+"""The longest `wait` that a server accepts, in seconds."""
+
+
+def has_waited(asked: float) -> bool:
+    """Whether nearly `LONGEST_WAIT` seconds have passed since `asked`: the server has waited as long as it could, so it is worth asking again."""
+    return time.monotonic() > asked + 0.9 * LONGEST_WAIT
+
 
 class PatientConnection:
     """A connection to the server at `origin` that is made again after each failure.

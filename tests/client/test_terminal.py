@@ -238,6 +238,27 @@ def test_shell_that_sets_the_terminal_after_it_gave_it_away_does_not_keep_it_so(
         assert one.wait_end() == 0
 
 
+LOOKS_FOR_KEYS = """
+import os
+from livelog.client.commands.outer_terminal import OuterTerminal
+outer = OuterTerminal()
+try:
+    os.read(outer.keyboard, 1)
+except BlockingIOError:
+    print("no key,", "others wait" if os.get_blocking(0) and os.get_blocking(1) else "and others do not wait", flush=True)
+"""
+
+
+@pytest.mark.parametrize("stdin", ["", "</dev/null", pytest.param("setsid", marks=pytest.mark.needs("setsid"))])
+def test_looking_for_keys_never_waits_and_the_shells_own_reading_does(here: Place, stdin: str) -> None:
+    """A shell may take the terminal, and give it back in line mode, after `poll` has said that there are keys."""
+    look = f"{sys.executable} -c '{LOOKS_FOR_KEYS}'"
+    script = f"setsid -w {look}" if stdin == "setsid" else f"{look} {stdin}"
+    with terminal(["sh", "-c", script], here.environment()) as one:
+        one.wait_for(b"no key, others wait\r\n")
+        assert one.wait_end() == 0
+
+
 def test_job_comes_to_the_foreground_though_no_key_was_typed_and_no_signal_came(here: Place) -> None:
     """A script stops it, has it go on in the background, and brings it back: `fg` of a job that runs sends no signal."""
     pid, going = here.home / "keyless", here.home / "going"

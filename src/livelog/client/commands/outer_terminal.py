@@ -28,7 +28,7 @@ class OuterTerminal:
 
     def __init__(self) -> None:
         self.keyboard = _keyboard()
-        """The descriptor from which keys are read; -1: there is none."""
+        """The descriptor from which keys are read, without waiting; -1: there is none."""
         self.raw = False
         """Whether the terminal is in raw mode. Keys are read only then."""
         self._fd = next((fd for fd in (self.keyboard, 1, 0, 2) if fd >= 0 and os.isatty(fd)), -1)
@@ -125,14 +125,18 @@ class OuterTerminal:
 
 
 def _keyboard() -> int:
-    if os.isatty(0):
-        return 0
-    if not os.isatty(1):
+    """A descriptor of the keyboard, or -1.
+
+    A read never waits: between `poll` and `read` a shell may have taken the terminal and given it back in line mode. The flag for that belongs to all
+    who share an open file, so the terminal is opened anew. It is shared only where that is forbidden: stdin may be another user's terminal (`su`).
+    """
+    if not os.isatty(0) and not os.isatty(1):
         return -1  # a pager may have the keyboard
+    path = "/proc/self/fd/0" if os.isatty(0) and not _controls_us(0) else "/dev/tty"
     try:
-        return os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
-        return -1
+        return 0 if os.isatty(0) else -1
 
 
 def _controls_us(fd: int) -> bool:

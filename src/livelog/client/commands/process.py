@@ -266,7 +266,7 @@ class Process:
         assert self._outer is not None
         try:
             data = os.read(keyboard, 4096)
-        except OSError:  # it is gone, or has become another job's, which may have given it back by now
+        except OSError:  # it is gone, or another job has it or has had it since it was readable
             return self._outer.enter()
         self._typed += data
         return bool(data)

@@ -61,8 +61,8 @@ def build(target: Path, root: Path = ROOT) -> None:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         if done.returncode != 0:
-            told = _COLOURS.sub("", done.stdout).partition("Traceback (most recent")[0]
-            raise ValueError(f"the site does not build:\n{told}")
+            output = _COLOURS.sub("", done.stdout).partition("Traceback (most recent")[0]
+            raise ValueError(f"the site does not build:\n{output}")
         site = work / "site"
         for path, text in texts.items():
             (site / path).write_text(text, encoding="utf-8")

@@ -184,8 +184,8 @@ def main() -> None:
     (folder / "livelog.env").write_text(settings(), encoding="utf-8")
     licence = (ROOT / "LICENSE").read_text(encoding="utf-8").splitlines()
     (folder / "copyright").write_text(COPYRIGHT + "".join(f" {line or '.'}\n" for line in licence), encoding="utf-8")
-    told = CHANGELOG.format(version=__version__, time=format_datetime(MOMENT))
-    (folder / "changelog").write_text(told, encoding="utf-8")
+    text = CHANGELOG.format(version=__version__, time=format_datetime(MOMENT))
+    (folder / "changelog").write_text(text, encoding="utf-8")
     (folder / "overrides").write_text(OVERRIDES, encoding="utf-8")
 
 

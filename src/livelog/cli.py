@@ -253,8 +253,8 @@ def _link(words: Sequence[str]) -> int:
                 "LIVELOG_WRITE_TOKEN must be that of the server: tokens of prefixes are made from it", config.EX_CONFIG
             )
         return _say(f"{write_token(found.write_token, name, moment)}\n")
-    told = any(flags[setting] for setting in LINK_SETTINGS)
-    if not told and (found.access_token is None or found.chosen or found.public_chosen):
+    configured = any(flags[setting] for setting in LINK_SETTINGS)
+    if not configured and (found.access_token is None or found.chosen or found.public_chosen):
         return _say(f"{lookup.make_link(name, expires, found, view=flags['view'])}\n")
     # The environment is that of the server itself.
     variables = {**os.environ, "LIVELOG_PUT_HOST": ""}  # a link does not depend on the producers' port

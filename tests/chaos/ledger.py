@@ -222,7 +222,7 @@ class Ledger:
         if log is not None and log.lost and not self.excused(reading.epoch) and log in reading.known:
             raise self.broken(reading.who, f"{log} was kept by a server that keeps nothing", log)
 
-    def told(self, reading: Reading, state: str, size: int | None) -> None:
+    def saw_state(self, reading: Reading, state: str, size: int | None) -> None:
         """An answer says that the log is in that state, with so many bytes; None: it does not say."""
         log = reading.log
         if log is None:

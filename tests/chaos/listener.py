@@ -99,7 +99,7 @@ class Listener:
                     reading.who, f"the end at {data['size']} comes at {self._offset}", reading.log
                 )
             self._ledger.note(reading.who, f"{reading.log}: {data}")
-            self._ledger.told(reading, data["state"], data["size"])
+            self._ledger.saw_state(reading, data["state"], data["size"])
         elif kind == "readers":
             if data["readers"] < 1:
                 raise self._ledger.broken(reading.who, f"nobody follows, not even this one: {data}", reading.log)

@@ -75,7 +75,7 @@ class Reader(Asker):
 
     def _settle(self, reading: Reading, state: str, size: int | None) -> None:
         self.ledger.note(reading.who, f"{reading.log} {reading.etag}: {state}, {size} bytes")
-        self.ledger.told(reading, state, size)
+        self.ledger.saw_state(reading, state, size)
 
     def _begin(self, reading: Reading, head: Head) -> str:
         """Note which log an answer is about. Returns the state that it tells."""
@@ -89,7 +89,7 @@ class Reader(Asker):
         if head is None:
             return
         state = self._begin(reading, head)
-        self.ledger.told(reading, state, _length(head) if state == "complete" else None)
+        self.ledger.saw_state(reading, state, _length(head) if state == "complete" else None)
         if self.chance.random() < 0.1:
             self.ledger.give(reading, await exchange.body())
             exchange.close(reset=self.chance.random() < 0.5)
@@ -112,7 +112,7 @@ class Reader(Asker):
         with exchange:
             if head is not None:
                 state = self._begin(reading, head)
-                self.ledger.told(reading, state, _length(head) if not query.startswith("?tail") else None)
+                self.ledger.saw_state(reading, state, _length(head) if not query.startswith("?tail") else None)
 
     async def _tail(self) -> None:
         count = self.chance.choice((0, 1, 10, 10_000))
@@ -130,7 +130,7 @@ class Reader(Asker):
             with exchange:
                 await self._take_all(exchange, reading)
             if exchange.ending is Ending.CLEAN:
-                self.ledger.told(reading, state, size)
+                self.ledger.saw_state(reading, state, size)
             else:
                 self.check_excused(reading, "a bounded answer was broken off")
 
@@ -147,7 +147,7 @@ class Reader(Asker):
             state, told = self._begin(reading, head), head.get("Content-Range") or ""
             if head.status == 416:
                 await exchange.whole()
-                self.ledger.told(reading, state, int(told.rpartition("/")[2]))
+                self.ledger.saw_state(reading, state, int(told.rpartition("/")[2]))
                 return
             if head.status == 200:  # several ranges of a live log are ignored: it is followed
                 await self._to_the_end(exchange, reading)
@@ -165,7 +165,7 @@ class Reader(Asker):
                 self.check_excused(reading, "a bounded answer was broken off")
                 return
             self._take_part(reading, match[0], body)
-            self.ledger.told(reading, state, int(match[3]) if match[3] != "*" else None)
+            self.ledger.saw_state(reading, state, int(match[3]) if match[3] != "*" else None)
 
     def _take_part(self, reading: Reading, told: str, body: bytes) -> None:
         match = _RANGE.fullmatch(told)
@@ -243,7 +243,7 @@ class Reader(Asker):
             status = json.loads(document)
             self.ledger.identify(reading, status["generation"])
             state, size = status["state"], status["size"]
-            self.ledger.told(reading, state, size)
+            self.ledger.saw_state(reading, state, size)
             if (status["ended"] is not None) != (state in ("complete", "aborted")):
                 raise self.ledger.broken(reading.who, f"it is {state}, ended: {status['ended']}", reading.log)
             self.ledger.counted(reading, size, None, 0, status["lines"])
@@ -267,7 +267,7 @@ class Reader(Asker):
         offset, size = int(number["Offset"] or 0), int(number["Size"] or 0)
         reading.offset = offset
         self.ledger.give(reading, body)
-        self.ledger.told(reading, state, size)
+        self.ledger.saw_state(reading, state, size)
         first, lines = (int(text) if (text := number[name]) is not None else None for name in ("First-Line", "Lines"))
         self.ledger.counted(reading, size, first, offset, lines)
 

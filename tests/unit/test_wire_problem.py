@@ -41,7 +41,7 @@ NOTE = "<!-- the table of `livelog.wire.problem`, for {side} -->\n"
 SIDES = ("both ports", "the producers' port", "the readers' port")
 
 RESOURCES = {
-    "put": ("put /log", "post /log"), "show": ("get /log", "head /log"), "tell": ("patch /log",),
+    "put": ("put /log", "post /log"), "show": ("get /log", "head /log"), "update": ("patch /log",),
     "remove": ("delete /log",), "limits": ("options /log",), "offset": ("get /upload", "head /upload"),
     "append": ("patch /upload",), "give-up": ("delete /upload",), "methods": ("options /upload",),
     "link": ("get /logs", "head /logs"),

@@ -1,7 +1,7 @@
 """The lines of a log that another log does not have, once both are folded (see `folding`). No I/O: the caller passes functions that read.
 
 1. The lines of the other log are a set: how often a line is there, and where, does not matter.
-2. Lines that are equal when they are folded are told once, as the first of them, and counted.
+2. Lines that are equal when they are folded are returned once, as the first of them, and counted.
 3. Memory is bounded: at most `MOST_KNOWN` different lines of the other log are remembered, and at most `MOST_NEW` new ones counted.
 4. Of a line of more than `PIECE` bytes only the first `PIECE` bytes are looked at. Empty lines are never new.
 """
@@ -29,7 +29,7 @@ MOST_NEW = 100_000
 """The limit of different new lines."""
 
 MOST_TOLD = 4 * 1024 * 1024
-"""The output after which no more lines are told, in bytes."""
+"""The output after which no more lines are returned, in bytes."""
 
 MOST_TEXT = 1000
 """The limit of the text of a line, in characters."""
@@ -81,7 +81,7 @@ def compare(
         if clock() > deadline or len(new.counts) >= MOST_NEW:
             break
     about = {"new": len(new.counts), "next": new.following, "indexed": scanned, "more": scanned < asked.stop}
-    yield f'{{"lines": [{", ".join(new.told())}], {json.dumps(about)[1:-1]}'.encode()
+    yield f'{{"lines": [{", ".join(new.items())}], {json.dumps(about)[1:-1]}'.encode()
     yield b"%d" % looked
 
 
@@ -118,14 +118,14 @@ class _New:
         """How often each new line is there, by its hash, in the order of the log."""
         self._asked = asked
         self._time_at = time_at
-        self._told: list[tuple[int, str]] = []
+        self._items: list[tuple[int, str]] = []
         self._size = 0
         self._line = 1  # the number of the first line of the next piece
 
     @property
     def following(self) -> int | None:
         """The number of new lines to skip for the next page; None: there is none."""
-        end = self._asked.skip + len(self._told)
+        end = self._asked.skip + len(self._items)
         return end if end < len(self.counts) else None
 
     def take(self, piece: _Piece, known: set[int]) -> None:
@@ -138,7 +138,7 @@ class _New:
                 counts[key] += 1
             else:
                 counts[key] = 1
-                if len(counts) > self._asked.skip and len(self._told) + len(first) < self._asked.limit:
+                if len(counts) > self._asked.skip and len(self._items) + len(first) < self._asked.limit:
                     first.append((at, key))
         if first and self._size < MOST_TOLD:
             self._tell(piece, first)
@@ -153,13 +153,13 @@ class _New:
             text = plain(last_state[: 8 * MOST_TEXT]).decode(self._asked.encoding, "replace")
             cut = ', "cut": true' * (len(text) > MOST_TEXT or len(last_state) > 8 * MOST_TEXT)
             moment = timestamp(self._time_at(place))
-            told = f'"line": {self._line + at}, "offset": {place}, "time": "{moment}", "text": {encode_basestring_ascii(text[:MOST_TEXT])}{cut}'
-            self._told.append((key, told))
-            self._size += len(told)
+            item = f'"line": {self._line + at}, "offset": {place}, "time": "{moment}", "text": {encode_basestring_ascii(text[:MOST_TEXT])}{cut}'
+            self._items.append((key, item))
+            self._size += len(item)
             if self._size >= MOST_TOLD:
                 break
 
-    def told(self) -> Iterator[str]:
+    def items(self) -> Iterator[str]:
         """The lines of the page, as JSON."""
-        for key, text in self._told:
+        for key, text in self._items:
             yield f'{{{text}, "count": {self.counts[key]}}}'

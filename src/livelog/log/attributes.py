@@ -75,8 +75,8 @@ class Attributes:
                     "and begins with a letter or digit"
                 )
             labels.pop(name, None)
-            if told := _text("a value of Livelog-Label", value):
-                labels[name] = told
+            if text := _text("a value of Livelog-Label", value):
+                labels[name] = text
         if len(labels) > MAX_LABELS:
             raise _too_many_labels(len(labels))
         return type(self)(title, exit_code, labels)

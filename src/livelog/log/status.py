@@ -1,4 +1,4 @@
-"""What is told of one log, as a JSON object: what `LogInfo` knows, its state and size. No I/O.
+"""One log as a JSON object: what `LogInfo` knows, its state and size. No I/O.
 
 `changed` is the time of the last byte; `lines` is how many there are, if somebody has asked for lines before. All of it is as of one moment.
 """
@@ -10,12 +10,12 @@ from .source import Source
 
 
 def describe_alone(journal: Source, attempts: Sequence[Source]) -> dict[str, object]:
-    """What is told of one log that is asked for by itself: `describe`, how long, and all logs of its name, the newest in front."""
+    """One log that is asked for by itself: `describe`, how long, and all logs of its name, the newest in front."""
     return {**describe(journal), **durations(journal), "attempts": describe_attempts(attempts)}
 
 
 def describe_attempts(logs: Sequence[Source]) -> list[dict[str, object]]:
-    """What is told of all logs of a name together, the newest in front: which ones there are."""
+    """All logs of a name together, the newest in front: which ones there are."""
     return [
         {
             "attempt": -place,
@@ -39,7 +39,7 @@ def describe(journal: Source) -> dict[str, object]:
 
 
 def describe_in_list(journal: Source, kept: int) -> dict[str, object]:
-    """What is told of one log of many: `describe`, and how many logs of its name are kept."""
+    """One log of many: `describe`, and how many logs of its name are kept."""
     return {**describe(journal), "attempts": kept}
 
 

@@ -42,10 +42,10 @@ def ask(path: str, hosts: Sequence[str], port: int, timeout: float) -> tuple[int
         except ConnectionError as error:
             reasons.append(f"{where}: {error.strerror or error}")
         except (OSError, http.client.HTTPException) as error:
-            late, told = isinstance(error, TimeoutError), _in_one_line(str(error) or type(error).__name__)
+            late, reason = isinstance(error, TimeoutError), _in_one_line(str(error) or type(error).__name__)
             return (
                 UNHEALTHY,
-                f"{where}: {f'no answer within {timeout:g} s' if late else f'no HTTP that can be read: {told}'}",
+                f"{where}: {f'no answer within {timeout:g} s' if late else f'no HTTP that can be read: {reason}'}",
             )
         else:
             if status == 200 and text == "ok":

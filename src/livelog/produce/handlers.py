@@ -208,8 +208,8 @@ class Producers:
         length = announcement.length_at(offset, request.content_length)
         if journal.state.ended:
             if announcement.complete and not request.has_body:
-                told = self._fields.of_upload(request, journal) | self._fields.links(request, journal.info.name)
-                return response(200 if journal.info.upload.replaces else 201, told)
+                fields = self._fields.of_upload(request, journal) | self._fields.links(request, journal.info.name)
+                return response(200 if journal.info.upload.replaces else 201, fields)
             refused = {"Upload-Complete": "?0", "Upload-Offset": str(offset)}
             raise problems.UPLOAD_COMPLETE.error(refused)
         upload = journal.info.upload
@@ -232,10 +232,10 @@ class Producers:
         links = self._fields.links(request, name)
         journal = self._known(name)
         _check_preconditions(request, journal)
-        told = _attribute_fields(request)
-        attributes = journal.info.attributes.updated(told)
+        fields = _attribute_fields(request)
+        attributes = journal.info.attributes.updated(fields)
         # The job of an aborted log (it was too large, or its producer was away for too long) may end later: its exit code is taken once.
-        late = journal.state is State.ABORTED and not (told["livelog-title"] or told["livelog-label"])
+        late = journal.state is State.ABORTED and not (fields["livelog-title"] or fields["livelog-label"])
         if journal.ending and not (late and journal.info.attributes.exit_code is None):
             raise problems.LOG_ENDED.error()
         with unless_not_stored(journal.info, attributes=attributes):
@@ -248,8 +248,8 @@ class Producers:
         link = self._fields.links(exchange.request, name)
         if (journal := self._catalogue.get(name)) is None:
             raise problems.NOT_BEGUN_BUT_LINK.error(link)
-        told = {"link": link["Livelog-Link"], "view": link["Livelog-View"]}
-        text = json.dumps({**describe_alone(journal, self._catalogue.attempts(name)), **told}) + "\n"
+        fields = {"link": link["Livelog-Link"], "view": link["Livelog-View"]}
+        text = json.dumps({**describe_alone(journal, self._catalogue.attempts(name)), **fields}) + "\n"
         headers = {**PRODUCERS_HEADERS, **link, "Cache-Control": "no-store", "ETag": journal.etag}
         return Response(200, {**headers, "Content-Type": "application/json; charset=utf-8"}, text.encode())
 

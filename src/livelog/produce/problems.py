@@ -19,7 +19,7 @@ NOT_A_NAME = define(
     400,
     "this is not a name for a log: a name is 1 to 8 segments of A-Z, a-z, 0-9, '.', '_', '~' and '-', "
     "joined by '/', none of them '.' or '..', at most 255 bytes",
-    "the path does not hold a valid name", producers="put show tell remove limits",
+    "the path does not hold a valid name", producers="put show update remove limits",
 )  # fmt: skip
 NO_OFFSET = define(
     400, "Upload-Offset must say where the content begins: a number of bytes", "`Upload-Offset` is missing or malformed",
@@ -56,7 +56,7 @@ NOT_BEGUN_BUT_LINK = define(
     404, "this log has not begun; its link is in Livelog-Link", "`GET` before the log begins", producers="show",
 )  # fmt: skip
 NO_LOG = define(
-    404, "there is no log of that name", "`PATCH` or `DELETE` of a log that does not exist", producers="tell remove",
+    404, "there is no log of that name", "`PATCH` or `DELETE` of a log that does not exist", producers="update remove",
 )  # fmt: skip
 NO_ATTEMPT = define(
     404, "this log is not kept, or not any more", "`DELETE` of an attempt or a generation that the server does not keep", producers="remove",
@@ -87,7 +87,7 @@ UPLOAD_COMPLETE = define(
     409, "this upload is complete: nothing can be appended", "`PATCH` of an upload that is complete", producers="append",
 )  # fmt: skip
 LOG_ENDED = define(
-    409, "this log has ended: its metadata cannot change any more", "`PATCH` of a log that has ended", producers="tell",
+    409, "this log has ended: its metadata cannot change any more", "`PATCH` of a log that has ended", producers="update",
 )  # fmt: skip
 LOG_WRITTEN = define(
     409, "this log is being written: end its producer first", "`DELETE` of a log while its producer is connected", producers="remove",
@@ -106,11 +106,11 @@ NO_LENGTH = define(
 )  # fmt: skip
 EXISTS = define(
     412, "this log exists, and If-None-Match forbids replacing it", "`If-None-Match: *`, and the log exists",
-    producers="put tell remove",
+    producers="put update remove",
 )  # fmt: skip
 NOT_THIS_LOG = define(
     412, "this is not the log that If-Match names", "`If-Match`, and the log has another `ETag` or does not exist",
-    producers="put tell remove",
+    producers="put update remove",
 )  # fmt: skip
 TOO_LARGE = define(
     413, "the log is larger than this server takes: at most {limit} bytes",
@@ -118,7 +118,7 @@ TOO_LARGE = define(
 )  # fmt: skip
 NO_BODY = define(
     415, "metadata is sent in header fields, such as Livelog-Exit-Code: send no body",
-    "a `PATCH` of `/log/{name}` with a body", producers="tell",
+    "a `PATCH` of `/log/{name}` with a body", producers="update",
 )  # fmt: skip
 NOT_A_PART = define(
     415, "an upload is resumed with Content-Type: application/partial-upload",

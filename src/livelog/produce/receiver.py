@@ -121,9 +121,9 @@ class Receiver:
             interim = f"HTTP/1.1 104 Upload Resumption Supported\r\nUpload-Draft-Interop-Version: {uploads.INTEROP_VERSION}\r\n"
         if interim and begins:
             info = journal.info
-            told = {"Location": self._fields.location(request, info), "Upload-Limit": self._fields.limits}
-            told |= self._fields.links(request, info.name)
-            lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+            fields = {"Location": self._fields.location(request, info), "Upload-Limit": self._fields.limits}
+            fields |= self._fields.links(request, info.name)
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
             connection.inform(f"{interim}{lines}\r\n".encode())
         if announcement.content_digest:
             await self._receive_checked(lease, exchange, journal, announcement, change or contextlib.nullcontext())
@@ -207,8 +207,8 @@ class Receiver:
             raise self._too_large(largest)
 
     def _too_large(self, largest: int) -> RequestError:
-        told = {"Upload-Limit": self._fields.limits}
-        return problems.TOO_LARGE.error(told, final=True, limit=largest)
+        fields = {"Upload-Limit": self._fields.limits}
+        return problems.TOO_LARGE.error(fields, final=True, limit=largest)
 
 
 async def _check_content(journal: Journal, announcement: Announcement, offset: int | None) -> None:
@@ -228,15 +228,15 @@ def note_begun(journal: Journal) -> None:
 
 
 @contextlib.contextmanager
-def unless_not_stored(info: LogInfo, **told: object) -> Iterator[None]:
+def unless_not_stored(info: LogInfo, **fields: object) -> Iterator[None]:
     """Set these members of `info` within the block, which stores them. A DiskError in the block takes them back."""
-    before = {name: getattr(info, name) for name in told}
-    for name, value in told.items():
+    before = {name: getattr(info, name) for name in fields}
+    for name, value in fields.items():
         setattr(info, name, value)
     try:
         yield
     except DiskError:
-        for name, value in told.items():
+        for name, value in fields.items():
             if getattr(info, name) is value:  # it may have been set again meanwhile
                 setattr(info, name, before[name])
         raise

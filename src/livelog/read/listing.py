@@ -1,6 +1,6 @@
 """`/logs/{token}[/{prefix}/]`: the list of logs, as a page of JSON, as lines of JSON, or as events (`read.list_events`).
 
-`Readers` has checked the token; `read.selection` says which logs are selected, and `log.status` what is told of each. Invariants:
+`Readers` has checked the token; `read.selection` says which logs are selected, and `log.status` what is said of each. Invariants:
 
 1. The status of each log is as of one moment. Different logs have different moments, since others have their turns between them.
 2. However many logs there are, one turn of the event loop takes a few milliseconds.

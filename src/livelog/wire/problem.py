@@ -23,10 +23,10 @@ READERS = "log status logs lines search events groups problems compare view page
 OF_A_LOG = "log status lines search events groups problems compare"
 """The resources in `READERS` that are about one log."""
 
-PRODUCERS = "put show tell remove limits offset append methods give-up link healthz readyz metrics"
+PRODUCERS = "put show update remove limits offset append methods give-up link healthz readyz metrics"
 """The operations of the producers' port, by their names in `docs/openapi-producers.yaml`."""
 
-OF_PRODUCERS = "put show tell remove limits offset append methods give-up link"
+OF_PRODUCERS = "put show update remove limits offset append methods give-up link"
 """The operations in `PRODUCERS` that need a write token if the server has one."""
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -189,7 +189,7 @@ BAD_CHUNK = define(
 )  # fmt: skip
 BAD_ATTRIBUTE = define(
     400, "{reason}", "the exit code, a label or the title is not valid",
-    producers="put tell append",
+    producers="put update append",
     example="Livelog-Exit-Code is not a whole number of 32 bits; and others",
 )  # fmt: skip
 READ_WITH_GET = define(
@@ -214,7 +214,7 @@ NOT_READY = define(
 DISK_FULL = define(
     507, "{operation} failed: {cause}",
     "the disk is full, or a size limit is reached; a log that is being written is aborted after the bytes that were stored",
-    producers="put tell append",
+    producers="put update append",
     example="writing the log failed: No space left on device; and others",
 )  # fmt: skip
 

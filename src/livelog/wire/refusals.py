@@ -21,19 +21,19 @@ class Refusals:
 
     def response(self, error: Exception, accept: str) -> Response:
         """The answer that tells of `error`; see `problem.answer` for `accept`."""
-        error_id, told, fault = os.urandom(4).hex(), problem.of(error), None
-        if told is None:
-            told, fault = problem.FAILED.error(id=error_id), error
-        level = _level(told.status)
+        error_id, refusal, fault = os.urandom(4).hex(), problem.of(error), None
+        if refusal is None:
+            refusal, fault = problem.FAILED.error(id=error_id), error
+        level = _level(refusal.status)
         if fault is not None:
-            logger.log(level, "error %s: %d a fault of the server", error_id, told.status, exc_info=fault)
+            logger.log(level, "error %s: %d a fault of the server", error_id, refusal.status, exc_info=fault)
         else:
-            logger.log(level, "error %s: %d %s", error_id, told.status, told)
-        answer = problem.answer(told, accept)
+            logger.log(level, "error %s: %d %s", error_id, refusal.status, refusal)
+        answer = problem.answer(refusal, accept)
         self.counts[answer.kind] += 1
         headers = {
             "Content-Type": f"{answer.content_type}; charset=utf-8",
-            **self._headers, **told.headers, "Livelog-Error": error_id,
+            **self._headers, **refusal.headers, "Livelog-Error": error_id,
         }  # fmt: skip
         return Response(answer.status, headers, answer.body.encode())
 

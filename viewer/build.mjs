@@ -22,7 +22,7 @@ const read = (name) => readFileSync(join(here, "src", name), "utf8");
 /** Blanks between the elements of templates are for those who read the source. */
 const templates = {
   name: "templates",
-  setup: ({ onLoad }) => onLoad({ filter: /(cards|chrome|help|searchbar|panel)\.ts$/ }, ({ path }) => ({
+  setup: ({ onLoad }) => onLoad({ filter: /(cards|chrome|copying|help|searchbar|panel)\.ts$/ }, ({ path }) => ({
     contents: readFileSync(path, "utf8").replace(/>\n\s+</g, "><").replace(/(?<=html`[^`]*)\n\s+(?=[^`]*`)/g, " "), loader: "ts" })),
 };
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.needs("chromium")
 def test_script_is_loaded_when_it_is_used_and_keys_wait_for_it(browser: Browser, server: Server, name: str) -> None:
     logs.send(server, name, lines(1, 30))
     held: list[Route] = []
-    with viewing(browser, server.get, path(name), {"/page/(?!soon)": holding(held)}) as viewer:
+    with viewing(browser, server.get, path(name), {"/page/(?!soon|copying)": holding(held)}) as viewer:
         viewer.wait_last("line 30")
         viewer.wait_state("Ended")
         viewer.wait_numbered()

@@ -116,12 +116,6 @@ export class Address {
     return url.href;
   }
 
-  /** Open the page anew, without a place in a log that may be another one by now. */
-  reload(): void {
-    history.replaceState(null, "", location.pathname + location.search);
-    location.reload();
-  }
-
   #back(entry: Entry | null): void {
     this.#takeToken();
     const { lines, byte } = fragment.read(location.hash);

@@ -11,7 +11,7 @@ export function card(page: Page): TemplateResult | typeof nothing {
   const shown = (name: Icon, title: string, text: unknown, rest: unknown = nothing) =>
     html`<div class="card">${icon(name)}<h2>${title}</h2><p>${text}</p>${rest}</div>`;
   const banner = (text: string, rest: unknown = nothing) => html`<div class="banner"><span>${text}</span>${rest}</div>`;
-  const form = () => html`<form @submit=${(event: Event) => page.unlock(event)}><input type="password" name="token" aria-label="Token" required
+  const form = () => html`<form @submit=${(event: Event) => unlock(page, event)}><input type="password" name="token" aria-label="Token" required
     autocomplete="off"><button class="main">Open</button></form>`;
   const expired = isExpired(locked ?? ("message" in connection ? connection.message : ""));
   switch (connection.kind) {
@@ -28,7 +28,7 @@ export function card(page: Page): TemplateResult | typeof nothing {
     case "replaced":
       keep(generation);
       return banner(`A newer log has taken this one’s place. ${kept ? "This one is kept." : "What you see is what was read of it."}`,
-        html`<button class="main" @click=${() => page.address.reload()}>Show the new one</button>${
+        html`<button class="main" @click=${() => reload()}>Show the new one</button>${
           kept ? html`<a class="button plain" href=${`?generation=${generation}`}>Stay with this one</a>` : nothing}`);
     default:
   }
@@ -60,5 +60,25 @@ function keep(generation: string): void {
 function elsewhere(page: Page): TemplateResult | typeof nothing {
   const { parts, canPresume } = page.log.naming;
   if (!parts || !canPresume) return nothing;
-  return html`<button class="plain" @click=${() => page.presume()}>“${parts[0]}” was a token: look for ${parts[1] ? `“${parts[1]}”` : "the log without a name"}</button>`;
+  return html`<button class="plain" @click=${() => presume(page)}>“${parts[0]}” was a token: look for ${parts[1] ? `“${parts[1]}”` : "the log without a name"}</button>`;
+}
+
+/** Open the page anew, without a place in a log that may be another one by now. */
+function reload(): void {
+  history.replaceState(null, "", location.pathname + location.search);
+  location.reload();
+}
+
+function unlock(page: Page, event: Event): void {
+  event.preventDefault();
+  const field = (event.target as HTMLFormElement).elements.namedItem("token") as HTMLInputElement;
+  page.tried = true;
+  page.log.unlock(field.value.trim());
+  field.value = "";
+}
+
+/** Take the first segment of the address for a token that opens nothing. */
+function presume({ log }: Page): void {
+  log.naming.presuming = true;
+  log.retry();
 }

@@ -12,7 +12,8 @@ import type { Log } from "./log.js";
 import type { Notices } from "./notices.js";
 import { clock, date } from "./clock.js";
 import { bytes, duration } from "./rows.js";
-import type { Settings } from "./settings.js";
+import type { Scripts } from "./scripts.js";
+import { type Settings, TIMES } from "./settings.js";
 import { count, type State } from "./state.js";
 import type { View } from "./view.js";
 
@@ -41,19 +42,22 @@ export interface Page {
   readonly list: string | null;
   /** How many problems there are; nothing until some are known. */
   problemCounts(): unknown;
+  /** What can be done with the lines that are marked; nothing if none are. */
+  markedLines(): unknown;
   /** Lines that have come since the view was paused. */
   readonly fresh: number;
   /** Whether a token has been typed in already. */
-  readonly tried: boolean;
+  tried: boolean;
+  readonly scripts: Scripts;
+  readonly isDark: boolean;
+  /** Draw the page with the next frame. */
+  readonly redraw: () => void;
   act(what: Action): void;
   copy(act: (copying: Copying) => unknown): void;
   set(change: Partial<Settings>): void;
   changeTheme(): void;
   /** Print; not there before the log is. */
   print?: () => void;
-  unlock(event: Event): void;
-  /** Take the first segment of the address for a token that opens nothing. */
-  presume(): void;
   leaving(event: Event): void;
 }
 
@@ -77,8 +81,6 @@ function facts(page: Page): string {
 }
 
 const DAY = 86400000;
-
-const TIMES = { none: "off", clock: "clock", start: "since start", before: "since the line before" } as const;
 
 export function tools(page: Page, words: boolean): TemplateResult {
   const tool = (name: Icon, label: string, act: () => void, pressed?: boolean) => html`<button
@@ -124,13 +126,8 @@ export function foot(page: Page): TemplateResult {
 }
 
 export function float(page: Page): TemplateResult {
-  const { marked, following } = page.view;
-  const lines = marked && (marked.from === marked.to ? `Line ${count(marked.from)}` : `${count(marked.to - marked.from + 1)} lines`);
-  const away = !following && page.log.store.last > 0 && page.log.connection.kind !== "replaced";
-  return html`${marked && page.log.store.numbered ? html`<span class="chip" role="group" aria-label="Marked lines">${lines}
-      <button @click=${() => page.copy((copying) => copying.marked(false))}>Copy</button><button @click=${() => page.copy((copying) => copying.marked(true))} title="With escape sequences">Raw</button>
-      <button @click=${() => page.act("copy")}>Link</button>
-      <button class="square" aria-label="Unmark" @click=${() => page.address.mark(null)}>${icon("close")}</button></span>` : nothing}
+  const away = !page.view.following && page.log.store.last > 0 && page.log.connection.kind !== "replaced";
+  return html`${page.markedLines()}
     ${page.notices.current ? html`<span class="chip">${page.notices.current.text}${page.notices.current.act
       ? html`<button @click=${page.notices.current.act}>${page.notices.current.label}</button>` : html`&nbsp;&nbsp;`}</span>` : nothing}
     ${away ? html`<button class="main" @click=${() => page.act("end")}>${icon("down")}${page.log.ended ? "End" : "Live"}${

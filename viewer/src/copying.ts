@@ -1,8 +1,10 @@
-/** What the user copies: what is selected, the lines that are marked, a link. Loaded when something is selected, or copied. */
+/** What the user copies: what is selected, the lines that are marked, a link. Loaded when something is selected, marked, or copied. */
 
+import { html, nothing } from "lit-html";
 import { reasonOf } from "./api.js";
 import { copy, download, link, MUCH } from "./clipboard.js";
 import { type Bytes, plain, type Read } from "./copy.js";
+import { icon } from "./icons.js";
 import type { Caret } from "./selecting.js";
 import type { Lines } from "./fragment.js";
 import type { Log } from "./log.js";
@@ -28,6 +30,17 @@ export class Copying {
   get #read(): Read | undefined {
     const { meanings } = this.view;
     return meanings ? (runs, at) => meanings.text(runs, at) : undefined;
+  }
+
+  /** What can be done with the lines that are marked. */
+  lines(link: () => void, unmark: () => void): unknown {
+    const { marked } = this.view;
+    if (!marked || !this.log.store.numbered) return nothing;
+    const lines = marked.from === marked.to ? `Line ${count(marked.from)}` : `${count(marked.to - marked.from + 1)} lines`;
+    return html`<span class="chip" role="group" aria-label="Marked lines">${lines}
+      <button @click=${() => this.marked(false)}>Copy</button><button @click=${() => this.marked(true)} title="With escape sequences">Raw</button>
+      <button @click=${link}>Link</button>
+      <button class="square" aria-label="Unmark" @click=${unmark}>${icon("close")}</button></span>`;
   }
 
   async link(url: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** The dialogs: the help, which is the menu of a phone, too, and "go to a line". Loaded when one of them is opened. */
 
-import { html, type TemplateResult } from "lit-html";
+import { html, render, type TemplateResult } from "lit-html";
 import { others } from "./beside.js";
 export { go } from "./beside.js";
 import { type Page, tools } from "./chrome.js";
@@ -52,6 +52,13 @@ export function help(page: Page): TemplateResult {
     ${others(page, () => help(page))}
     <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${NAMES[key] ?? key}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}<div><dt><kbd>Ctrl P</kbd></dt><dd>print what is selected, or the last 2,000 lines</dd></div></dl>
     ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;
+}
+
+export function open(page: Page, id: "help" | "line"): void {
+  for (const other of document.querySelectorAll("dialog")) other.close();
+  const dialog = element(id) as HTMLDialogElement;
+  render((id === "help" ? help : goTo)(page), dialog);
+  dialog.showModal();
 }
 
 /** Go to the line whose number was typed. */

@@ -1,4 +1,4 @@
-/** The icons of all pages. */
+/** The icons of all pages; those that the first picture of a log does not need are in `moreicons`. */
 
 import { html, type TemplateResult } from "lit-html";
 
@@ -12,7 +12,6 @@ export const ICONS = {
   download: "M12 4v11m-5-4 5 5 5-5M5 20h14",
   help: "M9 9a3 3 0 1 1 4 3c-1 .5-1 1-1 2M12 17.5v.5M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18",
   down: "M12 5v14m-6-6 6 6 6-6",
-  up: "M12 19V5m-6 6 6-6 6 6",
   close: "M6 6l12 12M18 6 6 18",
   menu: "M4 7h16M4 12h16M4 17h16",
   live: "M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6M6 6a8.5 8.5 0 0 0 0 12M18 6a8.5 8.5 0 0 1 0 12",
@@ -24,15 +23,14 @@ export const ICONS = {
   bad: "M12 4 2.5 20h19zM12 10v4M12 17v.5",
   lock: "M6 11h12v9H6zM9 11V7a3 3 0 0 1 6 0v4",
   none: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M6 6l12 12",
-  error: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M9 9l6 6M15 9l-6 6",
-  notice: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 11v6M12 7.5v.5",
-  side: "M4 5h7v14H4zM13 5h7v14h-7z",
-  merged: "M4 6h16M4 10h10M4 14h16M4 18h10",
-  together: "M7 4v16m-3-3 3 3 3-3M17 4v16m-3-3 3 3 3-3",
 } as const;
 
 export type Icon = keyof typeof ICONS;
 
+export function drawn(path: string): TemplateResult {
+  return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${path}></path></svg>`;
+}
+
 export function icon(name: Icon): TemplateResult {
-  return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]}></path></svg>`;
+  return drawn(ICONS[name]);
 }

@@ -2,7 +2,6 @@
 
 import { nothing, render, type TemplateResult } from "lit-html";
 import { Address } from "./address.js";
-import type { Announcer } from "./announcer.js";
 import { Api, reasonOf } from "./api.js";
 import { listOf } from "./back.js";
 import { Bar } from "./bar.js";
@@ -11,52 +10,43 @@ import type { Copying } from "./copying.js";
 import { element } from "./dom.js";
 import type { Finder } from "./finder.js";
 import type { Gaps } from "./gaps.js";
-import type { Groups } from "./groups.js";
-import type { Hints } from "./hints.js";
 import { type Action, action } from "./keys.js";
 import type { Jump } from "./jump.js";
 import { Log } from "./log.js";
-import type { Marks } from "./marks.js";
 import { Notices } from "./notices.js";
 import { Scripts } from "./scripts.js";
-import type { Problems } from "./problems.js";
-import { change, load, nextTheme, type Settings } from "./settings.js";
+import { change, load, nextTheme, nextTime, type Settings } from "./settings.js";
 import { seen } from "./sgr.js";
+import type { Soon } from "./soon.js";
 import { type State, stateOf } from "./state.js";
 import type { Timing } from "./timing.js";
 import { View } from "./view.js";
 
 /** Milliseconds after which a log may have gaps that are marked. */
 const OLD = 5000;
-const NONE: readonly never[] = [];
 
 class App implements chrome.Page {
   #frame = 0;
   readonly settings: Settings = load();
-  readonly #redraw = () => this.#schedule();
+  readonly redraw = () => this.#schedule();
   readonly api = new Api(location.pathname, location.search);
-  readonly notices = new Notices(this.#redraw);
-  readonly log: Log = new Log(this.api, this.#redraw, (shift) => {
+  readonly notices = new Notices(this.redraw);
+  readonly log: Log = new Log(this.api, this.redraw, (shift) => {
     this.view.renumber(shift);
-    this.#announcer?.renumber(shift);
+    this.#soon?.renumber(shift);
   });
   readonly #options = { wrap: this.settings.wrap, dark: false, showTime: false, time: (line: number) => this.#timing?.of(line, this.settings.time) ?? { text: "", title: "" } };
-  readonly view: View = new View(element("surface"), this.log, this.#options, this.#redraw);
-  readonly address = new Address(this.api, this.log, this.view, this.notices, this.#redraw);
+  readonly view: View = new View(element("surface"), this.log, this.#options, this.redraw);
+  readonly address = new Address(this.api, this.log, this.view, this.notices, this.redraw);
   jump: Jump | null = null;
   #copying: Copying | null = null;
   #timing: Timing | null = null;
   #gaps: Gaps | null = null;
-  #announcer: Announcer | null = null;
-  #groups: Groups | null = null;
-  #problems: Problems | null = null;
-  #panels: typeof import("./panel.js") | null = null;
-  #marks: Marks | null = null;
-  #hints: Hints | null = null;
+  #soon: Soon | null = null;
   #cards: typeof import("./cards.js") | null = null;
   finder: Finder | null = null;
   tried = false;
-  readonly #scripts = new Scripts(this.api, this.notices, this.#redraw, (event) => this.#key(event));
+  readonly scripts = new Scripts(this.api, this.notices, this.redraw, (event) => this.#key(event));
   #help: typeof import("./help.js") | null = null;
 
   readonly #bar = new Bar(this.log, this.view);
@@ -104,6 +94,10 @@ class App implements chrome.Page {
     return this.log.status && listOf(location.pathname, this.name, this.api.token);
   }
 
+  get isDark(): boolean {
+    return this.#options.dark;
+  }
+
   raw(query: Record<string, string> = {}): string {
     return this.api.raw(this.name, query);
   }
@@ -113,7 +107,11 @@ class App implements chrome.Page {
   }
 
   problemCounts(): unknown {
-    return this.#problems?.summary() ?? nothing;
+    return this.#soon?.problems.summary() ?? nothing;
+  }
+
+  markedLines(): unknown {
+    return this.#copying?.lines(() => this.act("copy"), () => this.address.mark(null)) ?? nothing;
   }
 
   get fresh(): number {
@@ -141,25 +139,20 @@ class App implements chrome.Page {
     this.#bar.show();
     const title = `${this.state.text} – ${this.title}`;
     if (document.title !== title) document.title = title;
-    this.#announcer?.say(this.state.text, this.settings.aloud);
-    this.#marks?.show(this.#options.dark, this.finder?.search.hits ?? [], this.#gaps?.map.all ?? NONE);
-    this.#problems?.ask();
-    this.#panels?.opened()?.show();
-    this.#hints?.look();
-    if (this.#groups) this.#groups.ask();
-    else if (this.log.connection.kind !== "opening") void this.#scripts.quietly<typeof import("./soon.js")>("soon", (script) => this.#soon(script));
+    if (this.#soon) this.#soon.show();
+    else if (this.log.connection.kind !== "opening") void this.scripts.quietly<typeof import("./soon.js")>("soon", (script) => this.#begin(script));
     if (this.#gaps) this.#gaps.ask();
-    else if (this.log.began !== undefined && this.log.now - this.log.began >= OLD) void this.#scripts.quietly<typeof import("./timing.js")>("timing", (script) => this.#time(script));
+    else if (this.log.began !== undefined && this.log.now - this.log.began >= OLD) void this.scripts.quietly<typeof import("./timing.js")>("timing", (script) => this.#time(script));
     if (this.#options.showTime) this.#timing?.need(this.view.lines);
     if (this.log.store.size > 0 && this.#query && this.finder) {
       this.finder.find(this.#query, this.address.again || !this.view.following);
       this.#query = null;
     }
     this.finder?.look();
-    if (seen.rows && !this.view.terminal) void this.#scripts.quietly<typeof import("./terminal.js")>("terminal", ({ Terminal }) => (this.view.terminal ??= new Terminal(this.view, this.log, this.#redraw)));
-    // What is selected may be copied at once.
-    if (this.view.selection && !this.#copying) void this.#scripts.quietly<typeof import("./copying.js")>("copying", (script) => this.#copier(script));
-    if (!this.#cards && chrome.hasCard(this.log)) void this.#scripts.quietly<typeof import("./cards.js")>("cards", (script) => (this.#cards = script));
+    if (seen.rows && !this.view.terminal) void this.scripts.quietly<typeof import("./terminal.js")>("terminal", ({ Terminal }) => (this.view.terminal ??= new Terminal(this.view, this.log, this.redraw)));
+    // What is selected or marked may be copied at once.
+    if ((this.view.selection || this.view.marked) && !this.#copying) void this.scripts.quietly<typeof import("./copying.js")>("copying", (script) => this.#copier(script));
+    if (!this.#cards && chrome.hasCard(this.log)) void this.scripts.quietly<typeof import("./cards.js")>("cards", (script) => (this.#cards = script));
   }
 
   // What the user does
@@ -183,23 +176,20 @@ class App implements chrome.Page {
     only: () => this.#find((finder) => finder.toggleOnly()),
     next: () => this.#find((finder) => finder.hop(true)),
     previous: () => this.#find((finder) => finder.hop(false)),
-    nextProblem: () => this.#problem((problems) => problems.walk(true)),
-    previousProblem: () => this.#problem((problems) => problems.walk(false)),
-    problems: () => this.#problem((problems) => problems.togglePanel()),
-    compare: () => this.#group((groups) => this.#panel(({ compare }) => compare(this.api, this.log, this.view, this.address, (line) => groups.titleOf(line), this.#redraw))),
+    nextProblem: () => this.#later(({ problems }) => problems.walk(true)),
+    previousProblem: () => this.#later(({ problems }) => problems.walk(false)),
+    problems: () => this.#later(({ problems }) => problems.togglePanel()),
+    compare: () => this.#later((soon) => soon.compare()),
     line: () => this.#openDialog("line"),
-    fold: () => this.#group((groups) => groups.toggleAround(this.#middle)),
-    foldAll: () => this.#group((groups) => groups.toggleAll()),
+    fold: () => this.#later(({ groups }) => groups.toggleAround(this.#middle)),
+    foldAll: () => this.#later(({ groups }) => groups.toggleAll()),
     raw: () => {
       this.set({ raw: !this.settings.raw });
       this.notices.tell(this.settings.raw ? "Lines are shown as they are in the log" : "Lines are shown as what they mean");
     },
     open: () => this.view.meanings?.toggle(this.view.source.get(this.#middle)),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
-    time: () => {
-      const times = ["none", "clock", "start", "before"] as const;
-      this.set({ time: times[(times.indexOf(this.settings.time) + 1) % 4]! });
-    },
+    time: () => this.set({ time: nextTime(this.settings) }),
     copy: () => {
       const link = this.address.link(this.#middle);
       this.copy((copying) => copying.link(link));
@@ -209,9 +199,9 @@ class App implements chrome.Page {
     nextLog: () => this.#beside(true),
     leave: () => {
       if (this.jump?.back()) return;
-      if (this.finder?.isOpen) this.finder.close(true);
-      else if (this.#panels?.opened()) this.#panels.opened()!.close();
-      else if (this.view.selection) this.view.deselect();
+      if (this.finder?.isOpen) return this.finder.close(true);
+      if (this.#soon?.close()) return;
+      if (this.view.selection) this.view.deselect();
       else this.address.mark(null);
     },
   };
@@ -219,59 +209,37 @@ class App implements chrome.Page {
   #searchBar: typeof import("./searchbar.js").searchBar | null = null;
 
   #time({ Timing, Gaps }: typeof import("./timing.js")): void {
-    this.#timing ??= new Timing(this.api, this.log, () => this.view.source, this.#redraw);
+    this.#timing ??= new Timing(this.api, this.log, () => this.view.source, this.redraw);
     this.#gaps ??= new Gaps(this.api, this.log, (make) => this.view.change(make));
     this.view.gaps = this.#gaps.map;
-    this.#redraw();
+    this.redraw();
   }
 
-  #soon({ Announcer, begin, Groups, Hints, Marks, Meanings, Problems }: typeof import("./soon.js")): void {
-    if (this.#groups) return;
-    const meanings = new Meanings(this.view, () => this.log.charset,
-      (act) => void this.#scripts.quietly<typeof import("./structure.js")>("structure", ({ Structure }) => act(new Structure())));
-    this.#announcer = new Announcer(this.log, () => this.view.source, (runs, at) => meanings.text(runs, at));
-    const groups = (this.#groups = new Groups(this.api, this.log, this.view));
-    const problems: Problems = new Problems(this.api, this.log, this.view, this.address, this.notices, this.settings, (change) => this.set(change),
-      (act) => this.#panel(({ Panel }) => act(new Panel(problems))), this.#redraw, (line) => groups.titleOf(line));
-    this.#problems = problems;
-    this.#marks = new Marks(this.log, this.view, problems.list);
-    this.#hints = new Hints(this);
-    begin(this);
+  #begin({ Soon }: typeof import("./soon.js")): Soon {
+    return (this.#soon ??= new Soon(this));
   }
 
-  #later(act: () => void): void {
-    if (this.#groups) act();
-    else this.#scripts.use<typeof import("./soon.js")>("soon", (script) => (this.#soon(script), act()));
-  }
-
-  #group(act: (groups: Groups) => void): void {
-    this.#later(() => act(this.#groups!));
-  }
-
-  #problem(act: (problems: Problems) => void): void {
-    this.#later(() => act(this.#problems!));
-  }
-
-  #panel(act: (script: typeof import("./panel.js")) => void): void {
-    this.#scripts.use<typeof import("./panel.js")>("panel", (script) => act((this.#panels = script)));
+  #later(act: (soon: Soon) => void): void {
+    if (this.#soon) act(this.#soon);
+    else this.scripts.use<typeof import("./soon.js")>("soon", (script) => act(this.#begin(script)));
   }
 
   #find(act: (finder: Finder) => void): void {
     if (this.finder) return act(this.finder);
-    this.#scripts.use<typeof import("./finding.js")>("finding", ({ Finder, searchBar }) => {
+    this.scripts.use<typeof import("./finding.js")>("finding", ({ Finder, searchBar }) => {
       this.#searchBar = searchBar;
       this.finder ??= new Finder(this.api, this.log, this.view, this.address, () => {
         this.#render("search");
-        this.#redraw();
-      }, (text) => this.notices.tell(text), () => this.act("leave"), this.#redraw);
+        this.redraw();
+      }, (text) => this.notices.tell(text), () => this.act("leave"), this.redraw);
       act(this.finder);
-      this.#redraw();
+      this.redraw();
     });
   }
 
   copy(act: (copying: Copying) => unknown): void {
     if (this.#copying) act(this.#copying);
-    else this.#scripts.use<typeof import("./copying.js")>("copying", (script) => act(this.#copier(script)));
+    else this.scripts.use<typeof import("./copying.js")>("copying", (script) => act(this.#copier(script)));
   }
 
   #copier({ Copying }: typeof import("./copying.js")): Copying {
@@ -287,21 +255,12 @@ class App implements chrome.Page {
   }
 
   #beside(behind: boolean): void {
-    this.#scripts.use<typeof import("./help.js")>("help", ({ go }) => go(this, behind));
+    this.scripts.use<typeof import("./help.js")>("help", ({ go }) => go(this, behind));
   }
 
   #openDialog(id: "help" | "line"): void {
-    if (this.#help) return this.#showDialog(id);
-    this.#scripts.use<typeof import("./help.js")>("help", (help) => {
-      this.#help = help;
-      this.#showDialog(id);
-    });
-  }
-
-  #showDialog(id: "help" | "line"): void {
-    for (const other of document.querySelectorAll("dialog")) other.close();
-    this.#render(id);
-    (element(id) as HTMLDialogElement).showModal();
+    if (this.#help) this.#help.open(this, id);
+    else this.scripts.use<typeof import("./help.js")>("help", (help) => (this.#help = help).open(this, id));
   }
 
   /** The line that is looked at: the marked one if it is visible, or the first one. */
@@ -327,22 +286,9 @@ class App implements chrome.Page {
     this.view.raw = raw;
     this.#options.showTime = time !== "none";
     if (time !== "none" && !this.#timing) {
-      this.#scripts.use<typeof import("./timing.js")>("timing", (script) => this.#time(script));
+      this.scripts.use<typeof import("./timing.js")>("timing", (script) => this.#time(script));
     }
     this.view.refresh();
-  }
-
-  unlock(event: Event): void {
-    event.preventDefault();
-    const field = (event.target as HTMLFormElement).elements.namedItem("token") as HTMLInputElement;
-    this.tried = true;
-    this.log.unlock(field.value.trim());
-    field.value = "";
-  }
-
-  presume(): void {
-    this.log.naming.presuming = true;
-    this.log.retry();
   }
 
   /** A link to the log is followed: where there is nothing behind it any more, that is said here, and if that turns out only now, too. */
@@ -356,7 +302,7 @@ class App implements chrome.Page {
 
   #listen(): void {
     this.#dark.addEventListener("change", () => this.#apply());
-    setInterval(this.#redraw, 1000); // ages and countdowns
+    setInterval(this.redraw, 1000); // ages and countdowns
     document.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("copy", (event) => this.#copied(event));
     element("surface").addEventListener("click", (event) => this.#clicked(event));
@@ -365,7 +311,7 @@ class App implements chrome.Page {
   #key(event: KeyboardEvent): void {
     if ((event.target as Element).closest("input, textarea, select, dialog")) return;
     const what = action(event, this.settings.letters);
-    if (this.#scripts.holds(event, what !== null)) return;
+    if (this.scripts.holds(event, what !== null)) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "a") {
       event.preventDefault();
       return this.view.selectAll();
@@ -380,7 +326,7 @@ class App implements chrome.Page {
     const target = event.target as Element;
     const line = this.view.lineOf(target);
     if (line === null || this.view.meanings?.click(target, this.view.source.get(line))) return;
-    if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#groups?.toggle(line);
+    if (target.closest(".fold") || (target.closest(".group .text") && getSelection()!.isCollapsed && !target.closest("a"))) this.#soon?.groups.toggle(line);
     else if (target.closest(".more, .less")) {
       this.view.pause();
       if (target.closest(".less")) this.view.parts.shrink(line);

@@ -3,8 +3,9 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Address } from "./address.js";
 import { type Api, type Level, type Problem, type Problems as Told, reasonOf } from "./api.js";
-import { type Icon, icon } from "./icons.js";
+import { drawn, ICONS } from "./icons.js";
 import type { Log } from "./log.js";
+import { ERROR, NOTICE } from "./moreicons.js";
 import type { Notices } from "./notices.js";
 import { inWords, LEVELS, ProblemList } from "./problemlist.js";
 import type { Settings } from "./settings.js";
@@ -16,11 +17,11 @@ const PAUSE = 2000;
 /** Bytes that are scanned though nobody has asked for problems. */
 const UNASKED = 100_000_000;
 
-const SIGNS: Record<Level, Icon> = { error: "error", warning: "bad", notice: "notice" };
+const SIGNS: Record<Level, string> = { error: ERROR, warning: ICONS.bad, notice: NOTICE };
 export const TONES: Record<Level, string> = { error: "bad", warning: "warn", notice: "quiet" };
 
 export function sign(level: Level): TemplateResult {
-  return icon(SIGNS[level]);
+  return drawn(SIGNS[level]);
 }
 
 /** What lists them. */

@@ -1,8 +1,9 @@
 /** The bar in which the user searches. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { icon } from "./icons.js";
+import { drawn, icon } from "./icons.js";
 import type { Finder } from "./finder.js";
+import { UP } from "./moreicons.js";
 
 /** The search bar. */
 export function searchBar(finder: Finder): TemplateResult {
@@ -19,7 +20,7 @@ export function searchBar(finder: Finder): TemplateResult {
     ${query.only ? html`${toggle("≠", "Lines that do not match", query.invert ?? false, { invert: !query.invert })}
       <select aria-label="Lines around each" title="Lines around each" @change=${(event: Event) => finder.find({ ...query, text: finder.text, context: Number((event.target as HTMLSelectElement).value) })}
         >${[...new Set([0, 1, 3, 10, query.context ?? 0])].map((lines) => html`<option value=${lines} ?selected=${lines === (query.context ?? 0)}>± ${lines}</option>`)}</select>` : nothing}
-    <button class="square" title="Hit before" aria-label="Hit before" @click=${() => finder.hop(false)}>${icon("up")}</button>
+    <button class="square" title="Hit before" aria-label="Hit before" @click=${() => finder.hop(false)}>${drawn(UP)}</button>
     <button class="square" title="Next hit" aria-label="Next hit" @click=${() => finder.hop(true)}>${icon("down")}</button>
     ${search.progress !== null ? html`<button @click=${() => search.stop()}>Stop</button>` : nothing}
     <span class="count ${search.error ? "bad" : ""}">${finder.summary}</span>

@@ -2,7 +2,7 @@
 
 export interface Settings {
   wrap: boolean;
-  time: "none" | "clock" | "start" | "before";
+  time: keyof typeof TIMES;
   theme: "auto" | "light" | "dark";
   /** Whether all lines are shown as they are in the log, and not as what they mean. */
   raw: boolean;
@@ -14,7 +14,16 @@ export interface Settings {
   aloud: boolean;
 }
 
+/** What the column of times shows, in words, in the order in which a key goes through it. */
+export const TIMES = { none: "off", clock: "clock", start: "since start", before: "since the line before" } as const;
+
 const NAME = "livelog settings";
+
+/** What the column of times shows next. */
+export function nextTime({ time }: Settings): Settings["time"] {
+  const all = Object.keys(TIMES) as Settings["time"][];
+  return all[(all.indexOf(time) + 1) % all.length]!;
+}
 
 /** The theme behind this one. */
 export const nextTheme = ({ theme }: Settings) => (({ auto: "light", light: "dark", dark: "auto" }) as const)[theme];
@@ -29,7 +38,7 @@ export function load(): Settings {
   const settings: Settings = { wrap: matchMedia("(max-width: 760px)").matches, time: "none", theme: "auto", raw: false, letters: true, levels: "error warning notice", aloud: false };
   try {
     Object.assign(settings, JSON.parse(localStorage.getItem(NAME) ?? "{}"));
-    if (!/^(none|clock|start|before)$/.test(settings.time)) settings.time = "clock"; // of an older page
+    if (!(settings.time in TIMES)) settings.time = "clock"; // of an older page
   } catch {
     // nothing was kept, or it cannot be read
   }

@@ -1,15 +1,16 @@
 /** All around the lines of several logs: header, heads of panes, cards, help. It shows a `Page`, and calls it. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import { type Icon, icon } from "../icons.js";
+import { drawn, type Icon, icon } from "../icons.js";
 import { stateOf } from "../list/chrome.js";
 import { nameOf } from "../list/keys.js";
 import type { Naming } from "../list/naming.js";
 import type { Tone } from "../list/signs.js";
 import type { Connection } from "../list/watch.js";
+import { MERGED, SIDE, TOGETHER, UP } from "../moreicons.js";
 import type { Notices } from "../notices.js";
 import { bytes } from "../rows.js";
-import type { Settings } from "../settings.js";
+import { type Settings, TIMES } from "../settings.js";
 import { count, isExpired } from "../state.js";
 import type { Form } from "./address.js";
 import { type Action, KEYS } from "./keys.js";
@@ -48,20 +49,17 @@ export function titleOf({ sources, form }: Page): string {
   return `${count(sources.length)} ${sources.length === 1 ? "log" : "logs"} ${form === "side" ? "side by side" : "merged"}`;
 }
 
-const TIMES = { none: "off", clock: "clock", start: "since start", before: "since the line before" } as const;
-
 function tools(page: Page): TemplateResult {
   const { settings } = page;
-  const tool = (name: Icon, label: string, what: Action, pressed: boolean) => html`<button class="square" title=${label} aria-label=${label}
-    aria-pressed=${pressed} @click=${() => page.act(what)}>${icon(name)}</button>`;
+  const tool = (sign: TemplateResult, label: string, what: Action, pressed: boolean) => html`<button class="square" title=${label} aria-label=${label}
+    aria-pressed=${pressed} @click=${() => page.act(what)}>${sign}</button>`;
   const { form } = page;
-  const other = form === "side" ? "merged" : "side";
-  return html`${tool("search", "Search", "search", page.isFinding)}${tool("live", "Follow", "follow", page.following)}
-    ${tool("wrap", "Wrap long lines", "wrap", settings.wrap)}
-    ${tool("clock", `Times: ${TIMES[settings.time]}`, "time", settings.time !== "none")}
-    ${form === "merged" || page.sources.length < 2 ? nothing : tool("together", "Scroll together", "together", page.together)}
-    ${page.other === null ? nothing : html`<a class="button square" href=${page.other} title=${form === "side" ? "Merged by time" : "Side by side"} aria-label=${form === "side" ? "Merged by time" : "Side by side"}>${icon(other)}</a>`}
-    <a class="button square" href=${page.list} title="List of logs" aria-label="List of logs">${icon("up")}</a>
+  return html`${tool(icon("search"), "Search", "search", page.isFinding)}${tool(icon("live"), "Follow", "follow", page.following)}
+    ${tool(icon("wrap"), "Wrap long lines", "wrap", settings.wrap)}
+    ${tool(icon("clock"), `Times: ${TIMES[settings.time]}`, "time", settings.time !== "none")}
+    ${form === "merged" || page.sources.length < 2 ? nothing : tool(drawn(TOGETHER), "Scroll together", "together", page.together)}
+    ${page.other === null ? nothing : html`<a class="button square" href=${page.other} title=${form === "side" ? "Merged by time" : "Side by side"} aria-label=${form === "side" ? "Merged by time" : "Side by side"}>${drawn(form === "side" ? MERGED : SIDE)}</a>`}
+    <a class="button square" href=${page.list} title="List of logs" aria-label="List of logs">${drawn(UP)}</a>
     <button class="square" title="Theme: ${settings.theme}" aria-label="Theme: ${settings.theme}" @click=${() => page.changeTheme()}>${icon("theme")}</button>
     <button class="square" title="Help" aria-label="Help" aria-haspopup="dialog" @click=${() => page.act("help")}>${icon("help")}</button>`;
 }

@@ -9,7 +9,7 @@ import { Naming } from "../list/naming.js";
 import { type Connection, Watch } from "../list/watch.js";
 import { pattern } from "../hits.js";
 import { Notices } from "../notices.js";
-import { change, load, nextTheme, type Settings } from "../settings.js";
+import { change, load, nextTheme, nextTime, type Settings } from "../settings.js";
 import { type Asked, folderOf, MOST, read, write } from "./address.js";
 import * as chrome from "./chrome.js";
 import type { Hit } from "./finder.js";
@@ -230,10 +230,7 @@ class App implements chrome.Page {
     end: () => this.#toEnd(),
     follow: () => (this.following ? this.#panes.forEach(({ sequence }) => (sequence.following = false)) : this.#toEnd()),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
-    time: () => {
-      const times = ["none", "clock", "start", "before"] as const;
-      this.set({ time: times[(times.indexOf(this.settings.time) + 1) % times.length]! });
-    },
+    time: () => this.set({ time: nextTime(this.settings) }),
     together: () => {
       this.together = !this.together;
       if (this.together) this.#align();

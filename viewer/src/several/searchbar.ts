@@ -3,7 +3,8 @@
 import { html, nothing, render } from "lit-html";
 import { clock } from "../clock.js";
 import { element } from "../dom.js";
-import { icon } from "../icons.js";
+import { drawn, icon } from "../icons.js";
+import { UP } from "../moreicons.js";
 import type { Query } from "../search.js";
 import { Finder, type Hit } from "./finder.js";
 import type { Place, Way } from "./heads.js";
@@ -89,7 +90,7 @@ export class SearchBar {
         autocomplete="off" autocapitalize="off" enterkeyhint="search" @keydown=${(event: KeyboardEvent) => this.#key(event)} @input=${() => this.#typed()}>
       ${toggle("Aa", "Match case", query.matchCase, { matchCase: !query.matchCase })}
       ${toggle(".*", "Regular expression", query.regex, { regex: !query.regex })}
-      <button class="square" title="Match before" aria-label="Match before" @click=${() => this.hop(-1)}>${icon("up")}</button>
+      <button class="square" title="Match before" aria-label="Match before" @click=${() => this.hop(-1)}>${drawn(UP)}</button>
       <button class="square" title="Next match" aria-label="Next match" @click=${() => this.hop(1)}>${icon("down")}</button>
       ${isSearching ? html`<button @click=${() => this.finder.stop()}>Stop</button>` : nothing}
       <span class="count" role="status">${summary || (current ? `${this.around.title(current.source)}, ${clock(current.time)}` : "")}</span>

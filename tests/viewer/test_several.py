@@ -22,6 +22,8 @@ pytestmark = pytest.mark.needs("chromium")
 
 ROWS = ".surface .row"
 
+PERMITTED: dict[str, Any] = {"permissions": ["clipboard-read", "clipboard-write"]}
+
 
 def several(*names: str, form: str = "side", prefix: str = "", token: str = TOKEN) -> str:
     """The address of a page with these logs."""
@@ -326,12 +328,53 @@ def test_search_goes_from_match_to_match_through_all_logs_in_their_order(
             viewer.wait("() => !location.search.includes('q=')")
 
 
-def test_number_of_a_line_leads_to_it_on_the_page_of_its_log(browser: Browser, server: Server, name: str) -> None:
-    send(server, f"{name}/a", lines(1, 500))
-    with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer:
-        wait_last(viewer, "line 500")
-        pane(viewer).locator(".row .number", has_text="495").click()
-        expect(viewer.page.locator("#surface .row.marked .text")).to_have_text("line 495")
+@pytest.mark.parametrize("form", ["merged", pytest.param("side", marks=pytest.mark.long)])
+def test_lines_are_marked_linked_and_copied_and_lead_to_the_page_of_their_log(
+    browser: Browser, server: Server, name: str, form: str
+) -> None:
+    send(server, f"{name}/b", lines(1, 2000))
+    send(server, f"{name}/a", b"".join(b"\x1b[31mred %d\x1b[0m\n" % number for number in range(1, 2001)))
+    address = several(f"{name}/a", f"{name}/b", form=form)
+    marked = ".row.marked .text"
+    with viewing(browser, server.get, address, **PERMITTED) as viewer:
+        copied = "text => navigator.clipboard.readText().then(copied => copied === text)"
+        wait_last(viewer, "red 2000")
+        rows = pane(viewer).locator(".row", has_text="red ")
+        rows.filter(has_text="1993").locator(".number").click()
+        expect(viewer.page.locator(marked)).to_have_text(["red 1993"])
+        rows.filter(has_text="1995").locator(".number").click(modifiers=["Shift"])
+        expect(viewer.page.locator(marked)).to_have_text([f"red {number}" for number in (1993, 1994, 1995)])
+        assert viewer.page.url.endswith(f"{address}#1:L1993-L1995")
+        chip = viewer.page.get_by_role("group", name="Marked lines")
+        expect(chip).to_contain_text("3 lines of a")
+        chip.get_by_role("button", name="Copy").click()
+        viewer.wait(copied, "red 1993\nred 1994\nred 1995\n")
+        chip.get_by_role("button", name="Raw").click()
+        viewer.wait(copied, "".join(f"\x1b[31mred {number}\x1b[0m\n" for number in (1993, 1994, 1995)))
+        viewer.press("y")
+        viewer.wait(copied, viewer.page.url)
+        viewer.page.go_back()
+        expect(viewer.page.locator(marked)).to_have_text(["red 1993"])
+        viewer.page.go_back()
+        expect(viewer.page.locator(marked)).to_have_count(0)
+        viewer.press("Control+g")
+        viewer.page.get_by_label("Log", exact=True).select_option("b")
+        viewer.page.get_by_label("Line", exact=True).press_sequentially("7")
+        viewer.press("Enter")
+        expect(viewer.page.locator(marked)).to_have_text(["line 7"])
+        expect(viewer.page.locator(marked)).to_be_in_viewport()
+        viewer.page.reload()
+        expect(viewer.page.locator(marked)).to_have_text(["line 7"])
+        expect(viewer.page.locator(marked)).to_be_in_viewport()
+        viewer.press("Control+g")
+        viewer.page.get_by_label("Line", exact=True).fill("2001")
+        viewer.press("Enter")
+        viewer.wait_told("There is no line 2,001 in a")
+        viewer.press("Escape")
+        expect(chip).to_have_count(0)
+        viewer.page.goto(viewer.page.url + "#2:L1990-L1991")
+        chip.get_by_role("link", name="Open").click()
+        expect(viewer.page.locator(f"#surface {marked}")).to_have_text(["line 1990", "line 1991"])
 
 
 @pytest.mark.long

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { folderOf, read, write } from "../src/several/address.js";
+import { folderOf, read, readLines, write, writeLines } from "../src/several/address.js";
 import { beyond, compare, nearest, type Place } from "../src/several/heads.js";
 import { kept } from "../src/several/lines.js";
 import { type Answer, CHUNK, MOST, Sequence, type Told, type Want } from "../src/several/sequence.js";
@@ -193,4 +193,12 @@ test("an address names each log once, and as many as there is room for", () => {
   assert.equal(read(`?logs=${Array.from({ length: 30 }, (_, at) => at)}`).names.length, 20);
   assert.equal(write({ names: ["b/1", "b/~2"], form: "merged" }), "?logs=b/1,b/~2&as=merged");
   assert.deepEqual([folderOf(["b/4/x", "b/4/y"]), folderOf(["b/4/x", "b/5"]), folderOf(["b", "c"]), folderOf(["b/1"])], ["b/4/", "b/", "", "b/"]);
+});
+
+test("a fragment names lines of one log", () => {
+  assert.deepEqual(readLines("#2:L120-L140", 2), { log: 1, from: 120, to: 140 });
+  assert.deepEqual(readLines("#1:L7", 1), { log: 0, from: 7, to: 7 });
+  for (const other of ["", "#", "#L7", "#0:L7", "#3:L7", "#2:B7", "#2:", "#token=x", "#2:L0"]) assert.equal(readLines(other, 2), null, other);
+  for (const hash of ["#1:L7", "#20:L7-L9"]) assert.equal(writeLines(readLines(hash, 20)), hash);
+  assert.equal(writeLines(null), "");
 });

@@ -32,7 +32,7 @@ export function action(event: KeyboardEvent, letters: boolean): Action | null {
 }
 
 const NAMES: Record<string, string> = {
-  ArrowDown: "↓", ArrowUp: "↑", PageDown: "PgDn", PageUp: "PgUp", " ": "Space", Escape: "Esc", "Ctrl+Enter": "Ctrl Enter", "Ctrl+a": "Ctrl A",
+  ArrowDown: "↓", ArrowUp: "↑", PageDown: "PgDn", PageUp: "PgUp", " ": "Space", Escape: "Esc", "Ctrl+Enter": "Ctrl Enter", "Ctrl+a": "Ctrl A", "Ctrl+g": "Ctrl G",
 };
 
 export function nameOf(key: string): string {

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { drawn, type Icon, icon } from "../icons.js";
+import { write as fragment } from "../fragment.js";
 import { stateOf } from "../list/chrome.js";
 import { nameOf } from "../list/keys.js";
 import type { Naming } from "../list/naming.js";
@@ -14,6 +15,7 @@ import { type Settings, TIMES } from "../settings.js";
 import { count, isExpired } from "../state.js";
 import type { Form } from "./address.js";
 import { type Action, KEYS } from "./keys.js";
+import type { Marking } from "./marking.js";
 import { hue } from "./pane.js";
 import type { Source } from "./source.js";
 
@@ -33,6 +35,7 @@ export interface Page {
   readonly other: string | null;
   /** The address of the list from which these logs are. */
   readonly list: string;
+  readonly marking: Marking;
   title(source: Source): string;
   /** The address of a log's own page. */
   address(source: Source): string;
@@ -84,8 +87,37 @@ export function top(page: Page, sources: readonly Source[]): TemplateResult {
 
 export function float(page: Page): TemplateResult {
   const { current } = page.notices;
-  return html`${current ? html`<span class="chip">${current.text}&nbsp;&nbsp;</span>` : nothing}
+  return html`${marked(page)}${current ? html`<span class="chip">${current.text}&nbsp;&nbsp;</span>` : nothing}
     ${page.following ? nothing : html`<button class="main" @click=${() => page.act("end")}>${icon("down")}${page.sources.every(({ hasEnded }) => hasEnded) ? "End" : "Live"}</button>`}`;
+}
+
+/** What can be done with the lines that are marked. */
+function marked(page: Page): TemplateResult | typeof nothing {
+  const { marking } = page;
+  const { lines } = marking;
+  if (!lines) return nothing;
+  const source = page.sources[lines.log]!;
+  const what = lines.from === lines.to ? `Line ${count(lines.from)}` : `${count(lines.to - lines.from + 1)} lines`;
+  return html`<span class="chip" role="group" aria-label="Marked lines">${what}${page.sources.length > 1 ? ` of ${page.title(source)}` : ""}
+    <button @click=${() => void marking.copy(false)}>Copy</button><button @click=${() => void marking.copy(true)} title="With escape sequences">Raw</button>
+    <button @click=${() => page.act("copy")}>Link</button><a class="button" href=${page.address(source) + fragment(lines)} title="On the log’s own page">Open</a>
+    <button class="square" aria-label="Unmark" @click=${() => marking.mark(null)}>${icon("close")}</button></span>`;
+}
+
+/** Go to the lines whose numbers were typed. */
+function goToTyped(page: Page, event: Event): void {
+  const typed = new FormData(event.target as HTMLFormElement);
+  const [log, from, to] = ["log", "from", "to"].map((name) => Number(typed.get(name) ?? 0)) as [number, number, number];
+  (event.target as HTMLFormElement).reset();
+  page.marking.go({ log, from, to: Math.max(from, to) });
+}
+
+export function goTo(page: Page): TemplateResult {
+  return html`<form method="dialog" @submit=${(event: Event) => goToTyped(page, event)}>
+    ${page.sources.length > 1 ? html`<select name="log" aria-label="Log">${page.sources.map((source, at) => html`<option value=${at}>${page.title(source)}</option>`)}</select>` : nothing}
+    <label for="from">Line</label><input id="from" type="number" min="1" step="1" name="from" required>
+    <label for="to">to</label><input id="to" type="number" min="1" step="1" name="to" placeholder="the same">
+    <button class="main">Go</button></form>`;
 }
 
 export function foot(page: Page): TemplateResult {
@@ -110,10 +142,12 @@ export function card(page: Page): TemplateResult | typeof nothing {
 
 export function help(page: Page): TemplateResult {
   const { settings } = page;
+  const act = (label: string, what: Action) => html`<button class="plain" @click=${() => page.act(what)}>${label}</button>`;
   return html`<form method="dialog"><h2>${titleOf(page)}</h2><button class="square" aria-label="Close">${icon("close")}</button></form>
     <div class="more-links">${page.other === null ? nothing : html`<a class="button plain" href=${page.other}>${page.form === "side" ? "Merged by time" : "Side by side"}</a>`}
       <a class="button plain" href=${page.list}>List of logs</a>${page.form === "merged" || page.sources.length < 2 ? nothing : html`<button class="plain" aria-pressed=${page.together} @click=${() => page.act("together")}>Scroll together</button>`}
       <button class="plain" @click=${() => page.act("time")}>Times: ${TIMES[settings.time]}</button><button class="plain" @click=${() => page.changeTheme()}>Theme: ${settings.theme}</button></div>
+    <form method="dialog" class="more-links">${act("Go to a line", "line")}${act("Copy link", "copy")}</form>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${key === " " ? "Space" : nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
     <label class="choice"><input type="checkbox" .checked=${settings.letters} @change=${() => page.set({ letters: !settings.letters })}>single letters are keys</label>`;
 }

@@ -15,8 +15,8 @@ export function kept(text: string): string {
 }
 
 /** Ask for lines. */
-export async function read(api: Api, { kind, query }: Want, signal: AbortSignal): Promise<Answer> {
-  const backwards = kind === "back" || "tail" in query;
+export async function read(api: Api, query: Want["query"], signal: AbortSignal): Promise<Answer> {
+  const backwards = "tail" in query || query["count"]!.startsWith("-");
   const response = await api.get("lines", { ...query, as: "ndjson" }, { signal });
   const size = Number(response.headers.get("Livelog-Size"));
   const lines: Told[] = [];

@@ -10,11 +10,12 @@ import { type Connection, Watch } from "../list/watch.js";
 import { pattern } from "../hits.js";
 import { Notices } from "../notices.js";
 import { change, load, nextTheme, nextTime, type Settings } from "../settings.js";
-import { type Asked, folderOf, MOST, read, write } from "./address.js";
+import { type Asked, folderOf, type Lines, MOST, read, write, writeLines } from "./address.js";
 import * as chrome from "./chrome.js";
 import type { Hit } from "./finder.js";
 import type { Place, Way } from "./heads.js";
 import { type Action, action } from "./keys.js";
+import { Marking } from "./marking.js";
 import { Pane } from "./pane.js";
 import { SearchBar } from "./searchbar.js";
 import { type Entry, type Place as Beginning, Sequence } from "./sequence.js";
@@ -42,6 +43,7 @@ class App implements chrome.Page {
   readonly sources: readonly Source[];
   readonly #panes: readonly Pane[];
   readonly #search: SearchBar;
+  readonly marking: Marking;
   together = true;
   #active: Pane;
   #aligning: ReturnType<typeof setTimeout> | undefined;
@@ -62,6 +64,8 @@ class App implements chrome.Page {
     this.sources = sources;
     this.#search = new SearchBar(sources, { title: (source) => this.title(source), start: (way) => this.#start(way), reveal: (hit) => this.#reveal(hit),
       focus: () => this.#active.surface.focus({ preventScroll: true }), remember: () => this.#remember(), redraw: this.#redraw });
+    this.marking = new Marking(sources, this.notices, { title: (source) => this.title(source), looked: () => this.#looked(), pause: () => this.#pause(),
+      reveal: (hit) => this.#reveal(hit), redraw: this.#redraw });
     this.#active = this.#panes[0]!;
     element("panes").replaceChildren(...this.#panes.map(({ element }) => element));
     element("panes").className = form;
@@ -106,7 +110,7 @@ class App implements chrome.Page {
 
   get other(): string | null {
     const form = this.form === "side" ? "merged" : "side";
-    return this.sources.length > MOST[form] || this.sources.length < 2 ? null : location.pathname + write({ ...this.#asked, form }) + this.#search.suffix;
+    return this.sources.length > MOST[form] || this.sources.length < 2 ? null : location.pathname + write({ ...this.#asked, form }) + this.#search.suffix + writeLines(this.marking.lines);
   }
 
   get list(): string {
@@ -142,6 +146,7 @@ class App implements chrome.Page {
       pane.draw();
     }
     this.#mark();
+    this.marking.arrive();
     this.#pump();
     this.#teller.tell(this.sources.map((source) => `${this.title(source)}: ${source.state.text}`));
     const title = `${chrome.titleOf(this)} – ${stateOf(this.connection).text}`.replace(/ in \d+ s$/, "");
@@ -181,7 +186,10 @@ class App implements chrome.Page {
   #mark(): void {
     const { query, current } = this.#search.finder;
     const literal = query.text && !query.regex ? pattern(query) : null;
-    const ranges = this.#panes.flatMap((pane) => pane.mark(current && current.source.sequence === pane.sequence ? { track: current.source.at, at: current.at } : null, literal));
+    const ranges = this.#panes.flatMap((pane) => pane.mark((entry) => {
+      const log = this.#logOf(pane, entry);
+      return this.marking.has(log, entry.line) || (current?.log === log && current.at === entry.at);
+    }, literal));
     if (typeof Highlight !== "undefined") CSS.highlights.set("hit", new Highlight(...ranges));
   }
 
@@ -228,7 +236,9 @@ class App implements chrome.Page {
       for (const pane of this.#panes) pane.toTop();
     },
     end: () => this.#toEnd(),
-    follow: () => (this.following ? this.#panes.forEach(({ sequence }) => (sequence.following = false)) : this.#toEnd()),
+    follow: () => (this.following ? this.#pause() : this.#toEnd()),
+    line: () => this.#open("line"),
+    copy: () => this.marking.link(),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
     time: () => this.set({ time: nextTime(this.settings) }),
     together: () => {
@@ -238,21 +248,47 @@ class App implements chrome.Page {
     search: () => this.#search.open(),
     next: () => this.#search.hop(1),
     previous: () => this.#search.hop(-1),
-    leave: () => this.#search.close(),
-    help: () => {
-      const dialog = element("help") as HTMLDialogElement;
-      render(chrome.help(this), dialog);
-      dialog.showModal();
-    },
+    leave: () => (this.#search.isOpen ? this.#search.close() : this.marking.mark(null)),
+    help: () => this.#open("help"),
   };
+
+  #open(id: "help" | "line"): void {
+    for (const other of document.querySelectorAll("dialog")) other.close();
+    const dialog = element(id) as HTMLDialogElement;
+    render((id === "help" ? chrome.help : chrome.goTo)(this), dialog);
+    dialog.showModal();
+  }
+
+  /** A number of a line was clicked. */
+  #clicked(pane: Pane, event: MouseEvent): void {
+    const entry = pane.numbered(event.target as Element);
+    if (!entry || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    this.marking.pick(this.#logOf(pane, entry), entry.line, event.shiftKey);
+  }
 
   /** Where a search begins that has not found anything yet. */
   #start(way: Way): Place | null {
     const pane = this.#active;
     if (pane.sequence.following && way < 0) return null;
     const entry = way < 0 ? pane.last : pane.first;
-    const log = this.sources.findIndex(({ sequence, at }) => sequence === pane.sequence && at === entry?.track);
-    return entry && { time: entry.time, log, at: entry.at - way };
+    return entry && { time: entry.time, log: this.#logOf(pane, entry), at: entry.at - way };
+  }
+
+  /** Which of the logs a line is of. */
+  #logOf(pane: Pane, { track }: Entry): number {
+    return this.sources.findIndex(({ sequence, at }) => sequence === pane.sequence && at === track);
+  }
+
+  /** The line that is looked at; null: the end is followed. */
+  #looked(): Lines | null {
+    const pane = this.#active;
+    const { first } = pane;
+    return first && !pane.sequence.following ? { log: this.#logOf(pane, first), from: first.line, to: first.line } : null;
+  }
+
+  #pause(): void {
+    for (const { sequence } of this.#panes) sequence.following = false;
   }
 
   #reveal({ source, at, time }: Hit): void {
@@ -317,7 +353,10 @@ class App implements chrome.Page {
     this.#dark.addEventListener("change", this.#redraw);
     addEventListener("online", () => this.retry());
     document.addEventListener("keydown", (event) => this.#key(event));
-    for (const pane of this.#panes) pane.element.addEventListener("focusin", () => (this.#active = pane));
+    for (const pane of this.#panes) {
+      pane.element.addEventListener("focusin", () => (this.#active = pane));
+      pane.element.addEventListener("click", (event) => this.#clicked(pane, event));
+    }
   }
 
   #key(event: KeyboardEvent): void {

@@ -259,12 +259,17 @@ export class Pane {
     if (isAtStart || element.offsetTop > this.surface.clientHeight) this.#goal = null;
   }
 
-  /** Mark the line of a match, and what else there is to mark in the window. */
-  mark(current: { readonly track: number; readonly at: number } | null, pattern: RegExp | null): Range[] {
+  /** The line whose number this is. */
+  numbered(target: Element): Entry | null {
+    const row = target.closest(".number")?.parentElement;
+    return [...this.#rows.values()].find(({ element }) => element === row)?.entry ?? null;
+  }
+
+  /** Mark lines, and what there is to mark in all of them. */
+  mark(isMarked: (entry: Entry) => boolean, pattern: RegExp | null): Range[] {
     const ranges: Range[] = [];
     for (const { element, entry, text } of this.#rows.values()) {
-      const isCurrent = current !== null && entry.track === current.track && entry.at === current.at;
-      element.classList.toggle("marked", isCurrent);
+      element.classList.toggle("marked", isMarked(entry));
       if (!pattern) continue;
       for (const { index, 0: match } of text.textContent!.matchAll(pattern)) {
         const range = document.createRange();

@@ -53,7 +53,7 @@ export class Source {
     if (this.#asking?.epoch === epoch || Date.now() < this.#until) return false;
     this.#asking?.aborter.abort();
     const asking = (this.#asking = { epoch, aborter: new AbortController() });
-    void read(this.api, want, asking.aborter.signal).then(
+    void read(this.api, want.query, asking.aborter.signal).then(
       (answer) => {
         if (this.#asking !== asking) return;
         this.trouble = "";

@@ -126,10 +126,61 @@ def test_groups_of_azure_and_of_buildkite(content: bytes, expected: list[tuple[o
     ] == expected
 
 
+def fold(what: str, name: str, rest: str = "") -> bytes:
+    return f"travis_fold:{what}:{name}\r\x1b[0K{rest}".encode()
+
+
+def spent(name: str, start: int, finish: int) -> bytes:
+    return f"travis_time:end:{name}:start={start}000000,finish={finish}000000,duration={finish - start}000000\r\x1b[0K".encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        # What ends, what begins and what comes next are in one line.
+        (
+            fold("start", "a", "\x1b[33;1mA\x1b[0m") + b"\nx\n" + fold("end", "a") + fold("start", "b.1", "B") + b"\r\ny\r\n" + fold("end", "b.1", "next\n"),
+            [(1, 2, "A", 0, 0.39), (3, 4, "B", 0, 0.32)],
+        ),
+        # A fold is named by its first command, and takes as long as its commands.
+        (
+            fold("start", "a", "travis_time:start:0a1b\r\x1b[0K$ make") + b"\nx\n" + spent("0a1b", 1000, 3500)
+            + b"travis_time:start:0a1c\r\x1b[0K$ make test\n" + spent("0a1c", 4000, 9000) + fold("end", "a") + b"\n",
+            [(1, 4, "$ make", 0, 8.0)],
+        ),
+        (b"travis_fold:start:a\nA\ntravis_fold:start:b\ntravis_fold:end:a\nx\n", [(1, 4, "a", 0, 0.42), (3, 4, "b", 1, 0.2)]),
+        (spent("0a1b", 1000, 3500) + b"\n::group::a\n" + spent("0a1c", 1000, 3500) + b"\n::endgroup::\n", [(2, 4, "a", 0, 0.92)]),
+        (fold("end", "a") + b"\nsay travis_fold:start:a b\ntravis_time:start:0a\n", []),
+    ],
+)  # fmt: skip
+def test_folds_of_travis(content: bytes, expected: list[tuple[object, ...]]) -> None:
+    assert [
+        tuple(one[name] for name in ("start", "end", "title", "level", "seconds")) for one in pages(groups(content))
+    ] == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds"),
+    [
+        (b"2026-11-25T05:26:53.1234567Z ##[group]a\n2026-11-25T05:26:55.6234567Z ##[endgroup]\n", 2.5),
+        (b"\xef\xbb\xbf2026-11-25T05:26:53Z ##[section]Starting: a\n2026-11-25T05:28:53.5Z ##[section]Finishing: a\n", 120.5),
+        (b"\x1b_bk;t=1764295384000\x07--- a\n\x1b_bk;t=1764295385500\x07x\n\x1b_bk;t=1764295386500\x07\x1b[?25h~~~ Running b\n", 2.5),
+        (b"job\tA step\t2026-11-25T05:26:53.1234567Z ##[group]a\njob\tA step\t2026-11-25T05:26:55.6234567Z ##[endgroup]\n", 2.5),
+        # Without a time of both marks, or with ones that are none, the bytes' times count.
+        (b"2026-11-25T05:26:53Z ##[group]a\n" + b"x" * 67 + b"\n##[endgroup]\n", 1.0),
+        (b"2026-99-25T05:26:53Z ##[group]a\n" + b"x" * 67 + b"\n2026-11-25T05:26:53Z ##[endgroup]\n", 1.0),
+        (b"2026-11-25T05:26:59Z ##[group]a\n2026-11-25T05:26:53Z ##[endgroup]\n", 0.0),
+    ],
+)  # fmt: skip
+def test_a_group_has_the_times_that_the_log_has_at_its_marks(content: bytes, seconds: float) -> None:
+    assert pages(groups(content))[0]["seconds"] == seconds
+
+
 LINES = st.lists(
     st.sampled_from([
         b"::group::a", b"::endgroup::", b"text", b"a group", b"", section("start", 5, "x", "X"), section("end", 9, "x"),
         section("end", 9, "x") + section("start", 9, "y"), b"##[section]Starting: z", b"##[section]Finishing: z", b"--- b", b"~~~ Running x",
+        fold("start", "f", "F"), fold("end", "f"), spent("0a", 5, 6) + fold("end", "f"),
     ]),
     max_size=30,
 )  # fmt: skip

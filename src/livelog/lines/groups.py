@@ -3,19 +3,22 @@ r"""Groups of lines that CI systems mark in a log, so that a viewer can fold the
     ::group::TITLE … ::endgroup::     GitHub Actions, also ##[group] … ##[endgroup]
     ##[section]Starting: TITLE … ##[section]Finishing: TITLE     Azure Pipelines; in its logs ##[group] is Azure's, too
     section_start:TIME:NAME[collapsed=true]\r\x1b[0KTITLE … section_end:TIME:NAME\r\x1b[0K     GitLab
+    travis_fold:start:NAME\r\x1b[0KTITLE … travis_fold:end:NAME\r\x1b[0K     Travis
     --- TITLE, +++ TITLE, ~~~ TITLE     Buildkite, only if the log has shown that it comes from Buildkite
 
 1. A group without an end mark stays open: no end is guessed.
-2. Groups of GitHub and Buildkite do not nest: a new group ends the previous one. Sections of GitLab and Azure nest: the end of a section
+2. Groups of GitHub and Buildkite do not nest: a new group ends the previous one. Sections of GitLab and Azure and folds of Travis nest: the end of a section
    ends all sections inside.
-3. GitLab writes no newline after an end mark, so the next title, or the last output of the job, may follow in the same line. Such a
+3. GitLab and Travis write no newline after an end mark, so the next title, or the last output of the job, may follow in the same line. Such a
    line does not belong to the section that ends in it.
 4. A log counts as Buildkite's from the first line with Buildkite's time mark (`_bk;t=`), or with `~~~ ` and a title of Buildkite's agent.
+5. If both marks of a group have times, in them or in front of them, these are the group's times: a log may be sent long after it was written.
 """
 
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from livelog.times import timestamp
@@ -41,6 +44,7 @@ _WORDS = (
     b"##[section]",
     b"section_start:",
     b"section_end:",
+    b"travis_",
     b"--- ",
     b"+++ ",
     b"~~~ ",
@@ -50,14 +54,13 @@ _WORDS = (
 
 # These patterns run over bytes that a stranger has chosen. Each part is possessive (`++`) and cannot match what the next part
 # begins with, so there is no backtracking, and the time is linear.
-_GITHUB = re.compile(
-    rb"(?:[0-9-]{10}T[0-9:.]{8,18}+Z )?+(?:\x1b\[[0-9;]*+m)*+(?:##\[(end)?group\]|::(end)?group::)(.*+)", re.DOTALL
-)
-_AZURE = re.compile(
-    rb"(?:[0-9-]{10}T[0-9:.]{8,18}+Z )?+(?:\x1b\[[0-9;]*+m)*+##\[section\](?:Starting|(Finishing)): ?(.*+)", re.DOTALL
-)
+_BEFORE = rb"(?:[^\t\n]{1,120}+\t[^\t\n]{1,120}+\t)?+(?:\xef\xbb\xbf)?+(?:(?P<time>[0-9-]{10}T[0-9:.]{8,18}+)Z )?+(?:\x1b\[[0-9;]*+m)*+"
+"""What may be in front of a mark of GitHub or Azure: the names of the job and the step (`gh run view --log`), a time, colours."""
+
+_GITHUB = re.compile(_BEFORE + rb"(?:##\[(?P<end>end)?group\]|::(?P<ends>end)?group::)(?P<title>.*+)", re.DOTALL)
+_AZURE = re.compile(_BEFORE + rb"##\[section\](?:Starting|(?P<end>Finishing)): ?(?P<title>.*+)", re.DOTALL)
 _BUILDKITE = re.compile(
-    rb"((?:\x1b_bk;t=[0-9]{1,15}+\x07)++)?+(?:\x1b\[[0-9;]*+m)*+(?:(---|\+\+\+|~~~) ([^\r\n]*+)|\^\^\^ \+\+\+\s{0,9}+$)",
+    rb"(?:(?:\x1b_bk;t=([0-9]{1,15}+)\x07)++)?+(?:\x1b\[[0-9;?]{0,9}+[A-Za-z])*+(?:(---|\+\+\+|~~~) ([^\r\n]*+)|\^\^\^ \+\+\+\s{0,9}+$)",
     re.DOTALL,
 )
 _AGENT = re.compile(
@@ -68,7 +71,12 @@ _AGENT = re.compile(
 _GITLAB = re.compile(
     rb"section_(?:(start)|end):([0-9]{1,12}+):([A-Za-z0-9._-]{1,200}+)(?:\[([^\[\]\r]{0,200}+)\])?\r\x1b\[0K"
 )
-_GITLAB_TITLE_END = re.compile(rb"section_(?:start|end):[0-9]")
+_TRAVIS = re.compile(
+    rb"travis_(?:fold:(?:(?P<start>start)|end):(?P<name>[A-Za-z0-9._-]{1,200}+)|time:end:[0-9a-f]{1,20}+:start=(?P<from>[0-9]{1,19}+),finish=(?P<to>[0-9]{1,19}+)[^\r\n]{0,200}+)"
+    rb"(?:\r\x1b\[0K|\r?+$)"
+)
+_TRAVIS_TIME = re.compile(rb"travis_time:start:[0-9a-f]{1,20}+(?:\r\x1b\[0K|$)")
+_NAMED_TITLE_END = re.compile(rb"section_(?:start|end):[0-9]|travis_(?:fold|time):[se]")
 
 
 @dataclass(slots=True)
@@ -87,15 +95,16 @@ class Group:
     places: tuple[int, int | None]
     """The offsets of its start mark and its end mark, in bytes."""
     times: tuple[int, int] | None = None
-    """When it began and ended, in seconds since the epoch, if the marks contain times."""
+    """When it began and ended, in milliseconds since the epoch, if both marks have times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One mark of a start (`begins`) or an end. `line`: the number of the group's first or last line.
 
-    `name`: the name that pairs starts and ends of GitLab and Azure; empty: groups of this kind do not nest. `time`: GitLab's time of the mark, in
-    seconds since the epoch; 0: the mark has none. `offset`: the offset of the mark, in bytes.
+    `name`: the name that pairs starts and ends of GitLab, Azure and Travis; empty: groups of this kind do not nest. `time`: the time of the mark in
+    the log, in milliseconds since the epoch; 0: it has none. `offset`: the offset of the mark, in bytes. `spent`: when a command of Travis began and
+    ended, instead of a mark.
     """
 
     line: int
@@ -106,6 +115,7 @@ class Mark:
     time: int = 0
     collapsed: bool = False
     offset: int = 0
+    spent: tuple[int, int] | None = None
     shows: bool = False
     """Whether this mark proves which CI system has written the log."""
 
@@ -127,11 +137,13 @@ def marks(data: bytes, line: int, offset: int = 0) -> list[Mark]:
 def _marks(raw: bytes, line: int, offset: int) -> list[Mark]:
     """The marks in one line."""
     if (match := _GITHUB.match(raw)) is not None:
-        ends = match[1] is not None or match[2] is not None
-        return [Mark(line, not ends, "github", "" if ends else _title(match[3]), offset=offset)]
+        ends = match["end"] is not None or match["ends"] is not None
+        return [
+            Mark(line, not ends, "github", "" if ends else _title(match["title"]), time=_time(match), offset=offset)
+        ]
     if (match := _AZURE.match(raw)) is not None:
-        title = _title(match[2])
-        return [Mark(line, match[1] is None, "azure", title, name=f"section {title}", offset=offset, shows=True)]
+        title, begins = _title(match["title"]), match["end"] is None
+        return [Mark(line, begins, "azure", title, f"section {title}", time=_time(match), offset=offset, shows=True)]
     if (match := _BUILDKITE.match(raw)) is not None:
         title = _title(match[3] or b"")
         shows = match[1] is not None or (match[2] == b"~~~" and _AGENT.match(match[3]) is not None)
@@ -141,16 +153,20 @@ def _marks(raw: bytes, line: int, offset: int) -> list[Mark]:
                 bool(title),
                 "buildkite",
                 title,
+                time=int(match[1] or 0),
                 collapsed=match[2] in (b"---", b"~~~"),
                 offset=offset,
                 shows=shows,
             )
         ]
+    return _travis(raw, line, offset) if b"travis_" in raw else _gitlab(raw, line, offset)
+
+
+def _gitlab(raw: bytes, line: int, offset: int) -> list[Mark]:
     found: list[Mark] = []
     shown = False
     for match in reversed([*_GITLAB.finditer(raw)]):
-        behind = _GITLAB_TITLE_END.search(raw, match.end())
-        begins, title = match[1] is not None, _title(raw[match.end() : behind.start() if behind else len(raw)])
+        begins, title = match[1] is not None, _title_behind(raw, match.end())
         shown |= title != ""
         collapsed = b"collapsed=true" in (match[4] or b"")
         last = line if begins or not shown else line - 1
@@ -161,13 +177,46 @@ def _marks(raw: bytes, line: int, offset: int) -> list[Mark]:
                 "gitlab",
                 title,
                 match[3].decode("ascii"),
-                int(match[2]),
+                1000 * int(match[2]),
                 collapsed,
                 offset + match.start(),
             )
         )
         shown |= begins
     return found[::-1]
+
+
+def _travis(raw: bytes, line: int, offset: int) -> list[Mark]:
+    found: list[Mark] = []
+    shown = False
+    raw = raw.removesuffix(b"\n")
+    for match in reversed([*_TRAVIS.finditer(raw)]):
+        begins, behind = match["start"] is not None, _TRAVIS_TIME.match(raw, match.end())
+        title = _title_behind(raw, behind.end() if behind else match.end())
+        shown |= title != ""
+        if match["to"] is not None:
+            spent = int(match["from"]) // 1_000_000, int(match["to"]) // 1_000_000
+            found.append(Mark(line, False, "travis", spent=spent))
+            continue
+        last = line if begins or not shown else line - 1
+        name = match["name"].decode("ascii")
+        found.append(Mark(last, begins, "travis", title, name, collapsed=begins, offset=offset + match.start()))
+        shown |= begins
+    return found[::-1]
+
+
+def _title_behind(raw: bytes, place: int) -> str:
+    """The text behind a mark, up to the next one."""
+    behind = _NAMED_TITLE_END.search(raw, place)
+    return _title(raw[place : behind.start() if behind else len(raw)])
+
+
+def _time(match: re.Match[bytes]) -> int:
+    """The time in front of a mark, in milliseconds since the epoch; 0: there is none."""
+    try:
+        return int(1000 * datetime.fromisoformat((match["time"] or b"").decode("ascii") + "+00:00").timestamp())
+    except ValueError:
+        return 0
 
 
 def _title(raw: bytes) -> str:
@@ -208,7 +257,16 @@ class Groups:
         for mark in found:
             if mark.shows:
                 self._shown.add(mark.kind)
-            self._add(mark)
+            if mark.spent is not None:
+                self._spend(mark.spent)
+            else:
+                self._add(mark)
+
+    def _spend(self, spent: tuple[int, int]) -> None:
+        """A command of Travis has ended: its time is part of that of the fold around it."""
+        if self._open and self._open[-1][0].kind == "travis":
+            group = self._open[-1][0]
+            group.times = group.times[0] if group.times else spent[0], spent[1]
 
     def _add(self, mark: Mark) -> None:
         if mark.kind == "buildkite":
@@ -245,7 +303,7 @@ class Groups:
             self._levels[opened.name].pop()
             group.end = max(group.start, line)
             group.places = group.places[0], mark.offset
-            if opened.time and opened.name == mark.name:
+            if opened.time and mark.time and opened.name in ("", mark.name):
                 group.times = opened.time, max(opened.time, mark.time)
 
     def page(
@@ -285,8 +343,8 @@ class Groups:
 
 
 def _document(group: Group, clock: Clock) -> dict[str, Any]:
-    """A group as JSON. Its times are those in its marks, or else the arrival times of the marks. An open group has taken until now."""
-    began, ended = (None, None) if group.times is None else (1000 * group.times[0], 1000 * group.times[1])
+    """A group as JSON. Its times are those of its marks in the log, or else the arrival times of the marks. An open group has taken until now."""
+    began, ended = group.times if group.times is not None and group.end is not None else (None, None)
     if began is None:
         began = clock.time_at(group.places[0])
         ended = None if group.places[1] is None else clock.time_at(group.places[1])

@@ -180,3 +180,32 @@ def test_live_log_tells_when_it_began_how_long_it_runs_and_how_long_its_group_do
         expect(facts).to_contain_text(re.compile(r"began .* · took (\d+m )?\d+s · ended .* ago"))
         expect(took).to_have_attribute("data-said", re.compile(r"^(\d+m )?\d+s$"))
         assert "Began" in (facts.get_attribute("title") or "")
+
+
+def test_times_that_a_log_has_in_front_of_its_lines_are_in_the_column_and_not_in_the_text(
+    browser: Browser, server: Server, name: str
+) -> None:
+    """As logs have that are downloaded from GitHub: they were written long before they came here."""
+    texts = [
+        "Set up",
+        "##[group]Run make",
+        "cc a.c",
+        "##[endgroup]",
+        "##[error]it broke",
+        '{"level":"info","msg":"started"}',
+    ]
+    stamped = [f"2026-01-02T03:04:{5 * number:02}.1234567Z {text}\n" for number, text in enumerate(texts)]
+    logs.send(server, name, "".join(stamped).encode())
+    with viewing(browser, server.get, path(name), timezone_id="UTC") as viewer:
+        rows = viewer.page.locator(f"{ROWS} > .text")
+        shown = ["Set up", "Run make", "cc a.c", "Error: it broke", "INFO  started"]
+        expect(rows).to_have_text(shown)
+        expect(viewer.page.locator(f"{ROWS}.group .took")).to_have_attribute("data-said", "10s")
+        viewer.press("t")
+        assert times(viewer, 1, 2, 3, 5) == ["03:04:00.12", "03:04:05.12", "03:04:10.12", "03:04:20.12"]
+        viewer.press("t")
+        expect(viewer.page.locator(f"{ROWS}[data-line='5'] > .time")).to_have_text("0:20.00")
+        viewer.press("t")
+        expect(viewer.page.locator(f"{ROWS}[data-line='3'] > .time")).to_have_text("+0:05.00")
+        viewer.press("r")
+        expect(rows.first).to_have_text("2026-01-02T03:04:00.1234567Z Set up")

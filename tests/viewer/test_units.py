@@ -28,7 +28,7 @@ BUDGET = 30_000
 
 SCRIPTS = ("cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal")
 
-SCRIPT_BUDGET = 8_500
+SCRIPT_BUDGET = 9_000
 """Bytes of each compressed script that is loaded when it is used."""
 
 

@@ -373,7 +373,7 @@ def numbers(viewer: Viewer, *expected: int) -> None:
 def test_groups_are_folded_as_the_log_says_and_as_the_user_likes(folding: Viewer) -> None:
     numbers(folding, 1, 2, 6, 7, 8, 10)
     expect(row(folding, 2)).to_have_text("Install")
-    expect(row(folding, 6)).to_have_text("2026-11-25T12:00:00.1234567Z Compile")
+    expect(row(folding, 6)).to_have_text("Compile")
     folding.press("r")
     expect(folding.page.locator(f"{ROWS}.muted > .text")).to_have_text("2026-11-25T12:00:01.1234567Z ##[endgroup]")
     numbers(folding, 1, 2, 6, 7, 8, 9, 10)

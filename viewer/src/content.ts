@@ -26,9 +26,6 @@ export interface Content {
   readonly behind: number;
 }
 
-/** Characters that a mark of a group may have. */
-const AROUND = 10;
-
 const ADDRESS = /(\bhttps?:\/\/[^\s"'<>`]*[^\s"'<>`.,:;!?)\]}])/;
 
 export function contentOf(line: Line, charset: Charset, slice?: Slice): Content {
@@ -54,19 +51,4 @@ export function contentOf(line: Line, charset: Charset, slice?: Slice): Content 
 export function linked(run: Run): Run[] {
   if (run.href) return [run];
   return run.text.split(ADDRESS).map((text, at) => ({ ...run, text, href: at % 2 ? text : "" })).filter(({ text }) => text);
-}
-
-/** Where in the shown `text` of a line these bytes of it are, if they are: from a character to another one. */
-export function locate(text: string, line: Line, charset: Charset, slice: Slice | undefined, offset: number, length: number): [number, number] | null {
-  const { bytes, start } = slice ?? { bytes: line.bytes, start: 0 };
-  const from = offset - line.at - start;
-  if (from < 0 || from + length > bytes.length) return null;
-  const shown = (one: number, other: number) => parse(charset.decode(bytes.subarray(one, other), line.at + start + one, false), line.style).runs.map(({ text }) => text).join("");
-  const hit = shown(from, from + length);
-  const column = shown(0, from).length;
-  if (!hit || column - AROUND >= text.length) return null;
-  // The mark of a group in front of it is not shown, or it was moved.
-  const near = text.indexOf(hit, Math.max(0, column - AROUND));
-  const at = near < 0 ? text.indexOf(hit) : near;
-  return at < 0 ? null : [at, at + hit.length];
 }

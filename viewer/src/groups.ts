@@ -8,7 +8,7 @@ import type { View } from "./view.js";
 /** Milliseconds from one question to the next: when a mark of a group has come, while there are groups, and while there are none. */
 const [AT_ONCE, SOON, LATER] = [400, 2000, 10000];
 /** What a line has in which a group begins or ends. */
-const MARK = /##\[(end)?group\]|::(end)?group::|##\[section\]|section_(start|end):|(^|\x07)(---|\+\+\+|~~~) /;
+const MARK = /##\[(end)?group\]|::(end)?group::|##\[section\]|_(start|end|fold):|(^|\x07)(---|\+\+\+|~~~) /;
 /** Bytes of a line in which it is looked for, and lines at a time. */
 const [BEGINNING, LINES] = [200, 300];
 

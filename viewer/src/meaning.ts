@@ -2,6 +2,7 @@
 
 import type { Run } from "./cells.js";
 import { PLAIN } from "./sgr.js";
+import { stampOf } from "./stamp.js";
 
 /** A part of a line as it is shown. `kind`: what it is, which is a class of the style; "": text of the log as it stands there. */
 export interface Piece extends Run {
@@ -9,19 +10,20 @@ export interface Piece extends Run {
 }
 
 export interface Meaning {
-  /** What the line is: "error", "warning", "notice", "debug", "command", "section", "mask". */
+  /** What the line is: "error", "warning", "notice", "debug", "command", "section", "mask"; "": nothing but that it has a time in front, or a mark of a group, which are not shown. */
   readonly level: string;
   readonly pieces: readonly Piece[];
 }
 
-/** What may stand in front of a command: a time, and blanks. */
-const BEFORE = String.raw`^\ufeff?(?:\d{4}-\d\d-\d\dT[\d:.]{8,20}Z? )?[ \t]{0,40}`;
-const HIDDEN = new RegExp(`${BEFORE}(?:##\\[|::)endgroup(?:\\]|::)`);
+/** What may stand in front of a command: a time, behind the names of a job and a step, and blanks. */
+const BEFORE = String.raw`^\ufeff?(?:(?:[^\t\n]{1,120}\t[^\t\n]{1,120}\t\ufeff?)?\d{4}-\d\d-\d\dT[\d:.]{8,20}Z? )?[ \t]{0,40}`;
+const HIDDEN = new RegExp(`${BEFORE}(?:##\\[|::)endgroup(?:\\]|::)|^(?:\x1b_bk;t=\\d{1,15}\x07)*\\^\\^\\^ \\+\\+\\+\\s*$`);
+const GROUP = new RegExp(`${BEFORE}(?:##\\[group\\]|::group::)`);
 const MASK = new RegExp(`${BEFORE}(?:::add-mask::|##\\[add-mask\\]|##vso\\[task\\.setsecret[^\\]]{0,200}\\]|##vso\\[task\\.setvariable (?=[^\\]]{0,2000}issecret=true)[^\\]]{0,2000}\\])`, "i");
 const GITHUB = new RegExp(`${BEFORE}::(error|warning|notice|debug)(?: (.{0,2000}?))?::`, "i");
-const RUNNER = new RegExp(`${BEFORE}##\\[(error|warning|notice|debug|command|section)\\]`, "i");
+const RUNNER = new RegExp(`${BEFORE}(?:##\\[(error|warning|notice|debug|command|section)\\]|\\[(command)\\](?=\\S))`, "i");
 const AZURE = new RegExp(`${BEFORE}##vso\\[task\\.(logissue|complete|debug)(?: ([^\\]]{0,2000}))?\\]`, "i");
-const TASKCLUSTER = new RegExp(`${BEFORE}\\[taskcluster:(error|warn)\\] ?`);
+const TASKCLUSTER = new RegExp(`${BEFORE}\\[taskcluster:(error|warn)(?: [\\dTZ:. -]{19,30})?\\] ?`);
 
 const NAMES: Record<string, string> = { error: "Error", warning: "Warning", notice: "Notice", debug: "Debug" };
 
@@ -39,13 +41,15 @@ export function isMask(text: string): boolean {
 export function meaningOf(runs: readonly Run[]): Meaning | null {
   const text = runs.map((run) => run.text).join("");
   const mask = MASK.exec(text);
-  if (mask) return { level: "mask", pieces: [...cut(runs, 0, mask[0].length), piece("secret", "***")] };
+  const stamp = stampOf(text)?.length ?? 0;
+  if (mask) return { level: "mask", pieces: [...cut(runs, stamp, mask[0].length), piece("secret", "***")] };
   let found: RegExpExecArray | null;
+  if ((found = GROUP.exec(text))) return { level: "", pieces: cut(runs, found[0].length, Infinity) };
   if ((found = GITHUB.exec(text))) {
     const about = properties(found[2] ?? "", ",", unescaped);
     return annotation(found[1]!.toLowerCase(), found, runs, { file: about["file"], row: about["line"], column: about["col"], title: about["title"] });
   }
-  if ((found = RUNNER.exec(text))) return annotation(found[1]!.toLowerCase(), found, runs, {});
+  if ((found = RUNNER.exec(text))) return annotation((found[1] ?? found[2])!.toLowerCase(), found, runs, {});
   if ((found = AZURE.exec(text))) {
     const about = properties(found[2] ?? "", ";", (value) => value);
     const result = found[1] === "debug" ? "debug" : found[1] === "logissue" ? (about["type"] ?? "error") : { failed: "error", succeededwithissues: "warning" }[(about["result"] ?? "").toLowerCase()];
@@ -53,20 +57,21 @@ export function meaningOf(runs: readonly Run[]): Meaning | null {
     return annotation(result, found, runs, { file: about["sourcepath"], row: about["linenumber"], column: about["columnnumber"], title: about["code"] });
   }
   if ((found = TASKCLUSTER.exec(text))) return annotation(found[1] === "warn" ? "warning" : "error", found, runs, {});
-  return null;
+  return stamp ? { level: "", pieces: cut(runs, stamp, Infinity) } : null;
 }
 
 type About = Partial<Record<"file" | "row" | "column" | "title", string>>;
 
 function annotation(level: string, { 0: head }: RegExpExecArray, runs: readonly Run[], { file, row, column, title }: About): Meaning {
   const before = new RegExp(BEFORE).exec(head)![0];
+  const stamp = stampOf(head)?.length ?? 0;
   const place = file ? [file, row, row && column].filter(Boolean).join(":") : "";
   const name = NAMES[level];
   const message = cut(runs, head.length, Infinity).map((one) => ({ ...one, text: unescaped(one.text) }));
   return {
     level,
     pieces: [
-      ...cut(runs, 0, before.length),
+      ...cut(runs, stamp, before.length),
       ...(name ? [piece("level", `${name}: `)] : []),
       ...(title ? [piece("title", `${title}: `)] : []),
       ...message,

@@ -46,7 +46,7 @@ export class Meanings implements Shown {
 
   #head({ bytes, at }: Line): string {
     // Most lines need no decoder.
-    if (!bytes.subarray(0, HEAD).some((byte, place) => byte === 58 || byte === 35 || place > 60)) return "";
+    if (!bytes.subarray(0, HEAD).some((byte, place) => byte === 58 || byte === 35 || byte === 94 || place > 60)) return "";
     return this.charset().decode(bytes.subarray(0, HEAD), at, false);
   }
 
@@ -55,7 +55,10 @@ export class Meanings implements Shown {
     if (this.#raw.has(line.at)) return { level: "", nodes: [...elements(runs, spans, dark), lineButton("one raw", "meaning", "Show what this line means")] };
     // A part of a long line does not show what its beginning says must not be shown.
     const meaning = isPart ? (isMask(this.#head(line)) ? meaningOf([{ ...runs[0]!, text: this.#head(line) }]) : null) : meaningOf(runs);
-    if (!meaning) return isPart ? null : this.#structured(line, runs, dark);
+    if (!meaning?.level) {
+      const pieces = meaning?.pieces ?? runs;
+      return isPart ? null : (this.#structured(line, pieces, dark) ?? (meaning && { level: "", nodes: elements(pieces, spans, dark) }));
+    }
     const nodes = meaning.pieces.flatMap((piece) => (piece.kind ? [span(piece)] : elements([piece], spans, dark)));
     return { level: meaning.level, nodes: [...nodes, rawButton()] };
   }
@@ -65,7 +68,9 @@ export class Meanings implements Shown {
     const text = runs.map((run) => run.text).join("");
     if (this.view.raw || this.#raw.has(at)) return text;
     if (isHidden(text)) return null;
-    return textOf(meaningOf(runs)) ?? this.#structure?.text(text, at) ?? text;
+    const meaning = meaningOf(runs);
+    const shown = textOf(meaning) ?? text;
+    return (meaning?.level ? null : this.#structure?.text(shown, at)) ?? shown;
   }
 
   #structured(line: Line, runs: readonly Run[], dark: boolean): { level: string; nodes: Node[] } | null {

@@ -1,7 +1,8 @@
 /** A hit that was gone to is brought into view: its row is there, and then what of the line it is. */
 
 import type { Found } from "./api.js";
-import { locate, SHOWN } from "./content.js";
+import { SHOWN } from "./content.js";
+import { locate } from "./locate.js";
 import type { Log } from "./log.js";
 import type { Parts } from "./parts.js";
 import { range, type Row } from "./rows.js";

@@ -10,7 +10,6 @@ import { paint } from "./colours.js";
 import { contentOf, MOST, type Slice } from "./content.js";
 import type { Line } from "./store.js";
 
-const MARKER = /##\[group\]|::group::/;
 /** There may be a time before it. */
 const END = /^[\d:.TZ -]*(?:##\[|::)endgroup/;
 
@@ -77,8 +76,6 @@ export class Row {
   #key = "";
   /** How many elements it might have had, if it would have had more. */
   #cut = Infinity;
-  /** What of the line's text is not shown: a marker of so many characters, behind so many. */
-  #marker = { at: 0, length: 0 };
   /** Whether more of the line follows. */
   #goesOn = false;
   line = 0;
@@ -114,22 +111,16 @@ export class Row {
     this.text.style.setProperty("--level", String(level));
     this.element.classList.toggle("loading", line === undefined);
     this.element.classList.toggle("group", group !== undefined);
-    this.#marker = { at: 0, length: 0 };
     this.start = slice?.start ?? 0;
     delete this.element.dataset["means"];
     if (line === undefined) return this.text.replaceChildren();
     const content = contentOf(line, charset, slice);
     const { runs } = content;
-    const meant = group ? null : meanings?.nodes(line, runs, this.start > 0, spans, dark);
+    const meant = meanings?.nodes(line, runs, this.start > 0, spans, dark);
     if (meant) this.element.dataset["means"] = meant.level;
     const { before, behind } = meant?.level === "mask" ? { before: 0, behind: 0 } : content;
     this.element.classList.toggle("muted", END.test(runs[0]?.text ?? ""));
     this.#goesOn = behind > 0;
-    const marker = group && runs[0] ? MARKER.exec(runs[0].text) : null;
-    if (marker) {
-      this.#marker = { at: marker.index, length: marker[0].length };
-      runs[0]!.text = runs[0]!.text.replace(MARKER, "");
-    }
     const nodes: Node[] = meant?.nodes ?? elements(runs, spans, dark);
     if (!meant && nodes.length < runs.length) this.#cut = spans;
     if (group && group.end !== number) nodes.unshift(foldButton(folded, group));
@@ -143,15 +134,7 @@ export class Row {
   /** Characters of the line's text in front of a place in what is shown of it; more than there are at its end, if that is not shown. */
   column(place: number): number {
     const { length } = this.text.textContent!;
-    if (place >= length && this.#goesOn) return Number.MAX_SAFE_INTEGER;
-    const { at, length: hidden } = this.#marker;
-    return Math.min(place, length) + (place > at || (place === at && at > 0) ? hidden : 0);
-  }
-
-  /** Where in what is shown this column is. */
-  place(column: number): number {
-    const { at, length } = this.#marker;
-    return column <= at ? column : Math.max(at, column - length);
+    return place >= length && this.#goesOn ? Number.MAX_SAFE_INTEGER : Math.min(place, length);
   }
 
   get spans(): number {

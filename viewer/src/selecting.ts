@@ -201,7 +201,7 @@ export class Selecting {
     if (!row) return null;
     const before = line < near || (line === near && start < row.start);
     const behind = line > near || (line === near && start > row.start);
-    return spot(row.text, before ? 0 : behind ? Infinity : row.place(column));
+    return spot(row.text, before ? 0 : behind ? Infinity : column);
   }
 }
 

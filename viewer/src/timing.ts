@@ -7,6 +7,7 @@ export { Gaps } from "./gaps.js";
 import type { Time } from "./rows.js";
 import type { Settings } from "./settings.js";
 import type { Source } from "./source.js";
+import { STAMPED, stampOf } from "./stamp.js";
 
 /** Times that are kept. */
 const MOST = 20_000;
@@ -20,6 +21,8 @@ const BEGINNING = 200;
 export class Timing {
   /** When lines began to come, in milliseconds since the epoch, by where they begin in the log: line numbers may change. */
   #times = new Map<number, number>();
+  /** The time that the log has in front of its first line: null if it has none, undefined if nobody has asked. */
+  #first: number | null | undefined;
   #asking = false;
   #until = 0;
 
@@ -34,7 +37,8 @@ export class Timing {
   of(line: number, kind: Settings["time"]): Time {
     const time = this.#time(line);
     const above = kind === "before" ? this.source().previous(line) : 0;
-    const before = kind === "before" ? (above > 0 ? this.#time(above) : this.log.began) : kind === "start" ? this.log.began : undefined;
+    const began = this.#stamp(line) === undefined ? this.log.began : (this.#first ?? undefined);
+    const before = kind === "before" ? (above > 0 ? this.#time(above) : began) : kind === "start" ? began : undefined;
     if (time === undefined || (kind !== "clock" && before === undefined)) return { text: "", title: "" };
     const text = kind === "clock" ? clock(time) : `${kind === "before" ? "+" : ""}${span(time - before!)}`;
     return { text, title: date(time) };
@@ -43,13 +47,20 @@ export class Timing {
   #time(line: number): number | undefined {
     const source = this.source();
     const known = source.get(line);
-    return source.time(line) ?? (known && this.#times.get(known.at));
+    return this.#stamp(line) ?? source.time(line) ?? (known && this.#times.get(known.at));
+  }
+
+  /** The time that the log has in front of a line: it may have been sent long after it was written. */
+  #stamp(line: number): number | undefined {
+    const bytes = this.source().get(line)?.bytes.subarray(0, STAMPED);
+    return bytes && stampOf(new TextDecoder().decode(bytes))?.time;
   }
 
   /** Ask for the times of these lines, and of those before them. */
   need(lines: readonly number[]): void {
     const source = this.source();
     if (this.#asking || !this.log.reachable || Date.now() < this.#until) return;
+    if (this.#first === undefined && lines.some((line) => this.#stamp(line) !== undefined)) this.#askFirst();
     const wanted = new Set(lines.flatMap((line) => [source.previous(line), line]));
     const unknown = [...wanted].filter((line) => source.get(line) && this.#time(line) === undefined);
     const first = unknown[0];
@@ -62,6 +73,14 @@ export class Timing {
       setTimeout(this.redraw, pause);
       this.redraw();
     });
+  }
+
+  #askFirst(): void {
+    this.#first = null;
+    void this.api.get("lines", { from: "1", count: "1" }).then((response) => response.text()).then((text) => {
+      this.#first = stampOf(text)?.time ?? null;
+      this.redraw();
+    }, () => ([this.#first, this.#until] = [undefined, Date.now() + AGAIN]));
   }
 
   async #ask(offset: number, count: number): Promise<void> {

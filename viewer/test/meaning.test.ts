@@ -21,19 +21,27 @@ test("a command is shown as its level, its message and its place", () => {
     ["::error::", "error", "Error: "],
     ["::error file=a::b,line=2::c", "error", "Error: b,line=2::c (a)"],
     ["  ::debug::x", "debug", "  Debug: x"],
-    ["2026-11-28T02:03:04.1234567Z ##[error]Process completed with exit code 1.", "error", "2026-11-28T02:03:04.1234567Z Error: Process completed with exit code 1."],
+    ["2026-11-28T02:03:04.1234567Z ##[error]Process completed with exit code 1.", "error", "Error: Process completed with exit code 1."],
     ["##[warning]old", "warning", "Warning: old"],
     ["##[command]/usr/bin/git log", "command", "/usr/bin/git log"],
+    ["2026-11-28T02:03:04.1234567Z [command]/usr/bin/git log", "command", "/usr/bin/git log"],
+    ["build\tRun make\t\ufeff2026-11-28T02:03:04.1234567Z ##[warning]old", "warning", "Warning: old"],
+    ["2026-11-28T02:03:04.1234567Z ##[group]Run make", "", "Run make"],
+    ["::group::Build", "", "Build"],
+    ["2026-11-28T02:03:04.1234567Z   cc a.c", "", "  cc a.c"],
+    ["2026-11-28T02:03:04.1234567Z", "", ""],
+    ["2026-11-28T02:03:04.123456Z 00O make", "", "make"],
     ["##vso[task.logissue type=error;sourcepath=src/main.cs;linenumber=12;columnnumber=4;code=100]it broke", "error", "Error: 100: it broke (src/main.cs:12:4)"],
     ["##vso[task.complete result=Failed;]tests failed", "error", "Error: tests failed"],
     ["[taskcluster:error] Task timeout", "error", "Error: Task timeout"],
     ["[taskcluster:warn] slow", "warning", "Warning: slow"],
+    ["[taskcluster:error 2026-11-28T02:03:04.123Z] no such process", "error", "Error: no such process"],
   ];
   for (const [text, ...expected] of found) assert.deepEqual(shown(text), expected, text);
 });
 
 test("what only looks like a command is as it is", () => {
-  for (const text of ["", "error", "std::error::Error", "echo '::error::x'", "::group::x", "::errors::x", "##[group]x", "##vso[task.complete result=Succeeded;]", "a ##[error]"]) assert.equal(shown(text), null, text);
+  for (const text of ["", "error", "std::error::Error", "echo '::error::x'", "::errors::x", "2026-11-28T02:03:04.123456Z  INFO x", "2026-11-28T02:03:04.123456789Z x", "2026-99-28T02:03:04.1234567Z x", "[command] x", "##vso[task.complete result=Succeeded;]", "a ##[error]"]) assert.equal(shown(text), null, text);
 });
 
 test("the styles of a message stay, and its links", () => {
@@ -51,19 +59,19 @@ test("secrets are not shown, and the ends of groups are no lines", () => {
 });
 
 test("what is copied is what is shown", () => {
-  const bytes = new TextEncoder().encode("::group::a\n::add-mask::s3cret\n::error file=a.c,line=2::broke\n::endgroup::\nrest\n");
+  const bytes = new TextEncoder().encode("::group::abc\n::add-mask::s3cret\n::error file=a.c,line=2::broke\n::endgroup::\nrest\n");
   const read = (parts: Parameters<typeof meaningOf>[0]) => {
     const text = parts.map((part) => part.text).join("");
     return isHidden(text) ? null : (meaningOf(parts)?.pieces.map((piece) => piece.text).join("") ?? text);
   };
   const part = { bytes, at: 0, charset: new Charset() };
-  assert.equal(plain(part, undefined, undefined, read), "::group::a\n::add-mask::***\nError: broke (a.c:2)\nrest\n");
-  assert.equal(plain(part, { column: 2, start: 0 }, { column: 3, start: 0 }, read), "group::a\n::add-mask::***\nError: broke (a.c:2)\nres");
+  assert.equal(plain(part, undefined, undefined, read), "abc\n::add-mask::***\nError: broke (a.c:2)\nrest\n");
+  assert.equal(plain(part, { column: 2, start: 0 }, { column: 3, start: 0 }, read), "c\n::add-mask::***\nError: broke (a.c:2)\nres");
   assert.equal(plain(part), new TextDecoder().decode(bytes));
 });
 
 test("a hostile line is read in a moment", () => {
-  const texts = [`::error ${"a=".repeat(100_000)}`, "::error ".repeat(50_000), `##vso[task.setvariable ${"issecret=tru".repeat(50_000)}`, " ".repeat(400_000), `##vso[task.logissue ${";".repeat(1000)}]`, "2026-11-28T".repeat(50_000)];
+  const texts = [`::error ${"a=".repeat(100_000)}`, "::error ".repeat(50_000), `##vso[task.setvariable ${"issecret=tru".repeat(50_000)}`, " ".repeat(400_000), `##vso[task.logissue ${";".repeat(1000)}]`, "2026-11-28T".repeat(50_000), "a\t".repeat(200_000), `\x1b_bk;t=1\x07`.repeat(50_000)];
   for (const text of texts) {
     isMask(text);
     isHidden(text);

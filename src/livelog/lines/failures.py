@@ -23,7 +23,8 @@ _SURE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("terminate called", "rejection"), r"(?i:\bterminate called after|\bunhandled \w{0,20} ?rejection)"),
     (("npm err", "err_pnpm", "[error]", "::error", "sanitizer"),
      r"(?i:\bnpm (?:err!|error\b)|\berr_pnpm_|##\[error\]|^\s{0,20}::error\b|\b(?:address|thread|memory|undefinedbehavior)sanitizer:(?! ?(?:true|false|[01]$|no\b|yes\b)))"),
-    (("error", "exception"), r"\b[A-Z]\w{0,80}(?:Error|Exception)(?: \[\w{1,40}\])?: "),
+    (("access violation",), r"(?i:\baccess violation\b)"),
+    (("error", "exception"), r"\b[A-Z]\w{0,80}(?:Error|Exception)(?: \[\w{1,40}\])?: |\b[A-Z]\w{0,60}::(?:[A-Z]\w{0,60}::){0,9}(?:Error|Exception): "),
     (_WORDS, r"(?<![\w\-/.])(?:ERRORS?|FATAL|CRITICAL|SEVERE|PANIC|EMERG(?:ENCY)?|FAIL|FAILED|FAILURES?)(?![\w\-/=]|\.\w)"),
 )  # fmt: skip
 """Patterns that prove an error whatever else the line contains. Each match contains one of the pattern's texts, in lower case."""
@@ -51,6 +52,9 @@ _WEAK = (
     (("cannot", "could not", "unable"),
      (r"(?i:\bcannot (?:allocate memory|access|find (?:module|symbol|package))\b|\bcannot find -l|\bcould not (?:resolve|find|open|connect)\b"
      r"|\bunable to (?:connect|locate|find|open|resolve|access)\b)")),
+    (("is currently not", "style issues", "at line"),
+     (r"(?i:\bis currently not installed\b|\bcode style issues found in\b"
+     r"|\b(?:found (?:character|undefined)|did not find expected|could not find expected|mapping values) .{1,200} at line \d{1,9} column \d)")),
     (("uncaught", "failing", "exit", "non-zero"),
      (r"(?i:\buncaught\b|(?<![\w.])[1-9]\d{0,9} failing\b|\bexit(?:ed)?(?: with)? (?:code|status)[ :=]{1,3}[1-9]"
      r"|\bnon-zero (?:exit|status|code))")),
@@ -86,7 +90,8 @@ _NONE = re.compile(
     r"(?:errors?|failed|fail|failures?|failing|exceptions?|panics?|fatal|crashed|critical)\b(?:\(s\))?(?:[ \t]{1,3}(?:errors?|failures?|exceptions?)\b)?"
     r"|\b(?:errors?|fail|failed|failures?|failing|exceptions?|fatal|panics?|crashed|critical)(?:\(s\))?[\"')\]]{0,2}\s{0,5}[:=(]?\s{0,5}"
     r"[\"'\[{(]{0,2}(?<=[:=(\s\"'])(?:0+|none|null|<?nil|false|no|undefined)(?![\w.\-]|[ \t]{1,3}[a-z]|,\d)"
-    r"|\b(?:errors?|fail|failed|failures?|exceptions?)=0(?![\w.,\-])"
+    r"|\b(?:errors?|fail|failed|failures?|exceptions?)=0(?![\w.,\-])|\blicense exceptions?\b"
+    r"|\b(?:errors?|failed|failures?)[:=]\s{0,9}0 (?:tests?|errors?|failures?|specs?|examples?|cases?)\b"
     r"|\b(?:errors?|fail|failed|failures?|exceptions?|crashed)[ \t]{1,3}(?:counts?|found|tests?|total|detected|reported|messages?|cases?|jobs?|steps?"
     r"|checks?|requests?|rows?|files?|items?|records?|tasks?|so far|logged|encountered|per \w{1,10})[ \t]{0,3}(?:[:=]|is|are)?[ \t]{0,3}"
     r"(?:0+|none)(?![\w.\-]|,\d)"
@@ -96,7 +101,7 @@ _NONE = re.compile(
     r"|\b(?:if|when|on|in case of|ignor\w{0,9}|handl\w{0,9}|report\w{0,9}|check\w{0,9}(?: for)?|for|possible|potential|expected|catch\w{0,9}"
     r"|suppress\w{0,9}|recover\w{0,9} from)[ \t]{1,3}(?:an?[ \t]{1,3}|the[ \t]{1,3}|any[ \t]{1,3})?(?:errors?|exceptions?|failures?)\b(?![:\]])"
     r"|\bwarnings?[ \t]{1,3}(?:(?:are[ \t]{1,3}|being[ \t]{1,3})?treated[ \t]{1,3})?(?:as|into|to)[ \t]{1,3}errors?\b"
-    r"|\b(?:errors?|exceptions?|failures?)[ \t]{1,3}(?:handl\w{0,9}|report\w{0,9}|check\w{0,9}|correct\w{0,9}|log(?:s|ging|file)?|rates?|pages?"
+    r"|\b(?:errors?|exceptions?|failures?)[ \t]{1,3}(?:handl\w{0,9}|report\w{0,9}|messages\b(?!:)|check\w{0,9}|correct\w{0,9}|log(?:s|ging|file)?|rates?|pages?"
     r"|budgets?|tolerance|margin|codes?[ :=]{1,3}0\b)"
     r"|\blog[_ \-]?level\b[\"']?\s{0,3}(?:[:=]|set to|is|to)?\s{0,3}[\"']?(?:error|fatal|critical|panic)(?=[\"']?$)"
     r"|\b(?:class|import|extends|implements|throws|except|catch)\b[ \t({]{1,3}[\w., ]{1,80}(?:\([\w., ]{1,80}\))?)"
@@ -105,13 +110,13 @@ _NONE = re.compile(
 
 _PASSED = re.compile(
     r"\b(?:PASSED|SKIPPED|XFAIL|XPASS)\b(?:\s{0,40}\[\s{0,3}\d{1,3}%\])?\s{0,9}$|\.\.\. {0,3}(?:ok|skipped|ignored)\b"
-    r"|^\s{0,40}(?:[✓✔√]|ok \d|--- (?:PASS|SKIP)|PASS\b)"
+    r"|\bms OK\s{0,9}$|^\s{0,40}(?:[✓✔√]|\[\+\] |\[ (?:RUN|      OK|  SKIPPED) {1,9}\] |ok \d|--- (?:PASS|SKIP)|PASS\b)"
 )
 """A test that has passed, whatever its name."""
 
 _HARMLESS = re.compile(
     r"(?i:(?:level|lvl|levelname|severity|@l)\"?\s{0,3}[:=]\s{0,3}[\"']?(?:trace|debug|info(?:rmation)?|notice|warn(?:ing)?|[1-4]0)\b"
-    r"|\[\s{0,9}(?:trace|debug|info|notice|warn(?:ing)?)\s{0,9}\])|^.{0,80}?\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING)\b"
+    r"|\[\s{0,9}(?:trace|debug|info|notice|warn(?:ing)?)\s{0,9}\])|^info \S|^.{0,80}?\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING)\b"
 )
 """A level below that of an error."""
 

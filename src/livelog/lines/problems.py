@@ -47,7 +47,7 @@ MAX_SERVICES = 16
 
 _SIGNS = (
     *failures.SIGNS, "warn", "wrn", "notice", "deprecat", "not ok", "***", "unstable", "aborted", "killed", "unexpected", "fault",
-    "obsolete", "outdated", "abandoned", "will be removed in", "uninitialized value", "(!)", "[!]", "(ww)", "box (", "slf4j(w)", "^-", "(line ", "(style)", ".go:", "): ", "##vso[", " e ", " f ", " w ", "\ne: ", " e: ", "\nw: ", " w: ", "e   ", "** (", ":in ",
+    "obsolete", "outdated", "abandoned", "will be removed in", "uninitialized value", "(!)", "[!]", "(ww)", "box (", "slf4j(w)", "^-", "(line ", "(style)", "(severity: ", "flag provided", "[-] ", "rake aborted", ".go:", "): ", "##vso[", " e ", " f ", " w ", "\ne: ", " e: ", "\nw: ", " w: ", "e   ", "** (", ":in ",
     "✖", "✗", "✘", "✕", "\u00d7", "❌", "●", "⚠",
 )  # fmt: skip
 _FEWEST = tuple(

@@ -12,7 +12,7 @@ from .forms import Problem
 from .traces import Trace
 
 _ECHO = re.compile(
-    r"\+{1,5} \S|\$ |\[command\]|##\[(?:command|debug|section|group|endgroup|add-matcher|remove-matcher)\]|::(?:group|endgroup|debug|set-output|add-matcher"
+    r"\+{1,5} \S|\+{1,5}(?:(?:export|local|echo|eval|cd|set|exit|exec|source) |[A-Z_][A-Z0-9_]{1,40}=)|\$ |\[command\]|##\[(?:command|debug|section|group|endgroup|add-matcher|remove-matcher)\]|::(?:group|endgroup|debug|set-output|add-matcher"
     r"|remove-matcher|add-mask|add-path|set-env|save-state|stop-commands)\b|> (?:git|\S{1,100}@\S{1,40} )|\s{1,20}> git |\s{0,40}echo "
     r"|(?:env|shell|with): |\s{0,12}(?!(?:WARNINGS?|WARN|ERROR|FATAL|CRITICAL|SEVERE|DEPRECATED|DEPRECATION|FAILED|FAILURE|FAIL): )[A-Z][A-Z0-9_]{2,60}: \S{0,300}$|\[\w{1,20}\] \$ |Run "
 )
@@ -60,14 +60,15 @@ _PROGRESS = re.compile(
 )
 """Messages of progress that a logger calls warnings only because a program has written them to stderr."""
 _SOURCE = re.compile(
-    r"[\s+\-]{1,200}(?:.{0,7000}[;{},(]\s{0,3}$|(?:if|for|while|try|except|raise|throw|return|assert|def|func|public|private|import|from|case|catch|\}|//|\*|#)\b)|.{0,500}(?:throw new |\) (?:throws \S.{0,200})?\{$)|\}|\s{0,99}(?://|/\*|\* |#{1,3} |fi$|done$)",
+    r"[\s+\-]{1,200}(?:.{0,7000}[;{},(]\s{0,3}$|(?:if|for|while|try|except|raise|throw|return|assert|def|func|public|private|import|from|case|catch|\}|//|\*|#)\b)|.{0,500}(?:throw new |\) (?:throws \S.{0,200})?\{$)|\}|\s{0,99}(?://|/\*|\* |#{1,3} |fi$|done$)"
+    r"|\s{2,80}(?:fail|die|abort|panic|croak|flunk|fatal|error|warn) ?\(?[\"'$]",
     re.DOTALL,
 )
 """A line of a program's source."""
 
 _CRASHED = re.compile(
     r"(?i:segmentation fault|segfault|\bSIG(?:SEGV|ABRT|BUS|ILL|FPE|KILL)\b|core dumped|\bout of memory\b|oom-?kill|\bbus error\b|illegal instruction|"
-    r"\bkilled\b|terminate called|kernel panic|stack smashing|double free|^aborted)"
+    r"\bkilled\b|terminate called|access violation|kernel panic|stack smashing|double free|^aborted)"
 )
 
 

@@ -62,12 +62,26 @@ def test_last_problems_are_shown_with_the_lines_around_them_and_counted(here: Pl
     assert len(titles) == 1
     title, count = lines.index(titles[0]), int(titles[0].rpartition(" ")[2])
     end = lines.index("the end of the log:")
-    block = [f"{number}: {FAILED[number - 1]}" for number in range(1897, 1904)]
-    assert 2 <= count < 20
+    block = [f"{number}: {FAILED[number - 1]}" for number in range(1797, 1804)]
+    assert 4 <= count < 20
     place = lines.index(block[0])
     assert title < place < end
     assert lines[place - 1 : place + 8] == ["…", *block, "…"]
     assert lines[-2].startswith(f"left out of of/failed: {20 - count} earlier problems; lines 1 to ")
+
+
+def test_problems_at_the_end_leave_room_for_those_in_front_of_it(here: Place) -> None:
+    """What is wrong is often said long before the last lines, which only say that something was."""
+    text = (
+        "src/a.c:1:5: error: the cause\n" + "fine\n" * 500 + "".join(f"error: step {n} has failed\n" for n in range(20))
+    )
+    with Writer("of/cause", settings=here.settings()) as log:
+        log.write(text.encode())
+    lines = shown(here, "of/cause", "--problems", "--max-bytes", "1500")
+    assert "problems: 21 errors" in lines
+    assert [line for line in lines if "the cause" in line] == ["1: src/a.c:1:5: error: the cause"]
+    assert sum("step 19 has failed" in line for line in lines) <= 2
+    assert not any("earlier problems" in line for line in lines)
 
 
 @pytest.mark.parametrize("name", sorted(LOGS))

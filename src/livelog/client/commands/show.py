@@ -117,6 +117,7 @@ def show(arguments: argparse.Namespace) -> int:
     texts = [cut(headline(known), LONGEST)]
     room -= _bytes(texts)
     if arguments.problems:
+        seen.end(int(room * (1 - SHARE)))  # what is there need not be shown twice
         texts += seen.problems(int(room * SHARE))
         room -= _bytes(texts[1:])
     if arguments.new:
@@ -148,21 +149,24 @@ class _Seen:
         self._looked = int(known["size"])
 
     def problems(self, room: int) -> list[str]:
-        """The last problems, with the lines around them, in at most so many bytes."""
+        """The last problems, with the lines around them, in at most so many bytes: first those that are in front of the end that is shown anyway."""
         found = self._find()
-        blocks: list[list[str]] = []
-        for problem in reversed(found):
+        inside = [problem for problem in found if problem["line"] >= self._first]
+        blocks, known = list[tuple[int, list[str]]](), set[str]()
+        for problem in [*reversed(found[: len(found) - len(inside)]), *reversed(inside)]:
             block = self._block(problem)
-            if _bytes(block) > room:
+            if (taken := _bytes([line for line in block if line not in known])) > room:
                 break
-            room -= _bytes(block)
-            blocks.insert(0, block)
-        self._shown_problems = len(blocks)
-        which = f", the last {len(blocks)}" if 0 < len(blocks) < self._problems else ""
+            room -= taken
+            known.update(block)
+            blocks.append((problem["line"], block))
+        blocks.sort(key=lambda block: block[0])
+        self._shown_problems = len(inside) + sum(line < self._first for line, _ in blocks)
+        which = f", the last {self._shown_problems}" if 0 < self._shown_problems < self._problems else ""
         title = f"problems: {self._counted}{which}"
         # Lines that are around two problems are shown once, with the first of them; as grep, this tells where lines are left out.
         lines, texts, before = set[str](), ["", title], ""
-        for block in blocks:
+        for _, block in blocks:
             fresh = [line for line in block if line == LEFT_OUT or line not in lines]
             if before and fresh and fresh[0] != LEFT_OUT and _number(fresh[0]) > _number(before) + 1:
                 texts.append(LEFT_OUT)

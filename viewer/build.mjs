@@ -31,23 +31,27 @@ const templates = {
  * keep, and of their fields, unless they are in quotes anywhere, or name a member of what comes from the server or is kept by the browser. Those that
  * browsers have, it leaves out.
  */
-function ownNames() {
+function ownNames(folder = "") {
   const code = (names) => names.map(read).join("\n").replace(/\/\*[^]*?\*\/|\/\/ .*/g, ""); // what is in quotes in a comment is in none
-  const source = code(readdirSync(join(here, "src")).filter((name) => name.endsWith(".ts")));
+  const sources = (inside) => readdirSync(join(here, "src", inside)).filter((name) => name.endsWith(".ts")).map((name) => join(inside, name));
+  const source = code([...sources(""), ...(folder && sources(folder)), ...(folder && sources("list"))]);
   const all = (pattern, text = source) => [...text.matchAll(pattern)].map(([, name]) => name);
   const methods = all(/^  (?:async |get |set )*(\w{4,})\(.*\{$/gm);
   const kept = all(/^    (?:private )?readonly (\w{4,}): .*,$/gm);
   const fields = all(/^  (?:readonly )?(\w{4,})(?:: [^=]+)? = .*$/gm);
-  const others = new Set([...all(/^  (?:readonly )?(\w+)\??: .*;$/gm, code(["api.ts", "settings.ts", "address.ts"])), ...source.match(/(?<=["'`])\w+(?=["'`])/g)]);
+  const others = new Set([...all(/^  (?:readonly )?(\w+)\??: .*;$/gm, code(["api.ts", "settings.ts", "address.ts", "list/logs.ts", "list/watch.ts", "list/sse.ts"])), ...source.match(/(?<=["'`])\w+(?=["'`])/g)]);
+  for (const [, members] of source.matchAll(/\bas \{ ([^}]+)\}/g)) for (const name of all(/(\w+)\??:/g, members)) others.add(name); // parts of answers
   return [...new Set([...methods, ...kept, ...fields])].filter((name) => !others.has(name));
 }
 
 /** The scripts that are loaded when they are used: entry points in src/, with a style of the same name, if there is one. What they export is what the page gets. */
 const PARTS = ["cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal"];
+/** Their styles, where those are not one of the same name. */
+const STYLES = { soon: ["soon", "problems"], panel: ["panel", "newlines"] };
 const TARGETS = { target: ["chrome123", "firefox120", "safari17.5"], charset: "utf8" };
 
 /** The pages beside that of a log: their folders in src/, and their styles. */
-const OTHERS = { list: ["theme", "cards", "help", "list/list"], several: ["theme", "cards", "help", "finding", "several/several"] };
+const OTHERS = { list: ["theme", "cards", "help", "list/list"], several: ["theme", "cards", "help", "finding", "problems", "panel", "several/several"] };
 
 async function bundle(entry, plugins, rest = {}) {
   const options = { entryPoints: [`src/${entry}.ts`], bundle: true, minify: true, plugins: [templates, ...plugins], write: false, metafile: true, format: "iife",
@@ -94,11 +98,13 @@ function borrowed(sources, owned) {
 }
 
 // What esbuild leaves long is a fiftieth of the page.
-const squeeze = async (files, nameCache) => (await minify(files, { ecma: 2022, toplevel: true, nameCache,
-  mangle: { properties: { regex: new RegExp(`^(?:${ownNames().join("|")})$`) } },
+const squeeze = async (files, nameCache, folder) => (await minify(files, { ecma: 2022, toplevel: true, nameCache,
+  mangle: { properties: { regex: new RegExp(`^(?:${ownNames(folder).join("|")})$`) } },
   compress: { passes: 3, unsafe_arrows: true, keep_fargs: false, pure_getters: true, inline: 1 } })).code.trim();
 
 const css = async (name) => (await transform(read(`${name}.css`), { loader: "css", minify: true, target: TARGETS.target })).code.trim();
+
+const styled = async (names) => (await Promise.all(names.map(css))).join("");
 
 /** The files to be written, by their names. */
 async function pageAndParts() {
@@ -116,7 +122,7 @@ async function pageAndParts() {
   const codes = {};
   for (const part of PARTS) {
     const { code } = await bundle(part, [borrowing(owned, names)], { globalName: "made" });
-    const style = existsSync(join(here, `src/${part}.css`)) ? await css(part) : "";
+    const style = await styled((STYLES[part] ?? [part]).filter((name) => existsSync(join(here, `src/${name}.css`))));
     codes[part] = `livelog.style=${JSON.stringify(style)};livelog.made=(handed=>{${code};return made})(livelog.lent())`;
   }
   // All scripts have the same short names for the program's own properties: they are given to all of them at once.
@@ -128,18 +134,18 @@ async function pageAndParts() {
   const addresses = PARTS.map((part) => [part, `${part}-${createHash("sha256").update(files[`${part}.js`]).digest("hex").slice(0, 16)}.js`]);
   const script = (await squeeze(first.code, props())).replace(/\bSCRIPTS\b/, JSON.stringify(Object.fromEntries(addresses)));
   if (script.includes("</script")) throw new Error("the script would end itself");
-  const style = await css("theme");
+  const style = await styled(["theme", "log"]);
   const parts = { style, script };
   files["viewer.html"] = read("page.html").replace(/\{(style|script)\}/g, (_, name) => parts[name]);
   return files;
 }
 
-/** One of OTHERS. Its script is small enough to have the names of its properties as they are. */
+/** One of OTHERS. */
 async function other(name) {
   const { code } = await bundle(`${name}/main`, []);
-  const script = (await minify(code, { ecma: 2022, toplevel: true, compress: { passes: 3, unsafe_arrows: true } })).code.trim();
+  const script = await squeeze(code, {}, name);
   if (script.includes("</script")) throw new Error("the script would end itself");
-  const parts = { style: (await Promise.all(OTHERS[name].map(css))).join(""), script };
+  const parts = { style: await styled(OTHERS[name]), script };
   return { [`${name}.html`]: read(`${name}/page.html`).replace(/\{(style|script)\}/g, (_, name) => parts[name]) };
 }
 

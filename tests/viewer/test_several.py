@@ -377,6 +377,50 @@ def test_lines_are_marked_linked_and_copied_and_lead_to_the_page_of_their_log(
         expect(viewer.page.locator(f"#surface {marked}")).to_have_text(["line 1990", "line 1991"])
 
 
+@pytest.mark.parametrize("form", ["side", pytest.param("merged", marks=pytest.mark.long)])
+def test_problems_of_all_logs_are_counted_listed_and_walked_through_in_their_order(
+    browser: Browser, server: Server, name: str, form: str
+) -> None:
+    """Also of what comes; and those of levels that are switched on."""
+    with writing(server, f"{name}/a") as one, writing(server, f"{name}/b") as other:
+        with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer:
+            for number in range(2):
+                for log, write in (("a", one), ("b", other)):
+                    write(lines(1, 700) + b"::error::broke %d in %s\n" % (number, log.encode()))
+                    wait_last(viewer, f"::error::broke {number} in {log}")
+            other(b"::warning file=x.c,line=7::odd\n")
+            wait_last(viewer, "::warning file=x.c,line=7::odd")
+        expected = ["broke 0 in a", "broke 0 in b", "broke 1 in a", "broke 1 in b", "odd"]
+        with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form=form)) as viewer:
+            counts = viewer.page.locator("button.problems")
+            expect(counts).to_have_text(["2 errors", "2 errors1 warning"])
+            marked = viewer.page.locator(".row.marked")
+            for key, texts in (("E", expected[::-1]), ("e", expected[1:])):
+                for text in texts:
+                    viewer.press(key)
+                    expect(marked.locator(".text")).to_contain_text([text])
+                    expect(marked).to_be_in_viewport()
+            viewer.press("e")
+            viewer.wait_told("No problem below")
+            assert viewer.page.url.endswith("#2:L1403")
+            viewer.press("p")
+            entries = viewer.page.locator(".entry")
+            expect(entries.locator(".message")).to_have_text(expected)
+            expect(entries.locator(".where")).to_have_text(["a", "b", "a", "b", "b · x.c:7"])
+            expect(viewer.page.locator(".entry[aria-selected=true] .message")).to_have_text("odd")
+            viewer.press("Home")
+            expect(marked.locator(".text")).to_contain_text([expected[0]])
+            expect(marked).to_be_in_viewport()
+            viewer.page.get_by_role("button", name="4 errors").click()
+            expect(entries.locator(".message")).to_have_text(["odd"])
+            viewer.page.get_by_role("button", name="4 errors").click()
+            one(b"::error::the last\n")
+            expect(entries.locator(".message")).to_have_text([*expected, "the last"])
+            viewer.press("Escape")
+            expect(viewer.page.locator("#problems")).to_be_hidden()
+            expect(counts.first).to_have_text("3 errors")
+
+
 @pytest.mark.long
 def test_logs_side_by_side_are_at_the_same_time_when_one_is_scrolled(
     browser: Browser, server: Server, name: str
@@ -456,7 +500,8 @@ def test_page_takes_tokens_as_the_list_does(browser: Browser, server: Server, na
 )
 def test_page_is_for_everybody(browser: Browser, server: Server, axe: str, name: str, size: str, theme: Any) -> None:
     for each in ("a", "b"):
-        send(server, f"{name}/{each}", b"".join(b"\x1b[3%dm%d\x1b[0m %d\n" % (n % 8, n, n) for n in range(100)))
+        text = b"".join(b"\x1b[3%dm%d\x1b[0m %d\n" % (n % 8, n, n) for n in range(100))
+        send(server, f"{name}/{each}", b"a.c:3:1: error: x\na.c:4:1: warning: y\n" + text)
     for form in ("side", "merged"):
         address = several(f"{name}/a", f"{name}/b", f"{name}/no", form=form)
         with viewing(browser, server.get, address, color_scheme=theme, **SIZES[size]) as viewer:
@@ -471,6 +516,15 @@ def test_page_is_for_everybody(browser: Browser, server: Server, axe: str, name:
             viewer.press("Escape", "?")
             expect(viewer.page.get_by_role("dialog")).to_be_visible()
             assert violations(viewer, axe) == []
+            viewer.press("Escape", "Control+g")
+            expect(viewer.page.get_by_role("dialog")).to_be_visible()
+            assert violations(viewer, axe) == []
+            viewer.press("Escape", "E")
+            expect(viewer.page.locator(".row.marked .text")).to_have_text(["a.c:4:1: warning: y"])
+            viewer.press("p")
+            expect(viewer.page.locator(".entry[aria-selected=true]")).to_be_visible()
+            assert violations(viewer, axe) == []
+            assert viewer.js("document.documentElement.scrollWidth <= innerWidth")
     with viewing(browser, server.get, f"/view/{name}/?logs={name}/a", color_scheme=theme, **SIZES[size]) as viewer:
         expect(viewer.page.get_by_label("Token")).to_be_visible()
         assert violations(viewer, axe) == []

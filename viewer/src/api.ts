@@ -86,6 +86,8 @@ export interface Problem {
   readonly last: number;
   /** Where its first line begins; bytes. */
   readonly offset: number;
+  /** When that began to arrive. */
+  readonly time: string;
   readonly level: Level;
   readonly message: string;
   /** The place in the sources; null: the log does not tell it. */

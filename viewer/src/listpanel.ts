@@ -3,10 +3,17 @@
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
-import type { View } from "./view.js";
 
 /** Rows above and below the visible ones. */
 const MORE = 5;
+
+/** Where the lines are that are listed. */
+export interface Ground {
+  readonly surface: HTMLElement;
+  /** Those that are visible. */
+  readonly lines: readonly number[];
+  toLine(line: number): void;
+}
 
 let current: { show(): void; close(): void } | null = null;
 
@@ -16,12 +23,12 @@ export const opened = () => current;
 export abstract class ListPanel<Entry extends { readonly line: number }> {
   isOpen = false;
   readonly #panel = document.createElement("section");
-  /** The entry that is chosen: its line. */
+  /** The entry that is chosen: its key. */
   chosen: number | null = null;
 
   constructor(
     private readonly label: string,
-    readonly view: View,
+    readonly view: Ground,
     readonly redraw: () => void,
   ) {
     this.#panel.id = label.toLowerCase().replaceAll(" ", "-");
@@ -40,6 +47,11 @@ export abstract class ListPanel<Entry extends { readonly line: number }> {
   abstract cells(entry: Entry): TemplateResult;
   /** Go to the line of an entry. */
   abstract visit(entry: Entry): void;
+
+  /** A number that is an entry's own: that of its line. */
+  key({ line }: Entry): number {
+    return line;
+  }
 
   open(): void {
     if (current !== this) current?.close();
@@ -60,7 +72,7 @@ export abstract class ListPanel<Entry extends { readonly line: number }> {
     current = null;
     this.isOpen = false;
     this.#panel.hidden = true;
-    element("surface").focus();
+    this.view.surface.focus();
     this.redraw();
   }
 
@@ -90,7 +102,7 @@ export abstract class ListPanel<Entry extends { readonly line: number }> {
     const first = Math.max(0, Math.floor((place?.scrollTop ?? 0) / height) - MORE);
     const last = Math.min(entries.length, first + Math.ceil((place?.clientHeight ?? 0) / height) + 2 * MORE);
     const places = Array.from({ length: Math.max(0, last - first) }, (_, at) => first + at);
-    const chosen = entries.findIndex(({ line }) => line === this.chosen);
+    const chosen = this.#at(entries);
     if (chosen >= 0 && !places.includes(chosen)) places.push(chosen); // what has the focus is there
     return html`<div class="bar">${this.bar()}<button class="square" aria-label=${`Close the ${label.toLowerCase()}`} title="Close" @click=${() => this.close()}>${icon("close")}</button></div>
       <div class="list" role=${entries.length ? "listbox" : "group"} tabindex="0" aria-label=${label} aria-activedescendant=${chosen >= 0 ? this.#id(this.chosen!) : nothing} @scroll=${() => this.show()}
@@ -100,19 +112,24 @@ export abstract class ListPanel<Entry extends { readonly line: number }> {
 
   #row(entries: readonly Entry[], at: number): TemplateResult {
     const entry = entries[at]!;
-    const { line } = entry;
-    return html`<div id=${this.#id(line)} class="entry" role="option" aria-selected=${line === this.chosen} aria-setsize=${entries.length} aria-posinset=${at + 1}
+    const key = this.key(entry);
+    return html`<div id=${this.#id(key)} class="entry" role="option" aria-selected=${key === this.chosen} aria-setsize=${entries.length} aria-posinset=${at + 1}
       .style=${`top: ${at * this.#height}px`} @click=${() => this.#choose(at)}>${this.cells(entry)}</div>`;
   }
 
-  #id(line: number): string {
-    return `${this.#panel.id}-${line}`;
+  #id(key: number): string {
+    return `${this.#panel.id}-${key}`;
+  }
+
+  /** The place of the chosen entry; -1: there is none. */
+  #at(entries: readonly Entry[]): number {
+    return entries.findIndex((entry) => this.key(entry) === this.chosen);
   }
 
   /** Bring the chosen entry into view. */
   reveal(): void {
     if (!this.isOpen) return;
-    const at = this.entries.findIndex(({ line }) => line === this.chosen);
+    const at = this.#at(this.entries);
     const list = this.#list;
     const top = at * this.#height;
     if (at >= 0 && (top < list.scrollTop || top + this.#height > list.scrollTop + list.clientHeight)) list.scrollTop = top - list.clientHeight / 2;
@@ -123,7 +140,7 @@ export abstract class ListPanel<Entry extends { readonly line: number }> {
     const { entries } = this;
     const entry = entries[Math.max(0, Math.min(at, entries.length - 1))];
     if (!entry) return;
-    this.chosen = entry.line;
+    this.chosen = this.key(entry);
     this.visit(entry);
     this.reveal();
   }
@@ -131,7 +148,7 @@ export abstract class ListPanel<Entry extends { readonly line: number }> {
   #key(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const isInList = (event.target as Element).closest(".list") !== null;
-    const at = this.entries.findIndex(({ line }) => line === this.chosen);
+    const at = this.#at(this.entries);
     const page = Math.max(1, Math.floor(this.#list.clientHeight / this.#height) - 1);
     const places: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, j: at + 1, k: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: Infinity };
     const to = isInList ? places[event.key] : undefined;
@@ -139,7 +156,7 @@ export abstract class ListPanel<Entry extends { readonly line: number }> {
     else if (event.key === "Escape") this.close();
     else if (isInList && event.key === "Enter") {
       if (at >= 0) this.#choose(at);
-      element("surface").focus();
+      this.view.surface.focus();
     } else return;
     event.preventDefault();
     event.stopPropagation();

@@ -2,14 +2,13 @@
 
 import { html, type TemplateResult } from "lit-html";
 import type { Problem } from "./api.js";
+import { levelButtons, sign, TONES } from "./levelbuttons.js";
 import { ListPanel } from "./listpanel.js";
-import { inWords, LEVELS, placeOf } from "./problemlist.js";
-import { type Listing, type Problems, sign, TONES } from "./problems.js";
+import { LEVELS, placeOf } from "./problemlist.js";
+import type { Listing, Problems } from "./problems.js";
 import { count } from "./state.js";
 export { opened } from "./listpanel.js";
 export { compare } from "./newlines.js";
-
-const NONE = { error: 0, warning: 0, notice: 0 };
 
 export class Panel extends ListPanel<Problem> implements Listing {
   constructor(private readonly problems: Problems) {
@@ -31,10 +30,11 @@ export class Panel extends ListPanel<Problem> implements Listing {
     const { list, levels, progress } = problems;
     const shown = this.entries.length;
     const note = progress < 1 && problems.view.geometry.last > 0 ? `${Math.floor(progress * 100)} % of the log looked through` : this.#kept > shown ? `the first ${count(shown)} of ${count(this.#kept)}` : "";
-    return html`${LEVELS.map((level) => html`<button class=${TONES[level]} aria-label=${inWords({ ...NONE, [level]: list.counts[level] }) || `0 ${level}s`} aria-pressed=${levels.includes(level)} @click=${() => {
-        problems.toggle(level);
-        this.show();
-      }}>${sign(level)}${count(list.counts[level])}<span class="word"> ${level}${list.counts[level] === 1 ? "" : "s"}</span></button>`)}
+    const buttons = levelButtons(list.counts, levels, (level) => {
+      problems.toggle(level);
+      this.show();
+    });
+    return html`${buttons}
       <span class="note">${note}</span>`;
   }
 

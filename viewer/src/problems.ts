@@ -3,26 +3,17 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Address } from "./address.js";
 import { type Api, type Level, type Problem, type Problems as Told, reasonOf } from "./api.js";
-import { drawn, ICONS } from "./icons.js";
+import { counted } from "./levelbuttons.js";
 import type { Log } from "./log.js";
-import { ERROR, NOTICE } from "./moreicons.js";
 import type { Notices } from "./notices.js";
 import { inWords, LEVELS, ProblemList } from "./problemlist.js";
 import type { Settings } from "./settings.js";
-import { count } from "./state.js";
 import type { View } from "./view.js";
 
 /** Milliseconds from an answer to the next question, if that was about all there was. */
 const PAUSE = 2000;
 /** Bytes that are scanned though nobody has asked for problems. */
 const UNASKED = 100_000_000;
-
-const SIGNS: Record<Level, string> = { error: ERROR, warning: ICONS.bad, notice: NOTICE };
-export const TONES: Record<Level, string> = { error: "bad", warning: "warn", notice: "quiet" };
-
-export function sign(level: Level): TemplateResult {
-  return drawn(SIGNS[level]);
-}
 
 /** What lists them. */
 export interface Listing {
@@ -117,7 +108,7 @@ export class Problems {
     const words = total ? inWords(counts) : "Problems";
     const title = `${words}${isRest && indexed ? ` in the first ${Math.floor(this.progress * 100)} %` : ""}: list them`;
     return html`<button class="problems" title=${title} aria-expanded=${this.panel?.isOpen ?? false} @click=${() => this.togglePanel()}
-      >${total ? LEVELS.filter((level) => counts[level]).map((level) => html`<span class=${TONES[level]}>${sign(level)}${count(counts[level])}<span class="for-ears"> ${level}${counts[level] === 1 ? "" : "s"}</span></span>`) : words}</button>`;
+      >${total ? counted(counts) : words}</button>`;
   }
 
   togglePanel(): void {

@@ -17,6 +17,7 @@ import type { Form } from "./address.js";
 import { type Action, KEYS } from "./keys.js";
 import type { Marking } from "./marking.js";
 import { hue } from "./pane.js";
+import type { Problems } from "./problems.js";
 import type { Source } from "./source.js";
 
 export interface Page {
@@ -36,6 +37,7 @@ export interface Page {
   /** The address of the list from which these logs are. */
   readonly list: string;
   readonly marking: Marking;
+  readonly problems: Problems;
   title(source: Source): string;
   /** The address of a log's own page. */
   address(source: Source): string;
@@ -75,7 +77,7 @@ export function head(page: Page): TemplateResult {
 
 function one(page: Page, source: Source): TemplateResult {
   const { log, trouble, track } = source;
-  return html`<a class="title" href=${page.address(source)} title=${source.name}>${page.title(source)}</a>${stated(source.state)}
+  return html`<a class="title" href=${page.address(source)} title=${source.name}>${page.title(source)}</a>${stated(source.state)}${page.problems.summary(source)}
     <span class="facts">${[log ? bytes(Math.max(log.status.size, track.size)) : "", trouble && `not read: ${trouble}`].filter(Boolean).join(" · ")}</span>`;
 }
 
@@ -147,7 +149,7 @@ export function help(page: Page): TemplateResult {
     <div class="more-links">${page.other === null ? nothing : html`<a class="button plain" href=${page.other}>${page.form === "side" ? "Merged by time" : "Side by side"}</a>`}
       <a class="button plain" href=${page.list}>List of logs</a>${page.form === "merged" || page.sources.length < 2 ? nothing : html`<button class="plain" aria-pressed=${page.together} @click=${() => page.act("together")}>Scroll together</button>`}
       <button class="plain" @click=${() => page.act("time")}>Times: ${TIMES[settings.time]}</button><button class="plain" @click=${() => page.changeTheme()}>Theme: ${settings.theme}</button></div>
-    <form method="dialog" class="more-links">${act("Go to a line", "line")}${act("Copy link", "copy")}</form>
+    <form method="dialog" class="more-links">${act("Problems", "problems")}${act("Problem before", "previousProblem")}${act("Next problem", "nextProblem")}${act("Go to a line", "line")}${act("Copy link", "copy")}</form>
     <dl class="keys">${KEYS.map(([keys, , what]) => html`<div><dt>${keys.map((key) => html`<kbd>${key === " " ? "Space" : nameOf(key)}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl>
     <label class="choice"><input type="checkbox" .checked=${settings.letters} @change=${() => page.set({ letters: !settings.letters })}>single letters are keys</label>`;
 }

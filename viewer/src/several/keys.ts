@@ -1,6 +1,6 @@
 /** What keys do on a page of several logs: as on a log's own page. Single letters can be switched off. */
 
-export type Action = "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "wrap" | "time" | "together" | "line" | "copy" | "search" | "next" | "previous" | "leave" | "help";
+export type Action = "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "wrap" | "time" | "together" | "line" | "nextProblem" | "previousProblem" | "problems" | "copy" | "search" | "next" | "previous" | "leave" | "help";
 
 /** Keys as `KeyboardEvent.key` has them, what they do, and how to say it. */
 export const KEYS: readonly (readonly [readonly string[], Action, string])[] = [
@@ -11,6 +11,9 @@ export const KEYS: readonly (readonly [readonly string[], Action, string])[] = [
   [["Home", "g"], "top", "to the first line"],
   [["End", "G"], "end", "to the end, and follow it"],
   [["f"], "follow", "follow, or pause"],
+  [["e"], "nextProblem", "next problem"],
+  [["E"], "previousProblem", "problem before"],
+  [["p"], "problems", "list the problems, or do not"],
   [["Ctrl+g"], "line", "go to a line"],
   [["w"], "wrap", "wrap long lines, or not"],
   [["t"], "time", "times: off, clock, since start, since the line before"],
@@ -19,7 +22,7 @@ export const KEYS: readonly (readonly [readonly string[], Action, string])[] = [
   [["N"], "previous", "match before"],
   [["y"], "copy", "copy a link to this place"],
   [["s"], "together", "scroll logs side by side together, by time, or each by itself"],
-  [["Escape"], "leave", "close the search; unmark lines"],
+  [["Escape"], "leave", "close what is open; unmark lines"],
   [["?"], "help", "this help"],
 ];
 

@@ -17,6 +17,7 @@ import type { Place, Way } from "./heads.js";
 import { type Action, action } from "./keys.js";
 import { Marking } from "./marking.js";
 import { Pane } from "./pane.js";
+import { type Around, Problems } from "./problems.js";
 import { SearchBar } from "./searchbar.js";
 import { type Entry, type Place as Beginning, Sequence } from "./sequence.js";
 import { Source } from "./source.js";
@@ -44,6 +45,7 @@ class App implements chrome.Page {
   readonly #panes: readonly Pane[];
   readonly #search: SearchBar;
   readonly marking: Marking;
+  readonly problems: Problems;
   together = true;
   #active: Pane;
   #aligning: ReturnType<typeof setTimeout> | undefined;
@@ -66,6 +68,7 @@ class App implements chrome.Page {
       focus: () => this.#active.surface.focus({ preventScroll: true }), remember: () => this.#remember(), redraw: this.#redraw });
     this.marking = new Marking(sources, this.notices, { title: (source) => this.title(source), looked: () => this.#looked(), pause: () => this.#pause(),
       reveal: (hit) => this.#reveal(hit), redraw: this.#redraw });
+    this.problems = new Problems(sources, this.#grounds());
     this.#active = this.#panes[0]!;
     element("panes").replaceChildren(...this.#panes.map(({ element }) => element));
     element("panes").className = form;
@@ -147,6 +150,7 @@ class App implements chrome.Page {
     }
     this.#mark();
     this.marking.arrive();
+    this.problems.ask();
     this.#pump();
     this.#teller.tell(this.sources.map((source) => `${this.title(source)}: ${source.state.text}`));
     const title = `${chrome.titleOf(this)} – ${stateOf(this.connection).text}`.replace(/ in \d+ s$/, "");
@@ -238,6 +242,9 @@ class App implements chrome.Page {
     end: () => this.#toEnd(),
     follow: () => (this.following ? this.#pause() : this.#toEnd()),
     line: () => this.#open("line"),
+    nextProblem: () => this.problems.walk(1),
+    previousProblem: () => this.problems.walk(-1),
+    problems: () => this.problems.togglePanel(),
     copy: () => this.marking.link(),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
     time: () => this.set({ time: nextTime(this.settings) }),
@@ -248,7 +255,10 @@ class App implements chrome.Page {
     search: () => this.#search.open(),
     next: () => this.#search.hop(1),
     previous: () => this.#search.hop(-1),
-    leave: () => (this.#search.isOpen ? this.#search.close() : this.marking.mark(null)),
+    leave: () => {
+      if (this.#search.isOpen) this.#search.close();
+      else if (!this.problems.close()) this.marking.mark(null);
+    },
     help: () => this.#open("help"),
   };
 
@@ -285,6 +295,21 @@ class App implements chrome.Page {
     const pane = this.#active;
     const { first } = pane;
     return first && !pane.sequence.following ? { log: this.#logOf(pane, first), from: first.line, to: first.line } : null;
+  }
+
+  /** What problems are walked through in. */
+  #grounds(): Around {
+    const app = this;
+    return {
+      settings: app.settings, redraw: app.#redraw,
+      set: (change) => app.set(change), title: (source) => app.title(source), start: (way) => app.#start(way), tell: (text) => app.notices.tell(text),
+      sees: ({ log, at }) => app.#panes.some((pane) => pane.sequence === app.sources[log]!.sequence && pane.sees(app.sources[log]!.at, at)),
+      go(entry) {
+        app.marking.note({ log: entry.log, from: entry.line, to: entry.last });
+        app.#reveal(entry);
+      },
+      ground: { get surface() { return app.#active.surface; }, lines: [], toLine() {} },
+    };
   }
 
   #pause(): void {

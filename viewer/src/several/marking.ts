@@ -78,6 +78,12 @@ export class Marking {
     this.around.redraw();
   }
 
+  /** Mark lines that are gone to; there is nothing to go back to. */
+  note(lines: Lines): void {
+    this.lines = lines;
+    history.replaceState(history.state, "", location.pathname + location.search + writeLines(lines));
+  }
+
   /** Mark a line; `extending`: all lines from the first marked one of this log to this one. */
   pick(log: number, line: number, extending: boolean): void {
     const from = extending && this.lines?.log === log ? this.lines.from : line;

@@ -212,6 +212,13 @@ export class Pane {
     return [...this.#rows.values()].findLast(({ element }) => element.offsetTop < bottom)?.entry ?? null;
   }
 
+  /** Whether a line can be seen: that of a log which begins at this byte. */
+  sees(track: number, at: number): boolean {
+    const { scrollTop, clientHeight } = this.surface;
+    const row = [...this.#rows.values()].find(({ entry }) => entry.track === track && entry.at === at);
+    return row !== undefined && row.element.offsetTop + row.element.offsetHeight > scrollTop && row.element.offsetTop < scrollTop + clientHeight;
+  }
+
   /** Move by so many rows; `page`: by so many windows. */
   step(rows: number, page = false): void {
     const { surface } = this;

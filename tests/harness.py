@@ -33,7 +33,7 @@ PATIENCE = 300.0
 _OPTIONS = ("-W", "error", "-X", "dev" if EXEC else "faulthandler")
 """A server's interpreter. What asyncio checks in development mode is an eighth of all that `make test` computes: `make long` has it."""
 
-LINES = ("/lines/", "/groups/", "/search/", "/events/", "/problems/")
+LINES = ("/lines/", "/groups/", "/search/", "/events/", "/problems/", "/compare/")
 """How paths begin that such a process may have to answer."""
 
 _READY = re.compile(

@@ -226,20 +226,21 @@ class Proxy:
             self._open |= {near, far}
             if self._held:  # looked at last: no connection slips through while `hold` cuts the others
                 self.cut_all()
-            left = [next(self._cuts, 2**62)]
+            left = _Left(next(self._cuts, 2**62))
             for source, target in ((near, far), (far, near)):
                 threading.Thread(target=self._pass_on, args=(source, target, left), daemon=True).start()
 
     def _send_on(self, data: bytes, target: socket.socket) -> None:
         target.sendall(data)
 
-    def _pass_on(self, source: socket.socket, target: socket.socket, left: list[int]) -> None:
+    def _pass_on(self, source: socket.socket, target: socket.socket, left: "_Left") -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                self._send_on(data[: left[0]], target)
-                left[0] -= len(data)
-                if left[0] <= 0:
+                share, is_last = left.take(len(data))
+                if is_last:
                     self.cut += 1
+                self._send_on(data[:share], target)
+                if is_last or share < len(data):
                     break
             else:
                 target.shutdown(socket.SHUT_WR)
@@ -247,6 +248,21 @@ class Proxy:
         for one in (source, target):
             _reset(one)
             self._open.discard(one)
+
+
+class _Left:
+    """The bytes that a connection still lets through, of which both of its directions take."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> tuple[int, bool]:
+        """How many of `size` bytes may pass, and whether the last ones of the connection are among them."""
+        with self._lock:
+            share = min(size, self._size)
+            self._size -= share
+            return share, share > 0 and self._size == 0
 
 
 @contextlib.contextmanager

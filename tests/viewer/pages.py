@@ -89,11 +89,13 @@ class Viewer:
         expect(self.page.locator(f"{ROWS}:first-child > .number")).to_have_text(str(line))
 
     def wait_loaded(self) -> None:
-        """Wait until no row waits for its line."""
+        """Wait until there are rows, and none waits for its line."""
+        expect(self.page.locator(ROWS).first).to_be_visible()
         expect(self.page.locator(f"{ROWS}.loading")).to_have_count(0)
 
     def wait_numbered(self) -> None:
-        """Wait until the server has counted the lines."""
+        """Wait until there are rows, and the server has counted the lines."""
+        expect(self.page.locator(ROWS).first).to_be_visible()
         expect(self.page.locator(f"{ROWS} > .number", has_text="·")).to_have_count(0)
 
     def wait_told(self, text: str) -> None:

@@ -1,13 +1,14 @@
 """The place in a log: it is kept when the page is loaded anew or come back to, and when the window gets another size."""
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.harness import Server
 from tests.integration import logs
+from tests.integration.servers import wait_until
 from tests.integration.uploads import new_name
 
-from .pages import ROWS, Viewer, end, lines, path, viewing, writing
+from .pages import ROWS, Viewer, end, holding, lines, path, viewing, writing
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -91,6 +92,22 @@ def test_window_of_another_size_shows_the_same_part_of_a_line_at_its_top(
         viewer.press("w", "w")
         viewer.wait(f"word => ({AT_TOP})() === word", word)
         assert viewer.top() == place
+
+
+@pytest.mark.parametrize(("key", "text"), [("Home", "line 1"), ("End", "line 1000")])
+def test_key_that_is_pressed_before_the_log_is_there_counts_more_than_the_address(
+    browser: Browser, server: Server, name: str, key: str, text: str
+) -> None:
+    logs.send(server, name, lines(1, 1000))
+    late: list[Route] = []
+    with viewing(browser, server.get, path(name, "#L500"), {"/lines/": holding(late)}) as viewer:
+        wait_until(lambda: viewer.js("true") and late != [], "lines are asked for")
+        viewer.press(key)
+        viewer.wait_frame()
+        viewer.page.context.unroute_all()  # which lets them go on
+        row = viewer.page.locator(f"{ROWS}:{'first' if key == 'Home' else 'last'}-child > .text")
+        expect(row).to_have_text(text)
+        expect(viewer.page.locator(".number", has_text="500")).to_have_count(0)
 
 
 @pytest.mark.long

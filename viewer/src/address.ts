@@ -67,7 +67,8 @@ export class Address {
     } else if (lines) {
       this.view.marked = lines;
       this.missing(lines.from);
-      this.view.toLine(Math.min(lines.from + Math.floor((lines.to - lines.from) / 2), lines.from + Math.floor(this.view.page / 2)));
+      // Who has pressed a key meanwhile is where that leads.
+      if (!this.view.moved) this.view.toLine(Math.min(lines.from + Math.floor((lines.to - lines.from) / 2), lines.from + Math.floor(this.view.page / 2)));
     } else {
       void this.api.lines({ at: String(byte), count: "1" }).then(({ first }) => first && this.view.toLine(first), () => {});
     }
@@ -122,7 +123,7 @@ export class Address {
     this.view.marked = lines;
     if (entry?.anchor) this.#return(entry);
     else if (lines || byte !== null) {
-      this.view.following = false;
+      this.view.following = this.view.moved = false;
       this.#place = { lines, byte, token: null };
     }
     this.redraw();

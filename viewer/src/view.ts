@@ -26,6 +26,8 @@ export interface Place {
 export class View {
   anchor: scroller.Anchor = { line: 1, offset: 0 };
   following = true;
+  /** Whether it was moved since the page, or another address of it, was opened. */
+  moved = false;
   /** Lines that are marked, as the address says. */
   marked: Lines | null = null;
   terminal: import("./terminal.js").Terminal | null = null; // once lines write over each other
@@ -131,6 +133,7 @@ export class View {
   toHit(found: Found): void {
     if (!this.log.store.numbered) {
       this.later = found;
+      this.moved = true;
       return this.redraw();
     }
     const line = Math.min(Math.max(1, found.line!), Math.max(1, this.log.store.last));
@@ -162,6 +165,7 @@ export class View {
     if (this.following && !following) this.seen = this.source.last;
     this.anchor = anchor;
     this.following = following;
+    this.moved = true;
     this.#target = this.later = this.gone = null;
     if (this.hits) this.hits.wanted = null;
     this.redraw();

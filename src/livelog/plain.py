@@ -4,8 +4,8 @@ If a line does not move the cursor, its sequences and control characters are rem
 terminal does it: a carriage return moves the cursor to the first column, and further text overwrites what is there. Spaces at the end of
 such a row are removed. The viewer draws lines in the same way (`viewer/src/cells.ts`); one table of cases tests both.
 
-This module ignores colours. It sees one line at a time, so it cannot follow a cursor that moves to other lines. The time is linear in
-the length of the line.
+This module ignores colours. It sees one line at a time: what a line writes into other rows of the screen is not put into the lines that are there, but
+stands in front of its own text, or behind it. The time is linear in the length of the line, but for the order of these rows.
 """
 
 import re
@@ -21,8 +21,11 @@ TAB = 8
 
 _SEQUENCE = re.compile(ansi.SEQUENCE + r"|(?P<control>[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f])")
 
-_MOVES = re.compile(r"\r|\x08|\x1b(?:[78c]|\[[0-9;]*[@C-JKPXZ`abdfsu])")
+_MOVES = re.compile(r"\r|\x08|\x1b(?:[78c]|\[[0-9;]*[@A-KPXZ`abdfsu])")
 """The controls and sequences that do more than append text: with one of these, a line has to be drawn."""
+
+_ROWS = {"A": -1, "F": -1, "B": 1, "E": 1}
+"""The final bytes of the sequences that move the cursor to another row, with the direction."""
 
 _ANY = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -47,7 +50,8 @@ def shown(line: str) -> str:
 
 
 def _draw(line: str) -> str:
-    row, place = Row(), 0
+    place, number = 0, 0
+    rows = {0: (row := Row())}
     last = ""
     away = saved = False
     for match in _SEQUENCE.finditer(line):
@@ -75,11 +79,17 @@ def _draw(line: str) -> str:
             away = away or (saved and final in "Hf" and first > 1)  # a line of the screen, to come back from
             if final == "b" and not away:
                 row.put(before * max(0, min(first or 1, WIDE - row.cursor)))
+            elif final in _ROWS and not away:
+                number += _ROWS[final] * min(first or 1, WIDE)
+                column = 0 if final in "EF" else row.cursor
+                row = rows.setdefault(number, Row())
+                row.to(column)
             elif not away:
                 row.control(final, first, second)
     if not away:
         row.put(line[place:])
-    return row.text()
+    texts = (rows[other].text() for other in sorted(rows))
+    return "  ".join(text for text in texts if text)
 
 
 class Row:
@@ -118,8 +128,6 @@ class Row:
             self.to(self.cursor + count)
         elif final == "D":
             self.to(self.cursor - count)
-        elif final in "EF":
-            self.to(0)
         elif final in "G`":
             self.to(count - 1)
         elif final in "Hf":

@@ -18,7 +18,7 @@ export const TOKEN =
   /\x1b(?:\[([0-?]*)([ -/]*)([@-~]?)|([\]PX^_])([^\x07\x18\x1a\x1b\n]*)(?:[\x07\x18\x1a]|\x1b\\|(?=\x1b))|[ -/]+[0-~]?|([0-OQ-WYZ\\`-~]))?|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
 /** What does more than to append text and to set styles. */
-const MOVES = /\r|\x08|\x1b(?:[78c]|\[[0-9;]*[@C-JKPXZ`abdfsu])/;
+const MOVES = /\r|\x08|\x1b(?:[78c]|\[[0-9;]*[@A-KPXZ`abdfsu])/;
 
 const LINK = /^(?:https?:\/\/|mailto:)/i;
 
@@ -102,15 +102,25 @@ export abstract class Player {
   }
 }
 
-/** One line. Without cells it is only appended to, and nothing moves. */
+/** One line. Without cells it is only appended to, and nothing moves. What it puts into other rows of the screen is in cells of its own. */
 class Line extends Player {
-  readonly paper: Cells | Runs;
   saved = false;
+  #row = 0;
+  readonly #rows = new Map<number, Cells>();
+  readonly #runs: Runs;
 
-  constructor(private readonly cells: Cells | null, limit: number, style: Style) {
+  constructor(private cells: Cells | null, limit: number, style: Style) {
     super();
     this.style = style;
-    this.paper = cells ?? new Runs(limit);
+    this.#runs = new Runs(limit);
+    if (cells) this.#rows.set(0, cells);
+  }
+
+  /** What is there, from row to row. */
+  runs(): Run[] {
+    const rows = [...this.#rows].sort(([one], [other]) => one - other).map(([, cells]) => cells.runs());
+    if (rows.length < 2) return rows[0] ?? this.#runs.runs();
+    return rows.filter((runs) => runs.some(({ text }) => text.trim())).flatMap((runs, at) => (at ? [BETWEEN, ...runs] : runs));
   }
 
   get column(): number {
@@ -118,7 +128,7 @@ class Line extends Player {
   }
 
   write(text: string): number {
-    return this.paper.put(text, this.style, this.href);
+    return (this.cells ?? this.#runs).put(text, this.style, this.href);
   }
 
   save(): void {
@@ -142,7 +152,16 @@ class Line extends Player {
   index(): void {}
 
   control(final: string, numbers: readonly number[]): void {
-    if (this.cells) draw(this.cells, final, numbers);
+    if (!this.cells) return;
+    const way = "AFBE".indexOf(final);
+    if (way < 0) draw(this.cells, final, numbers);
+    else {
+      const column = way % 2 ? 0 : this.column;
+      this.#row += Math.min(numbers[0] || 1, WIDE) * (way < 2 ? -1 : 1);
+      this.cells = this.#rows.get(this.#row) ?? new Cells();
+      this.#rows.set(this.#row, this.cells);
+      this.move(column);
+    }
   }
 }
 
@@ -155,8 +174,11 @@ export function parse(text: string, style: Style, limit = Infinity): Parsed {
   look(text);
   const line = new Line(MOVES.test(text) ? new Cells() : null, limit, style);
   const stop = line.play(text);
-  return { runs: line.paper.runs(), style: line.style, stop: stop === end ? length : stop };
+  return { runs: line.runs(), style: line.style, stop: stop === end ? length : stop };
 }
+
+/** What is between the texts of two rows that one line has written into. */
+const BETWEEN: Run = { text: "  ", style: PLAIN, href: "" };
 
 /** A control sequence that is about the cursor's line; those about others move along this one at most. */
 export function draw(cells: Cells, final: string, numbers: readonly number[]): void {

@@ -151,6 +151,32 @@ def test_gaps_are_marked_between_lines_and_every_step_is_still_a_line(
         assert [mark[0] for mark in silences(viewer)] == ["150"]
 
 
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_gaps_are_walked_through_by_key_and_by_finger(browser: Browser, timed: Server, size: str) -> None:
+    """To the line that came after each."""
+    with viewing(browser, timed.get, path("timed", "#L1"), **SIZES[size]) as viewer:
+
+        def walk(key: str, button: str) -> None:
+            if size == "desktop":
+                viewer.press(key)
+            else:
+                viewer.page.get_by_role("button", name="Menu").tap()
+                viewer.page.get_by_role("button", name=button).tap()
+
+        expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text("1")
+        for line in (100, 150, 300):
+            walk(">", "Next silence")
+            expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text(str(line))
+        walk(">", "Next silence")
+        viewer.wait_told("No time without output below")
+        for line in (150, 100):
+            walk("<", "Silence before")
+            expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text(str(line))
+        viewer.wait_told("12s without output")
+        walk("<", "Silence before")
+        viewer.wait_told("No time without output above")
+
+
 def test_groups_tell_how_long_they_took_and_are_indented_in_others(browser: Browser, timed: Server) -> None:
     with viewing(browser, timed.get, path("timed")) as viewer:
         viewer.wait_last("behind")

@@ -51,6 +51,7 @@ export class GapMap {
 export class Gaps {
   readonly map = new GapMap();
   #next = 0;
+  #asked: Promise<unknown> = Promise.resolve();
   /** What was known when they were asked for: they are asked for again when there may be others. */
   #seen = "";
 
@@ -61,14 +62,15 @@ export class Gaps {
     private readonly change: (make: () => void) => void,
   ) {}
 
-  ask(): void {
+  /** Ask for gaps, if there may be news. Returns when the answer is here that was asked for last. */
+  ask(): Promise<unknown> {
     const { generation, reachable, ended, silences, store } = this.log;
     const now = Date.now();
-    if (!generation || !reachable || !store.size) return;
+    if (!generation || !reachable || !store.size) return this.#asked;
     const seen = [silences, ended].join();
-    if (seen === this.#seen || now < this.#next) return;
+    if (seen === this.#seen || now < this.#next) return this.#asked;
     this.#next = now + PAUSE;
     this.#seen = seen;
-    void this.api.status({ gaps: "1000" }).then(({ gaps }) => gaps && this.change(() => this.map.set(gaps)), () => (this.#seen = ""));
+    return (this.#asked = this.api.status({ gaps: "1000" }).then(({ gaps }) => gaps && this.change(() => this.map.set(gaps)), () => (this.#seen = "")));
   }
 }

@@ -2,7 +2,7 @@
 
 export type Action =
   | "down" | "up" | "pageDown" | "pageUp" | "top" | "end" | "follow" | "search" | "only" | "next" | "previous" | "leave" | "line"
-  | "nextProblem" | "previousProblem" | "problems" | "compare" | "fold" | "foldAll" | "wrap" | "raw" | "open" | "time" | "copy" | "help" | "logBefore" | "nextLog";
+  | "nextProblem" | "previousProblem" | "problems" | "nextGap" | "previousGap" | "compare" | "fold" | "foldAll" | "wrap" | "raw" | "open" | "time" | "copy" | "help" | "logBefore" | "nextLog";
 
 /** Keys as `KeyboardEvent.key` has them, and what they do; `help` says it in words. */
 export const KEYS: readonly (readonly [readonly string[], Action])[] = [
@@ -21,6 +21,8 @@ export const KEYS: readonly (readonly [readonly string[], Action])[] = [
   [["e"], "nextProblem"],
   [["E"], "previousProblem"],
   [["p"], "problems"],
+  [[">"], "nextGap"],
+  [["<"], "previousGap"],
   [["d"], "compare"],
   [["z"], "fold"],
   [["Z"], "foldAll"],

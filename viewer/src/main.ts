@@ -141,7 +141,7 @@ class App implements chrome.Page {
     if (document.title !== title) document.title = title;
     if (this.#soon) this.#soon.show();
     else if (this.log.connection.kind !== "opening") void this.scripts.quietly<typeof import("./soon.js")>("soon", (script) => this.#begin(script));
-    if (this.#gaps) this.#gaps.ask();
+    if (this.#gaps) void this.#gaps.ask();
     else if (this.log.began !== undefined && this.log.now - this.log.began >= OLD) void this.scripts.quietly<typeof import("./timing.js")>("timing", (script) => this.#time(script));
     if (this.#options.showTime) this.#timing?.need(this.view.lines);
     if (this.log.store.size > 0 && this.#query && this.finder) {
@@ -179,6 +179,8 @@ class App implements chrome.Page {
     nextProblem: () => this.#later(({ problems }) => problems.walk(true)),
     previousProblem: () => this.#later(({ problems }) => problems.walk(false)),
     problems: () => this.#later(({ problems }) => problems.togglePanel()),
+    nextGap: () => this.#gap(true),
+    previousGap: () => this.#gap(false),
     compare: () => this.#later((soon) => soon.compare()),
     line: () => this.#openDialog("line"),
     fold: () => this.#later(({ groups }) => groups.toggleAround(this.#middle)),
@@ -187,7 +189,7 @@ class App implements chrome.Page {
       this.set({ raw: !this.settings.raw });
       this.notices.tell(this.settings.raw ? "Lines are shown as they are in the log" : "Lines are shown as what they mean");
     },
-    open: () => this.view.meanings?.toggle(this.view.source.get(this.#middle)),
+    open: () => this.#open(this.#middle),
     wrap: () => this.set({ wrap: !this.settings.wrap }),
     time: () => this.set({ time: nextTime(this.settings) }),
     copy: () => {
@@ -213,6 +215,21 @@ class App implements chrome.Page {
     this.#gaps ??= new Gaps(this.api, this.log, (make) => this.view.change(make));
     this.view.gaps = this.#gaps.map;
     this.redraw();
+  }
+
+  #gap(down: boolean): void {
+    this.scripts.use<typeof import("./timing.js")>("timing", (script) => {
+      this.#time(script);
+      void script.walk(this, this.#gaps!, down);
+    });
+  }
+
+  /** Show all of a line, or fold it. */
+  #open(line: number): void {
+    const { meanings, source, terminal, parts } = this.view;
+    if (meanings?.toggle(source.get(line)) || terminal?.toggle(line)) return;
+    this.view.pause();
+    void parts.toggle(line).catch((error) => this.notices.tell(reasonOf(error)));
   }
 
   #begin({ Soon }: typeof import("./soon.js")): Soon {

@@ -90,9 +90,10 @@ export class Meanings implements Shown {
     return this.view.raw || this.#raw.has(line.at) ? 0 : (this.#structure?.more(line.at) ?? 0);
   }
 
-  /** Show all fields of a structured line, or fold it. */
-  toggle(line: Line | undefined): void {
-    if (line && this.#structure?.toggle(line.at, this.#text(line))) this.#changed();
+  toggle(line: Line | undefined): boolean {
+    const isOne = !!line && !!this.#structure?.toggle(line.at, this.#text(line));
+    if (isOne) this.#changed();
+    return isOne;
   }
 
   #text(line: Line): string {

@@ -33,6 +33,14 @@ export class Parts {
     await this.show(line, start, start + Math.min(MOST, (known ? known.stop - start : SHOWN) * MORE), () => true);
   }
 
+  /** Show more of a long line; if no more can be shown, its beginning again. */
+  async toggle(line: number): Promise<void> {
+    const known = this.get(line);
+    const length = this.source().get(line)?.length ?? 0;
+    if (known && (known.stop >= length || known.stop - known.start >= MOST)) this.shrink(line);
+    else if (length > SHOWN) await this.expand(line);
+  }
+
   /** Show a line from its beginning again. */
   shrink(line: number): void {
     this.#slices.delete(line);

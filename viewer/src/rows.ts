@@ -33,8 +33,8 @@ export interface Meanings {
   text(runs: readonly Run[], at: number): string | null;
   /** Rows that a line takes more than one, where long lines are not wrapped. */
   more(line: Line): number;
-  /** Show all fields of a structured line, or fold it. */
-  toggle(line: Line | undefined): void;
+  /** Show all fields of a structured line, or fold it. False: it is none. */
+  toggle(line: Line | undefined): boolean;
   /** Something in a line was clicked. True: that is all there is to do. */
   click(target: Element, line: Line | undefined): boolean;
 }
@@ -157,6 +157,7 @@ function foldButton(folded: boolean, group: Group): HTMLElement {
 
 export function button(name: string, text: string): HTMLElement {
   const element = said("button", name, text);
+  element.setAttribute("aria-label", text);
   element.tabIndex = -1;
   return element;
 }
@@ -192,7 +193,6 @@ function styled({ text, style, href }: Run, dark: boolean): HTMLElement {
     element.setAttribute("rel", "noopener noreferrer");
     element.setAttribute("target", "_blank");
     element.title = href;
-    element.tabIndex = -1;
   }
   return element;
 }

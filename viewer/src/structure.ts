@@ -18,7 +18,6 @@ function onlyLevel(level: string): HTMLElement {
   link.setAttribute("href", url.href);
   link.setAttribute("aria-label", `Only records of level ${level}${level === "error" ? "" : " and above"}`);
   link.dataset["said"] = level === "error" ? "only errors" : `only ${level} and above`;
-  link.tabIndex = -1;
   return link;
 }
 
@@ -59,6 +58,7 @@ export class Structure {
       const isHidden = this.#hidden.has(key);
       const hide = lineButton("one hide", isHidden ? "show" : "hide", `${isHidden ? "Show" : "Hide"} ${key} in folded lines`);
       hide.dataset["key"] = key;
+      hide.tabIndex = 0;
       nodes.push(hide);
     }
     const level = found.level === "notice" ? "info" : found.level;

@@ -177,13 +177,19 @@ export class Terminal {
 
   #clicked(target: Element): void {
     const line = target.closest(".over") && this.view.lineOf(target);
-    const screen = line && this.#screen(line);
-    if (!line || !screen) return;
-    const gap = this.#gap(screen, line);
+    if (line) this.toggle(line);
+  }
+
+  /** Show the lines that are hidden above a row, or hide them again. False: there are none. */
+  toggle(line: number): boolean {
+    const screen = this.#screen(line);
+    const gap = screen && this.#gap(screen, line);
+    if (!gap || gap[1] !== line || gap[1] - gap[0] < 2 || this.view.raw) return false;
     this.view.pause();
     if (this.#isOpened(gap)) this.#opened = this.#opened.filter((one) => one <= gap[0] || gap[1] <= one);
     else this.#opened.push(gap[0] + 1);
     this.redraw();
+    return true;
   }
 
   // Reading

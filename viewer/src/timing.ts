@@ -4,6 +4,7 @@ import type { Api } from "./api.js";
 import { clock, date, span } from "./clock.js";
 import type { Log } from "./log.js";
 export { Gaps } from "./gaps.js";
+export { walk } from "./gapwalk.js";
 import type { Time } from "./rows.js";
 import type { Settings } from "./settings.js";
 import type { Source } from "./source.js";

@@ -23,6 +23,7 @@ _SURE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("terminate called", "rejection"), r"(?i:\bterminate called after|\bunhandled \w{0,20} ?rejection)"),
     (("npm err", "err_pnpm", "[error]", "::error", "sanitizer"),
      r"(?i:\bnpm (?:err!|error\b)|\berr_pnpm_|##\[error\]|^\s{0,20}::error\b|\b(?:address|thread|memory|undefinedbehavior)sanitizer:(?! ?(?:true|false|[01]$|no\b|yes\b)))"),
+    (("assertion fail",), r"\bAssertion fail(?:ure|ed): \S"),
     (("access violation",), r"(?i:\baccess violation\b)"),
     (("error", "exception"), r"\b[A-Z]\w{0,80}(?:Error|Exception)(?: \[\w{1,40}\])?: |\b[A-Z]\w{0,60}::(?:[A-Z]\w{0,60}::){0,9}(?:Error|Exception): "),
     (_WORDS, r"(?<![\w\-/.])(?:ERRORS?|FATAL|CRITICAL|SEVERE|PANIC|EMERG(?:ENCY)?|FAIL|FAILED|FAILURES?)(?![\w\-/=]|\.\w)"),

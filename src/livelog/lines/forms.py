@@ -194,8 +194,8 @@ _FORMS: tuple[tuple[str, _Make, str], ...] = (
     ("warn", _flagged("compiler"), r"\s{0,20}(?P<level>warn|warning)(?: ?:)? (?P<text>[A-Z]{1,8}\d{3,6}: .*)"),
     (" line ", _flagged("compiler"), r"(?:PHP )?(?P<level>(?i:fatal|parse|recoverable fatal|catchable fatal) error|Warning|Deprecated): {1,2}(?P<text>.{1,2000}?) in (?P<file>\S{1,300}?)(?: on line |:)(?P<row>\d{1,9})"),
     # Tests.
-    ("test-unexpected", _error_test, r"TEST-UNEXPECTED-[A-Z\-]{1,20} \| (?:(?P<file>[^|\s]{1,300}) \| )?(?P<text>.*)"),
-    ("process-crash", _error_crash, r"PROCESS-CRASH \| (?:(?P<file>[^|\s]{1,300}) \| )?(?P<text>.*)"),
+    ("test-unexpected", _error_test, r"(?:REFTEST )?TEST-UNEXPECTED-[A-Z\-]{1,20} \| (?:(?P<file>[^|\s]{1,300}) \| )?(?P<text>.*)"),
+    ("process-crash", _error_crash, r"(?:REFTEST )?PROCESS-CRASH \| (?:(?P<file>[^|\s]{1,300}) \| )?(?P<text>.*)"),
     ("::", _error_test, r"(?:FAILED|ERROR) (?P<text>(?P<file>[\w./\-\\]{1,300}\.py)::.*)"),
     ("failed", _error_test, r"(?P<text>(?P<file>[\w./\-]{1,300}\.py)::\S{1,500}) (?:FAILED|ERROR)\b"),
     ("error", _error_test, r"ERROR (?:collecting )?(?P<text>(?P<file>[\w./\-\\]{1,300}\.py)\b.*)"),

@@ -47,7 +47,7 @@ function ownNames(folder = "") {
 /** The scripts that are loaded when they are used: entry points in src/, with a style of the same name, if there is one. What they export is what the page gets. */
 const PARTS = ["cards", "finding", "copying", "timing", "help", "soon", "panel", "structure", "terminal"];
 /** Their styles, where those are not one of the same name. */
-const STYLES = { soon: ["soon", "problems"], panel: ["panel", "newlines"] };
+const STYLES = { help: ["help", "menu"], soon: ["soon", "problems"], panel: ["panel", "newlines"] };
 const TARGETS = { target: ["chrome123", "firefox120", "safari17.5"], charset: "utf8" };
 
 /** The pages beside that of a log: their folders in src/, and their styles. */

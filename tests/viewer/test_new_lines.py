@@ -56,7 +56,7 @@ def test_new_lines_are_listed_and_lead_to_the_log(browser: Browser, server: Serv
         assert viewer.page.url.endswith("#L302")
         panel.locator(".entry").nth(4).click()
         expect(viewer.page.locator(f"{ROWS}.marked > .number")).to_have_text("356")
-        panel.get_by_role("combobox").select_option(label=panel.get_by_role("option").first.inner_text())
+        panel.get_by_role("combobox").select_option(index=0)  # its text has an age, which grows
         listed(viewer, "::group::Test", "retry 1", "::endgroup::", "end")
         panel.get_by_role("status").focus()
         viewer.page.locator("#surface").focus()

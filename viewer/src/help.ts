@@ -7,6 +7,7 @@ import { type Page, tools } from "./chrome.js";
 import { element } from "./dom.js";
 import { Jump } from "./jump.js";
 import { icon } from "./icons.js";
+import { nameOf } from "./keynames.js";
 import { type Action, KEYS } from "./keys.js";
 
 const WHAT: Record<Action, string> = {
@@ -41,8 +42,6 @@ const WHAT: Record<Action, string> = {
   help: "this help",
 };
 
-const NAMES: Record<string, string> = { ArrowDown: "↓", ArrowUp: "↑", PageDown: "PgDn", PageUp: "PgUp", " ": "Space", Escape: "Esc", "Ctrl+g": "Ctrl G" };
-
 export function help(page: Page): TemplateResult {
   const choice = (name: "letters" | "aloud", label: string) => html`<label class="choice"><input type="checkbox"
     .checked=${page.settings[name]} @change=${() => page.set({ [name]: !page.settings[name] })}>${label}</label>`;
@@ -52,7 +51,7 @@ export function help(page: Page): TemplateResult {
     <form method="dialog" class="more-links"><a class="button plain" href=${page.raw({ tail: "2000", follow: "0" })} @click=${(event: Event) => page.leaving(event)} target="_blank" rel="noopener">The last 2,000 lines as plain text</a>
       <button class="plain" @click=${() => page.print?.()}>Print</button>${jump("Go to a line", "line")}${jump("Problems", "problems")}${jump("Problem before", "previousProblem")}${jump("Next problem", "nextProblem")}${jump("Silence before", "previousGap")}${jump("Next silence", "nextGap")}${jump("New since the last good run", "compare")}${jump("Fold all", "foldAll")}${jump(page.settings.raw ? "Lines as what they mean" : "Lines as they are in the log", "raw")}</form>
     ${others(page, () => help(page))}
-    <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${NAMES[key] ?? key}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}<div><dt><kbd>Ctrl P</kbd></dt><dd>print what is selected, or the last 2,000 lines</dd></div></dl>
+    <dl class="keys">${KEYS.map(([keys, action]) => html`<div><dt>${keys.map((key) => html`<kbd>${nameOf(key)}</kbd>`)}</dt><dd>${WHAT[action]}</dd></div>`)}<div><dt><kbd>Ctrl P</kbd></dt><dd>print what is selected, or the last 2,000 lines</dd></div></dl>
     ${choice("letters", "single letters are keys")}${choice("aloud", "new lines are read out by screen readers, while there are few")}`;
 }
 

@@ -1,6 +1,7 @@
 /** Lines that are commands to a CI service: what they mean, and what of them is not shown. Pure. */
 
 import type { Run } from "./cells.js";
+import { BEFORE, MASK } from "./mask.js";
 import { PLAIN } from "./sgr.js";
 import { stampOf } from "./stamp.js";
 
@@ -15,11 +16,8 @@ export interface Meaning {
   readonly pieces: readonly Piece[];
 }
 
-/** What may stand in front of a command: a time, behind the names of a job and a step, and blanks. */
-const BEFORE = String.raw`^\ufeff?(?:(?:[^\t\n]{1,120}\t[^\t\n]{1,120}\t\ufeff?)?\d{4}-\d\d-\d\dT[\d:.]{8,20}Z? )?[ \t]{0,40}`;
 const HIDDEN = new RegExp(`${BEFORE}(?:##\\[|::)endgroup(?:\\]|::)|^(?:\x1b_bk;t=\\d{1,15}\x07)*\\^\\^\\^ \\+\\+\\+\\s*$`);
 const GROUP = new RegExp(`${BEFORE}(?:##\\[group\\]|::group::)`);
-const MASK = new RegExp(`${BEFORE}(?:::add-mask::|##\\[add-mask\\]|##vso\\[task\\.setsecret[^\\]]{0,200}\\]|##vso\\[task\\.setvariable (?=[^\\]]{0,2000}issecret=true)[^\\]]{0,2000}\\])`, "i");
 const GITHUB = new RegExp(`${BEFORE}::(error|warning|notice|debug)(?: (.{0,2000}?))?::`, "i");
 const RUNNER = new RegExp(`${BEFORE}(?:##\\[(error|warning|notice|debug|command|section)\\]|\\[(command)\\](?=\\S))`, "i");
 const AZURE = new RegExp(`${BEFORE}##vso\\[task\\.(logissue|complete|debug)(?: ([^\\]]{0,2000}))?\\]`, "i");
@@ -30,11 +28,6 @@ const NAMES: Record<string, string> = { error: "Error", warning: "Warning", noti
 /** Whether a line is not shown. Its first characters are enough. */
 export function isHidden(text: string): boolean {
   return HIDDEN.test(text);
-}
-
-/** Whether a line has a value that must not be shown. Its first characters are enough. */
-export function isMask(text: string): boolean {
-  return MASK.test(text);
 }
 
 /** What a line means; null: what it says. */

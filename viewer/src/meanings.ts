@@ -3,8 +3,9 @@
 import { lineButton } from "./buttons.js";
 import type { Charset } from "./charset.js";
 import type { Run } from "./cells.js";
-import { isHidden, isMask, type Meaning, meaningOf, type Piece } from "./meaning.js";
+import { isHidden, type Meaning, meaningOf, type Piece } from "./meaning.js";
 import { contentOf } from "./content.js";
+import { MASK } from "./mask.js";
 import { elements, make, type Meanings as Shown } from "./rows.js";
 import type { Line } from "./store.js";
 import type { Structure } from "./structure.js";
@@ -54,7 +55,7 @@ export class Meanings implements Shown {
     if (this.view.raw) return null;
     if (this.#raw.has(line.at)) return { level: "", nodes: [...elements(runs, spans, dark), lineButton("one raw", "meaning", "Show what this line means")] };
     // A part of a long line does not show what its beginning says must not be shown.
-    const meaning = isPart ? (isMask(this.#head(line)) ? meaningOf([{ ...runs[0]!, text: this.#head(line) }]) : null) : meaningOf(runs);
+    const meaning = isPart ? (MASK.test(this.#head(line)) ? meaningOf([{ ...runs[0]!, text: this.#head(line) }]) : null) : meaningOf(runs);
     if (!meaning?.level) {
       const pieces = meaning?.pieces ?? runs;
       return isPart ? null : (this.#structured(line, pieces, dark) ?? (meaning && { level: "", nodes: elements(pieces, spans, dark) }));

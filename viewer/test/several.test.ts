@@ -187,6 +187,12 @@ test("of a long line its beginning is kept, of a long bar its last state", () =>
   assert.equal(kept(`${"10 %\r".repeat(2000)}100 %`).endsWith("\r100 %"), true);
 });
 
+test("a value that must not be shown is not kept", () => {
+  assert.equal(kept("::add-mask::hunter2"), "::add-mask::***");
+  assert.equal(kept(`2026-11-28T02:03:04Z ::add-mask::${"x".repeat(5000)}`), "2026-11-28T02:03:04Z ::add-mask::***");
+  assert.equal(kept("echo ::add-mask::hunter2"), "echo ::add-mask::hunter2");
+});
+
 test("an address names each log once, and as many as there is room for", () => {
   assert.deepEqual(read("?logs=b/1,b/2,b/1"), { names: ["b/1", "b/2"], form: "side" });
   assert.deepEqual(read("?logs=a,b,c,d"), { names: ["a", "b", "c", "d"], form: "merged" });

@@ -2,15 +2,17 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { type Icon, icon } from "../icons.js";
+import { nameOf } from "../keynames.js";
 import type { Notices } from "../notices.js";
 import type { Settings } from "../settings.js";
 import { type Form, MOST } from "../several/address.js";
 import { count, isExpired } from "../state.js";
+import { stateOf } from "./connection.js";
 import { type Filter, isFiltering, type Sort, SORTS } from "./filter.js";
-import { KEYS, nameOf } from "./keys.js";
+import { KEYS } from "./keys.js";
 import { type Kind, KINDS, type Logs } from "./logs.js";
 import { isOfLog, isOfPrefix, type Naming } from "./naming.js";
-import { SIGNS, type Tone, WORDS } from "./signs.js";
+import { SIGNS, WORDS } from "./signs.js";
 import type { Connection } from "./watch.js";
 
 /** What is shown, and what can be done with it. */
@@ -50,22 +52,6 @@ export interface Page {
   selectAll(): void;
   help(): void;
   key(event: KeyboardEvent): void;
-}
-
-/** What is the case with the list, in words. */
-export function stateOf(connection: Connection): { icon: Icon; text: string; tone: Tone } {
-  switch (connection.kind) {
-    case "opening": return { icon: "wait", text: "Opening", tone: "quiet" };
-    case "live": return { icon: "live", text: "Live", tone: "good" };
-    case "polled": return { icon: "live", text: "Updated every few seconds", tone: "good" };
-    case "resting": return { icon: "paused", text: "Resting", tone: "quiet" };
-    case "denied": return { icon: "lock", text: isExpired(connection.message) ? "Link expired" : "Token needed", tone: "warn" };
-    case "refused": return { icon: "none", text: "Not here", tone: "bad" };
-    case "reconnecting": {
-      const seconds = Math.max(0, Math.ceil((connection.until - Date.now()) / 1000));
-      return { icon: "again", text: seconds ? `Reconnecting in ${seconds} s` : "Reconnecting", tone: "warn" };
-    }
-  }
 }
 
 /** `1 log`, `1,234 logs`. */

@@ -30,11 +30,3 @@ export function action(event: KeyboardEvent, letters: boolean): Action | null {
   if (key.length === 1 && key !== " " && !letters) return null;
   return ACTIONS.get(key) ?? null;
 }
-
-const NAMES: Record<string, string> = {
-  ArrowDown: "↓", ArrowUp: "↑", PageDown: "PgDn", PageUp: "PgUp", " ": "Space", Escape: "Esc", "Ctrl+Enter": "Ctrl Enter", "Ctrl+a": "Ctrl A", "Ctrl+g": "Ctrl G",
-};
-
-export function nameOf(key: string): string {
-  return NAMES[key] ?? key;
-}

@@ -9,6 +9,7 @@ import { change, load, nextTheme, type Settings } from "../settings.js";
 import { folderOf, type Form, write as writeSeveral } from "../several/address.js";
 import * as chrome from "./chrome.js";
 import { ALL, choose, type Chosen, type Filter, isFiltering, labelsOf, read, write } from "./filter.js";
+import { stateOf } from "./connection.js";
 import { type Action, action } from "./keys.js";
 import { type Log, Logs } from "./logs.js";
 import { isOfLog, Naming } from "./naming.js";
@@ -124,7 +125,7 @@ class App implements chrome.Page {
     if (words && words !== document.activeElement && words.value !== this.filter.text) words.value = this.filter.text;
     this.#arrive();
     this.#table.show(this.#chosen.logs, now);
-    const title = `${chrome.titleOf(this)} – ${chrome.stateOf(this.connection).text}`.replace(/ in \d+ s$/, "");
+    const title = `${chrome.titleOf(this)} – ${stateOf(this.connection).text}`.replace(/ in \d+ s$/, "");
     if (document.title !== title) document.title = title;
   }
 

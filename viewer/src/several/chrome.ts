@@ -3,8 +3,8 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { drawn, type Icon, icon } from "../icons.js";
 import { write as fragment } from "../fragment.js";
-import { stateOf } from "../list/chrome.js";
-import { nameOf } from "../list/keys.js";
+import { stateOf } from "../list/connection.js";
+import { nameOf } from "../keynames.js";
 import type { Naming } from "../list/naming.js";
 import type { Tone } from "../list/signs.js";
 import type { Connection } from "../list/watch.js";

@@ -1,13 +1,16 @@
 /** Lines as the server tells them (`/lines`, NDJSON), read as they come: as much of each as is shown, and no more than there is room for. */
 
 import type { Api } from "../api.js";
+import { MASK } from "../mask.js";
 import { type Answer, CHUNK, type Told, type Want } from "./sequence.js";
 
 /** Characters that are kept of a line, of which the last ones are for bars that write over themselves; and of one answer. */
 const [KEPT, KEPT_END, ROOM] = [4096, 2048, 256 * 1024];
 
-/** As much of a line as is kept. Of a bar that goes on and on, that is its last state. */
+/** As much of a line as is kept, and no value that must not be shown. Of a bar that goes on and on, that is its last state. */
 export function kept(text: string): string {
+  const secret = MASK.exec(text);
+  if (secret) return `${secret[0]}***`;
   if (text.length <= KEPT) return text;
   const end = text.slice(-KEPT_END);
   const back = end.indexOf("\r") + 1;

@@ -3,7 +3,7 @@
 import { render } from "lit-html";
 import { Api } from "../api.js";
 import { element } from "../dom.js";
-import { stateOf } from "../list/chrome.js";
+import { stateOf } from "../list/connection.js";
 import { type Log, Logs } from "../list/logs.js";
 import { Naming } from "../list/naming.js";
 import { type Connection, Watch } from "../list/watch.js";

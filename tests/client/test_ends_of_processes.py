@@ -44,7 +44,7 @@ def test_writer_that_is_closed_leaves_no_thread_within_openssl(tmp_path: Path, f
                 server.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 wait_until(lambda: log.problem != "", "the failure")
             log.close()
-            assert set(threading.enumerate()) == before
+            assert set(threading.enumerate()) <= before  # threads of tests before this one may end meanwhile
     assert not log.delivered
 
 

@@ -280,7 +280,8 @@ def test_token_that_opens_nothing_any_more_gives_way_to_another(browser: Browser
         viewer.wait_state("Ended, exit 0")
 
 
-@pytest.mark.parametrize("theme", sample(["light", "dark"], "dark"))
+@pytest.mark.long
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_in_any_state_of_the_list(
     browser: Browser, server: Server, builds: str, theme: Any, axe: str
 ) -> None:

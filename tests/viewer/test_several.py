@@ -488,16 +488,9 @@ def test_page_takes_tokens_as_the_list_does(browser: Browser, server: Server, na
         wait_texts(viewer, "of a")
 
 
-@pytest.mark.parametrize(
-    ("size", "theme"),
-    [
-        ("phone", "light"),
-        *(
-            pytest.param(size, theme, marks=pytest.mark.long)
-            for size, theme in (("phone", "dark"), ("desktop", "light"), ("desktop", "dark"))
-        ),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["phone", "desktop"])
 def test_page_is_for_everybody(browser: Browser, server: Server, axe: str, name: str, size: str, theme: Any) -> None:
     for each in ("a", "b"):
         text = b"".join(b"\x1b[3%dm%d\x1b[0m %d\n" % (n % 8, n, n) for n in range(100))

@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, Route, expect
 from livelog.tokens import Access
 from tests.harness import TOKEN, Server
 from tests.integration import logs
-from tests.sample import sample
 
 from .pages import SIZES, Viewer, path, viewing, violations, writing
 from .wires import Wire

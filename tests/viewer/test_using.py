@@ -288,6 +288,27 @@ def test_search_takes_case_and_patterns(searching: Viewer, text: str, button: st
         expect(searching.page.locator("#search .count.bad")).not_to_be_empty()
 
 
+def test_buttons_stay_where_they_are_while_results_come(searching: Viewer) -> None:
+    searching.press("/")
+    field = searching.page.get_by_label("Search the whole log")
+    field.wait_for()
+    searching.js("""() => {
+        window.places = new Set();
+        const left = (button) => button.getBoundingClientRect().left;
+        const look = () => {
+            places.add([...document.querySelectorAll("#search button")].map(left).join());
+            requestAnimationFrame(look);
+        };
+        look();
+    }""")
+    field.fill("needle")
+    expect(summary(searching)).to_have_text("10 of 10 lines")
+    field.fill("(")
+    searching.page.get_by_role("button", name="Regular expression").click()
+    expect(searching.page.locator("#search .count.bad")).not_to_be_empty()
+    assert len(searching.js("[...places]")) == 1
+
+
 def test_lines_that_come_are_searched_too_and_each_counts_once(browser: Browser, server: Server, name: str) -> None:
     """A hit may begin before the search and be whole only afterwards, and a line may have several."""
     with writing(server, name, b"needle\nplain\nnee") as write, viewing(browser, server.get, path(name)) as viewer:

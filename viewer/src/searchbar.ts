@@ -5,7 +5,7 @@ import { drawn, icon } from "./icons.js";
 import type { Finder } from "./finder.js";
 import { UP } from "./moreicons.js";
 
-/** The search bar. */
+/** The search bar. Nothing in it moves when results come: it may be clicked just then. */
 export function searchBar(finder: Finder): TemplateResult {
   const { search } = finder;
   const { query } = search;
@@ -22,7 +22,7 @@ export function searchBar(finder: Finder): TemplateResult {
         >${[...new Set([0, 1, 3, 10, query.context ?? 0])].map((lines) => html`<option value=${lines} ?selected=${lines === (query.context ?? 0)}>± ${lines}</option>`)}</select>` : nothing}
     <button class="square" title="Hit before" aria-label="Hit before" @click=${() => finder.hop(false)}>${drawn(UP)}</button>
     <button class="square" title="Next hit" aria-label="Next hit" @click=${() => finder.hop(true)}>${icon("down")}</button>
-    ${search.progress !== null ? html`<button @click=${() => search.stop()}>Stop</button>` : nothing}
+    <button class=${search.progress === null ? "idle" : ""} @click=${() => search.stop()}>Stop</button>
     <span class="count ${search.error ? "bad" : ""}">${finder.summary}</span>
     <button class="square" title="Close search" aria-label="Close search" @click=${() => finder.close()}>${icon("close")}</button>`;
 }

@@ -1,6 +1,6 @@
 /** What the user does to find something in all logs: the search bar, and going from match to match. */
 
-import { html, nothing, render } from "lit-html";
+import { html, render } from "lit-html";
 import { clock } from "../clock.js";
 import { element } from "../dom.js";
 import { drawn, icon } from "../icons.js";
@@ -92,7 +92,7 @@ export class SearchBar {
       ${toggle(".*", "Regular expression", query.regex, { regex: !query.regex })}
       <button class="square" title="Match before" aria-label="Match before" @click=${() => this.hop(-1)}>${drawn(UP)}</button>
       <button class="square" title="Next match" aria-label="Next match" @click=${() => this.hop(1)}>${icon("down")}</button>
-      ${isSearching ? html`<button @click=${() => this.finder.stop()}>Stop</button>` : nothing}
+      <button class=${isSearching ? "" : "idle"} @click=${() => this.finder.stop()}>Stop</button>
       <span class="count" role="status">${summary || (current ? `${this.around.title(current.source)}, ${clock(current.time)}` : "")}</span>
       <button class="square" title="Close search" aria-label="Close search" @click=${() => this.close()}>${icon("close")}</button>`, this.#bar);
   }

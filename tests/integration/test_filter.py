@@ -19,7 +19,7 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
-from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, children, chunk
 
 from .logs import Answer, begin, finish, path_of, request, send
 from .servers import running, wait_until
@@ -126,7 +126,7 @@ def test_what_cannot_be_meant_is_refused(server: Server, query: str) -> None:
 
 def workers(server: Server) -> list[int]:
     """The processes that search."""
-    return [int(child) for child in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
+    return children(server.pid)
 
 
 @pytest.mark.parametrize("form", ["ndjson", "text"])

@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +16,7 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import AnswerParser, Ending
-from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, children, chunk
 
 from .logs import Answer, begin, finish, path_of, request, send, status_of
 from .servers import running, wait_until
@@ -50,7 +49,7 @@ def told(answer: Answer | AnswerParser) -> int:
 
 def workers(server: Server) -> list[int]:
     """The processes that search."""
-    return [int(child) for child in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
+    return children(server.pid)
 
 
 @pytest.mark.parametrize("query", [{"q": "needle"}, {"q": "ne+dle", "regex": "1"}])

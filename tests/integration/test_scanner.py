@@ -19,7 +19,7 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
-from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, children, chunk
 from tests.sample import one_of
 
 from .holes import make_huge
@@ -69,7 +69,7 @@ def found(server: Server, name: str, query: str) -> list[Any]:
 
 def processes(server: Server) -> list[int]:
     """The processes that look at lines."""
-    return [int(child) for child in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
+    return children(server.pid)
 
 
 def bytes_read(server: Server) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conformance.link import Connection
 from tests.conformance.wire import Ending
-from tests.harness import PATIENCE, TOKEN, Server, ask, chunk
+from tests.harness import PATIENCE, TOKEN, Server, ask, children, chunk
 from tests.sample import sample
 
 from .logs import begin, finish, follow, path_of, request, send
@@ -70,8 +70,7 @@ def search(server: Server, name: str, query: str) -> tuple[list[Any], list[Any],
 
 def workers(server: Server) -> set[int]:
     """The processes that search."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return {int(child) for child in children}
+    return {*children(server.pid)}
 
 
 def test_hits_tell_line_place_and_text_the_last_first(server: Server) -> None:

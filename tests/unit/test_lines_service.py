@@ -17,6 +17,7 @@ from livelog.lines.workers import Scanners
 from livelog.log.catalogue import Catalogue
 from livelog.log.info import LogInfo
 from livelog.log.journal import Journal
+from tests.harness import children
 
 from .live import append, on_loop, turns
 
@@ -71,13 +72,13 @@ async def test_process_that_is_silent_is_waited_for_while_it_works(
         query = {"text": "(a+)+$", "regex": True, "size": journal.length, "start": journal.length, "newlines": None}
         scan = await scanners.begin("search", [journal], query, seconds=60.0, reuse=False)
         if stopped:
-            for child in children():
+            for child in processes():
                 os.kill(child, signal.SIGSTOP)
         with pytest.raises(ScanError, match="said and did nothing for 2 s" if stopped else "takes too long"):
             while await scan.part() is not None:
                 pass
     await scanners.close()
-    assert not children()
+    assert not processes()
 
 
 @on_loop
@@ -151,8 +152,8 @@ async def test_process_that_is_killed_makes_an_error_and_the_next_one_goes_on(tm
                 assert await indexer.ready()
                 await append(journal, b"a line\n" * BLOCK)
             waiting = asyncio.ensure_future(indexer.ready())
-            await turns(lambda: bool(children()))
-            [child] = children()
+            await turns(lambda: bool(processes()))
+            [child] = processes()
             os.kill(child, signal.SIGSTOP)  # so that it cannot be done before it is killed
             for _ in range(3):
                 assert not await indexer.ready(0.01)
@@ -168,7 +169,7 @@ async def test_process_that_was_killed_when_it_had_no_job_is_missed_by_nobody(tm
     async with log(tmp_path, bytes(64 * BLOCK)) as journal, indexes() as known:
         with known.use(journal) as indexer:
             assert await indexer.ready()
-            [child] = children()
+            [child] = processes()
             os.kill(child, signal.SIGKILL)
             await turns(lambda: not Path(f"/proc/{child}").exists())  # asyncio has taken note of its end
             await append(journal, bytes(64 * BLOCK))
@@ -176,11 +177,11 @@ async def test_process_that_was_killed_when_it_had_no_job_is_missed_by_nobody(tm
             assert indexer.index.blocks == 128
 
 
-def children() -> list[int]:
+def processes() -> list[int]:
     """The processes that look at lines. Other tests may have left this one processes of other kinds."""
     found = []
-    for child in Path("/proc/thread-self/children").read_text().split():
+    for child in children(os.getpid()):
         with contextlib.suppress(FileNotFoundError):
             if b"livelog.lines.scanner" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(int(child))
+                found.append(child)
     return found

@@ -4,6 +4,7 @@ Categories: what is shown, and of which log · the order of merged lines · grow
 search across · the ways to the page and from it · accessibility (axe finds nothing). Pure parts are in `viewer/test/several.test.ts`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -292,6 +293,19 @@ def test_memory_stays_what_it_is_in_a_flood(browser: Browser, server: Server, na
         assert max(sizes[4:]) < max(sizes[:4]) + 10_000_000
 
 
+def write_in_turns(
+    viewer: Viewer, one: Callable[[bytes], None], other: Callable[[bytes], None], count: int, text: str
+) -> list[str]:
+    """Write `count` lines and another one to each of two logs, twice, and wait for that one. Returns their texts: `text`, with a number and the log."""
+    texts = []
+    for number in range(2):
+        for log, write in (("a", one), ("b", other)):
+            texts.append(text.format(number, log))
+            write(lines(1, count) + texts[-1].encode() + b"\n")
+            wait_last(viewer, texts[-1])
+    return texts
+
+
 @pytest.mark.parametrize("form", ["merged", pytest.param("side", marks=pytest.mark.long)])
 def test_search_goes_from_match_to_match_through_all_logs_in_their_order(
     browser: Browser, server: Server, name: str, form: str
@@ -299,11 +313,7 @@ def test_search_goes_from_match_to_match_through_all_logs_in_their_order(
     """Also to lines that are not on the page, and round."""
     with writing(server, f"{name}/a") as one, writing(server, f"{name}/b") as other:
         with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer:
-            for number in range(2):
-                for log, write in (("a", one), ("b", other)):
-                    write(lines(1, 1000) + b"needle %d in %s\n" % (number, log.encode()))
-                    wait_last(viewer, f"needle {number} in {log}")
-        expected = [f"needle {number} in {log}" for number in range(2) for log in "ab"]
+            expected = write_in_turns(viewer, one, other, 1000, "needle {} in {}")
         with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form=form)) as viewer:
             wait_last(viewer, expected[-1], int(form == "side"))
             viewer.press("/", *"NEEDLE", "Enter")
@@ -384,10 +394,7 @@ def test_problems_of_all_logs_are_counted_listed_and_walked_through_in_their_ord
     """Also of what comes; and those of levels that are switched on."""
     with writing(server, f"{name}/a") as one, writing(server, f"{name}/b") as other:
         with viewing(browser, server.get, several(f"{name}/a", f"{name}/b", form="merged")) as viewer:
-            for number in range(2):
-                for log, write in (("a", one), ("b", other)):
-                    write(lines(1, 700) + b"::error::broke %d in %s\n" % (number, log.encode()))
-                    wait_last(viewer, f"::error::broke {number} in {log}")
+            write_in_turns(viewer, one, other, 700, "::error::broke {} in {}")
             other(b"::warning file=x.c,line=7::odd\n")
             wait_last(viewer, "::warning file=x.c,line=7::odd")
         expected = ["broke 0 in a", "broke 0 in b", "broke 1 in a", "broke 1 in b", "odd"]
